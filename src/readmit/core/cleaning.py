@@ -1,0 +1,107 @@
+"""From raw encounters to clean ones: what breaks the contract goes to quarantine, each with its reason.
+
+Every raw row ends in exactly one of three places, so that raw = clean + quarantined + excluded.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from readmit.core.encounter import (
+    CANNOT_RETURN,
+    DISPOSITION,
+    ENCOUNTER,
+    FIELDS,
+    NOT_RECORDED,
+    Field,
+    value_fault,
+)
+
+POSITION = "position"
+MOST_QUARANTINED = 0.05
+"""Above this share a batch is refused: no model is trained on what is left of it."""
+
+FAULTS_SCHEMA = {POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String}
+CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """`clean`: CLEAN_SCHEMA, null for not recorded. `faults`: FAULTS_SCHEMA, one row per fault.
+
+    `quarantined` and `excluded` count encounters, not faults.
+    """
+
+    clean: pl.DataFrame
+    faults: pl.DataFrame
+    quarantined: int
+    excluded: int
+
+
+def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> Cleaned:
+    """Sorts a batch into clean, quarantined and excluded.
+
+    `raw`: `position` and the 50 columns as text, null where the batch has no such column.
+    `earlier_encounters`: encounter ids that already came, whole, in earlier batches.
+    """
+    raw = raw.sort(POSITION)
+    faults = pl.concat([_field_faults(raw, field) for field in FIELDS])
+    whole = raw.join(faults, on=POSITION, how="anti")
+    doubled = _doubled(whole, earlier_encounters)
+    whole = whole.join(doubled, on=POSITION, how="anti")
+    returning = whole.filter(~pl.col(DISPOSITION).is_in(CANNOT_RETURN))
+    all_faults = pl.concat([faults, doubled])
+    return Cleaned(
+        clean=_typed(returning),
+        faults=all_faults.sort(POSITION, "field"),
+        quarantined=all_faults[POSITION].n_unique(),
+        excluded=whole.height - returning.height,
+    )
+
+
+def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
+    """The rows whose value can't stand in the field. Judged once per distinct value: there are few."""
+    reasons = {value: _reason(field, value) for value in raw[field.name].unique()}
+    bad = {value: reason for value, reason in reasons.items() if reason is not None}
+    if not bad:
+        return pl.DataFrame(schema=FAULTS_SCHEMA)
+    lookup = pl.DataFrame(
+        {field.name: list(bad), "reason": list(bad.values())}, schema={field.name: pl.String, "reason": pl.String}
+    )
+    found = raw.select(dict.fromkeys((POSITION, ENCOUNTER, field.name))).join(lookup, on=field.name, nulls_equal=True)
+    return found.select(POSITION, ENCOUNTER, pl.lit(field.name).alias("field"), "reason").cast(FAULTS_SCHEMA)
+
+
+def _reason(field: Field, value: str | None) -> str | None:
+    if value is None:
+        return "the batch has no such column"
+    if value == NOT_RECORDED:
+        return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) can't stand here"
+    return value_fault(field, value)
+
+
+def _doubled(whole: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:
+    """All but the first of each encounter: the first that keeps the contract counts, in source order."""
+    again = ~pl.col(ENCOUNTER).is_first_distinct() | pl.col(ENCOUNTER).is_in(list(earlier))
+    return whole.filter(again).select(
+        POSITION,
+        ENCOUNTER,
+        pl.lit(ENCOUNTER).alias("field"),
+        (pl.lit("encounter ") + pl.col(ENCOUNTER) + " came before").alias("reason"),
+    )
+
+
+def _typed(text: pl.DataFrame) -> pl.DataFrame:
+    recorded = text.select(
+        pl.when(pl.col(name) != NOT_RECORDED).then(pl.col(name)).alias(name) for name in CLEAN_SCHEMA
+    )
+    return recorded.cast(dict(CLEAN_SCHEMA))
+
+
+def too_damaged(rows: int, quarantined: int) -> str | None:
+    """Why a batch must not be learnt from, in words; None if it may."""
+    share = quarantined / rows if rows else 1.0
+    if share <= MOST_QUARANTINED:
+        return None
+    return f"{quarantined:,} of {rows:,} encounters quarantined ({share:.1%}), more than {MOST_QUARANTINED:.0%}"

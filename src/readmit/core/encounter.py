@@ -1,0 +1,259 @@
+"""The record of one inpatient encounter: its fields, what each may hold, and the label made from it.
+
+The only place where a column name is spelled. Values and meanings are those that UCI published with
+Strack et al. 2014 (doi 10.1155/2014/781670) and in IDS_mapping.csv; sets are the published ones, not
+those that one file happens to hold.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+NOT_RECORDED = "?"
+"""How UCI writes a value that was not recorded. (`None` in a laboratory field means: not measured.)"""
+
+
+class Kind(StrEnum):
+    """How a field is read: keys, ids and counts are whole numbers, the rest is text."""
+
+    KEY = "key"
+    ID = "id"
+    COUNT = "count"
+    CHOICE = "choice"
+    CODE = "code"
+
+
+class Group(StrEnum):
+    """The part of a discharge note that a field belongs to."""
+
+    ADMIN = "administration"
+    PERSON = "person"
+    STAY = "stay"
+    HISTORY = "history"
+    DIAGNOSES = "diagnoses"
+    LABORATORY = "laboratory"
+    DRUGS = "drugs"
+    OUTCOME = "outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column. `choices` is the closed set of a choice or id; `low` and `high` bound a count, inclusive."""
+
+    name: str
+    kind: Kind
+    group: Group
+    meaning: str
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 999
+    pattern: str = ""
+    required: bool = False
+    """A prediction needs it: it is what the original's form asked."""
+    may_be_unrecorded: bool = False
+    """UCI's files hold `?` here."""
+    if_absent: str | None = None
+    """What its absence from a request means; None: not recorded."""
+
+    @property
+    def whole_number(self) -> bool:
+        return self.kind in (Kind.KEY, Kind.ID, Kind.COUNT)
+
+
+AGE_BANDS = tuple(f"[{low}-{low + 10})" for low in range(0, 100, 10))
+WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
+DRUG_LEVELS = ("No", "Steady", "Down", "Up")
+ICD9 = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?"
+SPECIALTY = r"[A-Za-z][A-Za-z/&+ -]{1,63}"
+PAYER = r"[A-Z]{2}"
+DRUGS = (
+    *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
+    *("glipizide", "glyburide", "tolbutamide", "pioglitazone", "rosiglitazone", "acarbose", "miglitol"),
+    *("troglitazone", "tolazamide", "examide", "citoglipton", "insulin", "glyburide_metformin"),
+    *("glipizide_metformin", "glimepiride_pioglitazone", "metformin_rosiglitazone", "metformin_pioglitazone"),
+)
+
+
+def _ids(*ranges: range) -> tuple[str, ...]:
+    return tuple(str(number) for span in ranges for number in span)
+
+
+def _diagnosis(number: int, meaning: str) -> Field:
+    return Field(f"diag_{number}", Kind.CODE, Group.DIAGNOSES, meaning, pattern=ICD9, may_be_unrecorded=True)
+
+
+def _drug(name: str) -> Field:
+    meaning = f"{name.replace('_', '-')}: prescribed (Steady), raised (Up), lowered (Down) or not (No)"
+    return Field(name, Kind.CHOICE, Group.DRUGS, meaning, choices=DRUG_LEVELS, if_absent="No")
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("encounter_id", Kind.KEY, Group.ADMIN, "number of the encounter", low=1, high=10**12),
+    Field("patient_nbr", Kind.KEY, Group.ADMIN, "number of the patient", low=1, high=10**12),
+    Field(
+        "race",
+        Kind.CHOICE,
+        Group.PERSON,
+        "race as recorded",
+        choices=("Caucasian", "AfricanAmerican", "Asian", "Hispanic", "Other"),
+        may_be_unrecorded=True,
+    ),
+    Field(
+        "gender",
+        Kind.CHOICE,
+        Group.PERSON,
+        "gender as recorded",
+        choices=("Female", "Male", "Unknown/Invalid"),
+        required=True,
+    ),
+    Field("age", Kind.CHOICE, Group.PERSON, "age in bands of ten years", choices=AGE_BANDS, required=True),
+    Field(
+        "weight",
+        Kind.CHOICE,
+        Group.PERSON,
+        "weight in bands, pounds",
+        choices=WEIGHT_BANDS,
+        may_be_unrecorded=True,
+    ),
+    Field(
+        "admission_type_id",
+        Kind.ID,
+        Group.STAY,
+        "kind of admission (1 emergency, 2 urgent, 3 elective, ...)",
+        choices=_ids(range(1, 9)),
+        required=True,
+    ),
+    Field(
+        "discharge_disposition_id",
+        Kind.ID,
+        Group.STAY,
+        "where the patient went (1 home, 3 skilled nursing, 6 home health, ...)",
+        choices=_ids(range(1, 31)),
+    ),
+    Field(
+        "admission_source_id",
+        Kind.ID,
+        Group.STAY,
+        "where the patient came from (1 physician, 7 emergency room, ...)",
+        choices=_ids(range(1, 16), range(17, 27)),
+    ),
+    Field(
+        "time_in_hospital",
+        Kind.COUNT,
+        Group.STAY,
+        "days from admission to discharge",
+        low=1,
+        high=14,
+        required=True,
+    ),
+    Field(
+        "payer_code",
+        Kind.CODE,
+        Group.ADMIN,
+        "code of who pays (MC Medicare, ...)",
+        pattern=PAYER,
+        may_be_unrecorded=True,
+    ),
+    Field(
+        "medical_specialty",
+        Kind.CODE,
+        Group.STAY,
+        "specialty of the admitting physician",
+        pattern=SPECIALTY,
+        may_be_unrecorded=True,
+    ),
+    Field("num_lab_procedures", Kind.COUNT, Group.STAY, "laboratory tests during the stay", required=True),
+    Field("num_procedures", Kind.COUNT, Group.STAY, "other procedures during the stay", required=True),
+    Field("num_medications", Kind.COUNT, Group.STAY, "distinct drugs given during the stay", required=True),
+    Field("number_outpatient", Kind.COUNT, Group.HISTORY, "outpatient visits in the year before", required=True),
+    Field("number_emergency", Kind.COUNT, Group.HISTORY, "emergency visits in the year before", required=True),
+    Field("number_inpatient", Kind.COUNT, Group.HISTORY, "inpatient stays in the year before", required=True),
+    _diagnosis(1, "primary diagnosis, ICD-9"),
+    _diagnosis(2, "secondary diagnosis, ICD-9"),
+    _diagnosis(3, "additional secondary diagnosis, ICD-9"),
+    Field("number_diagnoses", Kind.COUNT, Group.DIAGNOSES, "diagnoses entered", required=True),
+    Field(
+        "max_glu_serum",
+        Kind.CHOICE,
+        Group.LABORATORY,
+        "highest serum glucose, mg/dl; None: not measured",
+        choices=("None", "Norm", ">200", ">300"),
+    ),
+    Field(
+        "A1Cresult",
+        Kind.CHOICE,
+        Group.LABORATORY,
+        "HbA1c, per cent; None: not measured",
+        choices=("None", "Norm", ">7", ">8"),
+    ),
+    *(_drug(name) for name in DRUGS),
+    Field(
+        "change",
+        Kind.CHOICE,
+        Group.DRUGS,
+        "a change of diabetes medication (Ch) or none (No)",
+        choices=("No", "Ch"),
+        if_absent="No",
+    ),
+    Field(
+        "diabetesMed",
+        Kind.CHOICE,
+        Group.DRUGS,
+        "any diabetes medication prescribed",
+        choices=("No", "Yes"),
+        required=True,
+    ),
+    Field(
+        "readmitted",
+        Kind.CHOICE,
+        Group.OUTCOME,
+        "readmission: within 30 days, later, or none recorded",
+        choices=("NO", ">30", "<30"),
+    ),
+)
+BY_NAME = {field.name: field for field in FIELDS}
+COLUMNS = tuple(BY_NAME)
+ENCOUNTER, PATIENT, OUTCOME, DISPOSITION = (
+    "encounter_id",
+    "patient_nbr",
+    "readmitted",
+    "discharge_disposition_id",
+)
+FEATURES = tuple(name for name in COLUMNS if name not in (ENCOUNTER, PATIENT, OUTCOME))
+"""What a model may see of an encounter: no id and no outcome."""
+
+CANNOT_RETURN = ("11", "13", "14", "19", "20", "21")
+"""Discharge dispositions that end in death or hospice: those patients can't come back."""
+
+TARGETS = {"within_30_days": ("<30",), "any": ("<30", ">30")}
+"""Each target and the outcomes that count as readmitted; `within_30_days` is the CMS definition."""
+
+
+def python_name(column: str) -> str:
+    """UCI's `glyburide-metformin` as `glyburide_metformin`: the one place where the spelling changes."""
+    return column.replace("-", "_")
+
+
+def labels(outcomes: Iterable[str], target: str) -> list[int]:
+    """0 or 1 for each outcome, in order. ValueError: an outcome or target that is not known."""
+    if target not in TARGETS:
+        raise ValueError(f"READMIT_TARGET: {target!r} is none of {', '.join(TARGETS)}")
+    known, positive = BY_NAME[OUTCOME].choices, TARGETS[target]
+    made = []
+    for outcome in outcomes:
+        if outcome not in known:
+            raise ValueError(f"{OUTCOME}: {outcome!r} is none of {', '.join(known)}")
+        made.append(int(outcome in positive))
+    return made
+
+
+def value_fault(field: Field, text: str) -> str | None:
+    """Why the text can't stand in this field, in words; None if it can. `?` is for the caller to judge."""
+    if field.kind is Kind.CODE:
+        return None if re.fullmatch(field.pattern, text) else f"{text!r} is no code of the form {field.pattern}"
+    if field.whole_number and not re.fullmatch(r"\d{1,15}", text):
+        return f"{text!r} is not a whole number"
+    if field.choices:
+        return None if text in field.choices else f"{text!r} is none of {', '.join(field.choices)}"
+    return None if field.low <= int(text) <= field.high else f"{text} is not within {field.low} to {field.high}"

@@ -1,0 +1,29 @@
+"""What we raise when the work itself is at fault, and trying again would not help."""
+
+
+class ReadmitError(Exception):
+    """Base of our own errors. `final`: another try gives the same result, so none is made."""
+
+    final = False
+
+
+class ContractBroken(ReadmitError):
+    """The source did not hand out what it declared."""
+
+
+class BatchRefused(ReadmitError):
+    """A batch is too damaged to be learnt from; the text says how much of it and why."""
+
+    final = True
+
+
+class GapInBatches(ReadmitError):
+    """'So far' means batches 1 to n, and one of them is not there."""
+
+    final = True
+
+
+class LeaseLost(ReadmitError):
+    """The batch is in another run's hands; this run must not touch it any more."""
+
+    final = True

@@ -1,0 +1,130 @@
+"""Every setting, read from the environment here and nowhere else.
+
+A setting NAME is `READMIT_NAME`; any can be read from a file by `READMIT_NAME_FILE`, so that a secret need
+not stand in the environment. What a tool reads by itself keeps the tool's name.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "READMIT_"
+DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
+
+
+class SettingError(ValueError):
+    """A setting is absent or can't be used; the text names it."""
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Reads `READMIT_NAME` from the file that `READMIT_NAME_FILE` names."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's signature
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        if path is None:
+            return None, field_name, False
+        if variable.removesuffix("_FILE") in os.environ:
+            raise SettingError(f"{variable.removesuffix('_FILE')} and {variable} are both set: keep one")
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise SettingError(f"{variable}: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """One frozen set of settings. Secrets have no default; `secret` says which one is absent."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True)
+
+    source_url: str = Field("http://127.0.0.1:5001", description="address of the data API")
+    ec2_instance_id: str | None = Field(
+        None, description="the instance that runs the data API; unset: its state is not asked"
+    )
+    database_url: str = Field(
+        "sqlite:///var/local/db",
+        description="sqlite:///FOLDER (a file per database) or mysql://USER@HOST:PORT",
+    )
+    database_password: SecretStr | None = Field(None, description="password of the MySQL user")
+    s3_url: str = Field("http://127.0.0.1:8333", description="address of the S3 server")
+    s3_access_key: str | None = Field(None, description="user of the S3 server")
+    s3_secret_key: SecretStr | None = Field(None, description="secret of that user")
+    mlflow_tracking_uri: str = Field(
+        "http://127.0.0.1:5000",
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="address of the MLflow server",
+    )
+    api_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("http://127.0.0.1:8000",),
+        description="addresses of the inference API, by commas; a name may stand for several replicas",
+    )
+    reload_token: SecretStr | None = Field(None, description="token that lets the API reload its model")
+    key_secret: SecretStr | None = Field(
+        None, description="secret under which encounter and patient numbers become keys"
+    )
+    target: Literal["within_30_days", "any"] = Field("within_30_days", description="what counts as readmitted")
+    cost_ratio: float | None = Field(
+        None,
+        gt=0,
+        description="what a missed readmission costs, in needless follow-ups; the threshold is 1 / (1 + this). "
+        "Unset: 6 for within_30_days, 1 for any",
+    )
+    retry_delay_seconds: float | None = Field(
+        None, ge=0, description="shortens the pause before a step's next try; unset: as the table says"
+    )
+    model_poll_seconds: float = Field(30, gt=0, description="how often the API asks for a newer production model")
+
+    @field_validator("api_urls", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("sqlite", "mysql"):
+            raise ValueError(f"{value!r} starts neither with sqlite:// nor with mysql://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *_: PydanticBaseSettingsSource,
+        **sources: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (sources["init_settings"], sources["env_settings"], FileSource(settings_cls))
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a follow-up is worth its cost: 1 / (1 + cost ratio)."""
+        return 1 / (1 + (self.cost_ratio or DEFAULT_COST_RATIO[self.target]))
+
+    def secret(self, name: str) -> str:
+        """The secret's text. SettingError: it is not set."""
+        value = getattr(self, name)
+        if value is None:
+            raise SettingError(f"{PREFIX}{name.upper()} is not set")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    @property
+    def database_address(self) -> str:
+        """The database's URL with the password in its place."""
+        parts = urlsplit(self.database_url)
+        if self.database_password is None:
+            return self.database_url
+        host = f":{quote(self.database_password.get_secret_value(), safe='')}@{parts.hostname}:{parts.port or 3306}"
+        return urlunsplit(parts._replace(netloc=f"{parts.username}{host}"))
+
+
+def load() -> Settings:
+    """The settings of this process. SettingError or pydantic's ValidationError name the setting at fault."""
+    return Settings()
