@@ -22,7 +22,7 @@ POSITION = "position"
 MOST_QUARANTINED = 0.05
 """Above this share a batch is refused: no model is trained on what is left of it."""
 
-FAULTS_SCHEMA = {POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String}
+FAULTS_SCHEMA = pl.Schema({POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String})
 CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
 
 
@@ -96,7 +96,7 @@ def _typed(text: pl.DataFrame) -> pl.DataFrame:
     recorded = text.select(
         pl.when(pl.col(name) != NOT_RECORDED).then(pl.col(name)).alias(name) for name in CLEAN_SCHEMA
     )
-    return recorded.cast(dict(CLEAN_SCHEMA))
+    return recorded.cast(CLEAN_SCHEMA)
 
 
 def too_damaged(rows: int, quarantined: int) -> str | None:

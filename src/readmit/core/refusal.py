@@ -27,3 +27,21 @@ class LeaseLost(ReadmitError):
     """The batch is in another run's hands; this run must not touch it any more."""
 
     final = True
+
+
+class NotThereYet(ReadmitError):
+    """What a step needs was not made yet: an earlier step has to run first."""
+
+    final = True
+
+
+class SourceAway(ReadmitError):
+    """The data API, or the instance that runs it, does not answer."""
+
+
+class RegistryAway(ReadmitError):
+    """The MLflow server does not answer, or not as it should."""
+
+
+class NotServed(ReadmitError):
+    """An inference API does not confirm that it serves the production version."""

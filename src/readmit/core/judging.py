@@ -1,0 +1,121 @@
+"""The verdict on a challenger: the gates of promotion, against the model in production."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from readmit.core.figures import (
+    RESAMPLES_FOR_VERDICT,
+    Floats,
+    Interval,
+    Ranked,
+    figures,
+    interval,
+    patient_weights,
+)
+
+FIRST_AUC_ABOVE = 0.55
+AUC_CHANGE_ABOVE = -0.005
+LEAK_AUC_ABOVE = {"within_30_days": 0.70}
+"""A lower bound of the AUC above this is a leak until proven otherwise; by target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one model says of the test patients. `probabilities`: shape (rows,), in the order of the labels."""
+
+    version: str
+    threshold: float
+    probabilities: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a challenger goes into production, with the figures that decided it. `reasons`: in words."""
+
+    promoted: bool
+    provisional: bool
+    reasons: tuple[str, ...]
+    version: str
+    rival: str | None
+    figures: dict[str, float]
+    rival_figures: dict[str, float]
+    roc_auc: Interval
+    roc_auc_change: Interval | None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Verdict":
+        read = json.loads(text)
+        change = read.pop("roc_auc_change")
+        auc, reasons = Interval(**read.pop("roc_auc")), tuple(read.pop("reasons"))
+        return cls(**read, reasons=reasons, roc_auc=auc, roc_auc_change=Interval(**change) if change else None)
+
+
+def judge(
+    target: str,
+    labels: Sequence[int],
+    patients: Sequence[str],
+    challenger: Judged,
+    rival: Judged | None,
+    seed: int,
+) -> Verdict:
+    """The verdict on a challenger, against the production model of the same target on the same test patients."""
+    y = np.asarray(labels, dtype=np.float64)
+    blocks = list(patient_weights(patients, RESAMPLES_FOR_VERDICT, seed))
+    aucs = _resampled_aucs(y, challenger, blocks)
+    changes = None if rival is None else interval(aucs - _resampled_aucs(y, rival, blocks))
+    own = figures(labels, challenger.probabilities, challenger.threshold)
+    other = {} if rival is None else figures(labels, rival.probabilities, rival.threshold)
+    against = _against(target, interval(aucs), own, other, changes)
+    if rival is not None and np.array_equal(challenger.probabilities, rival.probabilities):
+        against = [f"it says exactly what version {rival.version} says"]
+    return Verdict(
+        promoted=not against,
+        provisional=not against and rival is None,
+        reasons=tuple(against) or (_in_favour(own, other, interval(aucs), changes),),
+        version=challenger.version,
+        rival=None if rival is None else rival.version,
+        figures=own,
+        rival_figures=other,
+        roc_auc=interval(aucs),
+        roc_auc_change=changes,
+    )
+
+
+def _resampled_aucs(y: Floats, judged: Judged, blocks: list[Floats]) -> Floats:
+    ranked = Ranked(y, judged.probabilities)
+    return np.concatenate([ranked.roc_auc(weights) for weights in blocks])
+
+
+def _against(
+    target: str, auc: Interval, own: dict[str, float], other: dict[str, float], change: Interval | None
+) -> list[str]:
+    """What speaks against promotion; empty: nothing. Written so that a figure that is NaN speaks against."""
+    said, leak = [], LEAK_AUC_ABOVE.get(target)
+    if leak is not None and auc.low > leak:
+        said.append(f"ROC-AUC is above {leak} beyond doubt (from {auc.low:.3f}): a leak until proven otherwise")
+    if change is None:
+        if not auc.low > FIRST_AUC_ABOVE:
+            said.append(
+                f"first model, and the lower bound of its ROC-AUC, {auc.low:.3f}, is not above {FIRST_AUC_ABOVE}"
+            )
+        return said
+    if not own["log_loss"] < other["log_loss"]:
+        said.append(f"log loss {own['log_loss']:.5f} is not below {other['log_loss']:.5f}")
+    if not change.low > AUC_CHANGE_ABOVE:
+        said.append(f"ROC-AUC may fall by {-change.low:.4f}, more than {-AUC_CHANGE_ABOVE}")
+    return said
+
+
+def _in_favour(own: dict[str, float], other: dict[str, float], auc: Interval, change: Interval | None) -> str:
+    if change is None:
+        return f"first model, provisional: ROC-AUC {own['roc_auc']:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+    return (
+        f"log loss {own['log_loss']:.5f} against {other['log_loss']:.5f}, "
+        f"ROC-AUC {own['roc_auc'] - other['roc_auc']:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
+    )

@@ -1,0 +1,57 @@
+"""Three databases behind one address: SQLite (a file each) or MySQL, by one setting."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import peewee as pw
+
+RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
+NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIONS}
+"""Each database's name on a MySQL server; on SQLite the name of its file."""
+
+BUSY_SECONDS = 60
+_addresses: dict[str, str] = {}
+
+
+def connect(address: str) -> None:
+    """Points the models of this process at the databases behind an address; nothing is opened yet.
+
+    `sqlite:///FOLDER` (relative to the working folder, or absolute with a fourth slash), or
+    `mysql://USER:PASSWORD@HOST:PORT`.
+    """
+    for name, proxy in NAMES.items():
+        proxy.initialize(_sqlite(address, name) if address.startswith("sqlite:") else _mysql(address, name))
+
+
+def address_of(database: pw.DatabaseProxy) -> str:
+    """The address of one database as connectorx reads it."""
+    return next(_addresses[name] for name, proxy in NAMES.items() if proxy is database)
+
+
+def disconnect() -> None:
+    """Closes this thread's connections."""
+    for proxy in NAMES.values():
+        proxy.close()
+
+
+def _sqlite(address: str, name: str) -> pw.SqliteDatabase:
+    folder = Path(address.removeprefix("sqlite:///")).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.sqlite3"
+    _addresses[name] = f"sqlite://{quote(str(file))}"
+    # Writers wait for each other from the transaction's first statement on, instead of failing at its last.
+    pragmas = {"journal_mode": "wal", "synchronous": "normal"}
+    return pw.SqliteDatabase(str(file), pragmas=pragmas, lock_type="IMMEDIATE", timeout=BUSY_SECONDS)
+
+
+def _mysql(address: str, name: str) -> pw.MySQLDatabase:
+    parts = urlsplit(address)
+    _addresses[name] = f"{address.rstrip('/')}/{name}"
+    options: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port or 3306,
+        "user": unquote(parts.username or ""),
+    }
+    password = unquote(parts.password or "")
+    return pw.MySQLDatabase(name, password=password, init_command="SET time_zone = '+00:00'", **options)

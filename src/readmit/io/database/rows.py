@@ -1,0 +1,83 @@
+"""Rows in bulk: written by executemany in one transaction, read by connectorx."""
+
+from datetime import datetime
+
+import connectorx as cx
+import peewee as pw
+import polars as pl
+
+from readmit.core.cleaning import CLEAN_SCHEMA, POSITION
+from readmit.core.encounter import COLUMNS, ENCOUNTER
+from readmit.io.database.connection import CLEAN, RAW, address_of
+from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, now
+
+
+def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
+    """Puts a batch's raw encounters in the place of those that stand there. `encounters`: position and text columns."""
+    _replace(RawEncounter, batch, encounters, now())
+
+
+def replace_clean(batch: int, encounters: pl.DataFrame) -> None:
+    """Puts a batch's clean encounters in the place of those that stand there. `encounters`: CLEAN_SCHEMA."""
+    _replace(CleanEncounter, batch, encounters, now())
+
+
+def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
+    """Puts a batch's faults in the place of those that stand there. `faults`: FAULTS_SCHEMA."""
+    _replace(Quarantined, batch, faults, None)
+
+
+def replace_splits(batch: int, splits: pl.DataFrame) -> None:
+    """Puts a batch's splits in the place of those that stand there. `splits`: encounter_id, split."""
+    _replace(SplitRow, batch, splits, None)
+
+
+def raw_rows(batch: int) -> pl.DataFrame:
+    """Position and the 50 columns as text, in source order."""
+    columns = ", ".join(_quoted(RAW, name) for name in (POSITION, *COLUMNS))
+    table = RawEncounter._meta.table_name
+    schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
+    return _read(RAW, f"SELECT {columns} FROM {table} WHERE batch = {batch:d} ORDER BY {POSITION}", schema)
+
+
+def clean_rows(batch: int) -> pl.DataFrame:
+    """CLEAN_SCHEMA and `split` of a batch's clean encounters that have one, by encounter."""
+    columns = ", ".join(f"e.{_quoted(CLEAN, name)}" for name in COLUMNS)
+    query = (
+        f"SELECT {columns}, s.split FROM encounters e JOIN splits s ON s.{ENCOUNTER} = e.{ENCOUNTER} "
+        f"WHERE e.batch = {batch:d} ORDER BY e.{ENCOUNTER}"
+    )
+    return _read(CLEAN, query, pl.Schema([*CLEAN_SCHEMA.items(), ("split", pl.String)]))
+
+
+def whole_encounters_before(batch: int) -> list[str]:
+    """Ids of the encounters of earlier batches that were not quarantined."""
+    query = (
+        f"SELECT e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
+        f"AND q.{POSITION} = e.{POSITION} WHERE e.batch < {batch:d} AND q.batch IS NULL"
+    )
+    return _read(RAW, query, pl.Schema({ENCOUNTER: pl.String}))[ENCOUNTER].to_list()
+
+
+def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
+    """Deletes what stands there for the batch and writes the rows, in one transaction."""
+    columns = ["batch", *rows.columns, *(["created_at"] if created_at else [])]
+    table, database = model._meta.table_name, model._meta.database
+    names = ", ".join(_quoted(database, name) for name in columns)
+    marks = ", ".join([database.param] * len(columns))
+    before, after = (batch,), (created_at.isoformat(" "),) if created_at else ()
+    with database.connection_context(), database.atomic():
+        database.execute_sql(f"DELETE FROM {table} WHERE batch = {database.param}", (batch,))
+        database.cursor().executemany(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*before, *row, *after) for row in rows.iter_rows()]
+        )
+
+
+def _read(database: pw.DatabaseProxy, query: str, schema: pl.Schema) -> pl.DataFrame:
+    frame = pl.DataFrame(cx.read_sql(address_of(database), query, return_type="polars"))
+    return frame.select(schema.names()).cast(schema)
+
+
+def _quoted(database: pw.DatabaseProxy, name: str) -> str:
+    """`change` is a reserved word in MySQL: each column name is quoted."""
+    return f"{database.quote[0]}{name}{database.quote[1]}"

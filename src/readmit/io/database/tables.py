@@ -1,0 +1,157 @@
+"""The tables. Columns of an encounter are made from `core.encounter`, so that a new field appears by itself."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee as pw
+
+from readmit.core.encounter import ENCOUNTER, FIELDS
+from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
+
+
+def now() -> datetime:
+    """UTC without a zone: neither SQLite nor MySQL keeps one."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _model(name: str, database: pw.DatabaseProxy, key: tuple[str, ...], columns: dict[str, pw.Field]) -> type[pw.Model]:
+    options: dict[str, Any] = {"database": database, "table_name": name.lower(), "primary_key": pw.CompositeKey(*key)}
+    return type(name, (pw.Model,), {**columns, "Meta": type("Meta", (), options), "__module__": __name__})
+
+
+RawEncounter = _model(
+    "Encounters",
+    RAW,
+    ("batch", "position"),
+    {
+        "batch": pw.IntegerField(),
+        "position": pw.IntegerField(),
+        **{field.name: pw.TextField(null=True) for field in FIELDS},
+        "created_at": pw.DateTimeField(),
+    },
+)
+"""Encounters as they came: all text; null where the batch had no such column."""
+
+CleanEncounter = _model(
+    "Encounters",
+    CLEAN,
+    (ENCOUNTER,),
+    {
+        "batch": pw.IntegerField(index=True),
+        **{
+            field.name: pw.BigIntegerField(null=True) if field.whole_number else pw.CharField(64, null=True)
+            for field in FIELDS
+        },
+        "created_at": pw.DateTimeField(),
+    },
+)
+"""Encounters that keep the contract, typed; null: not recorded."""
+
+
+class Raw(pw.Model):
+    class Meta:
+        database = RAW
+
+
+class Batch(Raw):
+    """The ledger: one row per batch, what became of it, and who has it in hand."""
+
+    batch = pw.IntegerField(primary_key=True)
+    leased_by = pw.CharField(64, null=True)
+    lease_until = pw.DoubleField(null=True)
+    done_at = pw.DateTimeField(null=True)
+    rows = pw.IntegerField(null=True)
+    sha256 = pw.CharField(64, null=True)
+    raw_object = pw.CharField(255, null=True)
+    clean_object = pw.CharField(255, null=True)
+    clean = pw.IntegerField(null=True)
+    quarantined = pw.IntegerField(null=True)
+    excluded = pw.IntegerField(null=True)
+    snapshot_object = pw.CharField(255, null=True)
+
+    class Meta:
+        table_name = "batches"
+
+
+class StepRun(Raw):
+    """One attempt at one step. `state`: running, done or failed; running without a lease means it was killed."""
+
+    number = pw.AutoField()
+    run_id = pw.CharField(64)
+    batch = pw.IntegerField(null=True, index=True)
+    step = pw.CharField(32)
+    state = pw.CharField(8)
+    started_at = pw.DateTimeField()
+    seconds = pw.DoubleField(null=True)
+    facts = pw.TextField(default="{}")
+    error = pw.TextField(null=True)
+
+    class Meta:
+        table_name = "step_runs"
+
+
+class Quarantined(Raw):
+    """One fault of one raw encounter, with its reason in words."""
+
+    batch = pw.IntegerField()
+    position = pw.IntegerField()
+    field = pw.CharField(64)
+    encounter_id = pw.TextField(null=True)
+    reason = pw.TextField()
+
+    class Meta:
+        table_name = "quarantine"
+        primary_key = pw.CompositeKey("batch", "position", "field")
+
+
+class DatasetPart(Raw):
+    """One split of one batch as it lies in the bucket `datasets`."""
+
+    batch = pw.IntegerField()
+    split = pw.CharField(16)
+    rows = pw.IntegerField()
+    content = pw.CharField(64)
+    sha256 = pw.CharField(64)
+    object_name = pw.CharField(255)
+
+    class Meta:
+        table_name = "dataset_parts"
+        primary_key = pw.CompositeKey("batch", "split")
+
+
+class SplitRow(pw.Model):
+    """Which split an encounter belongs to, by its patient."""
+
+    encounter_id = pw.BigIntegerField(primary_key=True)
+    batch = pw.IntegerField(index=True)
+    split = pw.CharField(16)
+
+    class Meta:
+        database = CLEAN
+        table_name = "splits"
+
+
+class Promotion(pw.Model):
+    """One verdict on one version. `applied_at`: when the aliases were moved as it says; the verdict comes first."""
+
+    version = pw.IntegerField(primary_key=True)
+    batch = pw.IntegerField(index=True)
+    target = pw.CharField(32)
+    rival = pw.IntegerField(null=True)
+    promoted = pw.BooleanField()
+    verdict = pw.TextField()
+    decided_at = pw.DateTimeField(default=now)
+    applied_at = pw.DateTimeField(null=True)
+
+    class Meta:
+        database = PREDICTIONS
+        table_name = "promotions"
+
+
+TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SplitRow, Promotion)
+
+
+def migrate() -> None:
+    """Makes the tables that are not there yet."""
+    for table in TABLES:
+        table.create_table(safe=True)
