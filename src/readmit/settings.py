@@ -108,12 +108,21 @@ class Settings(BaseSettings):
         """The probability from which a follow-up is worth its cost: 1 / (1 + cost ratio)."""
         return 1 / (1 + (self.cost_ratio or DEFAULT_COST_RATIO[self.target]))
 
+    def retry_delay(self, usual: float) -> float:
+        """Seconds before a step's next try: the table's, unless the setting shortens it."""
+        return usual if self.retry_delay_seconds is None else self.retry_delay_seconds
+
     def secret(self, name: str) -> str:
         """The secret's text. SettingError: it is not set."""
         value = getattr(self, name)
         if value is None:
             raise SettingError(f"{PREFIX}{name.upper()} is not set")
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    @property
+    def s3_login(self) -> tuple[str, str, str]:
+        """Address, user and secret of the S3 server."""
+        return self.s3_url, self.secret("s3_access_key"), self.secret("s3_secret_key")
 
     @property
     def database_address(self) -> str:

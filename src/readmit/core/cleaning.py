@@ -10,13 +10,16 @@ import polars as pl
 
 from readmit.core.encounter import (
     CANNOT_RETURN,
+    COLUMNS,
     DISPOSITION,
     ENCOUNTER,
     FIELDS,
     NOT_RECORDED,
     Field,
+    python_name,
     value_fault,
 )
+from readmit.core.refusal import ContractBroken
 
 POSITION = "position"
 MOST_QUARANTINED = 0.05
@@ -37,6 +40,24 @@ class Cleaned:
     faults: pl.DataFrame
     quarantined: int
     excluded: int
+
+
+def as_they_came(batch: pl.DataFrame) -> pl.DataFrame:
+    """`position` from 1 and the 50 columns as text, in UCI's order; null where the batch has no such column.
+
+    ContractBroken: two columns of the batch have the same name once `-` is read as `_`.
+    """
+    names = [python_name(column) for column in batch.columns]
+    if len(set(names)) < len(names):
+        raise ContractBroken(f"columns twice: {', '.join(sorted({name for name in names if names.count(name) > 1}))}")
+    named = batch.rename(dict(zip(batch.columns, names, strict=True))).with_row_index(POSITION, offset=1)
+    columns = (pl.col(name) if name in names else pl.lit(None).alias(name) for name in COLUMNS)
+    return named.select(pl.col(POSITION).cast(pl.Int64), *(column.cast(pl.String) for column in columns))
+
+
+def strange_columns(batch: pl.DataFrame) -> list[str]:
+    """Columns that an encounter does not have. They stay in the raw object and go no further."""
+    return [column for column in batch.columns if python_name(column) not in COLUMNS]
 
 
 def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> Cleaned:
@@ -75,7 +96,7 @@ def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
 
 def _reason(field: Field, value: str | None) -> str | None:
     if value is None:
-        return "the batch has no such column"
+        return "the batch has no such column or cell"
     if value == NOT_RECORDED:
         return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) can't stand here"
     return value_fault(field, value)

@@ -20,13 +20,12 @@ DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One split of one batch. `object_name` in the bucket `datasets`; `sha256` of the object's bytes."""
+    """One split of one batch. `content`: hash of its rows; `object_name`: in the bucket `datasets`."""
 
     batch: int
     split: str
     rows: int
     content: str
-    sha256: str
     object_name: str
 
 
@@ -42,12 +41,12 @@ class Snapshot:
         """SHA-256 over the content of all parts: equal data, equal hash."""
         return hashlib.sha256("".join(part.content for part in self.parts).encode()).hexdigest()
 
-    @property
-    def object_name(self) -> str:
-        return f"snapshots/{self.batch:04d}-{self.hash[:16]}.json"
-
     def rows(self, split: str) -> int:
-        return sum(part.rows for part in self.parts if part.split == split)
+        return sum(part.rows for part in self.of(split))
+
+    def of(self, *splits: str) -> list[Part]:
+        """The parts of some splits, split by split in the order given."""
+        return [part for split in splits for part in self.parts if part.split == split]
 
     def to_json(self) -> bytes:
         return json.dumps({"batch": self.batch, "hash": self.hash, "parts": [asdict(p) for p in self.parts]}).encode()

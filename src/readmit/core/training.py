@@ -5,24 +5,75 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from readmit.core.model import Candidate
+from readmit.core.snapshot import Snapshot
+from readmit.core.splitting import Split
+
 SEED = 130
+FIT_TAG = "fit"
+
+FOR_CHOOSING = (Split.TRAIN.value,)
+"""What candidates are fitted on; validation chooses among them."""
+FOR_SERVING = (Split.TRAIN.value, Split.VALIDATION.value)
+"""What the winner is refitted on; test judges it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a model is to foretell, and the probability from which a follow-up is worth its cost."""
+
+    target: str
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
 class FitKey:
-    """`rows`: the splits that are fitted on. `settings`: the candidate's, as logged."""
+    """`rows`: splits that are fitted on; `settings`: the candidate's, as logged; `code`: revision of our sources."""
 
     snapshot: str
+    batch: int
     code: str
     candidate: str
     settings: Mapping[str, str | int | float | bool]
     target: str
-    rows: str
+    threshold: float
+    rows: tuple[str, ...]
     seed: int = SEED
 
     @property
     def digest(self) -> str:
         """64 hex digits over all of it."""
-        parts = (self.snapshot, self.code, self.candidate, dict(self.settings), self.target, self.rows, self.seed)
-        text = json.dumps(parts, sort_keys=True)
+        text = json.dumps({**self.tags_without_digest, "settings": dict(self.settings)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def tags_without_digest(self) -> dict[str, str]:
+        return {
+            "snapshot": self.snapshot,
+            "batch": str(self.batch),
+            "code": self.code,
+            "candidate": self.candidate,
+            "target": self.target,
+            "threshold": repr(self.threshold),
+            "rows": "+".join(self.rows),
+            "seed": str(self.seed),
+        }
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """How a run or a version says what it was made from."""
+        return {**self.tags_without_digest, FIT_TAG: self.digest}
+
+
+def fit_key(candidate: Candidate, snapshot: Snapshot, code: str, aim: Aim, rows: tuple[str, ...]) -> FitKey:
+    """The key of a candidate's fit on some splits of a snapshot."""
+    return FitKey(
+        snapshot=snapshot.hash,
+        batch=snapshot.batch,
+        code=code,
+        candidate=candidate.name,
+        settings=candidate.settings,
+        target=aim.target,
+        threshold=aim.threshold,
+        rows=rows,
+    )

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -29,12 +31,19 @@ class Bucket:
             region="us-east-1",
         )
 
-    def put_once(self, object_name: str, content: bytes) -> None:
-        """Puts an object whose name tells its content; one that is there already stays as it is."""
-        if self._has(object_name):
-            return
-        self._make()
-        self._client.put_object(self._name, object_name, io.BytesIO(content), len(content))
+    def keep(self, stem: str, suffix: str, content: bytes) -> str:
+        """Puts immutable content under a name that ends with its SHA-256; the name. Kept already: nothing happens."""
+        object_name = f"{stem}{_fingerprint(content)}{suffix}"
+        if not self._has(object_name):
+            self.put(object_name, content)
+        return object_name
+
+    def kept(self, object_name: str) -> bytes:
+        """Kept content. NotThereYet: there is none. ContractBroken: not what the name says."""
+        content = self.get(object_name)
+        if not PurePosixPath(object_name).stem.endswith(_fingerprint(content)):
+            raise ContractBroken(f"object {object_name} in bucket {self._name} is not what it was when it was kept")
+        return content
 
     def put(self, object_name: str, content: bytes) -> None:
         """Puts an object in the place of the one that stands there."""
@@ -55,12 +64,9 @@ class Bucket:
             answer.close()
             answer.release_conn()
 
-    def get_checked(self, object_name: str, sha256: str) -> bytes:
-        """As `get`. ContractBroken: the bytes are not those that were put."""
-        content = self.get(object_name)
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise ContractBroken(f"object {object_name} in bucket {self._name} does not have SHA-256 {sha256}")
-        return content
+    def frame(self, object_names: Iterable[str]) -> pl.DataFrame:
+        """Kept Parquet objects, one below the other."""
+        return pl.concat([frame_of(self.kept(name)) for name in object_names])
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of the bucket's objects, sorted; none if there is no such bucket."""
@@ -86,6 +92,10 @@ class Bucket:
         except S3Error as error:
             if error.code not in ALREADY_THERE:
                 raise
+
+
+def _fingerprint(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def parquet_of(frame: pl.DataFrame) -> bytes:

@@ -29,12 +29,6 @@ def address_of(database: pw.DatabaseProxy) -> str:
     return next(_addresses[name] for name, proxy in NAMES.items() if proxy is database)
 
 
-def disconnect() -> None:
-    """Closes this thread's connections."""
-    for proxy in NAMES.values():
-        proxy.close()
-
-
 def _sqlite(address: str, name: str) -> pw.SqliteDatabase:
     folder = Path(address.removeprefix("sqlite:///")).absolute()
     folder.mkdir(parents=True, exist_ok=True)

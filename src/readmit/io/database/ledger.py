@@ -63,6 +63,14 @@ def batch_row(batch: int) -> Batch:
     return row
 
 
+def made(row: Batch, name: str) -> str:
+    """What the ledger's row says under a name. NotThereYet: nothing yet."""
+    value = getattr(row, name)
+    if value is None:
+        raise NotThereYet(f"batch {row.batch} has no {name} yet: the step that makes it has not run")
+    return str(value)
+
+
 def batch_rows() -> list[Batch]:
     """The ledger, by batch."""
     with RAW.connection_context():
@@ -72,7 +80,7 @@ def batch_rows() -> list[Batch]:
 def replace_parts(batch: int, parts: Sequence[Part]) -> None:
     """Puts a batch's dataset parts in the place of those that stand there, in one transaction."""
     with RAW.connection_context(), RAW.atomic():
-        DatasetPart.delete().where(DatasetPart.batch == batch).execute()
+        DatasetPart.delete().where(DatasetPart.batch == batch).execute()  # type: ignore[misc]  # the stubs know no delete()
         for part in parts:
             DatasetPart.create(**asdict(part))
 

@@ -7,7 +7,7 @@ import peewee as pw
 import polars as pl
 
 from readmit.core.cleaning import CLEAN_SCHEMA, POSITION
-from readmit.core.encounter import COLUMNS, ENCOUNTER
+from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.io.database.connection import CLEAN, RAW, address_of
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, now
 
@@ -38,6 +38,12 @@ def raw_rows(batch: int) -> pl.DataFrame:
     table = RawEncounter._meta.table_name
     schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
     return _read(RAW, f"SELECT {columns} FROM {table} WHERE batch = {batch:d} ORDER BY {POSITION}", schema)
+
+
+def patients(batch: int) -> pl.DataFrame:
+    """encounter_id and patient_nbr of a batch's clean encounters."""
+    schema = pl.Schema(dict.fromkeys((ENCOUNTER, PATIENT), pl.Int64))
+    return _read(CLEAN, f"SELECT {ENCOUNTER}, {PATIENT} FROM encounters WHERE batch = {batch:d}", schema)
 
 
 def clean_rows(batch: int) -> pl.DataFrame:

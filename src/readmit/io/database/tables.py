@@ -68,6 +68,7 @@ class Batch(Raw):
     quarantined = pw.IntegerField(null=True)
     excluded = pw.IntegerField(null=True)
     snapshot_object = pw.CharField(255, null=True)
+    version = pw.IntegerField(null=True)
 
     class Meta:
         table_name = "batches"
@@ -111,7 +112,6 @@ class DatasetPart(Raw):
     split = pw.CharField(16)
     rows = pw.IntegerField()
     content = pw.CharField(64)
-    sha256 = pw.CharField(64)
     object_name = pw.CharField(255)
 
     class Meta:
@@ -132,15 +132,13 @@ class SplitRow(pw.Model):
 
 
 class Promotion(pw.Model):
-    """One verdict on one version. `applied_at`: when the aliases were moved as it says; the verdict comes first."""
+    """One verdict on one version. It is decided first and applied then, so that a crash in between loses nothing."""
 
     version = pw.IntegerField(primary_key=True)
     batch = pw.IntegerField(index=True)
-    target = pw.CharField(32)
-    rival = pw.IntegerField(null=True)
     promoted = pw.BooleanField()
     verdict = pw.TextField()
-    decided_at = pw.DateTimeField(default=now)
+    decided_at = pw.DateTimeField()
     applied_at = pw.DateTimeField(null=True)
 
     class Meta:
@@ -154,4 +152,5 @@ TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart
 def migrate() -> None:
     """Makes the tables that are not there yet."""
     for table in TABLES:
-        table.create_table(safe=True)
+        with table._meta.database.connection_context():
+            table.create_table(safe=True)

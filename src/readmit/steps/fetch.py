@@ -1,0 +1,18 @@
+"""Data API to S3 `raw/`: one batch as an immutable Parquet object, checked against what the source declares."""
+
+from readmit.core.refusal import ContractBroken
+from readmit.io import source
+from readmit.io.database import ledger
+from readmit.io.objects import Bucket, frame_of
+from readmit.pipeline import Facts
+from readmit.settings import Settings
+
+
+def run(batch: int, settings: Settings) -> Facts:
+    fetched = source.fetch(settings.source_url, batch)
+    rows = frame_of(fetched.content).height
+    if rows != fetched.rows:
+        raise ContractBroken(f"batch {batch} has {rows} rows, the source declares {fetched.rows}")
+    name = Bucket("raw", *settings.s3_login).keep(f"batch-{batch:04d}/", ".parquet", fetched.content)
+    ledger.note(batch, rows=rows, sha256=fetched.sha256, raw_object=name)
+    return {"rows": rows, "sha256": fetched.sha256, "object": name}

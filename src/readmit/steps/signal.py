@@ -1,0 +1,33 @@
+"""The APIs reload and confirm that they serve the production version; the day's report is written."""
+
+import json
+
+from readmit.io import serving
+from readmit.io.database import ledger, promotions
+from readmit.io.objects import Bucket
+from readmit.io.registry import Registry
+from readmit.pipeline import Facts
+from readmit.settings import Settings
+
+
+def run(batch: int, settings: Settings) -> Facts:
+    """`replicas`: how many confirmed. NotServed: one does not; it polls the alias too, so the next try may find it."""
+    production = Registry(settings.mlflow_tracking_uri).production()
+    replicas = 0
+    if production is not None:
+        replicas = serving.reload_everywhere(settings.api_urls, settings.secret("reload_token"), production.number)
+    name = f"days/{batch:04d}.json"
+    Bucket("datasets", *settings.s3_login).put(name, json.dumps(_report(batch), indent=1).encode())
+    return {"version": None if production is None else production.number, "replicas": replicas, "report": name}
+
+
+def _report(batch: int) -> dict[str, object]:
+    """What the day did, from the ledger: the last attempt at each step, and the verdict."""
+    runs = {run.step: run for run in ledger.step_runs(batch)}
+    version = ledger.batch_row(batch).version
+    verdict = None if version is None else promotions.verdict_on(str(version))
+    return {
+        "batch": batch,
+        "steps": {name: {"seconds": run.seconds, **json.loads(run.facts)} for name, run in runs.items()},
+        "verdict": None if verdict is None else json.loads(verdict.to_json()),
+    }

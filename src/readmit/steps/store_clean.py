@@ -1,0 +1,13 @@
+"""Clean Parquet to `clean_data_db`."""
+
+from readmit.io.database import ledger, rows
+from readmit.io.objects import Bucket
+from readmit.pipeline import Facts
+from readmit.settings import Settings
+
+
+def run(batch: int, settings: Settings) -> Facts:
+    name = ledger.made(ledger.batch_row(batch), "clean_object")
+    encounters = Bucket("clean", *settings.s3_login).frame([name])
+    rows.replace_clean(batch, encounters)
+    return {"rows": encounters.height}
