@@ -5,6 +5,7 @@ not stand in the environment. What a tool reads by itself keeps the tool's name.
 """
 
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -45,6 +46,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True)
 
+    data: Path | None = Field(
+        None,
+        description="a CSV or zip in UCI's layout; unset: UCI's own is downloaded, else a sample made",
+    )
     source_url: str = Field("http://127.0.0.1:5001", description="address of the data API")
     ec2_instance_id: str | None = Field(
         None, description="the instance that runs the data API; unset: its state is not asked"
@@ -137,3 +142,8 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """The settings of this process. SettingError or pydantic's ValidationError name the setting at fault."""
     return Settings()
+
+
+def environment_with(own: Mapping[str, str], without: Collection[str] = ()) -> dict[str, str]:
+    """This process's environment for a child process, with some variables on top and others left out."""
+    return {**{name: value for name, value in os.environ.items() if name not in without}, **own}

@@ -251,9 +251,11 @@ def labels(outcomes: Iterable[str], target: str) -> list[int]:
 def value_fault(field: Field, text: str) -> str | None:
     """Why the text can't stand in this field, in words; None if it can. `?` is for the caller to judge."""
     if field.kind is Kind.CODE:
-        return None if re.fullmatch(field.pattern, text) else f"{text!r} is no code of the form {field.pattern}"
-    if field.whole_number and not re.fullmatch(r"\d{1,15}", text):
-        return f"{text!r} is not a whole number"
+        return (
+            None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is no code of the form {field.pattern}"
+        )
+    if field.whole_number and not re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        return f"{text!r} is not a whole number of 0 or more"
     if field.choices:
         return None if text in field.choices else f"{text!r} is none of {', '.join(field.choices)}"
     return None if field.low <= int(text) <= field.high else f"{text} is not within {field.low} to {field.high}"

@@ -73,11 +73,9 @@ def key(secret: str, number: int) -> str:
 
 def keyed(encounters: pl.DataFrame, secret: str) -> pl.DataFrame:
     """DATASET_COLUMNS of clean encounters, ordered by encounter key, so that equal data are equal bytes."""
-    made = {
-        ENCOUNTER_KEY: [key(secret, number) for number in encounters[ENCOUNTER]],
-        PATIENT_KEY: [key(secret, number) for number in encounters[PATIENT]],
-    }
-    return encounters.with_columns(**made).select(DATASET_COLUMNS).sort(ENCOUNTER_KEY)
+    pairs = ((ENCOUNTER_KEY, ENCOUNTER), (PATIENT_KEY, PATIENT))
+    made = (pl.Series(name, [key(secret, number) for number in encounters[column]]) for name, column in pairs)
+    return encounters.with_columns(made).select(DATASET_COLUMNS).sort(ENCOUNTER_KEY)
 
 
 def content_hash(dataset: pl.DataFrame) -> str:

@@ -47,7 +47,7 @@ class Bucket:
 
     def put(self, object_name: str, content: bytes) -> None:
         """Puts an object in the place of the one that stands there."""
-        self._make()
+        self.make()
         self._client.put_object(self._name, object_name, io.BytesIO(content), len(content))
 
     def get(self, object_name: str) -> bytes:
@@ -84,7 +84,8 @@ class Bucket:
             raise
         return True
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Makes the bucket if it is not there."""
         if self._client.bucket_exists(self._name):
             return
         try:

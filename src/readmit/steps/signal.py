@@ -23,11 +23,11 @@ def run(batch: int, settings: Settings) -> Facts:
 
 def _report(batch: int) -> dict[str, object]:
     """What the day did, from the ledger: the last attempt at each step, and the verdict."""
-    runs = {run.step: run for run in ledger.step_runs(batch)}
+    runs = {run.step: run for run in ledger.step_runs(batch=batch)}
     version = ledger.batch_row(batch).version
     verdict = None if version is None else promotions.verdict_on(str(version))
     return {
         "batch": batch,
-        "steps": {name: {"seconds": run.seconds, **json.loads(run.facts)} for name, run in runs.items()},
+        "steps": {name: {"seconds": run.seconds, **ledger.facts_of(run)} for name, run in runs.items()},
         "verdict": None if verdict is None else json.loads(verdict.to_json()),
     }

@@ -108,12 +108,16 @@ def end_step(number: int, batch: int | None, seconds: float, outcome: Mapping[st
         ).execute()
 
 
-def step_runs(batch: int | None = None, run_id: str | None = None) -> list[StepRun]:
-    """Attempts at steps, oldest first: of all, or of one batch, or of one run."""
-    query = StepRun.select().order_by(StepRun.number)
+def step_runs(after: int = 0, batch: int | None = None) -> list[StepRun]:
+    """Attempts at steps, oldest first, whose number is above `after`: of all batches or of one."""
+    query = StepRun.select().where(StepRun.number > after).order_by(StepRun.number)
     if batch is not None:
         query = query.where(StepRun.batch == batch)
-    if run_id is not None:
-        query = query.where(StepRun.run_id == run_id)
     with RAW.connection_context():
         return list(query)
+
+
+def facts_of(run: StepRun) -> dict[str, int | float | str | bool | None]:
+    """What an attempt at a step told."""
+    told: dict[str, int | float | str | bool | None] = json.loads(run.facts)
+    return told

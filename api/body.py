@@ -1,0 +1,169 @@
+"""From the bytes of a request to records: content type, size, encoding, JSON and CSV as strict as they can be."""
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from litestar import Request
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+
+from api.errors import Refused
+from readmit.core.encounter import python_name
+from readmit.core.request import Encounter, RecordRefused, RequestFault, parse, parse_texts, shown
+
+JSON, CSV = "application/json", "text/csv"
+MOST_BYTES, MOST_BATCH_BYTES = 1_000_000, 64_000_000
+MOST_RECORDS = 200_000
+LONGEST_RECORD = 65_536
+"""Characters of one record in a JSON array. Decoding window by window keeps a hostile body from filling the memory."""
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def content_type(request: Request[Any, Any, Any], *taken: str) -> str:
+    """Which of the types the body is said to be; the first one if nothing is said. Refused: 415."""
+    said, options = request.content_type
+    kind = said.strip().lower() or taken[0]
+    if kind not in taken:
+        raise Refused(415, f"the content type is {said!r}; this route takes {' or '.join(taken)}")
+    if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Refused(415, f"the charset is {options['charset']!r}; this route takes utf-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "a compressed body is not taken")
+    return kind
+
+
+def answer_type(request: Request[Any, Any, Any]) -> str:
+    """JSON or CSV, whichever the caller would rather have. Refused: 406, neither."""
+    try:
+        wanted = request.accept.best_match([JSON, CSV])
+    except OverflowError:
+        # Litestar makes an integer of `q=inf`
+        wanted = None
+    if wanted is None:
+        raise Refused(406, f"this route answers {JSON} or {CSV}")
+    return wanted
+
+
+async def text_of(request: Request[Any, Any, Any], limit: int) -> str:
+    """The body as text. Refused: 413 above `limit` bytes, 400 when it is empty or not UTF-8."""
+    try:
+        body = await request.body()
+        text = body.decode("utf-8")
+    except RequestEntityTooLarge as error:
+        raise Refused(413, f"the body is larger than {limit:,} bytes") from error
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
+    except InternalServerException as error:
+        # Litestar's word for a caller who hangs up: no fault of ours, so no 500 in the metrics
+        raise Refused(400, "the body ended before its time") from error
+    if not text or text.isspace():
+        raise Refused(400, "the body is empty")
+    return text
+
+
+def one(text: str) -> Encounter:
+    """The encounter of a JSON object. Refused: 400 when it is none; RecordRefused: when it is no encounter."""
+    record, end = _decoded(text, 0, len(text), "the body")
+    if _after_blank(text, end) != len(text):
+        raise Refused(400, f"the body goes on after the JSON value, at character {end}")
+    if not isinstance(record, dict):
+        raise Refused(400, "the body is no JSON object: send one encounter as an object of fields")
+    return parse(record)
+
+
+def many(text: str, kind: str) -> list[Encounter | RecordRefused]:
+    """The encounters of a JSON array or of CSV, in order; what is none stands as its refusal. Refused: 400, 413."""
+    found: list[Encounter | RecordRefused] = []
+    for encounter in _rows(text) if kind == CSV else _items(text):
+        if len(found) == MOST_RECORDS:
+            raise Refused(413, f"the body holds more than {MOST_RECORDS:,} records")
+        found.append(encounter)
+    return found
+
+
+def _items(text: str) -> Iterator[Encounter | RecordRefused]:
+    at = _after_blank(text, 0)
+    if text[at : at + 1] != "[":
+        raise Refused(400, "the body is no JSON array: send the encounters as an array of objects")
+    at, index = _after_blank(text, at + 1), 0
+    closed = text[at : at + 1] == "]"
+    while not closed:
+        record, at = _decoded(text, at, LONGEST_RECORD, f"record {index}")
+        yield _judged(record)
+        at, index = _after_blank(text, at), index + 1
+        closed = text[at : at + 1] == "]"
+        if not closed and text[at : at + 1] != ",":
+            raise Refused(400, f"the body is no valid JSON: a comma or ] is missing after record {index - 1}")
+        at = at if closed else _after_blank(text, at + 1)
+    if _after_blank(text, at + 1) != len(text):
+        raise Refused(400, f"the body goes on after the JSON array, at character {at + 1}")
+
+
+def _judged(record: object) -> Encounter | RecordRefused:
+    if not isinstance(record, dict):
+        return RecordRefused((RequestFault("", "the record is no JSON object"),))
+    try:
+        return parse(record)
+    except RecordRefused as refusal:
+        return refusal
+
+
+def _after_blank(text: str, at: int) -> int:
+    return _BLANK.match(text, at).end()  # type: ignore[union-attr]  # matches always, if only nothing
+
+
+def _rows(text: str) -> Iterator[Encounter | RecordRefused]:
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = next((cells for cells in reader if cells), [])
+        doubled, times = Counter(map(python_name, header)).most_common(1)[0] if header else ("", 0)
+        if times > 1:
+            raise Refused(400, f"the CSV's header names a column twice: {shown(doubled)}")
+        for cells in reader:
+            if cells:
+                yield _judged_row(header, cells)
+    except csv.Error as error:
+        raise Refused(400, f"the body is no valid CSV: line {reader.line_num}: {error}") from error
+
+
+def _judged_row(header: list[str], cells: list[str]) -> Encounter | RecordRefused:
+    if len(cells) != len(header):
+        return RecordRefused((RequestFault("", f"the row has {len(cells)} cells, the header {len(header)}"),))
+    try:
+        return parse_texts(dict(zip(header, cells, strict=True)))
+    except RecordRefused as refusal:
+        return refusal
+
+
+def _decoded(text: str, start: int, longest: int, what: str) -> tuple[object, int]:
+    """The JSON value that begins at `start` and where it ends. Refused: 400."""
+    window = text[start : start + longest]
+    try:
+        value, length = _STRICT.raw_decode(window, _after_blank(window, 0))
+    except RecursionError as error:
+        raise Refused(400, f"{what} is nested too deeply") from error
+    except ValueError as error:
+        reason = f"{error.msg} at character {start + error.pos}" if isinstance(error, json.JSONDecodeError) else error
+        cut = f" (or is longer than {longest:,} characters)" if start + longest < len(text) else ""
+        raise Refused(400, f"{what} is no valid JSON{cut}: {reason}") from error
+    return value, start + length
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return made
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)

@@ -1,0 +1,95 @@
+"""What the API answers, as it stands on the wire."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import Struct, field
+
+
+class FieldFault(Struct, frozen=True):
+    """`field`: empty when the fault is of the record as a whole."""
+
+    field: str
+    message: str
+
+
+class ErrorText(Struct, frozen=True):
+    message: str
+    fields: list[FieldFault] = field(default_factory=list)
+
+
+class Error(Struct, frozen=True):
+    """The body of every answer that is an error."""
+
+    error: ErrorText
+    request_id: str
+
+
+class Answer(Struct, frozen=True):
+    """`prediction` is 1 where the probability reaches the threshold of the model's version."""
+
+    prediction: int
+    probability: float
+    threshold: float
+    request_id: str
+    model_name: str
+    model_version: str
+    warnings: list[str]
+
+
+class RowError(Struct, frozen=True):
+    """`field` names the first field at fault, `message` tells of all."""
+
+    index: int
+    field: str
+    message: str
+
+
+class RefusedRow(Struct, frozen=True):
+    error: RowError
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """One item per record, in order. No Struct: msgspec takes no union of two of them without a tag on the wire."""
+
+    predictions: list[Answer | RefusedRow]
+
+
+class Health(Struct, frozen=True):
+    """`status`: healthy with a model, else unhealthy. `reload_failure`: why the last try to load one failed."""
+
+    message: str
+    status: str
+    model_loaded: bool
+    model_version: str | None
+    model_loaded_at: datetime | None
+    reload_failure: str | None
+
+
+class Alive(Struct, frozen=True):
+    status: str
+
+
+class Model(Struct, frozen=True):
+    """The version in production that answers here. `figures`: its metrics on the test split."""
+
+    name: str
+    version: str
+    candidate: str
+    target: str
+    threshold: float
+    batch: int
+    snapshot: str
+    code: str
+    run_id: str
+    figures: Mapping[str, float]
+    loaded_at: datetime
+
+
+class Reloaded(Struct, frozen=True):
+    """`reloaded`: the version changed. `version`: what is served now, null when nothing is in production."""
+
+    version: str | None
+    reloaded: bool

@@ -1,0 +1,69 @@
+"""`python -m ec2_api`: opens the source and serves it until SIGTERM or SIGINT."""
+
+# APScheduler 3 and waitress carry no annotations.
+
+import logging
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from waitress.server import create_server
+
+from ec2_api import settings
+from ec2_api.announcing import Announcer
+from ec2_api.app import create_app
+from ec2_api.metrics import Metrics
+from ec2_api.opening import open_source
+from ec2_api.refusal import Refusal
+
+log = logging.getLogger("ec2_api")
+
+THREADS = 4
+REFUSED = 2
+LARGEST_BODY = 64 * 1024
+
+
+def main() -> int:
+    """The exit code: 0 after a signal, 2 when a setting or the data refuses to be used."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for library in ("apscheduler", "httpx", "waitress.queue"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    try:
+        serve(settings.load(os.environ))
+    except (Refusal, OSError) as error:
+        log.error("%s", error)
+        return REFUSED
+    return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    log.info("stopping on %s", signal.Signals(number).name)
+    raise SystemExit(0)
+
+
+def serve(chosen: settings.Settings) -> None:
+    """Serves until a signal. Refusal: the source can't be opened or the port can't be had."""
+    opened = open_source(chosen, time.time)
+    metrics = Metrics(opened.release.total, opened.rows)
+    announcer = Announcer(opened.release, metrics, time.time)
+    app = create_app(opened, metrics)
+    try:
+        server = create_server(
+            app, host=chosen.host, port=chosen.port, threads=THREADS, ident=None, max_request_body_size=LARGEST_BODY
+        )
+    except OSError as error:
+        raise Refusal(f"READMIT_SOURCE_PORT: {chosen.host}:{chosen.port}: {error.strerror or error}") from error
+    announcer.tick()
+    scheduler = announcer.scheduler()
+    scheduler.start()
+    server.print_listen("listening on http://{}:{}")
+    server.run()
+    scheduler.shutdown(wait=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""The data API's own settings, read from the environment here and nowhere else."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ec2_api.refusal import Refusal
+
+UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospitals+for+years+1999-2008.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded."""
+
+    data: Path | None
+    host: str
+    port: int
+    state: Path
+    interval_seconds: int
+    batch_size: int
+    download_url: str
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """The settings of this process. Refusal: a value can't be used; the text names the variable."""
+    data = environ.get("READMIT_DATA")
+    return Settings(
+        data=Path(data).expanduser() if data else None,
+        host=environ.get("READMIT_SOURCE_HOST") or "127.0.0.1",
+        port=_whole(environ, "READMIT_SOURCE_PORT", 5001, 0, 65_535),
+        state=Path(environ.get("READMIT_SOURCE_STATE") or "var/ec2-api").expanduser(),
+        interval_seconds=_whole(environ, "READMIT_SOURCE_INTERVAL_SECONDS", 300, 0, 31_536_000),
+        batch_size=_whole(environ, "READMIT_SOURCE_BATCH_SIZE", 15_000, 1, 1_000_000),
+        download_url=_url(environ, "READMIT_SOURCE_DOWNLOAD_URL", UCI_URL),
+    )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environ.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise Refusal(f"{name}: {text!r} is not a whole number from {low} to {high}")
+    return int(text)
+
+
+def _url(environ: Mapping[str, str], name: str, default: str) -> str:
+    text = environ.get(name, default).strip()
+    if text and not re.fullmatch(r"https?://\S+", text):
+        raise Refusal(f"{name}: {text!r} is neither an http(s) address nor empty")
+    return text

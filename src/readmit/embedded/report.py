@@ -1,0 +1,126 @@
+"""What the days did, from the ledger and the registry: the demo's report."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from readmit.core.judging import Verdict
+from readmit.core.splitting import Split
+from readmit.core.version import MODEL
+from readmit.io.database import ledger, promotions
+from readmit.io.database.tables import StepRun
+from readmit.io.registry import Registry
+from readmit.io.source import SourceState
+from readmit.pipeline import STEPS
+
+AS_THE_WARD_SAYS = {"recall": "sensitivity", "precision": "ppv"}
+"""Two figures have a clinical name, by which the report calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """The model in production: the candidate's name, and its figures on the test split."""
+
+    name: str
+    model: str
+    version: str
+    batch: int
+    threshold: float
+    test: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One batch: the verdict in words, None if none was made, and the seconds of each step's last good attempt."""
+
+    batch: int
+    verdict: str | None
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`candidates`: of the last day that trained, measured on validation. `prediction`: what the API answered."""
+
+    data: Mapping[str, str | int]
+    target: str
+    new_days: int
+    rows: Mapping[str, int]
+    candidates: tuple[Mapping[str, str | float], ...]
+    production: Production | None
+    prediction: Mapping[str, object] | None
+    days: tuple[Day, ...]
+    seconds: float
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+
+def report(
+    source: SourceState,
+    target: str,
+    registry: Registry,
+    new_days: int,
+    prediction: Mapping[str, object] | None,
+    seconds: float,
+) -> Report:
+    """The report of all days so far; `new_days`: how many of them this run did, in how many seconds."""
+    runs = [run for run in ledger.step_runs() if run.state == "done"]
+    return Report(
+        data={"source": source.kind, "rows": source.rows, "batches": source.batches},
+        target=target,
+        new_days=new_days,
+        rows=_rows(),
+        candidates=_candidates(runs),
+        production=_production(registry),
+        prediction=prediction,
+        days=_days(runs),
+        seconds=round(seconds, 1),
+    )
+
+
+def _rows() -> dict[str, int]:
+    """Encounters of all batches so far, at each station of their way."""
+    batches = ledger.batch_rows()
+    parts = ledger.parts_until(max((row.batch for row in batches), default=0))
+    stations = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
+    counts = {station: sum(getattr(row, column) or 0 for row in batches) for station, column in stations.items()}
+    return {**counts, **{split.value: sum(part.rows for part in parts if part.split == split) for split in Split}}
+
+
+def _candidates(runs: list[StepRun]) -> tuple[Mapping[str, str | float], ...]:
+    trained = [run for run in runs if run.step == "train"]
+    if not trained:
+        return ()
+    found: dict[str, dict[str, str | float]] = {}
+    for name, value in ledger.facts_of(trained[-1]).items():
+        candidate, _, figure = name.partition(".")
+        if figure and isinstance(value, int | float):
+            found.setdefault(candidate, {"name": candidate})[figure] = value
+    return tuple(found.values())
+
+
+def _production(registry: Registry) -> Production | None:
+    version = registry.production()
+    if version is None:
+        return None
+    figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in version.figures.items()}
+    return Production(version.candidate, MODEL, version.number, version.batch, version.threshold, figures)
+
+
+def _days(runs: list[StepRun]) -> tuple[Day, ...]:
+    verdicts = dict(promotions.verdicts())
+    batches = sorted({run.batch for run in runs if run.batch is not None and run.step != "check_source"})
+    return tuple(_day(batch, [run for run in runs if run.batch == batch], verdicts.get(batch)) for batch in batches)
+
+
+def _day(batch: int, runs: list[StepRun], verdict: Verdict | None) -> Day:
+    took = {run.step: round(run.seconds or 0.0, 3) for run in runs}
+    said = None if verdict is None else in_words(verdict)
+    return Day(batch, said, {step.name: took[step.name] for step in STEPS if step.name in took})
+
+
+def in_words(verdict: Verdict) -> str:
+    """A verdict as a sentence."""
+    word = "provisionally promoted" if verdict.provisional else "promoted" if verdict.promoted else "refused"
+    return f"version {verdict.version} {word}: {'; '.join(verdict.reasons)}"

@@ -1,0 +1,64 @@
+"""The report in a few plain lines, for the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from readmit.embedded.report import Production, Report
+
+SOURCES = {
+    "uci": "UCI's published file",
+    "file": "the file that READMIT_DATA names",
+    "sample": "a synthetic sample, because nothing could be downloaded: its figures say nothing about patients",
+}
+
+
+def summary(told: Report, console: Console) -> None:
+    """Prints what came, what was learnt, what is served."""
+    rows = told.rows
+    console.rule("what happened")
+    console.print(f"Data: {SOURCES[str(told.data['source'])]}; {rows['raw']:,} encounters in {len(told.days)} batches.")
+    counts = {name: f"{number:,} {name}" for name, number in rows.items()}
+    console.print(
+        f"Rows: {counts['raw']} = {counts['clean']} + {counts['quarantined']} + {counts['excluded']}; "
+        f"{counts['train']}, {counts['validation']}, {counts['test']}."
+    )
+    console.print(_candidates(told))
+    for day in told.days:
+        console.print(
+            f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'not trained'}", highlight=False
+        )
+    if told.production is None:
+        console.print("[red]No model was good enough for production.[/red]")
+    else:
+        _production(told.production, console)
+    if told.prediction is not None:
+        answer = told.prediction
+        word = "follow up" if answer["prediction"] else "no follow-up needed"
+        console.print(f"One encounter through the API: probability {answer['probability']:.3f}, {word}.")
+
+
+def _candidates(told: Report) -> Table:
+    table = Table(
+        "candidate",
+        "ROC-AUC (95 %)",
+        "log loss",
+        "fit",
+        title="Candidates on validation, last batch",
+        title_justify="left",
+    )
+    for each in told.candidates:
+        interval = f"{each['roc_auc']:.3f} ({each['roc_auc_low']:.3f} to {each['roc_auc_high']:.3f})"
+        table.add_row(str(each["name"]), interval, f"{each['log_loss']:.4f}", f"{each['fit_seconds']:.1f} s")
+    return table
+
+
+def _production(model: Production, console: Console) -> None:
+    test = model.test
+    console.print(
+        f"In production: {model.name}, version {model.version}. On patients it never saw: "
+        f"ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, ECE {test['ece']:.3f}, observed/expected {test['observed_expected']:.2f}."
+    )
+    console.print(
+        f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back; "
+        f"it finds {100 * test['sensitivity']:.0f} of 100 who come back."
+    )

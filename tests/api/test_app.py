@@ -1,0 +1,217 @@
+import logging
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from api.app import create_app
+from api.scoring import EXAMPLE
+from readmit.core.encounter import BY_NAME
+from readmit.core.refusal import RegistryAway
+from readmit.core.request import TAKEN
+from readmit.core.served import ServedModel
+from readmit.settings import Settings
+
+Client = TestClient[Litestar]
+TOKEN = {"Authorization": "Bearer a token of the tests"}
+
+
+def metric(client: Client, name: str) -> float | None:
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return float(lines[0].rsplit(" ", 1)[1]) if lines else None
+
+
+def test_health_tells_the_truth_about_the_model(client: Client) -> None:
+    for path in ("/", "/health", "/health/ready"):
+        response = client.get(path)
+        assert response.status_code == 200
+        answer = response.json()
+        assert (answer["status"], answer["model_loaded"], answer["model_version"]) == ("healthy", True, "1")
+        assert datetime.fromisoformat(answer["model_loaded_at"]).tzinfo is not None
+    assert client.get("/health/live").status_code == 200
+
+
+def test_without_a_model_the_api_lives_is_not_ready_and_predicts_503(shelf: Any, settings: Settings) -> None:
+    shelf.alias = None
+    with TestClient(create_app(shelf, settings)) as client:
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health").json()["status"] == "unhealthy"
+        for response in (
+            client.get("/health/ready"),
+            client.get("/model"),
+            client.post("/predict", json=EXAMPLE),
+            client.post("/predict_batch", json=[EXAMPLE]),
+        ):
+            assert response.status_code == 503
+        assert client.post("/predict", json=EXAMPLE).json()["error"]["message"] == "no model is in production yet"
+        assert client.post("/reload_model", headers=TOKEN).json() == {"version": None, "reloaded": False}
+
+
+def test_the_api_comes_up_while_the_registry_is_away_and_serves_once_it_answers(shelf: Any, settings: Settings) -> None:
+    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    with TestClient(create_app(shelf, settings)) as client:
+        assert client.post("/predict", json=EXAMPLE).status_code == 503
+        assert "does not answer" in client.get("/health/ready").json()["reload_failure"]
+        shelf.away = None
+        assert client.post("/reload_model", headers=TOKEN).json() == {"version": "1", "reloaded": True}
+        assert client.post("/predict", json=EXAMPLE).status_code == 200
+
+
+def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: Settings, later: ServedModel) -> None:
+    quick = settings.model_copy(update={"model_poll_seconds": 0.02})
+    with TestClient(create_app(shelf, quick)) as client:
+        assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
+        shelf.promote(later)
+        for _ in range(500):
+            if client.get("/health").json()["model_version"] == "2":
+                break
+        answer = client.post("/predict", json=EXAMPLE).json()
+        assert (answer["model_version"], answer["threshold"], answer["prediction"]) == ("2", 0.9999, 0)
+
+
+def test_the_model_route_tells_what_is_served(client: Client, served: ServedModel) -> None:
+    answer = client.get("/model").json()
+    version = served.version
+    assert (answer["name"], answer["version"], answer["candidate"]) == ("readmit", version.number, "lightgbm")
+    assert (answer["threshold"], answer["target"], answer["batch"]) == (version.threshold, "within_30_days", 3)
+    assert answer["figures"] == {"roc_auc": 0.68}
+
+
+def test_reload_swaps_the_version_once(client: Client, shelf: Any, later: ServedModel) -> None:
+    assert client.post("/reload_model", headers=TOKEN).json() == {"version": "1", "reloaded": False}
+    shelf.promote(later)
+    assert client.post("/reload_model", headers=TOKEN).json() == {"version": "2", "reloaded": True}
+    assert client.post("/reload_model", headers=TOKEN).json() == {"version": "2", "reloaded": False}
+    assert metric(client, 'readmit_model_info{candidate="lightgbm",name="readmit",target="within_30_days",version="2"}')
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "a token of the tests"}, {"Authorization": "\xe9"}]
+)
+def test_reload_without_the_token_gets_401(client: Client, headers: dict[str, str]) -> None:
+    response = client.post("/reload_model", headers={name: value.encode("latin-1") for name, value in headers.items()})
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}])
+def test_nobody_reloads_where_no_token_is_set(shelf: Any, given: dict[str, str]) -> None:
+    with TestClient(create_app(shelf, Settings(reload_token=None))) as client:
+        response = client.post("/reload_model", headers=given)
+    assert response.status_code == 401
+    assert "READMIT_RELOAD_TOKEN is not set" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fault", [RegistryAway("no answer"), OSError("artifact is cut"), ValueError("untrusted")])
+def test_a_reload_that_fails_keeps_the_old_model_and_says_so(
+    client: Client, shelf: Any, later: ServedModel, fault: Exception
+) -> None:
+    shelf.promote(later)
+    shelf.damaged = fault
+    response = client.post("/reload_model", headers=TOKEN)
+    assert response.status_code == 503
+    assert str(fault) in response.json()["error"]["message"]
+    assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
+    assert str(fault) in client.get("/health/ready").json()["reload_failure"]
+    assert metric(client, "readmit_model_reload_failures_total") == 1
+    shelf.damaged = None
+    assert client.post("/reload_model", headers=TOKEN).json()["version"] == "2"
+    assert client.get("/health/ready").json()["reload_failure"] is None
+
+
+def test_a_version_that_cannot_predict_is_not_swapped_in(client: Client, shelf: Any, served: ServedModel) -> None:
+    shelf.promote(replace(served, version=replace(served.version, number="3"), pipeline=object()))
+    assert client.post("/reload_model", headers=TOKEN).status_code == 503
+    assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/predict", 405)])
+def test_an_unknown_route_and_a_wrong_method_get_json(client: Client, method: str, path: str, status: int) -> None:
+    response = client.request(method, path)
+    assert response.status_code == status
+    assert response.json()["error"]["message"]
+    assert response.json()["request_id"] == response.headers["x-request-id"]
+
+
+def test_a_fault_of_ours_shows_neither_a_trace_nor_a_patient(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> list[float]:
+        raise KeyError(EXAMPLE["medical_specialty"])
+
+    monkeypatch.setattr("api.predicting.scores", fail)
+    response = client.post("/predict", json=EXAMPLE)
+    assert response.status_code == 500
+    assert response.json()["error"] == {"message": "internal error", "fields": []}
+    assert "KeyError" in caplog.text
+    assert str(EXAMPLE["medical_specialty"]) not in caplog.text
+
+
+def test_no_value_of_a_patient_reaches_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        client.post("/predict", json={**EXAMPLE, "encounter_id": 918273645})
+        client.post("/predict", json={**EXAMPLE, "race": "Martian-918273645"})
+        client.post("/predict_batch", json=[{**EXAMPLE, "race": "Martian-918273645"}])
+    assert "918273645" not in caplog.text
+
+
+def test_metrics_count_predictions_errors_and_requests(client: Client) -> None:
+    client.post("/predict", json=EXAMPLE)
+    client.post("/predict", content=b"")
+    client.post("/predict_batch", json=[EXAMPLE, {}])
+    client.get("/nowhere/1")
+    client.get("/nowhere/2")
+    text = client.get("/metrics").text
+    predicted = [line for line in text.splitlines() if line.startswith("readmit_predictions_total{")]
+    assert sum(float(line.rsplit(" ", 1)[1]) for line in predicted) == 2
+    assert all('version="1"' in line for line in predicted)
+    assert metric(client, 'readmit_prediction_errors_total{status="400"}') == 1
+    assert metric(client, 'readmit_prediction_errors_total{status="422"}') == 1
+    assert metric(client, 'readmit_prediction_duration_seconds_count{route="/predict"}') == 1
+    assert metric(client, 'readmit_http_requests_total{method="POST",route="/predict",status="200"}') == 1
+    assert metric(client, 'readmit_http_requests_total{method="GET",route="unknown",status="404"}') == 2
+    assert metric(client, "readmit_model_loaded_timestamp_seconds")
+
+
+def test_asking_for_health_a_thousand_times_moves_nothing(client: Client) -> None:
+    before = client.get("/health").json()
+    for _ in range(1000):
+        client.get("/health")
+    assert client.get("/health").json() == before
+
+
+def test_openapi_describes_every_field_that_predict_takes(client: Client) -> None:
+    document = client.get("/schema").json()
+    posted = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    schema = posted["schema"]
+    assert set(TAKEN) <= set(schema["properties"])
+    assert schema["required"] == [name for name in TAKEN if BY_NAME[name].required]
+    assert schema["properties"]["time_in_hospital"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 14,
+        "description": BY_NAME["time_in_hospital"].meaning,
+    }
+    assert schema["properties"]["insulin"]["anyOf"][0]["enum"] == ["No", "Steady", "Down", "Up"]
+    assert schema["properties"]["insulin"]["default"] == "No"
+    (example,) = posted["examples"].values()
+    assert client.post("/predict", json=example["value"]).status_code == 200
+
+
+def test_openapi_declares_the_errors_of_each_route(client: Client) -> None:
+    paths = client.get("/schema").json()["paths"]
+    assert {"400", "413", "415", "422", "503"} <= set(paths["/predict"]["post"]["responses"])
+    assert {"400", "406", "413", "415", "503"} <= set(paths["/predict_batch"]["post"]["responses"])
+    assert set(paths["/predict_batch"]["post"]["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert {"401", "503"} <= set(paths["/reload_model"]["post"]["responses"])
+    assert {"/", "/health", "/health/live", "/health/ready", "/model"} <= set(paths)
+
+
+def test_docs_is_a_page(client: Client) -> None:
+    response = client.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "swagger" in response.text

@@ -1,0 +1,65 @@
+"""What only a real server shows: bodies that come in pieces over a socket."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from api.scoring import EXAMPLE
+from readmit.settings import Settings
+
+
+@pytest.fixture
+def address(shelf: Any, settings: Settings) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+
+def pieces(megabytes: int) -> Iterator[bytes]:
+    for _ in range(megabytes):
+        yield b"{garbage" * 125_000
+
+
+def test_ten_megabytes_of_garbage_get_413_announced_or_in_pieces(address: str) -> None:
+    with httpx.Client(base_url=address, timeout=20) as client:
+        for content in (pieces(10), b"".join(pieces(10))):
+            response = client.post("/predict", content=content, headers={"Content-Type": "application/json"})
+            assert response.status_code == 413
+            assert "larger than 1,000,000 bytes" in response.json()["error"]["message"]
+        assert client.post("/predict", json=EXAMPLE).status_code == 200
+
+
+def test_a_caller_who_hangs_up_is_no_fault_of_ours(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+    time.sleep(0.1)
+    assert 'status="500"' not in httpx.get(f"{address}/metrics").text
+
+
+def test_predict_answers_while_a_batch_runs(address: str) -> None:
+    batch = threading.Thread(
+        target=httpx.post, args=(f"{address}/predict_batch",), kwargs={"json": [EXAMPLE] * 20_000, "timeout": 60}
+    )
+    with httpx.Client(base_url=address, timeout=20) as client:
+        client.post("/predict", json=EXAMPLE)
+        batch.start()
+        answered = 0
+        while batch.is_alive():
+            assert client.post("/predict", json=EXAMPLE).status_code == 200
+            answered += 1
+        batch.join()
+    assert answered > 3

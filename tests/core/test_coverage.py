@@ -1,0 +1,67 @@
+import pytest
+
+from readmit.core.coverage import Coverage
+from readmit.core.encounter import BY_NAME, DRUGS, FEATURES
+from readmit.core.request import parse
+
+ENCOUNTER: dict[str, object] = {
+    name: (field.low + 2 if field.low or not field.choices else int(field.choices[0]))
+    if field.whole_number
+    else (field.choices[0] if field.choices else {"payer_code": "MC"}.get(name, "428"))
+    for name, field in BY_NAME.items()
+    if name in FEATURES and name != "medical_specialty"
+}
+
+
+def coverage(**changed: list[str | int | None]) -> Coverage:
+    """Of four encounters that are alike but for what is changed."""
+    values = parse(ENCOUNTER).values
+    return Coverage.of({**{name: [value] * 4 for name, value in values.items()}, **changed})
+
+
+def test_an_encounter_like_those_in_training_gets_no_warning() -> None:
+    assert coverage().warnings(parse(ENCOUNTER).values) == []
+
+
+def test_what_is_absent_and_was_mostly_recorded_is_named() -> None:
+    seen = coverage(race=["Asian", "Asian", None, None], weight=["[0-25)", None, None, None])
+    values = {**parse(ENCOUNTER).values, "race": None, "weight": None, "diag_1": None}
+    warnings = seen.warnings(values)
+    assert [warning.split()[0] for warning in warnings] == ["race", "diag_1"]
+    assert "50%" in warnings[0]
+
+
+def test_what_the_model_never_saw_is_named_with_its_value() -> None:
+    seen = coverage(time_in_hospital=[2, 3, 9, 4])
+    values = {**parse(ENCOUNTER).values, "diag_1": "999", "discharge_disposition_id": 30, "time_in_hospital": 10}
+    warnings = seen.warnings(values)
+    assert len(warnings) == 3
+    assert "diag_1 '999'" in " ".join(warnings)
+    assert "discharge_disposition_id 30" in " ".join(warnings)
+    assert "time_in_hospital 10 is outside of what the model learnt from, 2 to 9." in warnings
+
+
+def test_a_count_between_those_seen_is_no_surprise() -> None:
+    assert coverage(time_in_hospital=[2, 3, 9, 4]).warnings({**parse(ENCOUNTER).values, "time_in_hospital": 7}) == []
+
+
+def test_an_absent_drug_is_no_surprise() -> None:
+    without = {name: value for name, value in ENCOUNTER.items() if name not in DRUGS}
+    assert coverage().warnings(parse(without).values) == []
+
+
+def test_nan_counts_as_not_recorded() -> None:
+    columns: dict[str, list[str | int | float | None]] = {name: [None] for name in FEATURES}
+    assert Coverage.of({**columns, "num_procedures": [float("nan")]}).fields["num_procedures"].recorded == 0
+
+
+def test_a_coverage_survives_its_json_byte_for_byte() -> None:
+    made = coverage(race=["Asian", None, "Other", None], num_procedures=[None] * 4)
+    assert Coverage.from_json(made.to_json()) == made
+    assert Coverage.from_json(made.to_json()).to_json() == made.to_json()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": 1, "fields": {"race": 1}}'])
+def test_what_is_no_coverage_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Coverage.from_json(text)

@@ -1,0 +1,49 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ec2_api.layout import NotInLayout, csv_content, table
+from ec2_api.representation import csv_bytes
+
+DAMAGED = b"encounter_id,race,A1Cresult\n1,?,None\nx7, ,\n,None,\xc3\xa9\n"
+
+
+def test_every_cell_stays_its_text_damage_and_missing_values_too() -> None:
+    assert table(DAMAGED).rows() == [("1", "?", "None"), ("x7", " ", ""), ("", "None", "é")]
+
+
+def test_blank_lines_at_the_end_are_no_encounters() -> None:
+    assert table(DAMAGED + b"\r\n\n").height == 3
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"a,b\n1,2\n", b"encounter_id,race\n", b"encounter_id\n1,2\n", b"encounter_id\n\xff\n"]
+)
+def test_what_is_not_in_the_layout_is_refused(content: bytes) -> None:
+    with pytest.raises(NotInLayout):
+        table(content)
+
+
+def test_a_zip_gives_its_table_wherever_it_lies_inside(tmp_path: Path, small_csv: Path) -> None:
+    path = tmp_path / "any.name"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(small_csv, "folder/diabetic_data.csv")
+        archive.writestr("folder/IDS_mapping.csv", "admission_type_id,description\n")
+    assert csv_content(path) == small_csv.read_bytes()
+    assert csv_bytes(table(csv_content(path))) == small_csv.read_bytes()
+
+
+def test_a_zip_without_a_table_or_cut_in_the_middle_is_refused(tmp_path: Path, small_csv: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(NotInLayout, match="holds no"):
+        csv_content(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(small_csv, "diabetic_data.csv")
+    damaged = bytearray(path.read_bytes())
+    damaged[2_000:2_100] = bytes(100)
+    path.write_bytes(damaged)
+    with pytest.raises(NotInLayout, match="can't be read"):
+        csv_content(path)

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from ec2_api.refusal import Refusal
+from ec2_api.settings import load
+
+
+def test_without_settings_the_defaults_are_those_of_the_design() -> None:
+    settings = load({})
+    assert (settings.data, settings.host, settings.port) == (None, "127.0.0.1", 5001)
+    assert (settings.state, settings.interval_seconds, settings.batch_size) == (Path("var/ec2-api"), 300, 15_000)
+    assert settings.download_url.startswith("https://archive.ics.uci.edu/")
+
+
+def test_an_empty_download_address_means_no_download_and_an_empty_path_means_no_file() -> None:
+    settings = load({"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": ""})
+    assert (settings.download_url, settings.data) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("READMIT_SOURCE_PORT", "70000"),
+        ("READMIT_SOURCE_INTERVAL_SECONDS", "-1"),
+        ("READMIT_SOURCE_INTERVAL_SECONDS", "five"),
+        ("READMIT_SOURCE_BATCH_SIZE", "0"),
+        ("READMIT_SOURCE_DOWNLOAD_URL", "ftp://somewhere"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_the_variables_name(name: str, value: str) -> None:
+    with pytest.raises(Refusal, match=name):
+        load({name: value})

@@ -1,0 +1,81 @@
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ec2_api.layout import Published
+from ec2_api.opening import open_source
+from ec2_api.refusal import Refusal
+from ec2_api.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.mark.parametrize("content", [None, "", "patient_nbr,race\n1,?\n", "encounter_id,race\n"])
+def test_a_file_that_is_absent_or_in_another_layout_is_refused_by_the_settings_name(
+    make_settings: MakeSettings, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "own.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Refusal, match=r"READMIT_DATA: .*own\.csv") as refusal:
+        open_source(make_settings(DATA=path), lambda: 1_000.0)
+    assert "\n" not in str(refusal.value)
+
+
+def test_with_nothing_to_be_had_the_sample_serves_and_is_said_loudly(
+    make_settings: MakeSettings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ec2_api.download.PAUSES", (0.0,))
+    settings = make_settings(DATA=None, SOURCE_DOWNLOAD_URL="http://127.0.0.1:9/data.zip", SOURCE_BATCH_SIZE=15_000)
+    with caplog.at_level(logging.WARNING):
+        opened = open_source(settings, lambda: 1_000.0)
+    assert (opened.kind, opened.rows, opened.columns, opened.release.total) == ("sample", 30_000, 50, 2)
+    assert opened.note is not None
+    assert "synthetic sample" in opened.note
+    assert any("SAMPLE" in record.message for record in caplog.records)
+
+
+def test_a_release_that_began_with_the_sample_stays_with_it_and_asks_no_network(make_settings: MakeSettings) -> None:
+    begun = open_source(make_settings(DATA=None, SOURCE_BATCH_SIZE=15_000), lambda: 1_000.0)
+    later = make_settings(DATA=None, SOURCE_BATCH_SIZE=15_000, SOURCE_DOWNLOAD_URL="http://127.0.0.1:9/data.zip")
+    assert open_source(later, lambda: 2_000.0).batches == begun.batches
+
+
+def test_a_release_that_began_with_real_data_never_goes_on_with_the_sample(make_settings: MakeSettings) -> None:
+    open_source(make_settings(), lambda: 1_000.0)
+    with pytest.raises(Refusal, match="READMIT_DATA: unset"):
+        open_source(make_settings(DATA=None), lambda: 2_000.0)
+
+
+def test_a_cached_file_that_is_not_the_published_one_is_not_served(
+    make_settings: MakeSettings, small_csv: Path
+) -> None:
+    settings = make_settings(DATA=None, SOURCE_BATCH_SIZE=15_000)
+    cached = settings.state / "cache" / "diabetic_data.csv"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(small_csv.read_bytes())
+    assert open_source(settings, lambda: 1_000.0).kind == "sample"
+    assert not cached.exists()
+
+
+def test_the_published_file_is_downloaded_once_and_then_comes_from_the_cache(
+    make_settings: MakeSettings, shop: SimpleNamespace, wanted: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ec2_api.source.UCI", wanted)
+    settings = make_settings(DATA=None, SOURCE_DOWNLOAD_URL=shop.url)
+    for _ in range(2):
+        opened = open_source(settings, lambda: 1_000.0)
+        assert (opened.kind, opened.rows, opened.note) == ("uci", 700, None)
+    assert shop.asked == [None]
+    assert [path.name for path in (settings.state / "cache").iterdir()] == ["diabetic_data.csv"]
+
+
+def test_the_published_file_is_known_by_its_sha256_however_it_is_named(
+    make_settings: MakeSettings, wanted: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_source(make_settings(), lambda: 1_000.0).kind == "file"
+    monkeypatch.setattr("ec2_api.source.UCI", wanted)
+    assert open_source(make_settings(), lambda: 1_000.0).kind == "uci"
