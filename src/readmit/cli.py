@@ -96,3 +96,7 @@ def _say(name: str, facts: Facts) -> None:
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
     )
     print(f"{name}: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

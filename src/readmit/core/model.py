@@ -1,8 +1,5 @@
 """The models that are tried for readmission: each takes the raw encounter, all encoding is inside the pipeline."""
 
-# scikit-learn has no annotations, so that each call of it would be an error under --strict.
-# mypy: untyped-calls-exclude=sklearn
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,11 +11,12 @@ from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, SplineTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler, TargetEncoder
 
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.features import CATEGORIES, NUMBERS, derived
+from readmit.core.features import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, derived
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]
@@ -31,6 +29,7 @@ TRUSTED_TYPES = (
     "readmit.core.features.derived",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
+    "sklearn.model_selection._split.KFold",
 )
 """What skops must be told to trust so that it loads a fitted candidate; all else is scikit-learn's or numpy's."""
 
@@ -56,6 +55,7 @@ def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd
 def _column(name: str, values: Sequence[str | int | float | None]) -> pd.Series:
     if BY_NAME[name].whole_number:
         return pd.Series([np.nan if value is None else value for value in values], dtype=np.float64)
+    # NaN is the one value that differs from itself.
     return pd.Series([None if value != value else value for value in values], dtype=object)
 
 
@@ -69,26 +69,42 @@ def probabilities(model: Pipeline, frame: pd.DataFrame) -> npt.NDArray[np.float6
     return np.asarray(model.predict_proba(frame)[:, 1], dtype=np.float64)
 
 
+def _rates(settings: Settings, seed: int) -> TargetEncoder:
+    """Each category as the readmission rate of its rows, drawn to the overall rate when they are few.
+
+    In training a row is encoded by the rates of the other folds, so that its own outcome is not in its features.
+    """
+    folds = KFold(n_splits=int(settings["encoding_folds"]), shuffle=True, random_state=seed)
+    return TargetEncoder(target_type="binary", smooth="auto", cv=folds)
+
+
 def _logistic_regression(settings: Settings, seed: int) -> Pipeline:
     splines = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         SplineTransformer(n_knots=int(settings["knots"]), degree=3, knots="quantile"),
     )
     one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=int(settings["least_rows"]))
-    encoder = ColumnTransformer([("number", splines, list(NUMBERS)), ("category", one_hot, list(CATEGORIES))])
-    model = LogisticRegression(C=float(settings["c"]), max_iter=300, random_state=seed)
+    encoder = ColumnTransformer(
+        [
+            ("number", splines, [*COUNTS, AGE]),
+            ("category", one_hot, [*(name for name in CHOICES if name != AGE), *CATEGORIES]),
+            ("rate", make_pipeline(_rates(settings, seed), StandardScaler()), [*CATEGORIES, *CROSSES]),
+        ]
+    )
+    model = LogisticRegression(C=float(settings["c"]), max_iter=300)
     return Pipeline([("encoder", encoder), ("model", model)])
 
 
 def _lightgbm(settings: Settings, seed: int) -> Pipeline:
-    ordinal = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=int(settings["least_rows"])
+    encoder = ColumnTransformer(
+        [
+            ("number", "passthrough", [*COUNTS, *CHOICES]),
+            ("rate", _rates(settings, seed), [*CATEGORIES, *CROSSES]),
+        ]
     )
-    encoder = ColumnTransformer([("number", "passthrough", list(NUMBERS)), ("category", ordinal, list(CATEGORIES))])
-    own = {name: value for name, value in settings.items() if name != "least_rows"}
+    own = {name: value for name, value in settings.items() if name != "encoding_folds"}
     model = LGBMClassifier(
         **own,  # type: ignore[arg-type]  # named scalars, checked by LightGBM itself
-        categorical_column=list(range(len(NUMBERS), len(NUMBERS) + len(CATEGORIES))),
         random_state=seed,
         n_jobs=1,
         deterministic=True,
@@ -99,21 +115,23 @@ def _lightgbm(settings: Settings, seed: int) -> Pipeline:
 
 
 CANDIDATES = (
-    Candidate("logistic_regression", MappingProxyType({"knots": 5, "least_rows": 30, "c": 0.05}), _logistic_regression),
+    Candidate(
+        "logistic_regression",
+        MappingProxyType({"encoding_folds": 5, "knots": 5, "least_rows": 100, "c": 0.05}),
+        _logistic_regression,
+    ),
     Candidate(
         "lightgbm",
         MappingProxyType(
             {
-                "least_rows": 50,
-                "n_estimators": 300,
+                "encoding_folds": 5,
+                "n_estimators": 350,
                 "learning_rate": 0.03,
                 "num_leaves": 15,
                 "min_child_samples": 60,
                 "subsample": 0.8,
                 "subsample_freq": 1,
                 "colsample_bytree": 0.3,
-                "cat_smooth": 100,
-                "cat_l2": 20,
                 "reg_lambda": 5,
             }
         ),

@@ -39,11 +39,11 @@ def main() -> int:
     """0: all went well; 1: something failed, and what, is on the terminal; 130: interrupted."""
     console = Console(highlight=False)
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         _demo(load(), console)
     except (ServiceFailed, StackRefused, SettingError, ValidationError) as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("Interrupted; all that was started is stopped. The same command goes on where it was.")
@@ -51,7 +51,8 @@ def main() -> int:
     return 0
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A signal handler: SIGTERM ends us as Ctrl-C does, so that all that was started is stopped."""
     raise KeyboardInterrupt
 
 

@@ -41,6 +41,15 @@ class Stack:
     processes: Processes
 
 
+@dataclass(frozen=True, slots=True)
+class StackUp:
+    """A stack that another process runs: `owner`, its pid; `variables`, by which a command reaches the stack."""
+
+    owner: int
+    addresses: Mapping[str, str]
+    variables: Mapping[str, str]
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on, all different."""
     with ExitStack() as held:
@@ -75,13 +84,14 @@ def running(folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> I
         (folder / STACK_FILE).unlink(missing_ok=True)
 
 
-def up(folder: Path) -> dict[str, str] | None:
-    """The variables by which our processes reach the stack of a folder, if it is up."""
+def up(folder: Path) -> StackUp | None:
+    """The stack of a folder, if it is up."""
     file = folder / STACK_FILE
     if not file.exists():
         return None
     told = json.loads(file.read_text())
-    return told["variables"] if _lives(told["owner"]) else None
+    alive = _lives(told["owner"])
+    return StackUp(told["owner"]["pid"], told["addresses"], told["variables"]) if alive else None
 
 
 def _start(stack: Stack, ports: Mapping[str, int]) -> None:

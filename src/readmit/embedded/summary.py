@@ -56,7 +56,8 @@ def _production(model: Production, console: Console) -> None:
     test = model.test
     console.print(
         f"In production: {model.name}, version {model.version}. On patients it never saw: "
-        f"ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, ECE {test['ece']:.3f}, observed/expected {test['observed_expected']:.2f}."
+        f"ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, ECE {test['ece']:.3f}, "
+        f"observed/expected {test['observed_expected']:.2f}."
     )
     console.print(
         f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back; "

@@ -1,5 +1,8 @@
 """Three databases behind one address: SQLite (a file each) or MySQL, by one setting."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -12,6 +15,7 @@ NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIO
 
 BUSY_SECONDS = 60
 _addresses: dict[str, str] = {}
+_one_at_a_time = threading.RLock()
 
 
 def connect(address: str) -> None:
@@ -24,9 +28,24 @@ def connect(address: str) -> None:
         proxy.initialize(_sqlite(address, name) if address.startswith("sqlite:") else _mysql(address, name))
 
 
-def address_of(database: pw.DatabaseProxy) -> str:
-    """The address of one database as connectorx reads it."""
-    return next(_addresses[name] for name, proxy in NAMES.items() if proxy is database)
+@contextmanager
+def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
+    """An open connection for this thread, closed again at the end; one thread of a process at a time."""
+    with _one_at_a_time, database.connection_context():
+        yield
+
+
+@contextmanager
+def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
+    """The address of one database as connectorx reads it, while no connection of ours to it is open.
+
+    connectorx brings a SQLite of its own, and closing a file in one of two SQLites in a process drops the
+    locks that the other holds on it (sqlite.org/howtocorrupt.html, 2.2.1).
+    """
+    with _one_at_a_time:
+        if not database.is_closed():
+            raise RuntimeError("a connection is open: a bulk read would drop its locks")
+        yield next(_addresses[name] for name, proxy in NAMES.items() if proxy is database)
 
 
 def _sqlite(address: str, name: str) -> pw.SqliteDatabase:

@@ -9,13 +9,13 @@ from dataclasses import asdict, fields
 
 from readmit.core.refusal import LeaseLost, NotThereYet
 from readmit.core.snapshot import Part
-from readmit.io.database.connection import RAW
+from readmit.io.database.connection import RAW, using
 from readmit.io.database.tables import Batch, DatasetPart, StepRun, now
 
 
 def take_lease(batch: int, run_id: str, at: float, seconds: float) -> bool:
     """Takes or renews the lease of a batch; False: another run has it in hand."""
-    with RAW.connection_context(), RAW.atomic():
+    with using(RAW), RAW.atomic():
         Batch.insert(batch=batch).on_conflict_ignore().execute()
         free = Batch.lease_until.is_null() | (Batch.lease_until < at) | (Batch.leased_by == run_id)
         taken = Batch.update(leased_by=run_id, lease_until=at + seconds).where((Batch.batch == batch) & free)
@@ -24,7 +24,7 @@ def take_lease(batch: int, run_id: str, at: float, seconds: float) -> bool:
 
 def extend_lease(batch: int, run_id: str, until: float) -> None:
     """Keeps the lease of a batch until then. LeaseLost: it is not this run's any more."""
-    with RAW.connection_context():
+    with using(RAW):
         mine = (Batch.batch == batch) & (Batch.leased_by == run_id)
         if not Batch.update(lease_until=until).where(mine).execute():
             raise LeaseLost(f"batch {batch} is in another run's hands: {run_id} leaves it alone")
@@ -32,14 +32,14 @@ def extend_lease(batch: int, run_id: str, until: float) -> None:
 
 def drop_lease(batch: int, run_id: str) -> None:
     """Lets go of a batch, if it is this run's."""
-    with RAW.connection_context():
+    with using(RAW):
         mine = (Batch.batch == batch) & (Batch.leased_by == run_id)
         Batch.update(leased_by=None, lease_until=None).where(mine).execute()
 
 
 def mark_done(batch: int) -> None:
     """The batch is done; the first time counts."""
-    with RAW.connection_context():
+    with using(RAW):
         Batch.update(done_at=now()).where((Batch.batch == batch) & Batch.done_at.is_null()).execute()
 
 
@@ -49,14 +49,14 @@ def done_batches() -> set[int]:
 
 def note(batch: int, **values: int | str) -> None:
     """Writes what a step found out about a batch into the ledger's row."""
-    with RAW.connection_context():
+    with using(RAW):
         Batch.insert(batch=batch).on_conflict_ignore().execute()
         Batch.update(**values).where(Batch.batch == batch).execute()
 
 
 def batch_row(batch: int) -> Batch:
     """The ledger's row. NotThereYet: the batch never came."""
-    with RAW.connection_context():
+    with using(RAW):
         row = Batch.get_or_none(Batch.batch == batch)
     if row is None:
         raise NotThereYet(f"batch {batch} has not been fetched yet")
@@ -73,13 +73,13 @@ def made(row: Batch, name: str) -> str:
 
 def batch_rows() -> list[Batch]:
     """The ledger, by batch."""
-    with RAW.connection_context():
+    with using(RAW):
         return list(Batch.select().order_by(Batch.batch))
 
 
 def replace_parts(batch: int, parts: Sequence[Part]) -> None:
     """Puts a batch's dataset parts in the place of those that stand there, in one transaction."""
-    with RAW.connection_context(), RAW.atomic():
+    with using(RAW), RAW.atomic():
         DatasetPart.delete().where(DatasetPart.batch == batch).execute()  # type: ignore[misc]  # the stubs know no delete()
         for part in parts:
             DatasetPart.create(**asdict(part))
@@ -87,14 +87,14 @@ def replace_parts(batch: int, parts: Sequence[Part]) -> None:
 
 def parts_until(batch: int) -> list[Part]:
     """The dataset parts of batches 1 to n."""
-    with RAW.connection_context():
+    with using(RAW):
         rows = list(DatasetPart.select().where(DatasetPart.batch <= batch))
     return [Part(**{field.name: getattr(row, field.name) for field in fields(Part)}) for row in rows]
 
 
 def begin_step(run_id: str, step: str, batch: int | None) -> int:
     """Notes that an attempt at a step begins; its number."""
-    with RAW.connection_context():
+    with using(RAW):
         return int(StepRun.create(run_id=run_id, batch=batch, step=step, state="running", started_at=now()).number)
 
 
@@ -102,7 +102,7 @@ def end_step(number: int, batch: int | None, seconds: float, outcome: Mapping[st
     """Notes how an attempt ended: with its facts, or with the error's text."""
     failed = isinstance(outcome, str)
     values = {"error": outcome} if failed else {"facts": json.dumps(outcome)}
-    with RAW.connection_context():
+    with using(RAW):
         StepRun.update(batch=batch, state="failed" if failed else "done", seconds=seconds, **values).where(
             StepRun.number == number
         ).execute()
@@ -113,7 +113,7 @@ def step_runs(after: int = 0, batch: int | None = None) -> list[StepRun]:
     query = StepRun.select().where(StepRun.number > after).order_by(StepRun.number)
     if batch is not None:
         query = query.where(StepRun.batch == batch)
-    with RAW.connection_context():
+    with using(RAW):
         return list(query)
 
 

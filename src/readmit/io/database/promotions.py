@@ -1,20 +1,20 @@
 """Verdicts on versions: stored before they are applied, so that a crash in between loses nothing."""
 
 from readmit.core.judging import Verdict
-from readmit.io.database.connection import PREDICTIONS
+from readmit.io.database.connection import PREDICTIONS, using
 from readmit.io.database.tables import Promotion, now
 
 
 def verdict_on(version: str) -> Verdict | None:
     """The stored verdict on a version, if it was judged."""
-    with PREDICTIONS.connection_context():
+    with using(PREDICTIONS):
         row = Promotion.get_or_none(Promotion.version == int(version))
     return None if row is None else Verdict.from_json(row.verdict)
 
 
 def store(batch: int, verdict: Verdict) -> None:
     """Stores a verdict; one version is judged once."""
-    with PREDICTIONS.connection_context():
+    with using(PREDICTIONS):
         Promotion.create(
             version=int(verdict.version),
             batch=batch,
@@ -26,7 +26,7 @@ def store(batch: int, verdict: Verdict) -> None:
 
 def is_applied(version: str) -> bool:
     """Whether the aliases stand as the verdict on a version says."""
-    with PREDICTIONS.connection_context():
+    with using(PREDICTIONS):
         return bool(
             Promotion.select().where((Promotion.version == int(version)) & Promotion.applied_at.is_null(False)).exists()
         )
@@ -34,12 +34,12 @@ def is_applied(version: str) -> bool:
 
 def mark_applied(version: str) -> None:
     """The aliases stand as the verdict says."""
-    with PREDICTIONS.connection_context():
+    with using(PREDICTIONS):
         Promotion.update(applied_at=now()).where(Promotion.version == int(version)).execute()
 
 
 def verdicts() -> list[tuple[int, Verdict]]:
     """Batch and verdict of each judged version, oldest first."""
-    with PREDICTIONS.connection_context():
+    with using(PREDICTIONS):
         rows = list(Promotion.select().order_by(Promotion.version))
     return [(row.batch, Verdict.from_json(row.verdict)) for row in rows]

@@ -8,7 +8,7 @@ import polars as pl
 
 from readmit.core.cleaning import CLEAN_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.io.database.connection import CLEAN, RAW, address_of
+from readmit.io.database.connection import CLEAN, RAW, reading_in_bulk, using
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, now
 
 
@@ -72,7 +72,7 @@ def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: 
     names = ", ".join(_quoted(database, name) for name in columns)
     marks = ", ".join([database.param] * len(columns))
     before, after = (batch,), (created_at.isoformat(" "),) if created_at else ()
-    with database.connection_context(), database.atomic():
+    with using(database), database.atomic():
         database.execute_sql(f"DELETE FROM {table} WHERE batch = {database.param}", (batch,))
         database.cursor().executemany(
             f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*before, *row, *after) for row in rows.iter_rows()]
@@ -80,7 +80,8 @@ def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: 
 
 
 def _read(database: pw.DatabaseProxy, query: str, schema: pl.Schema) -> pl.DataFrame:
-    frame = pl.DataFrame(cx.read_sql(address_of(database), query, return_type="polars"))
+    with reading_in_bulk(database) as address:
+        frame = pl.DataFrame(cx.read_sql(address, query, return_type="polars"))
     return frame.select(schema.names()).cast(schema)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import peewee as pw
 
 from readmit.core.encounter import ENCOUNTER, FIELDS
-from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
+from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW, using
 
 
 def now() -> datetime:
@@ -152,5 +152,5 @@ TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart
 def migrate() -> None:
     """Makes the tables that are not there yet."""
     for table in TABLES:
-        with table._meta.database.connection_context():
+        with using(table._meta.database):
             table.create_table(safe=True)

@@ -1,0 +1,53 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ec2_api.sample import write_sample
+from readmit.embedded.stack import PORTS, Stack, free_ports, running
+from readmit.io.database.connection import connect
+from readmit.io.database.tables import migrate
+from readmit.settings import Settings, load
+
+ROWS, BATCH_SIZE = 24_000, 8_000
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic source of three batches, enough for a model that is worth promoting."""
+    path = tmp_path_factory.mktemp("sample") / "sample.csv"
+    write_sample(path, rows=ROWS, seed=130)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stack(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The services of the embedded stack over the sample."""
+    own = {
+        "READMIT_DATA": str(sample),
+        "READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE),
+        "READMIT_SOURCE_INTERVAL_SECONDS": "0",
+        "READMIT_RETRY_DELAY_SECONDS": "0",
+    }
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    with running(tmp_path_factory.mktemp("stack"), ports, own) as up:
+        yield up
+
+
+@pytest.fixture
+def settings(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of the running stack, over databases of the test's own."""
+    for name, value in stack.environment.items():
+        if os.environ.get(name) != value:
+            monkeypatch.setenv(name, value)
+    return over_fresh_databases(tmp_path, monkeypatch)
+
+
+def over_fresh_databases(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings over empty databases in a folder."""
+    monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{folder / 'db'}")
+    made = load()
+    connect(made.database_address)
+    migrate()
+    return made

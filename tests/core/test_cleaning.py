@@ -1,0 +1,241 @@
+import random
+from collections import Counter
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from readmit.core.cleaning import (
+    CLEAN_SCHEMA,
+    FAULTS_SCHEMA,
+    POSITION,
+    as_they_came,
+    clean,
+    strange_columns,
+    too_damaged,
+)
+from readmit.core.encounter import (
+    BY_NAME,
+    CANNOT_RETURN,
+    COLUMNS,
+    DISPOSITION,
+    ENCOUNTER,
+    FIELDS,
+    NOT_RECORDED,
+    PATIENT,
+    Field,
+    Kind,
+)
+from readmit.core.refusal import ContractBroken
+
+Row = dict[str, str | None]
+CODES = {"payer_code": ("MC", "HM"), "medical_specialty": ("InternalMedicine", "Surgery-General")}
+ROWS = 60
+
+
+def legal(field: Field, chance: random.Random) -> str:
+    """A value that the contract lets stand in the field."""
+    if field.may_be_unrecorded and chance.random() < 0.3:
+        return NOT_RECORDED
+    if field.kind is Kind.CODE:
+        return chance.choice(CODES.get(field.name, ("428", "250.83", "V57.1", "E885")))
+    return chance.choice(field.choices) if field.choices else str(chance.randint(field.low, field.high))
+
+
+def encounters(chance: random.Random, rows: int = ROWS) -> list[Row]:
+    """Encounters that keep the contract; the ids are 1001, 1002, ... and every third patient comes twice."""
+    made: list[Row] = [{field.name: legal(field, chance) for field in FIELDS} for _ in range(rows)]
+    for place, row in enumerate(made):
+        row |= {ENCOUNTER: str(1001 + place), PATIENT: str(1 + place - (place % 3 == 2))}
+    return made
+
+
+def batch(rows: list[Row]) -> pl.DataFrame:
+    return as_they_came(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)))
+
+
+def returning(rows: list[Row]) -> list[Row]:
+    """Encounters that end in the patient's home, so that none is left out for death or hospice."""
+    return [{**row, DISPOSITION: "1"} for row in rows]
+
+
+def out_of_range(field: Field, chance: random.Random) -> str | None:
+    return str(field.high + chance.randint(1, 9)) if field.kind in (Kind.COUNT, Kind.KEY) else None
+
+
+def unknown_category(field: Field, _: random.Random) -> str | None:
+    return {Kind.CHOICE: "Sometimes", Kind.ID: "77", Kind.CODE: "no code!"}.get(field.kind)
+
+
+def wrong_type(field: Field, chance: random.Random) -> str | None:
+    return chance.choice(("-1", "1.5", "seven", "", "\u0663")) if field.whole_number else ""
+
+
+def unrecorded(field: Field, _: random.Random) -> str | None:
+    return None if field.may_be_unrecorded else NOT_RECORDED
+
+
+DAMAGES = (out_of_range, unknown_category, wrong_type, unrecorded)
+
+
+def damage(rows: list[Row], chance: random.Random) -> dict[int, set[str]]:
+    """Damages some of the rows, cells first and doubled ids after; the fields at fault by position."""
+    spoiled: dict[int, set[str]] = {}
+    for place in chance.sample(range(len(rows)), chance.randint(0, len(rows) // 2)):
+        for field in chance.sample(FIELDS, chance.randint(1, 3)):
+            value = chance.choice(DAMAGES)(field, chance)
+            if value is not None or chance.random() < 0.2:
+                rows[place][field.name] = value
+                spoiled.setdefault(place + 1, set()).add(field.name)
+    sound = [place for place in range(len(rows)) if place + 1 not in spoiled]
+    for first, later in zip(sound[0::7], sound[1::7], strict=False):
+        rows[later][ENCOUNTER] = rows[first][ENCOUNTER]
+        spoiled[later + 1] = {ENCOUNTER}
+    return spoiled
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_row_is_clean_quarantined_or_excluded_and_no_good_row_is_lost(seed: int) -> None:
+    chance = random.Random(seed)
+    rows = encounters(chance)
+    spoiled = damage(rows, chance)
+    raw = batch(rows)
+    cleaned = clean(raw, [])
+    faults: dict[int, set[str]] = {}
+    for position, field in cleaned.faults.select(POSITION, "field").iter_rows():
+        faults.setdefault(position, set()).add(field)
+    ended = {place + 1 for place, row in enumerate(rows) if row[DISPOSITION] in CANNOT_RETURN} - set(spoiled)
+    good = raw.filter(~pl.col(POSITION).is_in([*spoiled, *ended]))
+    assert faults == spoiled
+    assert cleaned.quarantined == len(spoiled)
+    assert cleaned.excluded == len(ended)
+    assert cleaned.clean[ENCOUNTER].to_list() == good[ENCOUNTER].cast(pl.Int64).to_list()
+    assert raw.height == cleaned.clean.height + cleaned.quarantined + cleaned.excluded
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("race", "Martian", "'Martian' is none of Caucasian"),
+        ("insulin", "NO", "'NO' is none of No"),
+        ("admission_source_id", "16", "'16' is none of 1"),
+        ("time_in_hospital", "15", "15 is not within 1 to 14"),
+        ("num_procedures", "two", "'two' is not a whole number"),
+        ("patient_nbr", "-5", "'-5' is not a whole number"),
+        ("diag_2", "heart", "'heart' is no code of the form"),
+        ("gender", "?", "'?' (not recorded) can't stand here"),
+        ("encounter_id", "?", "'?' (not recorded) can't stand here"),
+        ("readmitted", None, "no such column or cell"),
+    ],
+)
+def test_damage_goes_to_quarantine_with_its_field_value_and_reason(field: str, value: str | None, reason: str) -> None:
+    rows = returning(encounters(random.Random(1), 3))
+    rows[1][field] = value
+    cleaned = clean(batch(rows), [])
+    (fault,) = cleaned.faults.iter_rows(named=True)
+    assert (fault[POSITION], fault[ENCOUNTER], fault["field"]) == (2, rows[1][ENCOUNTER], field)
+    assert reason in fault["reason"]
+    assert (cleaned.clean.height, cleaned.quarantined) == (2, 1)
+    assert cleaned.faults.schema == FAULTS_SCHEMA
+
+
+@pytest.mark.parametrize("missing", ["weight", ENCOUNTER, DISPOSITION])
+def test_a_missing_column_quarantines_all_rows_of_the_batch_and_is_named(missing: str) -> None:
+    came = pl.DataFrame(encounters(random.Random(2)), schema=dict.fromkeys(COLUMNS, pl.String))
+    cleaned = clean(as_they_came(came.drop(missing)), [])
+    assert (cleaned.clean.height, cleaned.quarantined, cleaned.excluded) == (0, ROWS, 0)
+    assert Counter(cleaned.faults["field"]) == {missing: ROWS}
+
+
+def test_the_first_of_a_doubled_encounter_in_source_order_counts() -> None:
+    rows = returning(encounters(random.Random(3), 4))
+    rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
+    cleaned = clean(batch(rows).reverse(), [])
+    assert cleaned.clean[ENCOUNTER].to_list() == [1001, 1002, 1004]
+    assert cleaned.faults.rows() == [(3, "1001", ENCOUNTER, "encounter 1001 came before")]
+
+
+def test_the_first_that_keeps_the_contract_counts_not_a_damaged_one_before_it() -> None:
+    rows = returning(encounters(random.Random(4), 2))
+    rows[1][ENCOUNTER] = rows[0][ENCOUNTER]
+    rows[0]["age"] = "old"
+    cleaned = clean(batch(rows), [])
+    assert cleaned.clean.height == 1
+    assert cleaned.faults.select(POSITION, "field").rows() == [(1, "age")]
+
+
+def test_an_encounter_of_an_earlier_batch_is_quarantined() -> None:
+    rows = returning(encounters(random.Random(5), 3))
+    cleaned = clean(batch(rows), ["1002", "77"])
+    assert cleaned.clean[ENCOUNTER].to_list() == [1001, 1003]
+    assert cleaned.faults.rows() == [(2, "1002", ENCOUNTER, "encounter 1002 came before")]
+
+
+@pytest.mark.parametrize("earlier", [[], ["1001"]])
+def test_an_id_with_zeros_before_it_is_no_second_encounter(earlier: list[str]) -> None:
+    rows = returning(encounters(random.Random(6), 2))
+    rows[1][ENCOUNTER] = "0001001"
+    cleaned = clean(batch(rows), earlier)
+    assert cleaned.clean[ENCOUNTER].to_list() == ([] if earlier else [1001])
+    assert 2 in cleaned.faults[POSITION]
+
+
+def test_deaths_and_hospice_are_excluded_and_are_no_damage() -> None:
+    rows = [
+        {**row, DISPOSITION: disposition}
+        for row, disposition in zip(encounters(random.Random(7), 30), BY_NAME[DISPOSITION].choices, strict=True)
+    ]
+    cleaned = clean(batch(rows), [])
+    assert (cleaned.excluded, cleaned.quarantined) == (6, 0)
+    assert set(range(1, 31)) - set(cleaned.clean[DISPOSITION]) == {11, 13, 14, 19, 20, 21}
+
+
+def test_a_clean_row_has_types_and_null_for_not_recorded_and_none_stays_not_measured() -> None:
+    rows = returning(encounters(random.Random(8), 1))
+    rows[0] |= {"race": "?", "diag_3": "?", "A1Cresult": "None", "max_glu_serum": "None", "num_procedures": "007"}
+    cleaned = clean(batch(rows), []).clean
+    assert cleaned.schema == CLEAN_SCHEMA
+    (row,) = cleaned.iter_rows(named=True)
+    assert (row["race"], row["diag_3"], row["A1Cresult"], row["max_glu_serum"]) == (None, None, "None", "None")
+    assert (row[ENCOUNTER], row["num_procedures"], row["age"]) == (1001, 7, rows[0]["age"])
+
+
+def test_a_batch_of_nothing_is_clean_and_empty() -> None:
+    cleaned = clean(batch([]), [])
+    assert (cleaned.clean.schema, cleaned.clean.height, cleaned.quarantined) == (CLEAN_SCHEMA, 0, 0)
+
+
+def test_rows_as_they_came_are_text_in_ucis_order_numbered_from_one() -> None:
+    rows = encounters(random.Random(9), 3)
+    came = pl.DataFrame(rows).with_columns(pl.col("num_procedures").cast(pl.Int64))
+    shuffled = came.select(reversed(COLUMNS)).rename({"glyburide_metformin": "glyburide-metformin"})
+    kept = as_they_came(shuffled)
+    assert kept.columns == [POSITION, *COLUMNS]
+    assert kept[POSITION].to_list() == [1, 2, 3]
+    assert_frame_equal(kept.drop(POSITION), pl.DataFrame(rows))
+
+
+def test_the_same_column_in_both_spellings_is_refused_and_named() -> None:
+    came = pl.DataFrame({"glyburide-metformin": ["No"], "glyburide_metformin": ["Up"]})
+    with pytest.raises(ContractBroken, match="glyburide_metformin"):
+        as_they_came(came)
+
+
+@pytest.mark.parametrize("name", ["ward", POSITION])
+def test_a_strange_column_is_named_and_goes_no_further(name: str) -> None:
+    came = pl.DataFrame(encounters(random.Random(10), 2)).with_columns(pl.lit("north").alias(name))
+    assert strange_columns(came) == [name]
+    kept = as_they_came(came)
+    assert kept.columns == [POSITION, *COLUMNS]
+    assert kept[POSITION].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "quarantined", "refused"), [(15_000, 750, False), (15_000, 751, True), (20, 1, False), (0, 0, True)]
+)
+def test_above_five_per_cent_in_quarantine_a_batch_is_not_learnt_from(
+    rows: int, quarantined: int, refused: bool
+) -> None:
+    reason = too_damaged(rows, quarantined)
+    assert (reason is not None) == refused
+    assert reason is None or f"{quarantined:,} of {rows:,}" in reason

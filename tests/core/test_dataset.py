@@ -1,0 +1,53 @@
+import polars as pl
+import pytest
+
+from ec2_api.sample import encounters
+from readmit.core.cleaning import as_they_came, clean
+from readmit.core.dataset import dataset
+from readmit.core.encounter import FEATURES, OUTCOME
+from readmit.core.snapshot import ENCOUNTER_KEY, PATIENT_KEY, keyed
+
+
+@pytest.fixture(scope="module")
+def rows() -> pl.DataFrame:
+    """A part of a snapshot: keyed encounters of the synthetic sample."""
+    return keyed(clean(as_they_came(pl.DataFrame(list(encounters(600, seed=5)))), []).clean, "a secret")
+
+
+@pytest.mark.parametrize("target", ["within_30_days", "any"])
+def test_labels_follow_their_encounters_when_rows_are_shuffled(rows: pl.DataFrame, target: str) -> None:
+    shuffled = rows.sample(fraction=1, shuffle=True, seed=3)
+    before, after = dataset(rows, target), dataset(shuffled, target)
+    assert before.labels != after.labels
+    assert dict(zip(rows[ENCOUNTER_KEY], before.labels, strict=True)) == dict(
+        zip(shuffled[ENCOUNTER_KEY], after.labels, strict=True)
+    )
+    expected = {"<30": 1, ">30": int(target == "any"), "NO": 0}
+    assert after.labels == [expected[outcome] for outcome in shuffled[OUTCOME]]
+
+
+def test_encounters_and_patients_follow_too(rows: pl.DataFrame) -> None:
+    shuffled = rows.sample(fraction=1, shuffle=True, seed=4)
+    made = dataset(shuffled, "any")
+    assert made.patients == shuffled[PATIENT_KEY].to_list()
+    assert tuple(made.encounters.columns) == FEATURES
+    for name in ("time_in_hospital", "age", "diag_1", "race", "payer_code"):
+        column = made.encounters[name]
+        assert column.where(column.notna(), None).tolist() == shuffled[name].to_list()
+
+
+def test_an_unknown_outcome_is_an_error_that_names_the_field(rows: pl.DataFrame) -> None:
+    with pytest.raises(ValueError, match=f"^{OUTCOME}: '<31'"):
+        dataset(rows.with_columns(pl.lit("<31").alias(OUTCOME)), "any")
+
+
+def test_coverage_counts_what_the_encounters_hold(rows: pl.DataFrame) -> None:
+    coverage = dataset(rows, "any").coverage
+    assert coverage.rows == rows.height
+    assert tuple(coverage.fields) == FEATURES
+    for name in ("weight", "payer_code", "age"):
+        seen = coverage.fields[name]
+        assert seen.recorded == pytest.approx(1 - rows[name].null_count() / rows.height)
+        assert seen.values == set(rows[name].drop_nulls())
+    stay = coverage.fields["time_in_hospital"]
+    assert (stay.low, stay.high, stay.recorded) == (rows["time_in_hospital"].min(), rows["time_in_hospital"].max(), 1.0)
