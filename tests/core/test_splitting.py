@@ -11,10 +11,10 @@ def frame(patients: list[int]) -> pl.DataFrame:
     return pl.DataFrame({ENCOUNTER: range(len(patients)), PATIENT: patients})
 
 
-@pytest.mark.parametrize("patient", [1, 135, 8_222_157, 55_629_189, 189_502_619, 10**12])
-def test_a_patients_split_is_the_formula_of_the_design(patient: int) -> None:
-    u = int(hashlib.sha256(f"readmit:{patient}".encode()).hexdigest()[:8], 16) / 16**8
-    assert split_of(patient) == ("train" if u < 0.70 else "validation" if u < 0.85 else "test")
+def test_a_patients_split_is_the_formula_of_the_design() -> None:
+    for patient in (*range(1, 3_000), 8_222_157, 189_502_619, 10**12):
+        u = int(hashlib.sha256(f"readmit:{patient}".encode()).hexdigest()[:8], 16) / 16**8
+        assert split_of(patient) == ("train" if u < 0.70 else "validation" if u < 0.85 else "test")
 
 
 def test_no_patient_is_in_two_splits_and_the_order_of_the_rows_is_kept() -> None:

@@ -1,4 +1,5 @@
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from sklearn.pipeline import Pipeline
@@ -17,7 +18,7 @@ KEY = FitKey(
     threshold=1 / 7,
     rows=FOR_CHOOSING,
 )
-OTHER: dict[str, object] = {
+OTHER: dict[str, Any] = {
     "snapshot": "ab13",
     "batch": 4,
     "code": "9f0d",
@@ -45,7 +46,7 @@ def test_a_digest_changes_with_the_value_and_the_kind_of_a_setting(value: str | 
 
 
 def test_a_digest_is_the_same_for_the_same_fit_however_its_settings_are_ordered() -> None:
-    again = replace(KEY, settings=dict(reversed(KEY.settings.items())))
+    again = replace(KEY, settings=dict(reversed(list(KEY.settings.items()))))
     assert list(again.settings) != list(KEY.settings)
     assert again.digest == KEY.digest
 

@@ -39,6 +39,10 @@ class SourceAway(ReadmitError):
     """The data API, or the instance that runs it, does not answer."""
 
 
+class StoreAway(ReadmitError):
+    """The database or the S3 server does not answer, or refuses us."""
+
+
 class RegistryAway(ReadmitError):
     """The MLflow server does not answer, or not as it should."""
 

@@ -2,16 +2,22 @@
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import polars as pl
 from minio import Minio
 from minio.error import S3Error
+from urllib3 import PoolManager, Retry, Timeout
+from urllib3.exceptions import HTTPError
 
-from readmit.core.refusal import ContractBroken, NotThereYet
+from readmit.core.refusal import ContractBroken, NotThereYet, StoreAway
 
+# As it comes, the client waits for five minutes and tries for half of one; our callers try again by themselves.
+PATIENCE = Timeout(connect=5, read=60)
+FEW_TRIES = Retry(total=2, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504])
 MISSING = ("NoSuchKey", "NoSuchBucket", "NoSuchObject")
 ALREADY_THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 
@@ -21,7 +27,7 @@ class Bucket:
 
     def __init__(self, name: str, url: str, access_key: str, secret_key: str) -> None:
         parts = urlsplit(url)
-        self._name = name
+        self._name, self._url = name, url
         # The region is named so that the client does not ask each server for it.
         self._client = Minio(
             parts.netloc,
@@ -29,6 +35,7 @@ class Bucket:
             secret_key=secret_key,
             secure=parts.scheme == "https",
             region="us-east-1",
+            http_client=PoolManager(timeout=PATIENCE, retries=FEW_TRIES),
         )
 
     def keep(self, stem: str, suffix: str, content: bytes) -> str:
@@ -48,21 +55,18 @@ class Bucket:
     def put(self, object_name: str, content: bytes) -> None:
         """Puts an object in the place of the one that stands there."""
         self.make()
-        self._client.put_object(self._name, object_name, io.BytesIO(content), len(content))
+        with self._answering():
+            self._client.put_object(self._name, object_name, io.BytesIO(content), len(content))
 
     def get(self, object_name: str) -> bytes:
         """An object's bytes. NotThereYet: there is no such object."""
-        try:
+        with self._answering(object_name):
             answer = self._client.get_object(self._name, object_name)
-        except S3Error as error:
-            if error.code in MISSING:
-                raise NotThereYet(f"no object {object_name} in bucket {self._name}") from error
-            raise
-        try:
-            return answer.read()
-        finally:
-            answer.close()
-            answer.release_conn()
+            try:
+                return answer.read()
+            finally:
+                answer.close()
+                answer.release_conn()
 
     def frame(self, object_names: Iterable[str]) -> pl.DataFrame:
         """Kept Parquet objects, one below the other."""
@@ -70,29 +74,47 @@ class Bucket:
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of the bucket's objects, sorted; none if there is no such bucket."""
-        if not self._client.bucket_exists(self._name):
-            return []
-        found = self._client.list_objects(self._name, prefix=prefix, recursive=True)
-        return sorted(item.object_name for item in found if item.object_name)
-
-    def _has(self, object_name: str) -> bool:
-        try:
-            self._client.stat_object(self._name, object_name)
-        except S3Error as error:
-            if error.code in MISSING:
-                return False
-            raise
-        return True
+        with self._answering():
+            if not self._client.bucket_exists(self._name):
+                return []
+            found = self._client.list_objects(self._name, prefix=prefix, recursive=True)
+            return sorted(item.object_name for item in found if item.object_name)
 
     def make(self) -> None:
         """Makes the bucket if it is not there."""
-        if self._client.bucket_exists(self._name):
-            return
+        with self._answering(), _or_already_there():
+            if not self._client.bucket_exists(self._name):
+                self._client.make_bucket(self._name)
+
+    def _has(self, object_name: str) -> bool:
         try:
-            self._client.make_bucket(self._name)
+            with self._answering(object_name):
+                self._client.stat_object(self._name, object_name)
+        except NotThereYet:
+            return False
+        return True
+
+    @contextmanager
+    def _answering(self, object_name: str = "") -> Iterator[None]:
+        """StoreAway: the server does not answer, or refuses us. NotThereYet: it has no such object."""
+        try:
+            yield
         except S3Error as error:
-            if error.code not in ALREADY_THERE:
-                raise
+            if error.code in MISSING:
+                raise NotThereYet(f"no object {object_name} in bucket {self._name}") from error
+            raise StoreAway(f"bucket {self._name} at {self._url}: {error.code}: {error.message}") from error
+        except HTTPError as error:
+            raise StoreAway(f"bucket {self._name} at {self._url}: {error}") from error
+
+
+@contextmanager
+def _or_already_there() -> Iterator[None]:
+    """Two that make the same bucket at once both find it made."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code not in ALREADY_THERE:
+            raise
 
 
 def _fingerprint(content: bytes) -> str:

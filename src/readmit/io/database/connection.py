@@ -9,6 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import peewee as pw
 
+from readmit.core.refusal import StoreAway
+
 RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
 NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIONS}
 """Each database's name on a MySQL server; on SQLite the name of its file."""
@@ -31,8 +33,11 @@ def connect(address: str) -> None:
 @contextmanager
 def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
     """An open connection for this thread, closed again at the end; one thread of a process at a time."""
-    with _one_at_a_time, database.connection_context():
-        yield
+    try:
+        with _one_at_a_time, database.connection_context():
+            yield
+    except (pw.OperationalError, pw.InterfaceError) as error:
+        raise StoreAway(f"{_name_of(database)}: {error}") from error
 
 
 @contextmanager
@@ -45,7 +50,14 @@ def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
     with _one_at_a_time:
         if not database.is_closed():
             raise RuntimeError("a connection is open: a bulk read would drop its locks")
-        yield next(_addresses[name] for name, proxy in NAMES.items() if proxy is database)
+        try:
+            yield _addresses[_name_of(database)]
+        except RuntimeError as error:
+            raise StoreAway(f"{_name_of(database)}: {error}") from error
+
+
+def _name_of(database: pw.Database | pw.DatabaseProxy) -> str:
+    return next((name for name, proxy in NAMES.items() if proxy is database), "database")
 
 
 def _sqlite(address: str, name: str) -> pw.SqliteDatabase:

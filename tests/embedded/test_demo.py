@@ -1,0 +1,116 @@
+"""`just demo` as a person runs it: a process of its own, in a folder of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from readmit.pipeline import STEPS
+
+ROOT = Path(__file__).parents[2]
+FIGURES = {
+    *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "observed_expected", "sensitivity", "ppv", "flagged"),
+    *("accuracy", "f1", "skill", "base_rate"),
+}
+
+
+def start(folder: Path, **own: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **own}
+    return subprocess.Popen(
+        [sys.executable, "-m", "readmit.embedded.demo"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run(folder: Path, **own: str) -> tuple[str, dict[str, Any]]:
+    demo = start(folder, **own)
+    said = demo.communicate(timeout=400)[0]
+    assert demo.returncode == 0, said
+    return said, json.loads((folder / "var/demo/report.json").read_text())
+
+
+def left_of(folder: Path) -> list[str]:
+    """Processes that have the folder in their command or environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            text = " ".join([*process.cmdline(), *process.environ().values()])
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if str(folder) in text and process.pid != os.getpid():
+            found.append(text[:200])
+    return found
+
+
+def check_report(report: dict[str, Any]) -> None:
+    rows = report["rows"]
+    assert rows["raw"] == rows["clean"] + rows["quarantined"] + rows["excluded"] == report["data"]["rows"]
+    assert rows["clean"] == rows["train"] + rows["validation"] + rows["test"]
+    assert [each["name"] for each in report["candidates"]] == ["logistic_regression", "lightgbm"]
+    assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(each) for each in report["candidates"])
+    assert [day["batch"] for day in report["days"]] == list(range(1, report["data"]["batches"] + 1))
+    assert all(list(day["seconds"]) == [step.name for step in STEPS] and day["verdict"] for day in report["days"])
+    test = report["production"]["test"]
+    assert set(test) >= FIGURES
+    assert 0 < test["flagged"] < 1
+    assert report["prediction"]["model_version"] == report["production"]["version"]
+    assert report["prediction"]["threshold"] == report["production"]["threshold"] == pytest.approx(1 / 7)
+
+
+def test_with_nothing_to_download_the_sample_is_announced_and_a_second_run_finds_nothing_new(tmp_path: Path) -> None:
+    own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": ""}
+    said, first = run(tmp_path, **own)
+    assert "synthetic sample" in said
+    assert (first["data"]["source"], first["data"]["rows"], first["new_days"]) == ("sample", 30_000, 2)
+    check_report(first)
+    said, second = run(tmp_path, **own)
+    assert "Nothing new" in said
+    assert second["new_days"] == 0
+    for part in ("data", "rows", "candidates", "production", "days"):
+        assert second[part] == first[part], part
+    assert left_of(tmp_path) == []
+
+
+def test_ctrl_c_stops_all_that_was_started(tmp_path: Path, sample: Path) -> None:
+    demo = start(tmp_path, READMIT_DATA=str(sample))
+    deadline = time.monotonic() + 60
+    while "flow" not in {file.stem for file in tmp_path.glob("var/demo/*/processes/*.pid")}:
+        assert demo.poll() is None, "the demo ended by itself"
+        assert time.monotonic() < deadline, "the flow was not started"
+        time.sleep(0.1)
+    demo.send_signal(signal.SIGINT)
+    said = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 130
+    assert "all that was started is stopped" in said
+    assert left_of(tmp_path) == []
+
+
+def test_a_source_that_can_not_be_opened_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
+    demo = start(tmp_path, READMIT_DATA=str(tmp_path / "nowhere.csv"))
+    said = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 1
+    assert "READMIT_DATA" in said
+    assert "Traceback" not in said
+    assert left_of(tmp_path) == []
+
+
+@pytest.mark.skipif("READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: only the real file shows this")
+def test_the_real_file_leads_to_a_model_that_reaches_the_bar(tmp_path: Path) -> None:
+    said, report = run(tmp_path)
+    check_report(report)
+    assert report["data"]["batches"] == 6
+    assert report["production"]["test"]["roc_auc"] >= 0.675
+    assert report["production"]["test"]["ece"] <= 0.015
+    assert 0.95 <= report["production"]["test"]["observed_expected"] <= 1.05
+    assert "Of 100 discharges it flags" in said

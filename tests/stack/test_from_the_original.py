@@ -1,0 +1,244 @@
+"""docs/from-the-original.md is held to the code: what it names exists, and no part of the original is forgotten."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import peewee as pw
+import pytest
+
+import ec2_api.app
+import ec2_api.metrics
+import ec2_api.opening
+import ec2_api.settings
+from api.app import create_app
+from api.metrics import Metrics
+from ec2_api.sample import write_sample
+from readmit.core.encounter import COLUMNS
+from readmit.core.figures import figures
+from readmit.core.model import CANDIDATES
+from readmit.core.served import ServedModel
+from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
+from readmit.embedded.stack import PORTS
+from readmit.io.database.connection import NAMES
+from readmit.io.database.tables import TABLES
+from readmit.io.registry import EXPERIMENT
+from readmit.pipeline import STEPS
+from readmit.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "from-the-original.md"
+FAULTS = "Measured faults"
+STATES = {"same", "renamed", "dropped", "later"}
+
+THE_ORIGINAL: dict[str, tuple[str, ...]] = {
+    "Objectives": ("Airflow DAGs", "MLflow", "inference API", "Streamlit", "Prometheus", "Grafana", "Locust", "EC2"),
+    "Data API": (
+        *("Flask", "5001", "`GET /`", "GET /get_data", "15,000", "moved the index", "began again", "APScheduler"),
+        *("every 5 minutes", "downloaded", "Docker", "docker-compose.yml", "start_api.sh", "@reboot", "systemctl"),
+        *("t3.micro", "us-east-1b", "address"),
+    ),
+    "AWS": (
+        *("StartEC2Instance", "StopEC2Instance", "EventBridge", "55 8 * * ? *", "55 23 * * ? *", "America/Lima"),
+        *("lambda-trust-policy.json", "ec2-scheduler-policy.json", "setup_ec2_scheduler.sh", "add_permissions.sh"),
+        *("update_schedule.sh", "zips"),
+    ),
+    "MySQL": (
+        *("mlflow_db", "raw_data_db", "diabetes_raw", "change_medication", "batch_number", "created_at", "indexes"),
+        *("clean_data_db", "diabetes_clean", "train_data", "validation_data", "test_data", "ORDER BY RAND()"),
+    ),
+    "DAG": (
+        *("mlops_diabetes_pipeline", "every 10 minutes", "retries 2", "no catchup"),
+        *(step.original_task for step in STEPS),
+    ),
+    "Cleaning": ("half or more missing", "duplicates", "median / mode", "label encoding", "<30", "age"),
+    "Models": (
+        *("LogisticRegression", "RandomForest", "GradientBoosting", "accuracy", "precision", "ROC-AUC", "best by"),
+        *("diabetes_classification", "diabetes_classifier_production", "Production", "Staging", "archived"),
+    ),
+    "Inference API": (
+        *("FastAPI", "8000", "`GET /`", "`GET /health`", "`POST /predict`", "POST /predict_batch", "GET /metrics"),
+        *("POST /reload_model", "/model-info", "600 s", "model_loaded_at", "`predictions_total`"),
+        *("prediction_duration_seconds", "prediction_errors_total", "fastapi_request_count"),
+        *("fastapi_request_latency_seconds", "infra_cpu_usage_percent", "infra_memory_usage_percent"),
+        "infra_disk_usage_percent",
+    ),
+    "Streamlit": ("8501", "sidebar", "single prediction", "batch", "statistics"),
+    "Observability": (
+        *("Prometheus", "mlops_overview.json", "api_performance.json", "model_metrics.json", "alerting"),
+        *("request rate by endpoint", "P50/P80/P90/P99", "errors", "cumulative requests", "5 minutes", "last minute"),
+    ),
+    "Locust": ("/predict", "/health", "/model-info", "10,000 users", "8089"),
+    "Kubernetes": ("airflow", "mlflow", "mysql", "minio", "fastapi", "streamlit", "prometheus", "grafana", "PVCs"),
+    "Compose, ports and the rest": (
+        *("one for all", "Locust", "8080", "5000 (8084)", "9000/9001", "9090", "3000", "logs/", "models/"),
+        *("screenshots", "architecture picture", "Spanish README"),
+    ),
+    FAULTS: (
+        *("glued shuffled labels", "raw rows again", "clean rows again", "92.9 s", "213 s", "swallowed a batch"),
+        *("failed reload", "passwords", "dashboards"),
+    ),
+}
+"""The groups of the original's parts, and words by which each part is found in the first column."""
+
+
+@dataclass(frozen=True)
+class Row:
+    group: str
+    cells: tuple[str, ...]
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Kind and name of all that the row says of ours."""
+        found = re.findall(r"(?:(\bdata route|\b\w+) )?`([^`]+)`", " ".join(self.cells[1:]))
+        return [(kind, name) for kind, name in found]
+
+
+def rows_of(page: str) -> list[Row]:
+    rows, group = [], ""
+    for line in page.splitlines():
+        if line.startswith("## "):
+            group = line.removeprefix("## ")
+        elif line.startswith("| ") and not line.startswith(("| there |", "| fault |")):
+            rows.append(Row(group, tuple(cell.strip() for cell in line.strip("|").split("|"))))
+    return rows
+
+
+ROWS = rows_of(PAGE.read_text(encoding="utf-8"))
+
+
+class NoModels:
+    """A registry without a version: the routes need none."""
+
+    def production(self) -> Version | None:
+        return None
+
+    def load(self, version: Version) -> ServedModel:
+        raise AssertionError(f"nobody asked for version {version.number}")
+
+
+class Asked(dict[str, str]):
+    """An empty environment that remembers which variables were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+        self.names.add(name)
+        return default
+
+
+def _data_routes(folder: Path) -> set[str]:
+    csv = folder / "small.csv"
+    write_sample(csv, rows=5, seed=1)
+    chosen = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+    opened = ec2_api.opening.open_source(ec2_api.settings.load(chosen), lambda: 0.0)
+    app = ec2_api.app.create_app(opened, ec2_api.metrics.Metrics(1, 5))
+    return {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+
+
+def _routes() -> set[str]:
+    app = create_app(NoModels(), Settings())
+    return {f"{method} {route.path}" for route in app.routes for method in getattr(route, "methods", ())}
+
+
+def _metrics() -> set[str]:
+    text = Metrics().text() + ec2_api.metrics.Metrics(1, 1).text()
+    return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
+
+
+def _settings() -> set[str]:
+    asked = Asked()
+    ec2_api.settings.load(asked)
+    fields = Settings.model_fields.items()
+    return asked.names | {str(field.validation_alias or f"READMIT_{name.upper()}") for name, field in fields}
+
+
+def _tables() -> dict[str, type[pw.Model]]:
+    names = {proxy: name for name, proxy in NAMES.items()}
+    return {f"{names[table._meta.database]}.{table._meta.table_name}": table for table in TABLES}
+
+
+def _columns() -> set[str]:
+    return set(COLUMNS) | {f"{name}.{column}" for name, table in _tables().items() for column in table._meta.columns}
+
+
+def _written(pattern: str, *files: Path) -> set[str]:
+    return {name for file in files for name in re.findall(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+@pytest.fixture(scope="session")
+def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What exists, by the kind that the page calls it; files are looked up one by one."""
+    sources = [*(ROOT / "src").rglob("*.py")]
+    return {
+        "route": _routes(),
+        "data route": _data_routes(tmp_path_factory.mktemp("ec2-api")),
+        "metric": _metrics(),
+        "setting": _settings(),
+        "database": set(NAMES),
+        "table": set(_tables()),
+        "column": _columns(),
+        "bucket": _written(r'Bucket\("(\w+)"', *sources),
+        "service": set(PORTS),
+        "port": {f"{service}:{port}" for service, port in PORTS.items()},
+        "step": {step.name for step in STEPS},
+        "candidate": {candidate.name for candidate in CANDIDATES},
+        "figure": set(figures([0, 1], np.array([0.2, 0.8]), 0.5)),
+        "model": {MODEL},
+        "experiment": {EXPERIMENT},
+        "alias": {PRODUCTION, CHALLENGER},
+        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py"),
+        "recipe": _written(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
+    }
+
+
+def test_what_the_page_names_exists(existing: dict[str, set[str]]) -> None:
+    named = {(kind, name) for row in ROWS for kind, name in row.named if kind != "file"}
+    assert sorted((kind, name) for kind, name in named if name not in existing.get(kind, ())) == []
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    files = {name for row in ROWS for kind, name in row.named if kind == "file"}
+    assert len(files) > 20
+    assert sorted(name for name in files if not (ROOT / name).is_file()) == []
+
+
+def test_every_part_of_the_original_has_its_row() -> None:
+    firsts = {group: "\n".join(row.cells[0] for row in ROWS if row.group == group) for group in THE_ORIGINAL}
+    assert [(group, part) for group, parts in THE_ORIGINAL.items() for part in parts if part not in firsts[group]] == []
+    assert {row.group for row in ROWS} == set(THE_ORIGINAL)
+
+
+def test_every_step_stands_beside_the_task_that_it_succeeds() -> None:
+    pairs = {(row.cells[0].strip("`"), name) for row in ROWS for kind, name in row.named[:1] if kind == "step"}
+    assert {(step.original_task, step.name) for step in STEPS} <= pairs
+
+
+def test_whatever_is_not_the_same_has_its_reason() -> None:
+    rows = [row for row in ROWS if row.group != FAULTS]
+    assert all(len(row.cells) == 4 and row.cells[0] and row.cells[2] in STATES for row in rows)
+    assert [row.cells[0] for row in rows if row.cells[2] != "same" and len(row.cells[3]) < 15] == []
+    assert [row.cells[0] for row in rows if row.cells[2] in ("same", "renamed") and not row.named] == []
+
+
+def test_every_measured_fault_names_what_holds_it() -> None:
+    faults = [row for row in ROWS if row.group == FAULTS]
+    assert [row.cells[0] for row in faults if len(row.cells) != 3 or "file `" not in row.cells[2]] == []
+
+
+def test_the_parser_sees_the_whole_page() -> None:
+    assert len(ROWS) > 110
+    kinds = Counter(kind for row in ROWS for kind, _ in row.named)
+    assert kinds["route"] > 15
+    assert kinds["metric"] > 8
+    assert kinds["setting"] > 10
+    assert kinds["step"] >= len(STEPS)
+
+
+@pytest.mark.parametrize("name", ["Sebastián Rodríguez and David Córdova", "10.1155/2014/781670", "CC BY 4.0"])
+def test_the_page_credits_those_whose_work_it_stands_on(name: str) -> None:
+    assert name in PAGE.read_text(encoding="utf-8").split("## ")[0]

@@ -1,0 +1,98 @@
+import ast
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from readmit import pipeline
+from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket, day, steps
+
+INGESTION = ("check_source", "fetch", "store_raw", "clean", "store_clean", "split", "upload")
+TRAINING = ("train", "register", "promote", "signal")
+ORIGINAL_TASKS = (
+    *("check_ec2_status", "fetch_data_from_api", "store_raw_data_mysql", "clean_and_transform_data"),
+    *("store_clean_data_mysql", "create_train_val_test_split", "upload_processed_data_minio", "train_ml_models"),
+    *("register_best_model", "promote_to_production", "signal_services_ready"),
+)
+
+
+def recording(seen: list[tuple[str, Ticket]], go_on: bool = True) -> Callable[[Step, Ticket], Facts]:
+    """Carries nothing out: notes each step with its ticket; `check_source` chooses batch 4."""
+
+    def carry_out(step: Step, ticket: Ticket) -> Facts:
+        seen.append((step.name, ticket))
+        return {"go_on": go_on, "batch": 4 if go_on else None} if step.name == "check_source" else {"rows": 1}
+
+    return carry_out
+
+
+def test_the_table_holds_the_eleven_steps_in_the_order_of_the_day() -> None:
+    assert tuple(step.name for step in STEPS) == (*INGESTION, *TRAINING)
+    assert [step.name for step in STEPS if step.group == "training"] == list(TRAINING)
+    assert list(BY_NAME.values()) == list(STEPS)
+
+
+def test_each_step_needs_the_one_before_it_and_the_first_needs_none() -> None:
+    assert STEPS[0].needs == ()
+    assert [step.needs for step in STEPS[1:]] == [(before.name,) for before, _ in pairwise(STEPS)]
+
+
+def test_each_step_names_the_task_of_the_original_that_it_succeeds() -> None:
+    assert tuple(step.original_task for step in STEPS) == ORIGINAL_TASKS
+
+
+def test_every_step_has_a_module_of_its_name_and_no_module_stands_outside_the_table() -> None:
+    modules = {path.stem for path in (Path(pipeline.__file__).parent / "steps").glob("*.py")}
+    assert modules - {"__init__"} == set(BY_NAME)
+
+
+def test_the_page_imports_the_standard_library_alone() -> None:
+    tree = ast.parse(Path(pipeline.__file__).read_text(encoding="utf-8"))
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_a_day_carries_out_every_step_in_order_and_yields_its_facts() -> None:
+    seen: list[tuple[str, Ticket]] = []
+    told = list(day(Ticket("run", None), recording(seen)))
+    assert [name for name, _ in told] == [name for name, _ in seen] == [step.name for step in STEPS]
+    assert told[0] == ("check_source", {"go_on": True, "batch": 4})
+
+
+def test_the_batch_is_decided_once_at_the_door_and_every_later_step_works_on_it() -> None:
+    seen: list[tuple[str, Ticket]] = []
+    list(day(Ticket("run", None), recording(seen)))
+    assert [ticket for _, ticket in seen] == [Ticket("run", None), *[Ticket("run", 4)] * 10]
+
+
+def test_a_day_with_nothing_to_do_ends_after_the_door() -> None:
+    seen: list[tuple[str, Ticket]] = []
+    assert [name for name, _ in day(Ticket("run", None), recording(seen, go_on=False))] == ["check_source"]
+    assert len(seen) == 1
+
+
+def test_a_day_without_training_ends_after_upload_and_stays_so_once_the_batch_is_decided() -> None:
+    seen: list[tuple[str, Ticket]] = []
+    told = list(day(Ticket("run", None, train=False), recording(seen)))
+    assert tuple(name for name, _ in told) == INGESTION
+    assert not any(ticket.train for _, ticket in seen)
+
+
+def test_a_step_that_fails_ends_the_day_with_its_own_error() -> None:
+    def carry_out(step: Step, _: Ticket) -> Facts:
+        if step.name == "fetch":
+            raise ConnectionError("no answer")
+        return {"go_on": True, "batch": 1}
+
+    told = day(Ticket("run", 1), carry_out)
+    assert next(told)[0] == "check_source"
+    with pytest.raises(ConnectionError, match="no answer"):
+        next(told)
+
+
+@pytest.mark.parametrize(("train", "last"), [(True, "signal"), (False, "upload")])
+def test_a_ticket_knows_the_days_last_step(train: bool, last: str) -> None:
+    assert Ticket("run", 1, train).last_step == last == steps(train)[-1].name

@@ -1,0 +1,167 @@
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from readmit.settings import PREFIX, SettingError, Settings, environment_with, load
+
+SECRETS = ("database_password", "s3_secret_key", "reload_token", "key_secret")
+PASSWORD = "p/w@:#?% ñ&"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that holds none of our settings."""
+    for name in os.environ:
+        if name.startswith(PREFIX) or name == "MLFLOW_TRACKING_URI":
+            monkeypatch.delenv(name)
+
+
+def test_a_setting_is_read_from_the_environment_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SOURCE_URL", "http://ec2-api:5001")
+    monkeypatch.setenv("READMIT_API_URLS", "http://one:8000, http://two:8000,")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    found = load()
+    assert found.source_url == "http://ec2-api:5001"
+    assert found.api_urls == ("http://one:8000", "http://two:8000")
+    assert found.mlflow_tracking_uri == "http://mlflow:5000"
+
+
+@pytest.mark.parametrize("name", [*SECRETS, "s3_access_key", "cost_ratio", "api_urls", "data"])
+def test_any_setting_can_be_read_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    value = "3.5" if name == "cost_ratio" else "from a file"
+    (tmp_path / "setting").write_text(f"{value}\n")
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "setting"))
+    in_file = getattr(load(), name)
+    monkeypatch.delenv(f"{PREFIX}{name.upper()}_FILE")
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
+    assert in_file == getattr(load(), name)
+    assert name not in SECRETS or load().secret(name) == value
+
+
+def test_a_tools_own_setting_can_be_read_from_a_file_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uri").write_text("http://mlflow:5000\n")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI_FILE", str(tmp_path / "uri"))
+    assert load().mlflow_tracking_uri == "http://mlflow:5000"
+
+
+def test_a_setting_and_its_file_together_are_an_error_that_names_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("one")
+    monkeypatch.setenv("READMIT_KEY_SECRET", "another")
+    monkeypatch.setenv("READMIT_KEY_SECRET_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingError, match=r"READMIT_KEY_SECRET and READMIT_KEY_SECRET_FILE"):
+        load()
+
+
+def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_RELOAD_TOKEN_FILE", str(tmp_path / "nowhere"))
+    with pytest.raises(SettingError, match=r"READMIT_RELOAD_TOKEN_FILE: .*nowhere"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("target", "ever"),
+        ("cost_ratio", "0"),
+        ("cost_ratio", "six"),
+        ("cost_ratio", "inf"),
+        ("retry_delay_seconds", "-1"),
+        ("model_poll_seconds", "0"),
+        ("database_url", "postgresql://host/db"),
+        ("database_url", "mysql://:3306"),
+    ],
+)
+def test_a_value_that_can_not_be_used_is_an_error_that_names_the_setting(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
+    with pytest.raises(ValidationError, match=name) as refused:
+        load()
+    assert [fault["loc"] for fault in refused.value.errors()] == [(name,)]
+
+
+def test_secrets_have_no_default_and_an_absent_one_is_named() -> None:
+    kinds = {name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None}
+    assert kinds == set(SECRETS)
+    for name in (*SECRETS, "s3_access_key"):
+        with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
+            load().secret(name)
+
+
+@pytest.mark.parametrize("name", [*SECRETS, "s3_access_key"])
+def test_an_empty_secret_is_no_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}", "")
+    with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
+        load().secret(name)
+    monkeypatch.delenv(f"{PREFIX}{name.upper()}")
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "empty"))
+    with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
+        load().secret(name)
+
+
+def test_no_secret_shows_in_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}", f"hush-{name}")
+    shown = f"{load()!r} {load()} {load().model_dump_json()}"
+    assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("target", "cost_ratio", "threshold"),
+    [("within_30_days", None, 1 / 7), ("any", None, 1 / 2), ("any", "3", 1 / 4), ("within_30_days", "0.25", 0.8)],
+)
+def test_the_threshold_is_one_over_one_plus_the_cost_ratio(
+    target: str, cost_ratio: str | None, threshold: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READMIT_TARGET", target)
+    if cost_ratio is not None:
+        monkeypatch.setenv("READMIT_COST_RATIO", cost_ratio)
+    assert load().threshold == threshold
+
+
+@pytest.mark.parametrize(("host", "address"), [("mysql", "mysql"), ("10.0.0.7", "10.0.0.7"), ("[::1]", "::1")])
+@pytest.mark.parametrize("port", [3306, 3307])
+def test_a_password_with_special_characters_stands_whole_in_the_databases_address(
+    host: str, address: str, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READMIT_DATABASE_URL", f"mysql://readmit@{host}:{port}")
+    monkeypatch.setenv("READMIT_DATABASE_PASSWORD", PASSWORD)
+    parts = urlsplit(load().database_address)
+    assert (parts.scheme, parts.username, parts.hostname, parts.port) == ("mysql", "readmit", address, port)
+    assert unquote(parts.password or "") == PASSWORD
+    assert (parts.path, parts.query, parts.fragment) == ("", "", "")
+
+
+def test_a_password_is_of_no_concern_to_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_DATABASE_URL", "sqlite:////srv/readmit/db")
+    monkeypatch.setenv("READMIT_DATABASE_PASSWORD", PASSWORD)
+    assert load().database_address == "sqlite:////srv/readmit/db"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(load(), "target", "any")  # noqa: B010 - a type checker would not let the plain form pass
+
+
+@pytest.mark.parametrize(("shortened", "seconds"), [(None, 300.0), ("0", 0.0), ("2.5", 2.5)])
+def test_the_pause_before_a_next_try_is_the_tables_unless_the_setting_says_otherwise(
+    shortened: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shortened is not None:
+        monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", shortened)
+    assert load().retry_delay(300.0) == seconds
+
+
+def test_a_child_process_gets_this_environment_with_its_own_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_TARGET", "any")
+    monkeypatch.setenv("READMIT_DATA", "data.csv")
+    made = environment_with({"READMIT_TARGET": "within_30_days"}, without=["READMIT_DATA"])
+    assert made == {**{k: v for k, v in os.environ.items() if k != "READMIT_DATA"}, "READMIT_TARGET": "within_30_days"}
