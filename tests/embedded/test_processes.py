@@ -11,9 +11,7 @@ from readmit.embedded.processes import Processes, Service, ServiceFailed
 from readmit.embedded.stack import PORTS, StackRefused, free_ports, running, up
 from readmit.settings import environment_with
 
-PARENT = (
-    "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); {then}"
-)
+PARENT = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
 
 
 def service(then: str, health: str | None = None) -> Service:
