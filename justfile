@@ -1,6 +1,7 @@
 # Readmit: `just` lists what can be done. Every recipe installs what it needs into the active environment.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
+set dotenv-load
 # It makes every start four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 

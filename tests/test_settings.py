@@ -82,9 +82,9 @@ def test_a_value_that_can_not_be_used_is_an_error_that_names_the_setting(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
-    with pytest.raises(ValidationError, match=name) as refused:
+    with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()}: ") as refused:
         load()
-    assert [fault["loc"] for fault in refused.value.errors()] == [(name,)]
+    assert value == "0" or value not in str(refused.value), "it may hold a password"
 
 
 def test_secrets_have_no_default_and_an_absent_one_is_named() -> None:

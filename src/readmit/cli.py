@@ -7,8 +7,6 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from readmit.attempt import attempt
 from readmit.core.refusal import ReadmitError
 from readmit.io.database import ledger
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         _carry_out(asked)
-    except (ReadmitError, SettingError, ValidationError) as error:
+    except (ReadmitError, SettingError) as error:
         print(f"readmit: {error}", file=sys.stderr)
         return 1
     return 0

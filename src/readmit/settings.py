@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "READMIT_"
@@ -22,17 +22,18 @@ class SettingError(ValueError):
 
 
 class FileSource(PydanticBaseSettingsSource):
-    """Reads `READMIT_NAME` from the file that `READMIT_NAME_FILE` names."""
+    """Reads a setting NAME from the file that `NAME_FILE` names; an empty file sets nothing."""
 
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's signature
-        variable = f"{PREFIX}{field_name.upper()}_FILE"
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        name = field.validation_alias or f"{PREFIX}{field_name.upper()}"
+        variable = f"{name}_FILE"
         path = os.environ.get(variable)
-        if path is None:
+        if not path:
             return None, field_name, False
-        if variable.removesuffix("_FILE") in os.environ:
-            raise SettingError(f"{variable.removesuffix('_FILE')} and {variable} are both set: keep one")
+        if os.environ.get(name):
+            raise SettingError(f"{name} and {variable} are both set: keep one")
         try:
-            return Path(path).read_text().strip(), field_name, False
+            return Path(path).read_text().strip() or None, field_name, False
         except OSError as error:
             raise SettingError(f"{variable}: {error}") from error
 
@@ -44,7 +45,10 @@ class FileSource(PydanticBaseSettingsSource):
 class Settings(BaseSettings):
     """One frozen set of settings. Secrets have no default; `secret` says which one is absent."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", populate_by_name=True)
+    # Empty is not set: Compose hands an unset variable on as an empty one, and no secret may be empty.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
+    )
 
     data: Path | None = Field(
         None,
@@ -79,6 +83,7 @@ class Settings(BaseSettings):
     cost_ratio: float | None = Field(
         None,
         gt=0,
+        allow_inf_nan=False,
         description="what a missed readmission costs, in needless follow-ups; the threshold is 1 / (1 + this). "
         "Unset: 6 for within_30_days, 1 for any",
     )
@@ -95,8 +100,11 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("sqlite", "mysql"):
-            raise ValueError(f"{value!r} starts neither with sqlite:// nor with mysql://")
+        parts = urlsplit(value)
+        if parts.scheme not in ("sqlite", "mysql"):
+            raise ValueError("it starts neither with sqlite:// nor with mysql://")
+        if parts.scheme == "mysql" and not (parts.username and parts.hostname):
+            raise ValueError("it lacks user or host: mysql://USER@HOST:PORT")
         return value
 
     @classmethod
@@ -133,15 +141,26 @@ class Settings(BaseSettings):
     def database_address(self) -> str:
         """The database's URL with the password in its place."""
         parts = urlsplit(self.database_url)
-        if self.database_password is None:
+        if self.database_password is None or parts.scheme == "sqlite":
             return self.database_url
-        host = f":{quote(self.database_password.get_secret_value(), safe='')}@{parts.hostname}:{parts.port or 3306}"
-        return urlunsplit(parts._replace(netloc=f"{parts.username}{host}"))
+        password, host = quote(self.database_password.get_secret_value(), safe=""), parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
 
 
 def load() -> Settings:
-    """The settings of this process. SettingError or pydantic's ValidationError name the setting at fault."""
-    return Settings()
+    """The settings of this process. SettingError: one can't be used; the text names it and hides its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        raise SettingError(
+            "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in faults)
+        ) from None
+
+
+def _variable(location: str) -> str:
+    """pydantic names a field by its alias or, where it has none, by its own name."""
+    return f"{PREFIX}{location.upper()}" if location in Settings.model_fields else location
 
 
 def environment_with(own: Mapping[str, str], without: Collection[str] = ()) -> dict[str, str]:

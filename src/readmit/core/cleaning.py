@@ -50,9 +50,10 @@ def as_they_came(batch: pl.DataFrame) -> pl.DataFrame:
     names = [python_name(column) for column in batch.columns]
     if len(set(names)) < len(names):
         raise ContractBroken(f"columns twice: {', '.join(sorted({name for name in names if names.count(name) > 1}))}")
-    named = batch.rename(dict(zip(batch.columns, names, strict=True))).with_row_index(POSITION, offset=1)
+    named = batch.rename(dict(zip(batch.columns, names, strict=True)))
     columns = (pl.col(name) if name in names else pl.lit(None).alias(name) for name in COLUMNS)
-    return named.select(pl.col(POSITION).cast(pl.Int64), *(column.cast(pl.String) for column in columns))
+    position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(POSITION)
+    return named.select(position, *(column.cast(pl.String) for column in columns))
 
 
 def strange_columns(batch: pl.DataFrame) -> list[str]:
@@ -68,9 +69,9 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> Cleaned:
     """
     raw = raw.sort(POSITION)
     faults = pl.concat([_field_faults(raw, field) for field in FIELDS])
-    whole = raw.join(faults, on=POSITION, how="anti")
+    whole = raw.join(faults, on=POSITION, how="anti").sort(POSITION)
     doubled = _doubled(whole, earlier_encounters)
-    whole = whole.join(doubled, on=POSITION, how="anti")
+    whole = whole.join(doubled, on=POSITION, how="anti").sort(POSITION)
     returning = whole.filter(~pl.col(DISPOSITION).is_in(CANNOT_RETURN))
     all_faults = pl.concat([faults, doubled])
     return Cleaned(
@@ -90,7 +91,7 @@ def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
     lookup = pl.DataFrame(
         {field.name: list(bad), "reason": list(bad.values())}, schema={field.name: pl.String, "reason": pl.String}
     )
-    found = raw.select(dict.fromkeys((POSITION, ENCOUNTER, field.name))).join(lookup, on=field.name, nulls_equal=True)
+    found = raw.select(*dict.fromkeys((POSITION, ENCOUNTER, field.name))).join(lookup, on=field.name, nulls_equal=True)
     return found.select(POSITION, ENCOUNTER, pl.lit(field.name).alias("field"), "reason").cast(FAULTS_SCHEMA)
 
 
@@ -104,7 +105,10 @@ def _reason(field: Field, value: str | None) -> str | None:
 
 def _doubled(whole: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:
     """All but the first of each encounter: the first that keeps the contract counts, in source order."""
-    again = ~pl.col(ENCOUNTER).is_first_distinct() | pl.col(ENCOUNTER).is_in(list(earlier))
+    # By number: `007` and `7` are one encounter.
+    number = pl.col(ENCOUNTER).cast(pl.Int64)
+    before = pl.Series(list(earlier), dtype=pl.String).cast(pl.Int64, strict=False)
+    again = ~number.is_first_distinct() | number.is_in(before.to_list())
     return whole.filter(again).select(
         POSITION,
         ENCOUNTER,

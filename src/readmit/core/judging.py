@@ -97,6 +97,8 @@ def _against(
 ) -> list[str]:
     """What speaks against promotion; empty: nothing. Written so that a figure that is NaN speaks against."""
     said, leak = [], LEAK_AUC_ABOVE.get(target)
+    if lost := [name for name, value in own.items() if np.isnan(value)]:
+        said.append(f"not a number: {', '.join(lost)}")
     if leak is not None and auc.low > leak:
         said.append(f"ROC-AUC is above {leak} beyond doubt (from {auc.low:.3f}): a leak until proven otherwise")
     if change is None:

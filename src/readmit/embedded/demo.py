@@ -10,7 +10,6 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-from pydantic import ValidationError
 from rich.console import Console
 
 from readmit.core.encounter import BY_NAME, COLUMNS, NOT_RECORDED
@@ -42,7 +41,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         _demo(load(), console)
-    except (ServiceFailed, StackRefused, SettingError, ValidationError) as error:
+    except (ServiceFailed, StackRefused, SettingError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.disable(logging.WARNING)
     try:
         return _COMMANDS[asked.command](console, asked.rest)
-    except (ServiceFailed, StackRefused, SettingError, ValidationError) as error:
+    except (ServiceFailed, StackRefused, SettingError) as error:
         console.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:

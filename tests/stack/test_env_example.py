@@ -1,0 +1,36 @@
+"""`.env.example` says every setting and its default, and nothing else."""
+
+import re
+from pathlib import Path
+
+from ec2_api import settings as source_settings
+from readmit.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+SAID = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+SHARED = f"{PREFIX}DATA"
+
+
+def test_every_setting_stands_there_with_its_default_and_its_meaning() -> None:
+    text = (ROOT / ".env.example").read_text()
+    for name, field in Settings.model_fields.items():
+        variable = str(field.validation_alias or f"{PREFIX}{name.upper()}")
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        assert SAID[variable] == ("" if default is None else str(default)), variable
+        assert field.description
+        assert f"# {field.description}\n# {variable}=" in text
+
+
+def test_every_setting_of_the_data_api_stands_there_with_its_default() -> None:
+    ours = source_settings.load({})
+    names = set(re.findall(r'"(READMIT_[A-Z_]+)"', Path(source_settings.__file__).read_text()))
+    assert SHARED in names
+    for name in names - {SHARED}:
+        value = getattr(ours, name.removeprefix(PREFIX).removeprefix("SOURCE_").lower())
+        assert SAID[name] in ("", str(value)), name
+
+
+def test_nothing_stands_there_that_nobody_reads() -> None:
+    own = {str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in Settings.model_fields.items()}
+    data_api = set(re.findall(r'"(READMIT_[A-Z_]+)"', Path(source_settings.__file__).read_text()))
+    assert set(SAID) == own | data_api

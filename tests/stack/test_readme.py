@@ -1,0 +1,36 @@
+"""What the README says can be done as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+from readmit.core.request import parse
+from readmit.pipeline import STEPS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+RECIPES = set(re.findall(r"^([a-z]+)\b[^:=\n]*:(?!=)", (ROOT / "justfile").read_text(), re.MULTILINE))
+
+
+def test_it_is_short_and_begins_with_the_two_commands() -> None:
+    assert len(README.splitlines()) <= 120
+    commands = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert commands[0].strip().endswith("pip install uv rust-just && just demo")
+    assert commands[1].strip() == "just test"
+
+
+def test_its_table_has_the_steps_of_the_day_in_order_each_with_its_file() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\S+)\)", README, re.MULTILINE)
+    assert rows == [(step.name, f"src/readmit/steps/{step.name}.py") for step in STEPS]
+
+
+def test_every_recipe_that_it_names_exists() -> None:
+    named = set(re.findall(r"\bjust ([a-z]+)", README)) - {"lists"}
+    assert {"demo", "test", "local", "day", "step"} <= named
+    assert named <= RECIPES
+
+
+def test_its_encounter_is_one_that_the_api_takes() -> None:
+    body = re.search(r"-d '(\{.*?\})'", README, re.DOTALL)
+    assert body is not None
+    assert parse(json.loads(body[1]))
