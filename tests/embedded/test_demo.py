@@ -61,6 +61,7 @@ def check_report(report: dict[str, Any]) -> None:
     assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(each) for each in report["candidates"])
     assert [day["batch"] for day in report["days"]] == list(range(1, report["data"]["batches"] + 1))
     assert all(list(day["seconds"]) == [step.name for step in STEPS] and day["verdict"] for day in report["days"])
+    assert report["production"]["tested_on_batch"] == report["data"]["batches"]
     test = report["production"]["test"]
     assert set(test) >= FIGURES
     assert 0 < test["flagged"] < 1

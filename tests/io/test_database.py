@@ -76,12 +76,17 @@ def test_a_bulk_read_waits_for_open_connections_of_other_threads_and_refuses_its
     assert read == [1]
 
 
-def test_a_database_that_can_not_be_opened_is_named(databases: Path) -> None:
-    (databases / "raw_data_db.sqlite3").unlink()
-    (databases / "raw_data_db.sqlite3").mkdir()
-    for read in (lambda: rows.raw_rows(1), lambda: rows.replace_raw(1, raw("11"))):
-        with pytest.raises(StoreAway, match="raw_data_db"):
-            read()
+def test_a_database_that_can_not_be_opened_or_has_no_tables_is_named(tmp_path: Path) -> None:
+    connect(f"sqlite:///{tmp_path / 'empty'}")
+    with pytest.raises(StoreAway, match="raw_data_db: .*no such table"):
+        rows.replace_raw(1, raw("11"))
+    with pytest.raises(StoreAway, match="raw_data_db: .*no such table"):
+        rows.raw_rows(1)
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "raw_data_db.sqlite3").mkdir()
+    connect(f"sqlite:///{tmp_path / 'away'}")
+    with pytest.raises(StoreAway, match="raw_data_db: unable to open"):
+        rows.replace_raw(1, raw("11"))
 
 
 def test_tables_are_made_once() -> None:

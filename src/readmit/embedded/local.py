@@ -68,8 +68,7 @@ def _up(console: Console, _: list[str]) -> int:
 
 def _watch(stack: Stack) -> None:
     while True:
-        for name in stack.addresses:
-            stack.processes.check(name)
+        stack.processes.check()
         time.sleep(LOOK_AGAIN_SECONDS)
 
 

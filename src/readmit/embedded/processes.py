@@ -50,21 +50,21 @@ class Processes:
         self._note(service.name, process.pid)
 
     def wait_until_healthy(self, service: Service) -> None:
-        """Returns when the service answers. ServiceFailed: it ended, or does not answer in time."""
+        """Returns when the service answers. ServiceFailed: it does not in time, or one of the services ended."""
         deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
         while service.health and not _answers(service.health):
-            self.check(service.name)
+            self.check()
             if time.monotonic() > deadline:
                 raise ServiceFailed(
                     f"{service.name} is not healthy after {HEALTHY_WITHIN_SECONDS:.0f} s\n{self.tail(service.name)}"
                 )
             time.sleep(0.1)
 
-    def check(self, name: str) -> None:
-        """ServiceFailed: the service has ended."""
-        code = self._running[name].poll()
-        if code is not None:
-            raise ServiceFailed(f"{name} ended with code {code}\n{self.tail(name)}")
+    def check(self) -> None:
+        """ServiceFailed: one of the services has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise ServiceFailed(f"{name} ended with code {process.returncode}\n{self.tail(name)}")
 
     def wait(self, name: str, seconds: float) -> int | None:
         """The exit code of a process that ends by itself; None: still running after this time."""

@@ -19,13 +19,17 @@ AS_THE_WARD_SAYS = {"recall": "sensitivity", "precision": "ppv"}
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """The model in production: the candidate's name, and its figures on the test split."""
+    """The model in production: the candidate's name, the batch that it learnt until, its figures on the test split.
+
+    `tested_on_batch`: the last batch whose test patients judged it, be it as challenger or as the one in place.
+    """
 
     name: str
     model: str
     version: str
     batch: int
     threshold: float
+    tested_on_batch: int
     test: Mapping[str, float]
 
 
@@ -104,8 +108,16 @@ def _production(registry: Registry) -> Production | None:
     version = registry.production()
     if version is None:
         return None
-    figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in version.figures.items()}
-    return Production(version.candidate, MODEL, version.number, version.batch, version.threshold, figures)
+    tested_on, last = max(_judgements(version.number), key=lambda judgement: judgement[0])
+    figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in last.items()}
+    return Production(version.candidate, MODEL, version.number, version.batch, version.threshold, tested_on, figures)
+
+
+def _judgements(version: str) -> list[tuple[int, dict[str, float]]]:
+    """A version's figures, by the batch whose verdict they stand in: its own, and those in which it was the rival."""
+    verdicts = promotions.verdicts()
+    own = [(batch, verdict.figures) for batch, verdict in verdicts if verdict.version == version]
+    return own + [(batch, verdict.rival_figures) for batch, verdict in verdicts if verdict.rival == version]
 
 
 def _days(runs: list[StepRun]) -> tuple[Day, ...]:
