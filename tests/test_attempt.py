@@ -14,7 +14,7 @@ from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, Ticket
-from readmit.steps import clean
+from readmit.steps import clean, signal
 
 DOOR, CLEAN = BY_NAME["check_source"], BY_NAME["clean"]
 
@@ -144,6 +144,19 @@ def test_the_lease_is_renewed_while_a_step_runs(monkeypatch: pytest.MonkeyPatch)
     ledger.take_lease(1, "a", time.time(), 60)
     attempt(CLEAN, Ticket("a", 1))
     assert seen[1] > seen[0]
+
+
+def test_a_step_whose_batch_was_taken_over_meanwhile_says_so_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "run", lambda *_: taken_over() or {})
+    ledger.take_lease(1, "slept", time.time(), 60)
+    with pytest.raises(LeaseLost):
+        attempt(BY_NAME["signal"], Ticket("slept", 1))
+    assert ledger.batch_row(1).leased_by == "awake"
+    assert ledger.done_batches() == set()
+
+
+def taken_over() -> None:
+    assert ledger.take_lease(1, "awake", time.time() + 120, 60)
 
 
 @pytest.mark.parametrize(("train", "last"), [(True, "signal"), (False, "upload")])

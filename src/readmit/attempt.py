@@ -4,10 +4,8 @@ import importlib
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from readmit.core.refusal import LeaseLost
+from readmit.core.refusal import LeaseLost, StoreAway
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, Step, Ticket
@@ -23,12 +21,12 @@ def attempt(step: Step, ticket: Ticket) -> Facts:
     settings = load()
     connect(settings.database_address)
     if step.name == "check_source":
-        with noted(step, ticket) as facts:
+        with _Noted(step, ticket) as facts:
             facts |= at_the_door(ticket, settings)
         return facts
     batch = batch_of(ticket)
     delay = settings.retry_delay(step.retry_delay_seconds)
-    with noted(step, ticket) as facts, _lease_kept(batch, ticket.run_id, delay):
+    with _Noted(step, ticket) as facts, _LeaseKept(batch, ticket.run_id, delay):
         facts |= importlib.import_module(f"readmit.steps.{step.name}").run(batch, settings)
     if step.name == ticket.last_step:
         ledger.mark_done(batch)
@@ -42,17 +40,53 @@ def batch_of(ticket: Ticket) -> int:
     return ticket.batch
 
 
-@contextmanager
-def noted(step: Step, ticket: Ticket) -> Iterator[Facts]:
+class _Noted:
     """Notes an attempt in the ledger: that it began, and how it ended."""
-    number, started, facts = ledger.begin_step(ticket.run_id, step.name, ticket.batch), time.perf_counter(), Facts()
-    try:
-        yield facts
-    except BaseException as error:
-        ledger.end_step(number, ticket.batch, time.perf_counter() - started, f"{type(error).__name__}: {error}")
-        raise
-    found = facts.get("batch", ticket.batch)
-    ledger.end_step(number, found if isinstance(found, int) else None, time.perf_counter() - started, facts)
+
+    def __init__(self, step: Step, ticket: Ticket) -> None:
+        self._step, self._ticket, self._facts = step, ticket, Facts()
+
+    def __enter__(self) -> Facts:
+        self._number = ledger.begin_step(self._ticket.run_id, self._step.name, self._ticket.batch)
+        self._started = time.perf_counter()
+        return self._facts
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        seconds, batch = time.perf_counter() - self._started, self._facts.get("batch", self._ticket.batch)
+        outcome = self._facts if error is None else f"{type(error).__name__}: {error}"
+        ledger.end_step(self._number, batch if isinstance(batch, int) else None, seconds, outcome)
+
+
+class _LeaseKept:
+    """Renews the lease of a batch while a step runs; after a failure it lasts until the next try, if there is one."""
+
+    def __init__(self, batch: int, run_id: str, retry_delay: float) -> None:
+        self._batch, self._run_id, self._retry_delay = batch, run_id, retry_delay
+        self._ended = threading.Event()
+        self._renewing = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> None:
+        ledger.extend_lease(self._batch, self._run_id, time.time() + LEASE_SECONDS)
+        self._renewing.start()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._ended.set()
+        self._renewing.join()
+        if getattr(error, "final", False):
+            ledger.drop_lease(self._batch, self._run_id)
+            return
+        pause = 0.0 if error is None else self._retry_delay
+        # A run that slept too long may find here that its batch was taken over meanwhile.
+        ledger.extend_lease(self._batch, self._run_id, time.time() + pause + LEASE_SECONDS)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEW_SECONDS):
+            try:
+                ledger.extend_lease(self._batch, self._run_id, time.time() + LEASE_SECONDS)
+            except StoreAway as error:
+                log.warning("the lease of batch %d is not renewed this time: %s", self._batch, error)
+            except LeaseLost:
+                return
 
 
 def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
@@ -87,31 +121,3 @@ def _choose(named: int | None, released: int, waited_for: set[int]) -> int | Non
 def _done_meanwhile(batch: int, ticket: Ticket, waited_for: set[int]) -> bool:
     """Whether another run finished the batch between our choice and our lease."""
     return (ticket.batch is None or batch in waited_for) and batch in ledger.done_batches()
-
-
-@contextmanager
-def _lease_kept(batch: int, run_id: str, retry_delay: float) -> Iterator[None]:
-    """Renews the lease while a step runs; after a failure it lasts until the next try."""
-    ledger.extend_lease(batch, run_id, time.time() + LEASE_SECONDS)
-    stop = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(batch, run_id, stop), daemon=True)
-    renewing.start()
-    try:
-        yield
-    except Exception as error:
-        final = getattr(error, "final", False)
-        stop.set()
-        renewing.join()
-        if final:
-            ledger.drop_lease(batch, run_id)
-        else:
-            ledger.extend_lease(batch, run_id, time.time() + retry_delay + LEASE_SECONDS)
-        raise
-    finally:
-        stop.set()
-        renewing.join()
-
-
-def _renew(batch: int, run_id: str, stop: threading.Event) -> None:
-    while not stop.wait(RENEW_SECONDS):
-        ledger.extend_lease(batch, run_id, time.time() + LEASE_SECONDS)

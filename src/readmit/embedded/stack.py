@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from readmit.embedded.processes import Processes, Service
+from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.io.objects import Bucket
@@ -106,6 +107,8 @@ def _start(stack: Stack, ports: Mapping[str, int]) -> None:
 def _make_stores(environment: Mapping[str, str], s3: Service, processes: Processes) -> None:
     connect(environment["READMIT_DATABASE_URL"])
     migrate()
+    # Who held a batch worked on services that are no more: nobody need wait until its lease expires.
+    ledger.drop_every_lease()
     processes.wait_until_healthy(s3)
     login = (environment[f"READMIT_S3_{name}"] for name in ("URL", "ACCESS_KEY", "SECRET_KEY"))
     Bucket("mlflow", *login).make()
