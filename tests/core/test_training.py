@@ -5,8 +5,8 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from readmit.core.model import Candidate
-from readmit.core.snapshot import Part, Snapshot
-from readmit.core.training import FIT_TAG, FOR_CHOOSING, FOR_SERVING, SEED, Aim, FitKey, fit_key
+from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
+from readmit.core.training import FIT_TAG, SEED, Aim, DataSource, FitKey, fit_key
 
 KEY = FitKey(
     snapshot="ab12",
@@ -58,7 +58,6 @@ def test_the_tags_of_a_fit_name_its_digest_and_every_part_but_the_settings_as_te
 
 
 def test_the_key_of_a_candidates_fit_comes_from_candidate_snapshot_code_and_aim() -> None:
-    snapshot = Snapshot(2, (Part(1, "train", 5, "c1", "o1"), Part(2, "train", 6, "c2", "o2")))
     candidate = Candidate("small", {"c": 0.1}, lambda _settings, _seed: Pipeline([]))
-    made = fit_key(candidate, snapshot, "9f0c", Aim("any", 0.5), FOR_SERVING)
-    assert made == FitKey(snapshot.hash, 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))
+    made = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Aim("any", 0.5), FOR_SERVING)
+    assert made == FitKey("ab12", 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))

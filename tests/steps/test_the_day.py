@@ -68,7 +68,7 @@ def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(se
     assert second["check_source"]["batch"] == 2
     before = everything_kept(settings)
     for step in STEPS:
-        main(["step", step.name, "--batch", "2"])
+        assert main(["step", step.name, "--batch", "2"]) == 0
         assert everything_kept(settings) == before, step.name
     assert ledger.done_batches() == {1, 2}
 

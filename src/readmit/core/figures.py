@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from readmit.core.refusal import TooFewEncounters
+
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
@@ -72,11 +74,11 @@ def expected_calibration_error(labels: Floats, probabilities: Floats) -> float:
 def figures(labels: Sequence[int], probabilities: Floats, threshold: float) -> dict[str, float]:
     """All figures of one model on one split. `skill`: 1 - log loss / that of the base rate.
 
-    ValueError: not both outcomes occur.
+    TooFewEncounters: not both outcomes occur.
     """
     y, p = np.asarray(labels, dtype=np.float64), probabilities
     if not 0 < y.mean() < 1:
-        raise ValueError("a split holds one outcome alone: nothing can be judged on it")
+        raise TooFewEncounters("a split holds one outcome alone: nothing can be judged on it")
     ranked, once = Ranked(y, p), np.ones((1, y.size))
     loss, base = float(losses(y, p).mean()), float(y.mean())
     return {

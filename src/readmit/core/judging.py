@@ -66,18 +66,18 @@ def judge(
 ) -> Verdict:
     """The verdict on a challenger, against the production model of the same target on the same test patients."""
     y = np.asarray(labels, dtype=np.float64)
-    blocks = list(patient_weights(patients, RESAMPLES_FOR_VERDICT, seed))
-    aucs = _resampled_aucs(y, challenger, blocks)
-    changes = None if rival is None else interval(aucs - _resampled_aucs(y, rival, blocks))
+    aucs, rival_aucs = _resampled_aucs(y, challenger, rival, patients, seed)
+    changes = None if rival is None else interval(aucs - rival_aucs)
     own = figures(labels, challenger.probabilities, challenger.threshold)
     other = {} if rival is None else figures(labels, rival.probabilities, rival.threshold)
     against = _against(target, interval(aucs), own, other, changes)
+    favour = _in_favour(own, other, interval(aucs), changes)
     if rival is not None and np.array_equal(challenger.probabilities, rival.probabilities):
-        against = [f"it says exactly what version {rival.version} says"]
+        against, favour = _of_the_same_model(challenger, rival)
     return Verdict(
         promoted=not against,
         provisional=not against and rival is None,
-        reasons=tuple(against) or (_in_favour(own, other, interval(aucs), changes),),
+        reasons=tuple(against) or (favour,),
         version=challenger.version,
         rival=None if rival is None else rival.version,
         figures=own,
@@ -87,9 +87,22 @@ def judge(
     )
 
 
-def _resampled_aucs(y: Floats, judged: Judged, blocks: list[Floats]) -> Floats:
-    ranked = Ranked(y, judged.probabilities)
-    return np.concatenate([ranked.roc_auc(weights) for weights in blocks])
+def _resampled_aucs(
+    y: Floats, challenger: Judged, rival: Judged | None, patients: Sequence[str], seed: int
+) -> tuple[Floats, Floats]:
+    """The AUCs of both on the same resamples; without a rival the challenger's twice."""
+    ranked = [Ranked(y, judged.probabilities) for judged in (challenger, rival or challenger)]
+    blocks = patient_weights(patients, RESAMPLES_FOR_VERDICT, seed)
+    found = [[each.roc_auc(weights) for each in ranked] for weights in blocks]
+    own, other = zip(*found, strict=True)
+    return np.concatenate(own), np.concatenate(other)
+
+
+def _of_the_same_model(challenger: Judged, rival: Judged) -> tuple[list[str], str]:
+    """What speaks against, and for, a version whose probabilities are those of the one in production."""
+    if challenger.threshold == rival.threshold:
+        return [f"it says exactly what version {rival.version} says"], ""
+    return [], f"the model of version {rival.version} at another threshold: {challenger.threshold:.4f}"
 
 
 def _against(

@@ -1,4 +1,4 @@
-"""What we raise when the work itself is at fault, and trying again would not help."""
+"""Our own errors: each says in words what is wrong; `final` ones give the same result when tried again."""
 
 
 class ReadmitError(Exception):
@@ -49,3 +49,15 @@ class RegistryAway(ReadmitError):
 
 class NotServed(ReadmitError):
     """An inference API does not confirm that it serves the production version."""
+
+
+class TooFewEncounters(ReadmitError, ValueError):
+    """A split holds one outcome alone, or nothing: no model can be judged on it."""
+
+    final = True
+
+
+class VersionUnusable(ReadmitError):
+    """A version can't be loaded by this code, or says other than it said when it was made."""
+
+    final = True

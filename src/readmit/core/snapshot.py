@@ -72,10 +72,15 @@ def key(secret: str, number: int) -> str:
 
 
 def keyed(encounters: pl.DataFrame, secret: str) -> pl.DataFrame:
-    """DATASET_COLUMNS of clean encounters, ordered by encounter key, so that equal data are equal bytes."""
+    """DATASET_COLUMNS of clean encounters, in the order of their numbers.
+
+    So equal data are equal bytes, and what a model learns does not depend on the secret, as it would were they
+    ordered by their keys.
+    """
     pairs = ((ENCOUNTER_KEY, ENCOUNTER), (PATIENT_KEY, PATIENT))
+    encounters = encounters.sort(ENCOUNTER)
     made = (pl.Series(name, [key(secret, number) for number in encounters[column]]) for name, column in pairs)
-    return encounters.with_columns(made).select(DATASET_COLUMNS).sort(ENCOUNTER_KEY)
+    return encounters.with_columns(made).select(DATASET_COLUMNS)
 
 
 def content_hash(dataset: pl.DataFrame) -> str:

@@ -19,6 +19,12 @@ class Split(StrEnum):
     TEST = "test"
 
 
+FOR_CHOOSING = (Split.TRAIN.value,)
+"""What candidates are fitted on; validation chooses among them."""
+FOR_SERVING = (Split.TRAIN.value, Split.VALIDATION.value)
+"""What the winner is refitted on; test judges it."""
+
+
 def split_of(patient: int) -> Split:
     """The split of a patient. The salt `readmit:` never changes: another one would mix test into train."""
     digest = hashlib.sha256(f"readmit:{patient}".encode()).hexdigest()

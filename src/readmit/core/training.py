@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readmit.core.model import Candidate
-from readmit.core.snapshot import Snapshot
-from readmit.core.splitting import Split
 
 SEED = 130
 FIT_TAG = "fit"
-
-FOR_CHOOSING = (Split.TRAIN.value,)
-"""What candidates are fitted on; validation chooses among them."""
-FOR_SERVING = (Split.TRAIN.value, Split.VALIDATION.value)
-"""What the winner is refitted on; test judges it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +17,15 @@ class Aim:
 
     target: str
     threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """A snapshot by its hash and last batch, and the revision of the code that reads it."""
+
+    snapshot: str
+    batch: int
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,12 @@ class FitKey:
         return {**self.tags_without_digest, FIT_TAG: self.digest}
 
 
-def fit_key(candidate: Candidate, snapshot: Snapshot, code: str, aim: Aim, rows: tuple[str, ...]) -> FitKey:
+def fit_key(candidate: Candidate, source: DataSource, aim: Aim, rows: tuple[str, ...]) -> FitKey:
     """The key of a candidate's fit on some splits of a snapshot."""
     return FitKey(
-        snapshot=snapshot.hash,
-        batch=snapshot.batch,
-        code=code,
+        snapshot=source.snapshot,
+        batch=source.batch,
+        code=source.code,
         candidate=candidate.name,
         settings=candidate.settings,
         target=aim.target,

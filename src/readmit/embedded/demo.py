@@ -12,7 +12,7 @@ from types import FrameType
 import httpx
 from rich.console import Console
 
-from readmit.core.encounter import BY_NAME, COLUMNS, NOT_RECORDED
+from readmit.core.encounter import COLUMNS
 from readmit.embedded.processes import Service, ServiceFailed
 from readmit.embedded.progress import follow
 from readmit.embedded.report import Report, report
@@ -85,18 +85,14 @@ def _days(stack: Stack, settings: Settings, console: Console, started: float) ->
 
 
 def _predict(api: str, batch: int) -> Mapping[str, object]:
-    """Posts the first encounter of a batch as the source has it."""
-    row = rows.raw_rows(batch).row(0, named=True)
-    record = {name: _as_json(name, row[name]) for name in COLUMNS if row[name] is not None}
+    """Posts the first clean encounter of a batch."""
+    row = rows.clean_rows(batch).row(0, named=True)
+    record = {name: row[name] for name in COLUMNS if row[name] is not None}
     answer = httpx.post(f"{api}/predict", json=record, timeout=30)
     if answer.status_code not in (200, 201):
         raise ServiceFailed(f"the API answers {answer.status_code} to encounter {row['encounter_id']}: {answer.text}")
     told: Mapping[str, object] = answer.json()
     return told
-
-
-def _as_json(name: str, text: str) -> str | int:
-    return int(text) if BY_NAME[name].whole_number and text != NOT_RECORDED else text
 
 
 if __name__ == "__main__":

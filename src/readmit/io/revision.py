@@ -3,13 +3,10 @@
 import hashlib
 from pathlib import Path
 
-SOURCES = ("core/encounter.py", "core/features.py", "core/model.py", "core/splitting.py")
-
 
 def code_revision() -> str:
-    """SHA-256, 16 hex digits, over the sources that decide what a model learns: the same code, the same model."""
-    root = Path(__file__).parents[1]
+    """SHA-256, 16 hex digits, over all of `core`: the same code, the same model and the same figures."""
     digest = hashlib.sha256()
-    for source in SOURCES:
-        digest.update((root / source).read_bytes())
+    for source in sorted((Path(__file__).parents[1] / "core").glob("*.py")):
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

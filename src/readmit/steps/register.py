@@ -4,7 +4,8 @@ from readmit.core.dataset import dataset
 from readmit.core.model import CANDIDATES, Candidate, build
 from readmit.core.refusal import NotThereYet
 from readmit.core.snapshot import Snapshot
-from readmit.core.training import FOR_CHOOSING, FOR_SERVING, Aim, FitKey, fit_key
+from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
+from readmit.core.training import Aim, DataSource, FitKey, fit_key
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
 from readmit.io.registry import Fit, Registry
@@ -17,10 +18,10 @@ def run(batch: int, settings: Settings) -> Facts:
     """A version that was made by the same fit before is reused."""
     bucket, registry = Bucket("datasets", *settings.s3_login), Registry(settings.mlflow_tracking_uri)
     snapshot = Snapshot.from_json(bucket.kept(ledger.made(ledger.batch_row(batch), "snapshot_object")))
-    aim, code = Aim(settings.target, settings.threshold), code_revision()
-    losses = _validation_losses(registry, [fit_key(each, snapshot, code, aim, FOR_CHOOSING) for each in CANDIDATES])
+    aim, source = Aim(settings.target, settings.threshold), DataSource(snapshot.hash, snapshot.batch, code_revision())
+    losses = _validation_losses(registry, [fit_key(each, source, aim, FOR_CHOOSING) for each in CANDIDATES])
     winner = min(CANDIDATES, key=lambda candidate: losses[candidate.name])
-    key = fit_key(winner, snapshot, code, aim, FOR_SERVING)
+    key = fit_key(winner, source, aim, FOR_SERVING)
     version = registry.version_of(key)
     if version is None:
         made = registry.finished_fit(key) or registry.record(_refit(winner, key, bucket, snapshot))

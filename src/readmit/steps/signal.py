@@ -2,6 +2,7 @@
 
 import json
 
+from readmit.core.refusal import NotThereYet
 from readmit.io import serving
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
@@ -12,6 +13,9 @@ from readmit.settings import Settings
 
 def run(batch: int, settings: Settings) -> Facts:
     """`replicas`: how many confirmed. NotServed: one does not; it polls the alias too, so the next try may find it."""
+    version = ledger.made(ledger.batch_row(batch), "version")
+    if not promotions.is_applied(version):
+        raise NotThereYet(f"batch {batch}: version {version} is not judged yet; promote comes before signal")
     production = Registry(settings.mlflow_tracking_uri).production()
     replicas = 0
     if production is not None:

@@ -7,8 +7,8 @@ from readmit.core.dataset import Dataset, dataset
 from readmit.core.figures import figures, intervals
 from readmit.core.model import CANDIDATES, Candidate, build, probabilities
 from readmit.core.snapshot import Snapshot
-from readmit.core.splitting import Split
-from readmit.core.training import FOR_CHOOSING, Aim, FitKey, fit_key
+from readmit.core.splitting import FOR_CHOOSING, Split
+from readmit.core.training import Aim, DataSource, FitKey, fit_key
 from readmit.io.database import ledger
 from readmit.io.objects import Bucket
 from readmit.io.registry import Fit, FitRun, Registry
@@ -21,7 +21,7 @@ def run(batch: int, settings: Settings) -> Facts:
     """`NAME.FIGURE` for each candidate, on validation. A run that made the same fit before is reused."""
     bucket, registry = Bucket("datasets", *settings.s3_login), Registry(settings.mlflow_tracking_uri)
     snapshot = Snapshot.from_json(bucket.kept(ledger.made(ledger.batch_row(batch), "snapshot_object")))
-    aim, code = Aim(settings.target, settings.threshold), code_revision()
+    aim, source = Aim(settings.target, settings.threshold), DataSource(snapshot.hash, snapshot.batch, code_revision())
 
     @cache
     def data(split: str) -> Dataset:
@@ -29,7 +29,7 @@ def run(batch: int, settings: Settings) -> Facts:
 
     facts: Facts = {"snapshot": snapshot.hash[:16]}
     for candidate in CANDIDATES:
-        key = fit_key(candidate, snapshot, code, aim, FOR_CHOOSING)
+        key = fit_key(candidate, source, aim, FOR_CHOOSING)
         made = registry.finished_fit(key) or _fit(candidate, key, registry, data(Split.TRAIN), data(Split.VALIDATION))
         facts |= {f"{candidate.name}.{figure}": value for figure, value in made.figures.items()}
     return facts
