@@ -1,11 +1,12 @@
 """The whole system on one machine without containers: the same services as processes, SQLite in MySQL's place."""
 
 import json
+import random
 import secrets
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,10 @@ SECRETS = ("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY", "READMIT_RELOAD_TOK
 
 NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
 """Were they kept, the flow would report to a Prefect server that is not this stack's."""
+
+
+CHOSEN_FROM = range(15_000, 32_000)
+_given_out: set[int] = set()
 
 
 class StackRefused(Exception):
@@ -52,12 +57,21 @@ class StackUp:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nothing listens on, all different, none given out before by this process.
+
+    Below 32768, where systems take the ports of outgoing connections from: those may be taken a moment later.
+    """
+    while len(found := [port for port in random.sample(CHOSEN_FROM, 4 * count) if _is_free(port)]) < count:
+        pass
+    _given_out.update(found[:count])
+    return found[:count]
+
+
+def _is_free(port: int) -> bool:
+    if port in _given_out:
+        return False
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) != 0
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def batch_rows() -> list[Batch]:
 def replace_parts(batch: int, parts: Sequence[Part]) -> None:
     """Puts a batch's dataset parts in the place of those that stand there, in one transaction."""
     with using(RAW), RAW.atomic():
-        DatasetPart.delete().where(DatasetPart.batch == batch).execute()  # type: ignore[misc]  # the stubs know no delete()
+        DatasetPart.delete().where(DatasetPart.batch == batch).execute()
         for part in parts:
             DatasetPart.create(**asdict(part))
 
