@@ -1,16 +1,36 @@
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ec2_api.sample import write_sample
+from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.embedded.stack import PORTS, Stack, free_ports, running
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.settings import Settings, load
 
 ROWS, BATCH_SIZE = 24_000, 8_000
+
+
+@pytest.fixture(scope="session")
+def encounters_by_chance() -> Callable[[int], dict[str, list[str | int]]]:
+    """Makes so many encounters, a column for each of FEATURES: any value that its field may hold."""
+
+    def made(rows: int) -> dict[str, list[str | int]]:
+        chance = random.Random(11)
+        columns: dict[str, list[str | int]] = {}
+        for name in FEATURES:
+            field = BY_NAME[name]
+            among: Sequence[str | int] = field.choices or ("428", "250.83", "V57", "585")
+            if field.whole_number:
+                among = [int(choice) for choice in field.choices] or range(12)
+            columns[name] = chance.choices(among, k=rows)
+        return columns
+
+    return made
 
 
 @pytest.fixture(scope="session")

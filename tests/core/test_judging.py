@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,12 @@ def test_a_model_that_says_exactly_the_same_is_refused() -> None:
     assert made.reasons == ("it says exactly what version 1 says",)
 
 
+def test_the_model_in_production_at_another_threshold_is_promoted() -> None:
+    made = judge("any", LABELS, PATIENTS, says(GOOD, threshold=0.2), says(GOOD.copy(), "1"), seed=1)
+    assert made.promoted
+    assert made.reasons == ("the model of version 1 at another threshold: 0.2000",)
+
+
 def test_log_loss_that_is_higher_or_the_same_refuses() -> None:
     # Numbers 0 and 8 meet first when numpy sums: swapped, the mean stays the same to the last bit.
     assert LABELS[0] == LABELS[8]
@@ -92,7 +99,7 @@ def test_log_loss_that_is_higher_or_the_same_refuses() -> None:
 
 
 def test_a_model_whose_auc_may_fall_is_refused_however_much_lower_its_log_loss_is() -> None:
-    made = verdict(between(0.48), GOOD / 4)
+    made = verdict(between(0.485), GOOD / 4)
     assert made.figures["log_loss"] < made.rival_figures["log_loss"]
     assert made.roc_auc_change is not None
     assert made.roc_auc_change.low < AUC_CHANGE_ABOVE < made.roc_auc_change.high
@@ -125,3 +132,9 @@ def test_a_verdict_survives_json(rival: Floats | None) -> None:
     assert Verdict.from_json(made.to_json()) == made
     refused = replace(made, promoted=False, reasons=("one", "two"))
     assert Verdict.from_json(refused.to_json()) == refused
+
+
+def test_a_figure_that_is_no_number_is_null_in_json_and_none_again_when_read() -> None:
+    made = verdict(np.full(ROWS, np.nan))
+    assert json.loads(made.to_json())["figures"]["log_loss"] is None
+    assert np.isnan(Verdict.from_json(made.to_json()).figures["log_loss"])

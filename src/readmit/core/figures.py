@@ -27,6 +27,11 @@ class Interval:
     high: float
 
 
+def finite(value: float) -> float | None:
+    """None for what is no finite number: JSON has no word for it."""
+    return value if np.isfinite(value) else None
+
+
 class Ranked:
     """Scores sorted once, highest first, with equal ones in one group: what ROC and PR are made from."""
 
@@ -108,9 +113,13 @@ def _at_threshold(y: Floats, flagged: npt.NDArray[np.bool_]) -> dict[str, float]
 
 
 def patient_weights(patients: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each encounter counts in each resample of the patients: blocks of shape (some, rows)."""
-    numbers = np.unique(np.asarray(patients), return_inverse=True)[1]
-    count, generator = int(numbers.max()) + 1, np.random.default_rng(seed)
+    """How often each encounter counts in each resample of the patients: blocks of shape (some, rows).
+
+    Patients are drawn in the order of their first encounter, so that what they are called changes nothing.
+    """
+    places = {patient: place for place, patient in enumerate(dict.fromkeys(patients))}
+    numbers = np.array([places[patient] for patient in patients])
+    count, generator = len(places), np.random.default_rng(seed)
     for start in range(0, resamples, AT_A_TIME):
         some = min(AT_A_TIME, resamples - start)
         drawn = generator.integers(0, count, size=(some, count))

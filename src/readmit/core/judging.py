@@ -1,8 +1,9 @@
 """The verdict on a challenger: the gates of promotion, against the model in production."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from readmit.core.figures import (
     Interval,
     Ranked,
     figures,
+    finite,
     interval,
     patient_weights,
 )
@@ -46,14 +48,23 @@ class Verdict:
     roc_auc_change: Interval | None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        """A figure that is not a number becomes null."""
+        return json.dumps(_each_figure(asdict(self), finite), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
-        read = json.loads(text)
+        read = _each_figure(json.loads(text), lambda value: np.nan if value is None else value)
         change = read.pop("roc_auc_change")
         auc, reasons = Interval(**read.pop("roc_auc")), tuple(read.pop("reasons"))
         return cls(**read, reasons=reasons, roc_auc=auc, roc_auc_change=Interval(**change) if change else None)
+
+
+def _each_figure(fields: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """The fields of a verdict with each number of its mappings changed."""
+    return {
+        name: {key: change(number) for key, number in value.items()} if isinstance(value, dict) else value
+        for name, value in fields.items()
+    }
 
 
 def judge(

@@ -4,6 +4,7 @@ A fitted model is kept as skops and loaded by it, with the types that `core.mode
 """
 
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,15 +26,20 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.coverage import Coverage
 from readmit.core.model import TRUSTED_TYPES, probabilities
-from readmit.core.refusal import RegistryAway
+from readmit.core.proof import Proof
+from readmit.core.refusal import RegistryAway, VersionUnusable
 from readmit.core.served import ServedModel
 from readmit.core.training import FIT_TAG, FitKey
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
 
 EXPERIMENT = "readmit"
 FIGURE = "test."
-COVERAGE_FILE = "coverage.json"
+COVERAGE_FILE, PROOF_FILE = "coverage.json", "proof.json"
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, TypeError, ValueError),
+    zipfile.BadZipFile,
+)
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
@@ -85,6 +91,7 @@ class Registry:
                 mlflow.log_params(dict(fit.key.settings))
                 mlflow.log_metrics(dict(fit.figures))
                 mlflow.log_text(fit.coverage.to_json(), COVERAGE_FILE)
+                mlflow.log_text(Proof.of(fit.model, fit.coverage).to_json(), PROOF_FILE)
                 mlflow.sklearn.log_model(
                     fit.model,
                     name="model",
@@ -146,13 +153,18 @@ class Registry:
         return sorted((_version(item) for item in found), key=lambda version: int(version.number))
 
     def load(self, version: Version) -> ServedModel:
-        """The fitted model of a version and what it saw."""
-        with self._answering(), tempfile.TemporaryDirectory() as folder:
-            uri = f"models:/{MODEL}/{version.number}"
-            path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
-            model = skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED_TYPES))
-            coverage = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{COVERAGE_FILE}")
-        return ServedModel(version, model, Coverage.from_json(coverage))
+        """The fitted model of a version and what it saw. VersionUnusable: this code can't stand for it."""
+        with tempfile.TemporaryDirectory() as folder:
+            with self._answering():
+                uri = f"models:/{MODEL}/{version.number}"
+                path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
+                coverage, proof = (
+                    mlflow.artifacts.load_text(f"runs:/{version.run_id}/{file}") for file in (COVERAGE_FILE, PROOF_FILE)
+                )
+            with _readable(version):
+                model = skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED_TYPES))
+                Proof.from_json(proof).hold(model)
+                return ServedModel(version, model, Coverage.from_json(coverage))
 
     def _alias(self, alias: str, number: str) -> None:
         with self._answering():
@@ -164,6 +176,17 @@ class Registry:
             yield
         except (MlflowException, RequestException) as error:
             raise RegistryAway(f"MLflow at {self._uri}: {error}") from error
+
+
+@contextmanager
+def _readable(version: Version) -> Iterator[None]:
+    """Whatever a model's file, or one of an older or newer code, can make its readers raise becomes one error."""
+    try:
+        yield
+    except VersionUnusable as error:
+        raise VersionUnusable(f"version {version.number}: {error}") from error
+    except UNREADABLE as error:
+        raise VersionUnusable(f"version {version.number} can't be read: {error!r}") from error
 
 
 def _run_name(key: FitKey) -> str:

@@ -1,8 +1,11 @@
-"""Challenger against the production model on the same test patients: the alias moves if the gates say so."""
+"""Challenger against the model in place on the same test patients: the alias moves if the gates say so."""
+
+from dataclasses import replace
 
 from readmit.core.dataset import Dataset, dataset
 from readmit.core.judging import Judged, Verdict, judge
 from readmit.core.model import probabilities
+from readmit.core.refusal import NotThereYet, VersionUnusable
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.training import SEED
@@ -15,19 +18,23 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """A verdict that was stored before stands; one that a crash left unapplied is applied."""
-    registry, row = Registry(settings.mlflow_tracking_uri), ledger.batch_row(batch)
-    challenger = registry.version(ledger.made(row, "version"))
+    """A verdict that was applied stands; one that a crash left unapplied is applied, if its rival is still in place."""
+    registry = Registry(settings.mlflow_tracking_uri)
+    challenger = registry.version(ledger.made(ledger.batch_row(batch), "version"))
+    if challenger.target != settings.target:
+        raise NotThereYet(
+            f"batch {batch}: version {challenger.number} foretells {challenger.target}, not {settings.target}; "
+            "register comes before promote"
+        )
     verdict = promotions.verdict_on(challenger.number)
-    if verdict is None:
-        bucket = Bucket("datasets", *settings.s3_login)
-        snapshot = Snapshot.from_json(bucket.kept(ledger.made(row, "snapshot_object")))
-        test = dataset(bucket.frame(part.object_name for part in snapshot.of(Split.TEST)), challenger.target)
-        verdict = _decide(challenger, registry, test)
-        promotions.store(batch, verdict)
-    if not promotions.is_applied(verdict.version):
+    if verdict is None or not promotions.is_applied(challenger.number):
+        rival = _in_place(challenger, registry)
+        if verdict is None or verdict.rival != (None if rival is None else rival.number):
+            verdict = _decide(challenger, rival, registry, _test_patients(batch, challenger.target, settings))
+            promotions.store(batch, challenger.target, verdict)
         _apply(verdict, registry)
         promotions.mark_applied(verdict.version)
+    _back_in_place(challenger, registry)
     return {
         "version": verdict.version,
         "promoted": verdict.promoted,
@@ -37,18 +44,33 @@ def run(batch: int, settings: Settings) -> Facts:
     }
 
 
-def _decide(challenger: Version, registry: Registry, test: Dataset) -> Verdict:
+def _in_place(challenger: Version, registry: Registry) -> Version | None:
+    """The version that the challenger has to beat: in production, or promoted last while another target's is there.
+
+    A model of another target answers another question: it is no rival.
+    """
     production = registry.production()
-    # A model of another target answers another question: it is no rival.
-    rival = production if production is not None and production.target == challenger.target else None
-    return judge(
-        challenger.target,
-        test.labels,
-        test.patients,
-        _judged(challenger, registry, test),
-        None if rival is None else _judged(rival, registry, test),
-        SEED,
-    )
+    if production is not None and production.target == challenger.target and production.number != challenger.number:
+        return production
+    last = promotions.last_promoted(challenger.target, other_than=challenger.number)
+    return None if last is None else registry.version(last)
+
+
+def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
+    bucket = Bucket("datasets", *settings.s3_login)
+    snapshot = Snapshot.from_json(bucket.kept(ledger.made(ledger.batch_row(batch), "snapshot_object")))
+    return dataset(bucket.frame(part.object_name for part in snapshot.of(Split.TEST)), target)
+
+
+def _decide(challenger: Version, rival: Version | None, registry: Registry, test: Dataset) -> Verdict:
+    """The gates' verdict. A rival that this code can't use is none, and the verdict says so."""
+    own, said = _judged(challenger, registry, test), None
+    try:
+        other = None if rival is None else _judged(rival, registry, test)
+    except VersionUnusable as error:
+        other, said = None, str(error)
+    verdict = judge(challenger.target, test.labels, test.patients, own, other, SEED)
+    return verdict if said is None else replace(verdict, reasons=(*verdict.reasons, f"without a rival: {said}"))
 
 
 def _judged(version: Version, registry: Registry, test: Dataset) -> Judged:
@@ -61,3 +83,12 @@ def _apply(verdict: Verdict, registry: Registry) -> None:
     registry.tag_figures(verdict.version, verdict.figures, f"{said}: {'; '.join(verdict.reasons)}")
     if verdict.promoted:
         registry.name_production(verdict.version)
+
+
+def _back_in_place(challenger: Version, registry: Registry) -> None:
+    """Who comes back to a target finds the version in production that was promoted last for it."""
+    production = registry.production()
+    if production is None or production.target != challenger.target:
+        last = promotions.last_promoted(challenger.target)
+        if last is not None:
+            registry.name_production(last)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
+from readmit.core.figures import finite
 from readmit.core.refusal import LeaseLost, NotThereYet
 from readmit.core.snapshot import Part
 from readmit.io.database.connection import RAW, using
@@ -106,12 +107,17 @@ def begin_step(run_id: str, step: str, batch: int | None) -> int:
 
 def end_step(number: int, batch: int | None, seconds: float, outcome: Mapping[str, object] | str) -> None:
     """Notes how an attempt ended: with its facts, or with the error's text."""
-    failed = isinstance(outcome, str)
-    values = {"error": outcome} if failed else {"facts": json.dumps(outcome)}
+    if isinstance(outcome, str):
+        values = {"state": "failed", "error": outcome}
+    else:
+        values = {"state": "done", "facts": _as_json(outcome)}
     with using(RAW):
-        StepRun.update(batch=batch, state="failed" if failed else "done", seconds=seconds, **values).where(
-            StepRun.number == number
-        ).execute()
+        StepRun.update(batch=batch, seconds=seconds, **values).where(StepRun.number == number).execute()
+
+
+def _as_json(facts: Mapping[str, object]) -> str:
+    plain = {name: finite(value) if isinstance(value, float) else value for name, value in facts.items()}
+    return json.dumps(plain, allow_nan=False)
 
 
 def step_runs(after: int = 0, batch: int | None = None) -> list[StepRun]:

@@ -12,16 +12,30 @@ def verdict_on(version: str) -> Verdict | None:
     return None if row is None else Verdict.from_json(row.verdict)
 
 
-def store(batch: int, verdict: Verdict) -> None:
-    """Stores a verdict; one version is judged once."""
+def store(batch: int, target: str, verdict: Verdict) -> None:
+    """Stores a verdict, in the place of one that stood there unapplied."""
     with using(PREDICTIONS):
-        Promotion.create(
+        Promotion.insert(
             version=int(verdict.version),
             batch=batch,
+            target=target,
             promoted=verdict.promoted,
             verdict=verdict.to_json(),
             decided_at=now(),
+        ).on_conflict_replace().execute()
+
+
+def last_promoted(target: str, other_than: str = "0") -> str | None:
+    """The version of a target that was promoted last, other than one; None: there was none."""
+    its_own = (Promotion.target == target) & (Promotion.version != int(other_than))
+    with using(PREDICTIONS):
+        found = (
+            Promotion.select(Promotion.version)
+            .where(its_own & Promotion.promoted & Promotion.applied_at.is_null(False))
+            .order_by(Promotion.decided_at.desc(), Promotion.version.desc())
+            .first()
         )
+    return None if found is None else str(found.version)
 
 
 def is_applied(version: str) -> bool:

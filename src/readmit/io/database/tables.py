@@ -57,7 +57,7 @@ class Batch(Raw):
     """The ledger: one row per batch, what became of it, and who has it in hand."""
 
     batch = pw.IntegerField(primary_key=True)
-    leased_by = pw.CharField(64, null=True)
+    leased_by = pw.CharField(255, null=True)
     lease_until = pw.DoubleField(null=True)
     done_at = pw.DateTimeField(null=True)
     rows = pw.IntegerField(null=True)
@@ -78,7 +78,7 @@ class StepRun(Raw):
     """One attempt at one step. `state`: running, done or failed; running without a lease means it was killed."""
 
     number = pw.AutoField()
-    run_id = pw.CharField(64)
+    run_id = pw.CharField(255)
     batch = pw.IntegerField(null=True, index=True)
     step = pw.CharField(32)
     state = pw.CharField(8)
@@ -136,6 +136,7 @@ class Promotion(pw.Model):
 
     version = pw.IntegerField(primary_key=True)
     batch = pw.IntegerField(index=True)
+    target = pw.CharField(32)
     promoted = pw.BooleanField()
     verdict = pw.TextField()
     decided_at = pw.DateTimeField()

@@ -1,0 +1,169 @@
+"""What `promote` does in each situation: databases and judge are real, versions answer from memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from readmit.core.coverage import Coverage
+from readmit.core.dataset import Dataset
+from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
+from readmit.core.served import ServedModel
+from readmit.core.version import Version
+from readmit.io.database import ledger, promotions
+from readmit.io.database.connection import connect
+from readmit.io.database.tables import migrate
+from readmit.settings import Settings
+from readmit.steps import promote
+
+CHANCE = np.random.default_rng(5)
+RISK = CHANCE.beta(1.2, 7, 1_500)
+LABELS = (CHANCE.random(RISK.size) < RISK).astype(int).tolist()
+NOISE = CHANCE.random(RISK.size) * 2 * RISK.mean()
+TEST = Dataset(pd.DataFrame({"risk": RISK, "noise": NOISE}), LABELS, [str(row // 2) for row in range(RISK.size)])
+WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
+
+
+@dataclass
+class Knows:
+    """A model that knows a share of the true risk."""
+
+    share: float
+
+    def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        p = self.share * frame["risk"].to_numpy() + (1 - self.share) * frame["noise"].to_numpy()
+        return np.column_stack([1 - p, p])
+
+
+@dataclass
+class Shelf:
+    """The registry's place: versions by number, and who is in production. `broken`: can't be loaded."""
+
+    held: dict[str, Version] = field(default_factory=dict)
+    knows: dict[str, Knows] = field(default_factory=dict)
+    alias: str | None = None
+    broken: set[str] = field(default_factory=set)
+    away_after_alias: bool = False
+
+    def version(self, number: str) -> Version:
+        return self.held[number]
+
+    def production(self) -> Version | None:
+        return None if self.alias is None else self.held[self.alias]
+
+    def load(self, version: Version) -> ServedModel:
+        if version.number in self.broken:
+            raise VersionUnusable(f"version {version.number} can't be read")
+        return ServedModel(version, self.knows[version.number], Coverage(0, {}))  # type: ignore[arg-type]
+
+    def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
+        assert verdict.startswith(("promoted: ", "refused: "))
+        self.held[version] = replace(self.held[version], figures=figures)
+
+    def name_production(self, version: str) -> None:
+        self.alias = version
+        if self.away_after_alias:
+            raise RegistryAway("no answer")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    connect(f"sqlite:///{tmp_path / 'db'}")
+    migrate()
+    made = Shelf()
+    monkeypatch.setattr(promote, "Registry", lambda _: made)
+    monkeypatch.setattr(promote, "_test_patients", lambda *_: TEST)
+    return made
+
+
+def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_days") -> str:
+    """As `register` leaves it: a new version, noted with its batch."""
+    number = str(len(shelf.held) + 1)
+    shelf.held[number] = Version(number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run")
+    shelf.knows[number] = Knows(share)
+    ledger.note(batch, version=int(number))
+    return number
+
+
+def test_a_better_challenger_takes_the_place_and_a_worse_one_does_not(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.3)
+    assert promote.run(1, WITHIN)["provisional"] is True
+    registered(shelf, 2, 0.5)
+    assert promote.run(2, WITHIN)["promoted"] is True
+    registered(shelf, 3, 0.2)
+    assert promote.run(3, WITHIN)["promoted"] is False
+    assert shelf.alias == "2"
+
+
+def test_another_targets_model_is_no_rival_and_going_back_puts_the_first_targets_own_in_place(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.5)
+    promote.run(1, WITHIN)
+    registered(shelf, 1, 0.3, "any")
+    assert promote.run(1, ANY)["provisional"] is True
+    assert shelf.alias == "2"
+    ledger.note(1, version=1)
+    promote.run(1, WITHIN)
+    assert shelf.alias == "1"
+
+
+def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_last_model(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.5)
+    promote.run(1, WITHIN)
+    registered(shelf, 1, 0.5, "any")
+    promote.run(1, ANY)
+    registered(shelf, 2, 0.2)
+    assert promote.run(2, WITHIN)["promoted"] is False
+    stored = promotions.verdict_on("3")
+    assert stored is not None
+    assert stored.rival == "1"
+    assert shelf.alias == "1"
+
+
+def test_a_version_of_another_target_than_is_asked_for_is_not_promoted(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.5)
+    with pytest.raises(NotThereYet, match="foretells within_30_days, not any; register comes before promote"):
+        promote.run(1, ANY)
+    assert shelf.alias is None
+
+
+def test_a_verdict_that_a_crash_left_unapplied_is_applied_as_it_was_stored(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.5)
+    shelf.away_after_alias = True
+    with pytest.raises(RegistryAway):
+        promote.run(1, WITHIN)
+    decided = promotions.verdict_on("1")
+    assert decided is not None
+    shelf.away_after_alias = False
+    assert promote.run(1, WITHIN)["reason"] == "; ".join(decided.reasons)
+    assert promotions.is_applied("1")
+    assert shelf.alias == "1"
+
+
+def test_an_unapplied_verdict_is_made_anew_when_another_rival_is_in_place_by_now(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.3)
+    promote.run(1, WITHIN)
+    middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
+    shelf.away_after_alias = True
+    ledger.note(2, version=int(middling))
+    with pytest.raises(RegistryAway):
+        promote.run(2, WITHIN)
+    shelf.away_after_alias, shelf.alias = False, "1"
+    promote.run(3, WITHIN)
+    assert shelf.alias == best
+    assert promote.run(2, WITHIN)["promoted"] is False
+    assert shelf.alias == best
+
+
+def test_a_rival_that_can_not_be_used_any_more_is_none_and_the_verdict_says_so(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.6)
+    promote.run(1, WITHIN)
+    shelf.broken.add("1")
+    registered(shelf, 2, 0.4)
+    told = promote.run(2, WITHIN)
+    assert (told["promoted"], told["provisional"]) == (True, True)
+    assert "without a rival: version 1 can't be read" in str(told["reason"])
+    assert shelf.alias == "2"
