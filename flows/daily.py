@@ -7,13 +7,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from readmit.pipeline import STEPS, Facts, Step, Ticket, attempt, day
+from readmit.pipeline import STEPS, Facts, Step, Ticket, attempt, day, worth_another_try
 from readmit.settings import load
 
 
-def worth_another_try(_task: object, _run: object, state: Any) -> bool:
-    """An error that is `final` gives the same result again."""
-    return not getattr(state.data, "final", False)
+def _another_try(_task: object, _run: object, state: Any) -> bool:
+    return worth_another_try(state.data)
 
 
 def as_task(step: Step) -> Task[[Ticket], Facts]:
@@ -25,7 +24,7 @@ def as_task(step: Step) -> Task[[Ticket], Facts]:
         retries=step.retries,
         retry_delay_seconds=load().retry_delay(step.retry_delay_seconds),
         timeout_seconds=step.timeout_seconds,
-        retry_condition_fn=worth_another_try,
+        retry_condition_fn=_another_try,
         cache_policy=NO_CACHE,
     )
     def carry_out(ticket: Ticket) -> Facts:

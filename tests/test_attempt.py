@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from readmit import attempt as joint
-from readmit.attempt import attempt
-from readmit.core.refusal import ContractBroken, GapInBatches, LeaseLost
+from readmit.attempt import attempt, let_go
+from readmit.core.refusal import ContractBroken, GapInBatches, LeaseLost, NotThereYet
+from readmit.core.snapshot import Part
 from readmit.io import source
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
@@ -31,12 +32,18 @@ def ledger_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joint, "LOOK_AGAIN_SECONDS", 0.01)
 
 
+def upload(batch: int) -> None:
+    """As the step `upload` leaves it: batches may follow."""
+    ledger.replace_parts(batch, [Part(batch, "train", 1, "content", "object")])
+
+
 def lease_until(batch: int) -> float:
     return float(ledger.batch_row(batch).lease_until or 0)
 
 
 def test_the_lowest_batch_that_is_released_and_not_done_is_chosen_and_leased() -> None:
     assert attempt(DOOR, Ticket("a", None))["batch"] == 1
+    upload(1)
     ledger.mark_done(1)
     assert attempt(DOOR, Ticket("b", None))["batch"] == 2
     assert ledger.batch_row(2).leased_by == "b"
@@ -46,6 +53,7 @@ def test_the_lowest_batch_that_is_released_and_not_done_is_chosen_and_leased() -
 def test_with_every_batch_done_the_day_is_told_that_there_is_nothing_new() -> None:
     for batch in (1, 2):
         attempt(DOOR, Ticket("a", batch))
+        upload(batch)
         ledger.mark_done(batch)
     found = attempt(DOOR, Ticket("b", None))
     assert (found["go_on"], found["word"]) == (False, "nothing new")
@@ -56,6 +64,22 @@ def test_a_batch_that_is_named_and_done_is_taken_again() -> None:
     ledger.mark_done(1)
     ledger.drop_lease(1, "a")
     assert attempt(DOOR, Ticket("b", 1))["go_on"] is True
+
+
+@pytest.mark.parametrize(
+    ("batch", "error", "word"),
+    [
+        (0, NotThereYet, "there is no batch 0: the source has released 1 to 2"),
+        (3, NotThereYet, "there is no batch 3: the source has released 1 to 2"),
+        (2, GapInBatches, "batch 2 needs all before it; not uploaded yet: 1"),
+    ],
+)
+def test_a_named_batch_that_can_not_be_taken_is_refused_at_the_door_and_leaves_no_trace(
+    batch: int, error: type[Exception], word: str
+) -> None:
+    with pytest.raises(error, match=word):
+        attempt(DOOR, Ticket("a", batch))
+    assert ledger.batch_rows() == []
 
 
 def test_a_leased_batch_is_nobody_elses_until_its_lease_expires() -> None:
@@ -92,6 +116,7 @@ def test_a_run_waits_for_the_batch_that_another_has_and_then_goes_on(named: int 
     waiting.start()
     time.sleep(0.3)
     assert not told, "it must not skip a batch that is in another run's hands"
+    upload(1)
     ledger.mark_done(1)
     ledger.drop_lease(1, "a")
     waiting.join(10)
@@ -128,6 +153,25 @@ def test_a_step_that_need_not_be_tried_again_lets_go_of_the_batch(monkeypatch: p
     with pytest.raises(GapInBatches):
         attempt(CLEAN, Ticket("a", 2))
     assert ledger.batch_row(2).leased_by is None
+
+
+def test_a_step_that_is_interrupted_lets_go_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean, "run", _raise(KeyboardInterrupt()))
+    ledger.take_lease(1, "a", time.time(), 60)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(CLEAN, Ticket("a", 1))
+    assert ledger.batch_row(1).leased_by is None
+
+
+def test_a_run_gives_its_own_batch_back_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ledger.take_lease(1, "a", time.time(), 60)
+    let_go(Ticket("b", 1))
+    let_go(Ticket("a", None))
+    assert ledger.batch_row(1).leased_by == "a"
+    let_go(Ticket("a", 1))
+    assert ledger.batch_row(1).leased_by is None
+    monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{tmp_path / 'away'}")
+    let_go(Ticket("a", 1))
 
 
 def test_the_lease_is_renewed_while_a_step_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +215,7 @@ def test_the_days_last_step_marks_the_batch_done_and_lets_go_of_it(
     assert ledger.facts_of(ledger.step_runs()[-1]) == {"rows": 3}
 
 
-def _raise(error: Exception):  # noqa: ANN202 - a step that only raises
+def _raise(error: BaseException):  # noqa: ANN202 - a step that only raises
     def run(*_: object) -> Facts:
         raise error
 

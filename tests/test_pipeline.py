@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from readmit import pipeline
-from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket, day, steps
+from readmit.core.refusal import GapInBatches, SourceAway
+from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket, day, steps, worth_another_try
+from readmit.settings import SettingError
 
 INGESTION = ("check_source", "fetch", "store_raw", "clean", "store_clean", "split", "upload")
 TRAINING = ("train", "register", "promote", "signal")
@@ -26,6 +28,14 @@ def recording(seen: list[tuple[str, Ticket]], go_on: bool = True) -> Callable[[S
         return {"go_on": go_on, "batch": 4 if go_on else None} if step.name == "check_source" else {"rows": 1}
 
     return carry_out
+
+
+@pytest.fixture(autouse=True)
+def let_go(monkeypatch: pytest.MonkeyPatch) -> list[Ticket]:
+    """The tickets whose batch was given back; nothing is, there is no database here."""
+    given_back: list[Ticket] = []
+    monkeypatch.setattr("readmit.attempt.let_go", given_back.append)
+    return given_back
 
 
 def test_the_table_holds_the_eleven_steps_in_the_order_of_the_day() -> None:
@@ -81,7 +91,7 @@ def test_a_day_without_training_ends_after_upload_and_stays_so_once_the_batch_is
     assert not any(ticket.train for _, ticket in seen)
 
 
-def test_a_step_that_fails_ends_the_day_with_its_own_error() -> None:
+def test_a_step_that_fails_ends_the_day_with_its_own_error_and_the_batch_is_given_back(let_go: list[Ticket]) -> None:
     def carry_out(step: Step, _: Ticket) -> Facts:
         if step.name == "fetch":
             raise ConnectionError("no answer")
@@ -91,6 +101,24 @@ def test_a_step_that_fails_ends_the_day_with_its_own_error() -> None:
     assert next(told)[0] == "check_source"
     with pytest.raises(ConnectionError, match="no answer"):
         next(told)
+    assert let_go == [Ticket("run", 1)]
+
+
+def test_a_day_that_nobody_carries_on_gives_its_batch_back(let_go: list[Ticket]) -> None:
+    told = day(Ticket("run", None), recording([]))
+    next(told)
+    next(told)
+    assert let_go == []
+    told.close()
+    assert let_go == [Ticket("run", 4)]
+
+
+def test_another_try_is_worth_it_unless_the_error_is_final_or_an_interruption() -> None:
+    assert worth_another_try(ConnectionError("no answer"))
+    assert worth_another_try(SourceAway("no answer"))
+    assert not worth_another_try(GapInBatches("batch 1 is missing"))
+    assert not worth_another_try(SettingError("not set"))
+    assert not worth_another_try(KeyboardInterrupt())
 
 
 @pytest.mark.parametrize(("train", "last"), [(True, "signal"), (False, "upload")])

@@ -5,10 +5,11 @@ import logging
 import threading
 import time
 
-from readmit.core.refusal import LeaseLost, StoreAway
+from readmit.core.refusal import LeaseLost, NotThereYet, StoreAway
+from readmit.core.snapshot import require_no_gap
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
-from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, Step, Ticket
+from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, Step, Ticket, worth_another_try
 from readmit.settings import Settings, load
 from readmit.steps import check_source
 
@@ -32,6 +33,17 @@ def attempt(step: Step, ticket: Ticket) -> Facts:
         ledger.mark_done(batch)
         ledger.drop_lease(batch, ticket.run_id)
     return facts
+
+
+def let_go(ticket: Ticket) -> None:
+    """Gives the batch back at the end of a run, if it is this run's. With the database away the lease expires."""
+    if ticket.batch is None:
+        return
+    connect(load().database_address)
+    try:
+        ledger.drop_lease(ticket.batch, ticket.run_id)
+    except StoreAway as error:
+        log.warning("batch %d stays in our hands for up to %.0f s: %s", ticket.batch, LEASE_SECONDS, error)
 
 
 def batch_of(ticket: Ticket) -> int:
@@ -72,7 +84,7 @@ class _LeaseKept:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._ended.set()
         self._renewing.join()
-        if getattr(error, "final", False):
+        if error is not None and not worth_another_try(error):
             ledger.drop_lease(self._batch, self._run_id)
             return
         pause = 0.0 if error is None else self._retry_delay
@@ -94,10 +106,14 @@ def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
     deadline, waited_for = time.time() + WAIT_SECONDS, set[int]()
     while True:
         found = check_source.run(settings)
-        batch = _choose(ticket.batch, int(str(found["released"])), waited_for)
+        released = int(str(found["released"]))
+        if ticket.batch is not None and not 1 <= ticket.batch <= released:
+            raise NotThereYet(f"there is no batch {ticket.batch}: the source has released 1 to {released}")
+        batch = _choose(ticket.batch, released, waited_for)
         if batch is None:
             word = "nothing new" if ticket.batch is None else f"batch {ticket.batch} was done by another run meanwhile"
             return {**found, "batch": ticket.batch, "go_on": False, "word": word}
+        require_no_gap(batch, ledger.uploaded_batches())
         if ledger.take_lease(batch, ticket.run_id, time.time(), LEASE_SECONDS):
             if not _done_meanwhile(batch, ticket, waited_for):
                 return {**found, "batch": batch, "go_on": True, "word": f"batch {batch}"}

@@ -7,12 +7,11 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from readmit.attempt import attempt
+from readmit.attempt import attempt, let_go
 from readmit.core.refusal import ReadmitError
-from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
-from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day
+from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
 from readmit.settings import SettingError, load
 
 
@@ -34,12 +33,18 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("step", help="one step of one batch, again or for the first time")
     one.add_argument("name", choices=list(BY_NAME))
-    one.add_argument("--batch", type=int, help="number of the batch; only check_source does without")
+    one.add_argument("--batch", type=_number, help="number of the batch; only check_source does without")
     whole = commands.add_parser("day", help="the eleven steps for one batch")
-    whole.add_argument("--batch", type=int, help="number of the batch; the next one if left out")
+    whole.add_argument("--batch", type=_number, help="number of the batch; the next one if left out")
     whole.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
     commands.add_parser("migrate", help="makes the tables that are not there yet")
     return parser
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a batch: they count from 1")
+    return int(text)
 
 
 def _carry_out(asked: argparse.Namespace) -> None:
@@ -65,8 +70,7 @@ def run_step(name: str, batch: int | None) -> None:
         elif found["go_on"]:
             _say(name, attempt(BY_NAME[name], ticket))
     finally:
-        if isinstance(chosen, int):
-            ledger.drop_lease(chosen, ticket.run_id)
+        let_go(Ticket(ticket.run_id, chosen if isinstance(chosen, int) else None))
 
 
 def run_day(batch: int | None, train: bool) -> None:
@@ -81,8 +85,8 @@ def _try_again(step: Step, ticket: Ticket) -> Facts:
     for left in range(step.retries, 0, -1):
         try:
             return attempt(step, ticket)
-        except ReadmitError as error:
-            if error.final:
+        except Exception as error:
+            if not worth_another_try(error):
                 raise
             logging.warning("%s: %s; again in %.0f s, %d tries left", step.name, error, delay, left)
             time.sleep(delay)

@@ -6,7 +6,7 @@ is loaded when it runs, from the module `readmit.steps.<name>`.
 """
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,15 +73,24 @@ def attempt(name: str, ticket: Ticket) -> Facts:
     return made
 
 
-def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Iterator[tuple[str, Facts]]:
+def worth_another_try(error: BaseException) -> bool:
+    """Not what gives the same result again, which says so by `final`; nor an interruption, which is no failure."""
+    return isinstance(error, Exception) and not getattr(error, "final", False)
+
+
+def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator[tuple[str, Facts]]:
     """Carries the ticket through the table and yields each step's facts; ends early when there is nothing to do.
 
-    The batch is decided once, by `check_source`; what comes after works on that batch and no other.
+    The batch is decided once, by `check_source`; what comes after works on that batch and no other. However the
+    day ends, it lets go of its batch.
     """
-    for step in steps(ticket.train):
-        facts = carry_out(step, ticket)
-        yield step.name, facts
-        if step.name == "check_source":
-            if not facts["go_on"]:
-                return
-            ticket = Ticket(ticket.run_id, int(str(facts["batch"])), ticket.train)
+    try:
+        for step in steps(ticket.train):
+            facts = carry_out(step, ticket)
+            yield step.name, facts
+            if step.name == "check_source":
+                if not facts["go_on"]:
+                    return
+                ticket = Ticket(ticket.run_id, int(str(facts["batch"])), ticket.train)
+    finally:
+        importlib.import_module("readmit.attempt").let_go(ticket)

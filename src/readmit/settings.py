@@ -18,7 +18,9 @@ DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
 
 class SettingError(ValueError):
-    """A setting is absent or can't be used; the text names it."""
+    """A setting is absent or can't be used; the text names it. Another try gives the same result."""
+
+    final = True
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -164,5 +166,21 @@ def _variable(location: str) -> str:
 
 
 def environment_with(own: Mapping[str, str], without: Collection[str] = ()) -> dict[str, str]:
-    """This process's environment for a child process, with some variables on top and others left out."""
-    return {**{name: value for name, value in os.environ.items() if name not in without}, **own}
+    """This process's environment for a child process, with some variables on top and others left out.
+
+    The `NAME_FILE` of a variable on top is left out, too: a setting and its file together are an error.
+    """
+    dropped = {*without, *(f"{name}_FILE" for name in own)}
+    return {**{name: value for name, value in os.environ.items() if name not in dropped}, **own}
+
+
+def reach_directly(hosts: Collection[str]) -> None:
+    """From now on this process and its children reach these hosts past the proxy of the environment, if it has one."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        # Python on macOS asks the system for its proxies as long as the environment says nothing of any.
+        return
+    said = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    known = [host.strip() for host in said.split(",") if host.strip()]
+    if "*" not in known:
+        direct = ",".join(dict.fromkeys([*known, *hosts]))
+        os.environ.update(no_proxy=direct, NO_PROXY=direct)

@@ -6,7 +6,7 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.core.refusal import StoreAway
+from readmit.core.refusal import ContractBroken, StoreAway
 from readmit.core.splitting import SPLIT
 from readmit.io.database import rows
 from readmit.io.database.connection import CLEAN, RAW, connect, reading_in_bulk, using
@@ -47,7 +47,7 @@ def test_what_is_written_is_read_back_with_null_as_null() -> None:
 
 def test_a_batch_that_cannot_be_written_leaves_what_was_there() -> None:
     rows.replace_splits(1, pl.DataFrame({ENCOUNTER: [1], SPLIT: ["train"]}))
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(ContractBroken, match="clean_data_db: UNIQUE"):
         rows.replace_splits(1, pl.DataFrame({ENCOUNTER: [2, 2], SPLIT: ["test", "test"]}))
     with using(CLEAN):
         assert CLEAN.execute_sql("SELECT encounter_id, split FROM splits").fetchall() == [(1, "train")]

@@ -6,7 +6,7 @@ Outside raw and clean data the numbers of encounters and patients stand only as 
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -57,11 +57,19 @@ class Snapshot:
         return cls(read["batch"], tuple(Part(**part) for part in read["parts"]))
 
 
+def require_no_gap(batch: int, uploaded: Collection[int]) -> None:
+    """GapInBatches: one of those before the batch is not uploaded."""
+    _require(batch, range(1, batch), uploaded)
+
+
+def _require(batch: int, wanted: Iterable[int], uploaded: Collection[int]) -> None:
+    if missing := sorted(set(wanted) - set(uploaded)):
+        raise GapInBatches(f"batch {batch} needs all before it; not uploaded yet: {', '.join(map(str, missing))}")
+
+
 def assemble(batch: int, parts: Sequence[Part]) -> Snapshot:
     """The snapshot of batches 1 to `batch`. GapInBatches: one of them has no parts."""
-    missing = sorted(set(range(1, batch + 1)) - {part.batch for part in parts})
-    if missing:
-        raise GapInBatches(f"batch {batch} needs all before it; not uploaded yet: {', '.join(map(str, missing))}")
+    _require(batch, range(1, batch + 1), {part.batch for part in parts})
     wanted = (part for part in parts if part.batch <= batch)
     return Snapshot(batch, tuple(sorted(wanted, key=lambda part: (part.batch, part.split))))
 

@@ -9,10 +9,13 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
+    """`changed`: the batch came before, with other content; what was made of it is made anew by the steps to come."""
     fetched = source.fetch(settings.source_url, batch)
     rows = frame_of(fetched.content).height
     if rows != fetched.rows:
         raise ContractBroken(f"batch {batch} has {rows} rows, the source declares {fetched.rows}")
+    before = ledger.sha256_of(batch)
     name = Bucket("raw", *settings.s3_login).keep(f"batch-{batch:04d}/", ".parquet", fetched.content)
     ledger.note(batch, rows=rows, sha256=fetched.sha256, raw_object=name)
-    return {"rows": rows, "sha256": fetched.sha256, "object": name}
+    changed = before is not None and before != fetched.sha256
+    return {"rows": rows, "sha256": fetched.sha256, "object": name, "changed": changed}

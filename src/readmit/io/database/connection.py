@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import peewee as pw
 
-from readmit.core.refusal import StoreAway
+from readmit.core.refusal import ContractBroken, StoreAway
 
 RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
 NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIONS}
@@ -32,11 +32,17 @@ def connect(address: str) -> None:
 
 @contextmanager
 def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
-    """An open connection for this thread, closed again at the end; one thread of a process at a time."""
+    """An open connection for this thread, closed again at the end; one thread of a process at a time.
+
+    StoreAway: the server does not answer, or refuses us. ContractBroken: it does not take the rows as they are.
+    """
     try:
-        with _one_at_a_time, database.connection_context():
+        # What a driver's own cursor raises becomes peewee's error, too.
+        with _one_at_a_time, database.connection_context(), pw.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its stubs
             yield
-    except (pw.OperationalError, pw.InterfaceError) as error:
+    except (pw.IntegrityError, pw.DataError) as error:
+        raise ContractBroken(f"{_name_of(database)}: {error}") from error
+    except (pw.OperationalError, pw.InterfaceError, pw.InternalError) as error:
         raise StoreAway(f"{_name_of(database)}: {error}") from error
 
 

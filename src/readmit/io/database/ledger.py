@@ -16,7 +16,8 @@ from readmit.io.database.tables import Batch, DatasetPart, StepRun, now
 
 def take_lease(batch: int, run_id: str, at: float, seconds: float) -> bool:
     """Takes or renews the lease of a batch; False: another run has it in hand."""
-    with using(RAW), RAW.atomic():
+    # Two statements and not one transaction: on MySQL two runs that reach at once would hold each other up in it.
+    with using(RAW):
         Batch.insert(batch=batch).on_conflict_ignore().execute()
         free = Batch.lease_until.is_null() | (Batch.lease_until < at) | (Batch.leased_by == run_id)
         taken = Batch.update(leased_by=run_id, lease_until=at + seconds).where((Batch.batch == batch) & free)
@@ -70,6 +71,13 @@ def batch_row(batch: int) -> Batch:
     return row
 
 
+def sha256_of(batch: int) -> str | None:
+    """The SHA-256 of the batch as it came last; None: it never came."""
+    with using(RAW):
+        row = Batch.get_or_none(Batch.batch == batch)
+    return None if row is None or row.sha256 is None else str(row.sha256)
+
+
 def made(row: Batch, name: str) -> str:
     """What the ledger's row says under a name. NotThereYet: nothing yet."""
     value = getattr(row, name)
@@ -97,6 +105,12 @@ def parts_until(batch: int) -> list[Part]:
     with using(RAW):
         rows = list(DatasetPart.select().where(DatasetPart.batch <= batch))
     return [Part(**{field.name: getattr(row, field.name) for field in fields(Part)}) for row in rows]
+
+
+def uploaded_batches() -> set[int]:
+    """Those that have dataset parts."""
+    with using(RAW):
+        return {row.batch for row in DatasetPart.select(DatasetPart.batch).distinct()}
 
 
 def begin_step(run_id: str, step: str, batch: int | None) -> int:
