@@ -31,15 +31,16 @@ status: _install
 # One day on the stack that is up: the next batch, or `just day 3`; `--train no` ends after upload
 [arg("train", long)]
 day batch="" train="yes": _install
-    @python -m readmit.embedded.local on day {{ if batch == "" { "" } else { "--batch " + batch } }} --train {{ train }}
+    @python -m readmit.embedded.local on day {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} --train {{ quote(train) }}
 
 # One step of one batch on the stack that is up, again or for the first time: `just step clean 3`
 step name batch="": _install
-    @python -m readmit.embedded.local on step {{ name }} {{ if batch == "" { "" } else { "--batch " + batch } }}
+    @python -m readmit.embedded.local on step {{ quote(name) }} {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
 
 # The tests; what only the real file can show needs READMIT_DATA
+[positional-arguments]
 test *options: _install
-    @python -m pytest {{ options }}
+    @python -m pytest "$@"
 
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install

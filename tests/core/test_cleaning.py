@@ -122,7 +122,7 @@ def test_every_row_is_clean_quarantined_or_excluded_and_no_good_row_is_lost(seed
         ("time_in_hospital", "15", "15 is not within 1 to 14"),
         ("num_procedures", "two", "'two' is not a whole number"),
         ("patient_nbr", "-5", "'-5' is not a whole number"),
-        ("diag_2", "heart", "'heart' is no code of the form"),
+        ("diag_2", "heart", "'heart' is not an ICD-9 code such as 428"),
         ("gender", "?", "'?' (not recorded) can't stand here"),
         ("encounter_id", "?", "'?' (not recorded) can't stand here"),
         ("readmitted", None, "no such column or cell"),
@@ -152,7 +152,7 @@ def test_the_first_of_a_doubled_encounter_in_source_order_counts() -> None:
     rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
     cleaned = clean(batch(rows).reverse(), [])
     assert cleaned.clean[ENCOUNTER].to_list() == [1001, 1002, 1004]
-    assert cleaned.faults.rows() == [(3, "1001", ENCOUNTER, "encounter 1001 came before")]
+    assert cleaned.faults.rows() == [(3, "1001", ENCOUNTER, "an encounter of this number came before")]
 
 
 def test_the_first_that_keeps_the_contract_counts_not_a_damaged_one_before_it() -> None:
@@ -168,7 +168,7 @@ def test_an_encounter_of_an_earlier_batch_is_quarantined() -> None:
     rows = returning(encounters(random.Random(5), 3))
     cleaned = clean(batch(rows), ["1002", "77"])
     assert cleaned.clean[ENCOUNTER].to_list() == [1001, 1003]
-    assert cleaned.faults.rows() == [(2, "1002", ENCOUNTER, "encounter 1002 came before")]
+    assert cleaned.faults.rows() == [(2, "1002", ENCOUNTER, "an encounter of this number came before")]
 
 
 @pytest.mark.parametrize("earlier", [[], ["1001"]])
@@ -236,6 +236,45 @@ def test_a_strange_column_is_named_and_goes_no_further(name: str) -> None:
 def test_above_five_per_cent_in_quarantine_a_batch_is_not_learnt_from(
     rows: int, quarantined: int, refused: bool
 ) -> None:
-    reason = too_damaged(rows, quarantined)
+    reason = too_damaged(rows, quarantined, [])
     assert (reason is not None) == refused
     assert reason is None or f"{quarantined:,} of {rows:,}" in reason
+
+
+def counts_of(faults: pl.DataFrame) -> list[tuple[str, str, int]]:
+    return [(*fault, number) for fault, number in Counter(faults.select("field", "reason").iter_rows()).items()]
+
+
+def test_a_refusal_names_the_missing_columns_and_the_fields_most_at_fault_with_their_reasons() -> None:
+    rows = returning(encounters(random.Random(11)))
+    for place, row in enumerate(rows):
+        row["num_medications"] = f"{place % 20}.0" if place < 40 else "3.0"
+        row["insulin"] = "no" if place < 30 else "No"
+    rows[1][ENCOUNTER] = rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
+    came = pl.DataFrame(rows).drop("weight")
+    cleaned = clean(as_they_came(came), [])
+    assert too_damaged(ROWS, cleaned.quarantined, counts_of(cleaned.faults)) == (
+        "60 of 60 encounters quarantined (100.0%), more than 5%: no column weight; "
+        "num_medications 60 times, most often (22) because '3.0' is not a whole number of 0 or more; "
+        "insulin 30 times, because 'no' is none of No, Steady, Down, Up"
+    )
+
+
+def test_a_refusal_tells_no_number_of_an_encounter_or_a_patient() -> None:
+    rows = returning(encounters(random.Random(12)))
+    for row in rows[10:]:
+        row[PATIENT] = f"{row[PATIENT]}.0"
+    for row in rows[:10]:
+        row[ENCOUNTER] = "1001"
+    cleaned = clean(batch(rows), [])
+    assert str(too_damaged(ROWS, cleaned.quarantined, counts_of(cleaned.faults))).endswith(
+        "more than 5%: patient_nbr 50 times, by a value that can be no such number; "
+        "encounter_id 9 times, because an encounter of this number came before"
+    )
+
+
+def test_a_refusal_of_a_wholly_other_table_stays_short() -> None:
+    cleaned = clean(as_they_came(pl.DataFrame({"age": ["old"] * 3})), [])
+    reason = str(too_damaged(3, cleaned.quarantined, counts_of(cleaned.faults)))
+    assert "no column encounter_id, patient_nbr, race, gender, weight and 44 others" in reason
+    assert reason.endswith("; age 3 times, because 'old' is none of " + ", ".join(BY_NAME["age"].choices))

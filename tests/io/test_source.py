@@ -42,8 +42,9 @@ def test_a_batch_that_is_not_out_is_not_there_yet(answering: Start, status: int)
 def test_a_source_that_fails_or_is_away_is_worth_another_try(answering: Start) -> None:
     with pytest.raises(SourceAway, match="status 503") as failing:
         source.state(answering(lambda _: (503, {}, b"")))
-    with pytest.raises(SourceAway, match="127.0.0.1:9"):
-        source.state("http://127.0.0.1:9")
+    for address in ("http://127.0.0.1:9", "http://ec2-api:port", "http://ec2..api", "ec2-api:5001"):
+        with pytest.raises(SourceAway, match=address):
+            source.state(address)
     assert failing.value.final is False
 
 
@@ -51,6 +52,27 @@ def test_a_health_answer_that_lacks_something_is_refused_by_name(answering: Star
     body = json.dumps({"source": "uci", "rows": 3}).encode()
     with pytest.raises(ContractBroken, match="batches"):
         source.state(answering(lambda _: (200, {}, body)))
+
+
+HEALTH = {"source": "uci", "rows": 3, "batches": 1, "released": 1, "exhausted": True}
+
+
+OTHERS = (
+    *(b"<html>a proxy</html>", b"", b"\xff\xfe", b"null", b"[3]", b'"uci"'),
+    *(json.dumps(HEALTH | wrong).encode() for wrong in ({"rows": 1e999}, {"released": True}, {"exhausted": "no"})),
+)
+
+
+def test_a_health_answer_of_another_kind_is_refused_with_its_address(answering: Start) -> None:
+    url = answering(lambda path: (200, {}, OTHERS[int(path.split("/")[1])]))
+    for number in range(len(OTHERS)):
+        with pytest.raises(ContractBroken, match=f"^{url}/{number}/health: "):
+            source.state(f"{url}/{number}")
+
+
+def test_a_slash_at_the_end_of_the_address_does_no_harm(answering: Start) -> None:
+    url = answering(lambda path: (200 if path == "/health" else 404, {}, json.dumps(HEALTH).encode()))
+    assert source.state(f"{url}/") == source.SourceState("uci", 3, 1, 1, True)
 
 
 def test_bytes_that_are_no_parquet_are_refused() -> None:

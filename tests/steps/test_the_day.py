@@ -112,7 +112,7 @@ def test_a_batch_with_more_than_one_in_twenty_quarantined_stops_before_train(set
     for step in STEPS[1:6]:
         run_step(step.name, 1, settings)
     ledger.note(1, quarantined=401)
-    with pytest.raises(BatchRefused, match=r"401 of 8,000 encounters quarantined \(5\.0%\)"):
+    with pytest.raises(BatchRefused, match=r"batch 1 is not learnt from: 401 of 8,000 encounters quarantined \(5\.0%\)"):
         upload.run(1, settings)
     with pytest.raises(NotThereYet, match="snapshot_object"):
         train.run(1, settings)

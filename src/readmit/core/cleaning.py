@@ -3,12 +3,13 @@
 Every raw row ends in exactly one of three places, so that raw = clean + quarantined + excluded.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
 from readmit.core.encounter import (
+    BY_NAME,
     CANNOT_RETURN,
     COLUMNS,
     DISPOSITION,
@@ -16,6 +17,7 @@ from readmit.core.encounter import (
     FIELDS,
     NOT_RECORDED,
     Field,
+    Kind,
     python_name,
     value_fault,
 )
@@ -24,6 +26,9 @@ from readmit.core.refusal import ContractBroken
 POSITION = "position"
 MOST_QUARANTINED = 0.05
 """Above this share a batch is refused: no model is trained on what is left of it."""
+ABSENT, DOUBLED = "the batch has no such column or cell", "an encounter of this number came before"
+MOST_NAMED = 5
+"""So many fields are named in a refusal; the others are counted."""
 
 FAULTS_SCHEMA = pl.Schema({POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String})
 CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
@@ -97,7 +102,7 @@ def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
 
 def _reason(field: Field, value: str | None) -> str | None:
     if value is None:
-        return "the batch has no such column or cell"
+        return ABSENT
     if value == NOT_RECORDED:
         return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) can't stand here"
     return value_fault(field, value)
@@ -113,7 +118,7 @@ def _doubled(whole: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:
         POSITION,
         ENCOUNTER,
         pl.lit(ENCOUNTER).alias("field"),
-        (pl.lit("encounter ") + pl.col(ENCOUNTER) + " came before").alias("reason"),
+        pl.lit(DOUBLED).alias("reason"),
     )
 
 
@@ -124,9 +129,38 @@ def _typed(text: pl.DataFrame) -> pl.DataFrame:
     return recorded.cast(CLEAN_SCHEMA)
 
 
-def too_damaged(rows: int, quarantined: int) -> str | None:
-    """Why a batch must not be learnt from, in words; None if it may."""
+def too_damaged(rows: int, quarantined: int, counts: Iterable[tuple[str, str, int]]) -> str | None:
+    """Why a batch must not be learnt from, in words; None if it may. `counts`: faults as (field, reason, number)."""
     share = quarantined / rows if rows else 1.0
     if share <= MOST_QUARANTINED:
         return None
-    return f"{quarantined:,} of {rows:,} encounters quarantined ({share:.1%}), more than {MOST_QUARANTINED:.0%}"
+    told = [f"{quarantined:,} of {rows:,} encounters quarantined ({share:.1%}), more than {MOST_QUARANTINED:.0%}"]
+    return ": ".join([*told, *_most_at_fault(rows, counts)])
+
+
+def _most_at_fault(rows: int, counts: Iterable[tuple[str, str, int]]) -> list[str]:
+    """The fields most at fault, in one sentence: columns that did not come at all, then each with its chief reason."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for field, reason, number in sorted(counts, key=lambda fault: (-fault[2], fault[:2])):
+        found.setdefault(field, []).append((reason, number))
+    total = {field: sum(number for _, number in reasons) for field, reasons in found.items()}
+    lacking = [field for field in COLUMNS if found.get(field) == [(ABSENT, rows)]]
+    damaged = sorted(found.keys() - lacking, key=lambda field: (-total[field], field))
+    told = [f"no column {_listed(lacking)}"] if lacking else []
+    told += [f"{field} {total[field]:,} times, {_chief_reason(field, found[field])}" for field in damaged[:MOST_NAMED]]
+    if rest := damaged[MOST_NAMED:]:
+        told.append(f"other fields {sum(total[field] for field in rest):,} times")
+    return ["; ".join(told)] if told else []
+
+
+def _listed(fields: list[str]) -> str:
+    more = len(fields) - MOST_NAMED
+    return ", ".join(fields[:MOST_NAMED]) + (f" and {more} others" if more > 0 else "")
+
+
+def _chief_reason(field: str, reasons: list[tuple[str, int]]) -> str:
+    """The reason that most of a field's faults have. An encounter's or patient's number goes into no refusal."""
+    reason, number = reasons[0][0][:200], reasons[0][1]
+    if BY_NAME[field].kind is Kind.KEY and reason not in (ABSENT, DOUBLED):
+        return "by a value that can be no such number"
+    return f"because {reason}" if len(reasons) == 1 else f"most often ({number:,}) because {reason}"

@@ -49,6 +49,8 @@ class Field:
     low: int = 0
     high: int = 999
     pattern: str = ""
+    form: str = ""
+    """What the pattern asks for, in words."""
     required: bool = False
     """A prediction needs it: it is what the original's form asked."""
     may_be_unrecorded: bool = False
@@ -64,9 +66,9 @@ class Field:
 AGE_BANDS = tuple(f"[{low}-{low + 10})" for low in range(0, 100, 10))
 WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
 DRUG_LEVELS = ("No", "Steady", "Down", "Up")
-ICD9 = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?"
-SPECIALTY = r"[A-Za-z][A-Za-z/&+ -]{1,63}"
-PAYER = r"[A-Z]{2}"
+ICD9, ICD9_FORM = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
+SPECIALTY, SPECIALTY_FORM = r"[A-Za-z][A-Za-z/&+ -]{1,63}", "a specialty's name: letters, blanks and / & + -"
+PAYER, PAYER_FORM = r"[A-Z]{2}", "a payer's code: two capital letters"
 DRUGS = (
     *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
     *("glipizide", "glyburide", "tolbutamide", "pioglitazone", "rosiglitazone", "acarbose", "miglitol"),
@@ -80,7 +82,8 @@ def _ids(*ranges: range) -> tuple[str, ...]:
 
 
 def _diagnosis(number: int, meaning: str) -> Field:
-    return Field(f"diag_{number}", Kind.CODE, Group.DIAGNOSES, meaning, pattern=ICD9, may_be_unrecorded=True)
+    name = f"diag_{number}"
+    return Field(name, Kind.CODE, Group.DIAGNOSES, meaning, pattern=ICD9, form=ICD9_FORM, may_be_unrecorded=True)
 
 
 def _drug(name: str) -> Field:
@@ -153,6 +156,7 @@ FIELDS: tuple[Field, ...] = (
         Group.ADMIN,
         "code of who pays (MC Medicare, ...)",
         pattern=PAYER,
+        form=PAYER_FORM,
         may_be_unrecorded=True,
     ),
     Field(
@@ -161,6 +165,7 @@ FIELDS: tuple[Field, ...] = (
         Group.STAY,
         "specialty of the admitting physician",
         pattern=SPECIALTY,
+        form=SPECIALTY_FORM,
         may_be_unrecorded=True,
     ),
     Field("num_lab_procedures", Kind.COUNT, Group.STAY, "laboratory tests during the stay", required=True),
@@ -251,9 +256,7 @@ def labels(outcomes: Iterable[str], target: str) -> list[int]:
 def value_fault(field: Field, text: str) -> str | None:
     """Why the text can't stand in this field, in words; None if it can. `?` is for the caller to judge."""
     if field.kind is Kind.CODE:
-        return (
-            None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is no code of the form {field.pattern}"
-        )
+        return None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is not {field.form}"
     if field.whole_number and not re.fullmatch(r"\d{1,15}", text, re.ASCII):
         return f"{text!r} is not a whole number of 0 or more"
     if field.choices:

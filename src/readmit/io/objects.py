@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 import polars as pl
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
@@ -26,17 +27,8 @@ class Bucket:
     """One bucket, made when the first object is put into it."""
 
     def __init__(self, name: str, url: str, access_key: str, secret_key: str) -> None:
-        parts = urlsplit(url)
         self._name, self._url = name, url
-        # The region is named so that the client does not ask each server for it.
-        self._client = Minio(
-            parts.netloc,
-            access_key=access_key,
-            secret_key=secret_key,
-            secure=parts.scheme == "https",
-            region="us-east-1",
-            http_client=PoolManager(timeout=PATIENCE, retries=FEW_TRIES),
-        )
+        self._client = _client(url, access_key, secret_key)
 
     def keep(self, stem: str, suffix: str, content: bytes) -> str:
         """Puts immutable content under a name that ends with its SHA-256; the name. Kept already: nothing happens."""
@@ -103,8 +95,28 @@ class Bucket:
             if error.code in MISSING:
                 raise NotThereYet(f"no object {object_name} in bucket {self._name}") from error
             raise StoreAway(f"bucket {self._name} at {self._url}: {error.code}: {error.message}") from error
-        except HTTPError as error:
-            raise StoreAway(f"bucket {self._name} at {self._url}: {error}") from error
+        # ParseError, ValueError: the client was answered, but not by S3.
+        except (MinioException, HTTPError, ParseError, ValueError) as error:
+            raise StoreAway(f"bucket {self._name} at {self._url}: {error!r}"[:500]) from error
+
+
+def _client(url: str, access_key: str, secret_key: str) -> Minio:
+    """The client of an S3 server. StoreAway: the address can be no server's."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it is not of the form http://HOST:PORT or https://HOST:PORT")
+        # The region is named so that the client does not ask each server for it.
+        return Minio(
+            url.removeprefix(f"{parts.scheme}://"),
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=parts.scheme == "https",
+            region="us-east-1",
+            http_client=PoolManager(timeout=PATIENCE, retries=FEW_TRIES),
+        )
+    except ValueError as error:
+        raise StoreAway(f"READMIT_S3_URL: {error}") from error
 
 
 @contextmanager
@@ -132,5 +144,5 @@ def frame_of(parquet: bytes) -> pl.DataFrame:
     """A frame from Parquet. ContractBroken: the bytes are none."""
     try:
         return pl.read_parquet(io.BytesIO(parquet))
-    except pl.exceptions.ComputeError as error:
+    except pl.exceptions.PolarsError as error:
         raise ContractBroken(f"not a Parquet file: {error}") from error

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TypeVar
 
 import httpx
 
@@ -9,6 +10,7 @@ from readmit.core.refusal import ContractBroken, NotThereYet, SourceAway
 
 PARQUET = "application/vnd.apache.parquet"
 PATIENCE = httpx.Timeout(60.0, connect=5.0)
+Value = TypeVar("Value", str, int, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,37 @@ class FetchedBatch:
 
 def state(url: str) -> SourceState:
     """Asks `/health`; moves nothing. SourceAway: no answer. ContractBroken: not the answer that was agreed."""
-    told = _get(f"{url}/health").json()
+    address = f"{url.rstrip('/')}/health"
+    answer = _get(address)
+    try:
+        told = answer.json()
+    except ValueError as error:
+        raise ContractBroken(f"{address}: no JSON: {answer.text[:300]!r}") from error
+    if not isinstance(told, dict):
+        raise ContractBroken(f"{address}: no JSON object: {answer.text[:300]!r}")
     try:
         return SourceState(
-            kind=told["source"],
-            rows=int(told["rows"]),
-            batches=int(told["batches"]),
-            released=int(told["released"]),
-            exhausted=bool(told["exhausted"]),
+            kind=_agreed(told, "source", str),
+            rows=_agreed(told, "rows", int),
+            batches=_agreed(told, "batches", int),
+            released=_agreed(told, "released", int),
+            exhausted=_agreed(told, "exhausted", bool),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ContractBroken(f"{url}/health: {error!r} in {told!r}") from error
+    except ValueError as error:
+        raise ContractBroken(f"{address}: {error} in {answer.text[:300]!r}") from error
+
+
+def _agreed(told: dict[str, object], name: str, kind: type[Value]) -> Value:
+    """One value of the answer. By exact type: in Python `true` is a whole number, too."""
+    value = told.get(name)
+    if not isinstance(value, kind) or type(value) is not kind:
+        raise ValueError(f"{name} is not {kind.__name__}")
+    return value
 
 
 def fetch(url: str, batch: int) -> FetchedBatch:
     """One batch. NotThereYet: unknown or not yet released. ContractBroken: not what ETag and X-Rows declare."""
-    address = f"{url}/batches/{batch}"
+    address = f"{url.rstrip('/')}/batches/{batch}"
     answer = _get(address, accept=PARQUET)
     declared, rows = answer.headers.get("ETag", "").strip('"'), answer.headers.get("X-Rows", "")
     sha256 = hashlib.sha256(answer.content).hexdigest()
@@ -62,10 +79,11 @@ def fetch(url: str, batch: int) -> FetchedBatch:
 def _get(address: str, accept: str = "application/json") -> httpx.Response:
     try:
         answer = httpx.get(address, headers={"Accept": accept}, timeout=PATIENCE)
-    except httpx.HTTPError as error:
+    # An address that can't be one ends in InvalidURL or, where its name can't, in UnicodeError.
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise SourceAway(f"{address}: {error!r}") from error
     if answer.status_code in (404, 425):
-        raise NotThereYet(f"{address}: {answer.text.strip()}")
+        raise NotThereYet(f"{address}: {answer.text.strip()[:300]}")
     if answer.status_code != 200:
         raise SourceAway(f"{address}: status {answer.status_code}")
     return answer

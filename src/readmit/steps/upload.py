@@ -15,8 +15,8 @@ from readmit.settings import Settings
 def run(batch: int, settings: Settings) -> Facts:
     """BatchRefused: too much of the batch is in quarantine. GapInBatches: an earlier batch is not uploaded."""
     row = ledger.batch_row(batch)
-    if reason := too_damaged(row.rows or 0, row.quarantined or 0):
-        raise BatchRefused(f"batch {batch}: {reason}; it is not learnt from")
+    if reason := too_damaged(row.rows or 0, row.quarantined or 0, rows.fault_counts(batch)):
+        raise BatchRefused(f"batch {batch} is not learnt from: {reason}")
     encounters = rows.clean_rows(batch)
     if encounters.height != row.clean:
         raise NotThereYet(f"batch {batch}: {encounters.height} of {row.clean} clean rows have a split; run split first")

@@ -65,6 +65,16 @@ def whole_encounters_before(batch: int) -> list[str]:
     return _read(RAW, query, pl.Schema({ENCOUNTER: pl.String}))[ENCOUNTER].to_list()
 
 
+def fault_counts(batch: int) -> list[tuple[str, str, int]]:
+    """A batch's faults as (field, reason, number of encounters), the most frequent first."""
+    query = (
+        f"SELECT field, reason, COUNT(*) AS number FROM quarantine WHERE batch = {batch:d} "
+        "GROUP BY field, reason ORDER BY number DESC, field, reason"
+    )
+    schema = pl.Schema({"field": pl.String, "reason": pl.String, "number": pl.Int64})
+    return [(str(field), str(reason), int(number)) for field, reason, number in _read(RAW, query, schema).iter_rows()]
+
+
 def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
     """Deletes what stands there for the batch and writes the rows, in one transaction."""
     columns = ["batch", *rows.columns, *(["created_at"] if created_at else [])]

@@ -1,0 +1,109 @@
+"""The day under a real Prefect; what a step does is not."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from flows import daily
+from readmit.core.refusal import GapInBatches, SourceAway
+from readmit.io.database.connection import connect
+from readmit.io.database.tables import migrate
+from readmit.pipeline import BY_NAME, STEPS, Facts, Ticket
+
+Tried = Callable[..., list[tuple[str, Ticket]]]
+AT_THE_DOOR: Facts = {"batch": 4, "go_on": True}
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Prefect of its own, that tells nobody of itself and leaves nothing at home."""
+    quiet = {PREFECT_HOME: tmp_path_factory.mktemp("prefect"), PREFECT_SERVER_ANALYTICS_ENABLED: False}
+    with temporary_settings(quiet), prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def tried(
+    prefect: None,  # noqa: ARG001 - it has to be up
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Tried:
+    """Runs a day without pauses in which one step may fail; each try as step and ticket."""
+    address = f"sqlite:///{tmp_path / 'db'}"
+    monkeypatch.setenv("READMIT_DATABASE_URL", address)
+    monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", "0")
+    connect(address)
+    migrate()
+    monkeypatch.setattr(daily, "TASKS", {step.name: daily.as_task(step) for step in STEPS})
+
+    def run(failing: str = "", error: Exception | None = None, **asked: object) -> list[tuple[str, Ticket]]:
+        tries: list[tuple[str, Ticket]] = []
+
+        def attempt(name: str, ticket: Ticket) -> Facts:
+            tries.append((name, ticket))
+            if name == failing and error is not None:
+                raise error
+            return AT_THE_DOOR if name == "check_source" else {}
+
+        monkeypatch.setattr(daily, "attempt", attempt)
+        if error is None:
+            assert daily.daily(**asked) is True
+        else:
+            with pytest.raises(type(error)):
+                daily.daily(**asked)
+        return tries
+
+    return run
+
+
+def test_every_step_is_a_task_with_the_tables_name_group_timeout_tries_and_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("READMIT_RETRY_DELAY_SECONDS", raising=False)
+    assert list(daily.TASKS) == [step.name for step in STEPS]
+    for step, task in zip(STEPS, map(daily.as_task, STEPS), strict=True):
+        told = (task.name, task.tags, task.timeout_seconds, task.retries, task.retry_delay_seconds)
+        assert told == (step.name, {step.group}, step.timeout_seconds, step.retries, step.retry_delay_seconds)
+
+
+def test_the_setting_shortens_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", "1.5")
+    assert daily.as_task(BY_NAME["fetch"]).retry_delay_seconds == 1.5
+
+
+def test_the_day_is_the_tables_steps_in_order_on_the_batch_that_was_chosen_at_the_door(
+    tried: Tried,
+) -> None:
+    tries = tried()
+    assert [name for name, _ in tries] == [step.name for step in STEPS]
+    assert [ticket.batch for _, ticket in tries] == [None, *[4] * (len(STEPS) - 1)]
+    assert len({ticket.run_id for _, ticket in tries}) == 1
+
+
+def test_without_training_the_day_ends_after_ingestion(tried: Tried) -> None:
+    tries = tried(batch=4, train=False)
+    assert [name for name, _ in tries] == [step.name for step in STEPS if step.group == "ingestion"]
+    assert {(ticket.batch, ticket.train) for _, ticket in tries} == {(4, False)}
+
+
+@pytest.mark.parametrize("error", [SourceAway("it sleeps"), KeyError("nobody foresaw it")])
+def test_an_error_that_may_pass_is_tried_as_often_as_the_table_says_and_then_ends_the_day(
+    tried: Tried, error: Exception
+) -> None:
+    counted = Counter(name for name, _ in tried("fetch", error))
+    assert counted == {"check_source": 1, "fetch": 1 + BY_NAME["fetch"].retries}
+
+
+def test_an_error_that_is_final_is_not_tried_again(tried: Tried) -> None:
+    counted = Counter(name for name, _ in tried("fetch", GapInBatches("batch 3 is missing")))
+    assert counted == {"check_source": 1, "fetch": 1}
+
+
+@pytest.mark.usefixtures("tried")
+def test_a_day_with_nothing_to_do_ends_at_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daily, "attempt", lambda *_: {"batch": None, "go_on": False})
+    assert daily.daily() is False

@@ -1,0 +1,77 @@
+"""Each image's lock carries what its code imports, though the development environment holds far more."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from readmit.pipeline import STEPS
+
+ROOT = Path(__file__).parents[2]
+
+CODE = {
+    "api": ("api.app", "readmit.io.registry"),
+    "ec2-api": ("ec2_api.__main__",),
+    "flows": ("flows.daily", "readmit.attempt", "readmit.cli", *(f"readmit.steps.{step.name}" for step in STEPS)),
+}
+"""What runs in each image."""
+
+LOADED_BY_NAME = {"api": ("uvicorn",), "ec2-api": (), "flows": ("pymysql", "cryptography", "pyarrow")}
+"""What a command line or another package loads, so that no import of ours shows it."""
+
+IMPORTER = r"""
+import importlib, json, re, sys, sysconfig
+from importlib.metadata import distributions
+
+locked, modules = json.loads(sys.argv[1])
+installed = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+
+
+def is_locked(distribution):
+    return re.sub(r"[-_.]+", "-", distribution.name).lower() in locked
+
+
+# By file, not by name: mlflow and mlflow-skinny put theirs into one folder.
+files = {str(d.locate_file(file)) for d in distributions() if is_locked(d) for file in d.files or ()}
+
+
+class Hiding:
+    # Hidden, not refused: a package that asks whether another one is there must hear that it is not.
+    def __init__(self, finder):
+        self._finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        spec = self._finder.find_spec(name, path, target)
+        hidden = spec is not None and str(spec.origin).startswith(installed) and str(spec.origin) not in files
+        return None if hidden else spec
+
+    def find_distributions(self, context):
+        return filter(is_locked, getattr(self._finder, "find_distributions", lambda _: ())(context))
+
+
+sys.meta_path[:] = map(Hiding, sys.meta_path)
+for module in modules:
+    importlib.import_module(module)
+"""
+
+
+def locked(group: str) -> list[str]:
+    """Normalised names of the packages that the lock installs on this platform."""
+    lines = (ROOT / f"requirements/{group}.txt").read_text().splitlines()
+    found = [Requirement(line.rstrip(" \\")) for line in lines if re.match(r"\w", line)]
+    return [
+        re.sub(r"[-_.]+", "-", each.name).lower() for each in found if each.marker is None or each.marker.evaluate()
+    ]
+
+
+@pytest.mark.parametrize("group", CODE)
+def test_an_images_lock_carries_what_its_code_imports(group: str) -> None:
+    asked = json.dumps([locked(group), [*CODE[group], *LOADED_BY_NAME[group]]])
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTER, asked], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
