@@ -31,7 +31,7 @@ def test_a_setting_is_read_from_the_environment_under_its_name(monkeypatch: pyte
 
 @pytest.mark.parametrize("name", [*SECRETS, "s3_access_key", "cost_ratio", "api_urls", "data"])
 def test_any_setting_can_be_read_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = "3.5" if name == "cost_ratio" else "from a file"
+    value = {"cost_ratio": "3.5", "api_urls": "http://a:1, http://b:2"}.get(name, "from a file")
     (tmp_path / "setting").write_text(f"{value}\n")
     monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "setting"))
     in_file = getattr(load(), name)
@@ -76,6 +76,10 @@ def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monk
         ("model_poll_seconds", "0"),
         ("database_url", "postgresql://host/db"),
         ("database_url", "mysql://:3306"),
+        ("s3_url", "storage:8333"),
+        ("source_url", "http://:5001"),
+        ("api_urls", "http://api:8000,ftp://api"),
+        ("reload_token", "contraseña"),
     ],
 )
 def test_a_value_that_can_not_be_used_is_an_error_that_names_the_setting(

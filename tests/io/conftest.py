@@ -30,7 +30,7 @@ def answering() -> Iterator[Callable[[Callable[[str], Answer]], str]]:
                     """Says nothing."""
 
             server = held.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-            Thread(target=server.serve_forever, daemon=True).start()
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
             held.callback(server.shutdown)
             return f"http://127.0.0.1:{server.server_port}"
 
