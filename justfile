@@ -55,6 +55,10 @@ lock:
     {{ compile }} --group dev -o requirements/dev.txt
     for group in {{ groups }}; do {{ compile }} --group $group -c requirements/dev.txt -o requirements/$group.txt; done
 
+# Write docs/data.md, the dictionary of the data, from the fields of an encounter
+data-page: _install
+    page=$(python -m readmit.data_page) && echo "$page" > docs/data.md
+
 [private]
 _locks_are_up_to_date:
     #!/usr/bin/env bash

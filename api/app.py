@@ -46,7 +46,7 @@ def create_app(models: Models | None = None, settings: Settings | None = None) -
 
 def _registry(settings: Settings) -> Models:
     # here, for it brings mlflow along, which an app with models of its own does not need
-    from readmit.io.registry import Registry
+    from readmit.io.registry.versions import Registry
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return Registry(settings.mlflow_tracking_uri)

@@ -8,10 +8,13 @@ import pytest
 
 from readmit import attempt as joint
 from readmit.attempt import attempt, let_go
+from readmit.core.curves import Curves
+from readmit.core.figures import Interval
+from readmit.core.judging import Verdict
 from readmit.core.refusal import ContractBroken, GapInBatches, LeaseLost, NotThereYet
 from readmit.core.snapshot import Part
 from readmit.io import source
-from readmit.io.database import ledger
+from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, Ticket
@@ -37,6 +40,17 @@ def upload(batch: int) -> None:
     ledger.replace_parts(batch, [Part(batch, "train", 1, "content", "object")])
 
 
+def judged(batch: int, version: int, target: str) -> None:
+    """As `register` and `promote` leave it."""
+    curve = ((0.0, 0.0), (1.0, 1.0))
+    verdict = Verdict(
+        *(True, True, ("first model",), str(version), None, {"log_loss": 0.3}, {}),
+        *(Interval(0.6, 0.7), None, Curves(curve, curve, curve)),
+    )
+    ledger.note(batch, version=version)
+    promotions.store(batch, target, verdict)
+
+
 def lease_until(batch: int) -> float:
     return float(ledger.batch_row(batch).lease_until or 0)
 
@@ -57,6 +71,23 @@ def test_with_every_batch_done_the_day_is_told_that_there_is_nothing_new() -> No
         ledger.mark_done(batch)
     found = attempt(DOOR, Ticket("b", None))
     assert (found["go_on"], found["word"]) == (False, "nothing new")
+
+
+def test_with_every_batch_done_another_target_trains_on_the_last_one_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for batch in (1, 2):
+        upload(batch)
+        judged(batch, version=batch, target="within_30_days")
+        ledger.mark_done(batch)
+    monkeypatch.setenv("READMIT_TARGET", "any")
+    assert attempt(DOOR, Ticket("a", None, train=False))["go_on"] is False
+    found = attempt(DOOR, Ticket("a", None))
+    assert (found["batch"], found["training_alone"]) == (2, True)
+    assert ledger.batch_row(2).leased_by == "a"
+    judged(2, version=3, target="any")
+    ledger.drop_lease(2, "a")
+    assert attempt(DOOR, Ticket("b", None))["word"] == "nothing new"
+    monkeypatch.setenv("READMIT_TARGET", "within_30_days")
+    assert attempt(DOOR, Ticket("b", None))["training_alone"] is True
 
 
 def test_a_batch_that_is_named_and_done_is_taken_again() -> None:

@@ -84,6 +84,17 @@ def test_a_day_with_nothing_to_do_ends_after_the_door() -> None:
     assert len(seen) == 1
 
 
+def test_a_day_that_only_trains_leaves_the_data_alone() -> None:
+    carried: list[str] = []
+
+    def carry_out(step: Step, _: Ticket) -> Facts:
+        carried.append(step.name)
+        return {"go_on": True, "batch": 4, "training_alone": True}
+
+    list(day(Ticket("run", None), carry_out))
+    assert tuple(carried) == ("check_source", *TRAINING)
+
+
 def test_a_day_without_training_ends_after_upload_and_stays_so_once_the_batch_is_decided() -> None:
     seen: list[tuple[str, Ticket]] = []
     told = list(day(Ticket("run", None, train=False), recording(seen)))

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from readmit.settings import PREFIX, SettingError, Settings, environment_with, load
+from readmit.settings import PREFIX, SettingError, Settings, environment_with, load, reach_directly
 
 SECRETS = ("database_password", "s3_secret_key", "reload_token", "key_secret")
 PASSWORD = "p/w@:#?% ñ&"
@@ -169,3 +169,41 @@ def test_a_child_process_gets_this_environment_with_its_own_on_top(monkeypatch: 
     monkeypatch.setenv("READMIT_DATA", "data.csv")
     made = environment_with({"READMIT_TARGET": "within_30_days"}, without=["READMIT_DATA"])
     assert made == {**{k: v for k, v in os.environ.items() if k != "READMIT_DATA"}, "READMIT_TARGET": "within_30_days"}
+
+
+def test_a_variable_that_a_child_gets_comes_without_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_KEY_SECRET_FILE", "/run/secrets/key")
+    monkeypatch.setenv("READMIT_RELOAD_TOKEN_FILE", "/run/secrets/token")
+    made = environment_with({"READMIT_KEY_SECRET": "the stack's own"})
+    assert "READMIT_KEY_SECRET_FILE" not in made, "both set would be an error"
+    assert made["READMIT_RELOAD_TOKEN_FILE"] == "/run/secrets/token"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY": "http://proxy:3128"}, "127.0.0.1,localhost"),
+        ({"https_proxy": "http://proxy:3128", "NO_PROXY": ".corp, localhost"}, ".corp,localhost,127.0.0.1"),
+        ({"ALL_PROXY": "http://proxy:3128", "no_proxy": "one", "NO_PROXY": "another"}, "one,127.0.0.1,localhost"),
+    ],
+)
+def test_a_host_on_this_machine_is_reached_past_the_proxy(
+    before: dict[str, str], after: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")  # so that what is set below is undone
+        monkeypatch.delenv(name)
+    for name, value in before.items():
+        monkeypatch.setenv(name, value)
+    reach_directly(["127.0.0.1", "localhost"])
+    assert os.environ.get("no_proxy") == os.environ.get("NO_PROXY") == after
+
+
+def test_who_uses_no_proxy_at_all_keeps_it_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+    reach_directly(["127.0.0.1"])
+    assert os.environ["NO_PROXY"] == "*"

@@ -7,7 +7,7 @@ import time
 
 from readmit.core.refusal import LeaseLost, NotThereYet, StoreAway
 from readmit.core.snapshot import require_no_gap
-from readmit.io.database import ledger
+from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, Step, Ticket, worth_another_try
 from readmit.settings import Settings, load
@@ -109,14 +109,18 @@ def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
         released = int(str(found["released"]))
         if ticket.batch is not None and not 1 <= ticket.batch <= released:
             raise NotThereYet(f"there is no batch {ticket.batch}: the source has released 1 to {released}")
-        batch = _choose(ticket.batch, released, waited_for)
+        batch, training_alone = _choose(ticket.batch, released, waited_for), False
+        if batch is None and ticket.batch is None and ticket.train:
+            batch = _trained_for_another_target(settings.target)
+            training_alone = batch is not None
         if batch is None:
             word = "nothing new" if ticket.batch is None else f"batch {ticket.batch} was done by another run meanwhile"
             return {**found, "batch": ticket.batch, "go_on": False, "word": word}
         require_no_gap(batch, ledger.uploaded_batches())
         if ledger.take_lease(batch, ticket.run_id, time.time(), LEASE_SECONDS):
-            if not _done_meanwhile(batch, ticket, waited_for):
-                return {**found, "batch": batch, "go_on": True, "word": f"batch {batch}"}
+            if training_alone or not _done_meanwhile(batch, ticket, waited_for):
+                word = f"batch {batch}" + (f", trained anew for {settings.target}" if training_alone else "")
+                return {**found, "batch": batch, "go_on": True, "training_alone": training_alone, "word": word}
             ledger.drop_lease(batch, ticket.run_id)
         if time.time() > deadline:
             raise LeaseLost(f"batch {batch} is still in another run's hands after {WAIT_SECONDS / 3600:.0f} hours")
@@ -132,6 +136,15 @@ def _choose(named: int | None, released: int, waited_for: set[int]) -> int | Non
     if named is not None:
         return None if named in waited_for and named in done else named
     return min(set(range(1, released + 1)) - done, default=None)
+
+
+def _trained_for_another_target(target: str) -> int | None:
+    """The last batch that was trained on, if its model foretells something else than is asked for now."""
+    trained = [row for row in ledger.batch_rows() if row.version is not None]
+    if not trained:
+        return None
+    last = trained[-1]
+    return None if promotions.target_of(str(last.version)) in (None, target) else int(last.batch)
 
 
 def _done_meanwhile(batch: int, ticket: Ticket, waited_for: set[int]) -> bool:

@@ -81,16 +81,21 @@ def worth_another_try(error: BaseException) -> bool:
 def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator[tuple[str, Facts]]:
     """Carries the ticket through the table and yields each step's facts; ends early when there is nothing to do.
 
-    The batch is decided once, by `check_source`; what comes after works on that batch and no other. However the
-    day ends, it lets go of its batch.
+    The batch is decided once, by `check_source`; what comes after works on that batch and no other. With all batches
+    done and another target asked for, the training group alone is carried out on the last one. However the day ends,
+    it lets go of its batch.
     """
+    training_alone = False
     try:
         for step in steps(ticket.train):
+            if training_alone and step.group == "ingestion":
+                continue
             facts = carry_out(step, ticket)
             yield step.name, facts
             if step.name == "check_source":
                 if not facts["go_on"]:
                     return
                 ticket = Ticket(ticket.run_id, int(str(facts["batch"])), ticket.train)
+                training_alone = bool(facts.get("training_alone"))
     finally:
         importlib.import_module("readmit.attempt").let_go(ticket)

@@ -12,8 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
+from readmit.core.model import CANDIDATES
 from readmit.pipeline import STEPS
 
+PROXY_THAT_IS_AWAY = {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
 ROOT = Path(__file__).parents[2]
 FIGURES = {
     *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "observed_expected", "sensitivity", "ppv", "flagged"),
@@ -57,7 +59,7 @@ def check_report(report: dict[str, Any]) -> None:
     rows = report["rows"]
     assert rows["raw"] == rows["clean"] + rows["quarantined"] + rows["excluded"] == report["data"]["rows"]
     assert rows["clean"] == rows["train"] + rows["validation"] + rows["test"]
-    assert [each["name"] for each in report["candidates"]] == ["logistic_regression", "lightgbm"]
+    assert [each["name"] for each in report["candidates"]] == [candidate.name for candidate in CANDIDATES]
     assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(each) for each in report["candidates"])
     assert [day["batch"] for day in report["days"]] == list(range(1, report["data"]["batches"] + 1))
     assert all(list(day["seconds"]) == [step.name for step in STEPS] and day["verdict"] for day in report["days"])
@@ -70,39 +72,49 @@ def check_report(report: dict[str, Any]) -> None:
 
 
 def test_with_nothing_to_download_the_sample_is_announced_and_a_second_run_finds_nothing_new(tmp_path: Path) -> None:
-    own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": ""}
+    own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": "", **PROXY_THAT_IS_AWAY}
     said, first = run(tmp_path, **own)
     assert "synthetic sample" in said
     assert (first["data"]["source"], first["data"]["rows"], first["new_days"]) == ("sample", 30_000, 2)
     check_report(first)
     said, second = run(tmp_path, **own)
     assert "Nothing new" in said
+    assert "READMIT_TARGET" not in said
     assert second["new_days"] == 0
     for part in ("data", "rows", "candidates", "production", "days"):
         assert second[part] == first[part], part
     assert left_of(tmp_path) == []
 
 
-def test_ctrl_c_stops_all_that_was_started(tmp_path: Path, sample: Path) -> None:
+def test_ctrl_c_stops_all_that_was_started_though_the_terminal_is_closed_meanwhile(
+    tmp_path: Path, sample: Path
+) -> None:
     demo = start(tmp_path, READMIT_DATA=str(sample))
     deadline = time.monotonic() + 60
-    while "flow" not in {file.stem for file in tmp_path.glob("var/demo/*/processes/*.pid")}:
+    while "flow" not in {file.stem for file in tmp_path.glob("var/demo/*/processes/*.mark")}:
         assert demo.poll() is None, "the demo ended by itself"
         assert time.monotonic() < deadline, "the flow was not started"
         time.sleep(0.1)
     demo.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    demo.send_signal(signal.SIGHUP)
     said = demo.communicate(timeout=60)[0]
     assert demo.returncode == 130
+    assert "stopping" in said
     assert "all that was started is stopped" in said
     assert left_of(tmp_path) == []
 
 
 def test_a_source_that_can_not_be_opened_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
+    report = tmp_path / "var/demo/report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text("{}")
     demo = start(tmp_path, READMIT_DATA=str(tmp_path / "nowhere.csv"))
     said = demo.communicate(timeout=60)[0]
     assert demo.returncode == 1
     assert "READMIT_DATA" in said
     assert "Traceback" not in said
+    assert not report.exists(), "a run that fails leaves no report of an earlier one"
     assert left_of(tmp_path) == []
 
 

@@ -7,15 +7,18 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from readmit.core import features
 from readmit.core.coverage import Coverage
+from readmit.core.curves import Curves
 from readmit.core.encounter import FEATURES
 from readmit.core.model import CANDIDATES, build, model_input, probabilities
 from readmit.core.refusal import RegistryAway, VersionUnusable
 from readmit.core.splitting import FOR_SERVING
 from readmit.core.training import Aim, DataSource, FitKey, fit_key
-from readmit.io.registry import Fit, Registry
+from readmit.io.registry.fits import Fit, Runs, View
+from readmit.io.registry.versions import Registry
 from readmit.settings import Settings
 
 
@@ -32,24 +35,26 @@ def fit(made: FitKey, frame: pd.DataFrame) -> Fit:
     outcomes = [int(number > 5) for number in frame["number_inpatient"]]
     outcomes[::7] = [1 - outcome for outcome in outcomes[::7]]
     model = build(CANDIDATES[0], seed=1).fit(frame, outcomes)
-    return Fit(
-        made, {"log_loss": 0.25}, model, frame.head(5), Coverage.of({name: frame[name].tolist() for name in FEATURES})
-    )
+    coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
+    said = probabilities(model, frame)
+    view = View({"log_loss": 0.25, "base_rate": 0.4}, Curves.of(outcomes, said), {"race": 0.02, "age": -0.001})
+    rows = {"train": 120, "validation": 80}
+    return Fit(made, model, frame.head(5), coverage, "s3://datasets/snapshots/0001-abc.json", rows, view)
 
 
 def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, made = Registry(settings.mlflow_tracking_uri), key("a snapshot of this test")
-    assert registry.finished_fit(made) is None
+    registry, runs = Registry(settings.mlflow_tracking_uri), Runs(settings.mlflow_tracking_uri)
+    made = key("a snapshot of this test")
+    assert runs.finished(made) is None
     assert registry.version_of(made) is None
     fitted = fit(made, frame)
-    run = registry.record(fitted)
-    assert registry.finished_fit(made) == run
-    assert run.figures == {"log_loss": 0.25}
-    version = registry.register(run, made)
+    run = runs.record(fitted)
+    assert runs.finished(made) == run
+    assert runs.finished(replace(made, seed=131)) is None
+    version = registry.register(run.run_id, made)
     assert registry.version_of(made) == registry.version(version.number) == version
-    assert registry.finished_fit(replace(made, seed=131)) is None
 
     served = registry.load(version)
     np.testing.assert_array_equal(probabilities(served.pipeline, frame), probabilities(fitted.model, frame))
@@ -61,12 +66,39 @@ def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
         registry.load(version)
 
 
+def test_the_page_of_a_run_tells_batch_data_and_code_and_shows_its_curves(
+    settings: Settings, frame: pd.DataFrame
+) -> None:
+    runs, made = Runs(settings.mlflow_tracking_uri), key("a third snapshot of this test")
+    fitted = fit(made, frame)
+    assert fitted.view is not None
+    told = runs.record(fitted)
+    assert told.figures == fitted.view.figures
+    assert runs.curves(told.run_id) == fitted.view.curves
+    assert runs.importances(told.run_id) == fitted.view.importances
+
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    run = client.get_run(told.run_id)
+    assert run.info.run_name == "batch 1 logistic_regression on train+validation"
+    note = run.data.tags["mlflow.note.content"]
+    assert all(word in note for word in ("batches 1 to 1", "`any`", "train 120, validation 80", "code `code`"))
+    assert {name: run.data.tags[name] for name in made.tags} == made.tags
+    datasets = {
+        item.dataset.name: (item.dataset.digest, {tag.key: tag.value for tag in item.tags}["rows"])
+        for item in run.inputs.dataset_inputs
+    }
+    assert datasets == {"train": (made.snapshot, "120"), "validation": (made.snapshot, "80")}
+    pictures = {item.path for item in client.list_artifacts(told.run_id) if item.path.endswith(".png")}
+    assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "importances.png"}
+
+
 def test_a_model_that_skops_does_not_trust_is_unusable(
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, made = Registry(settings.mlflow_tracking_uri), key("another snapshot of this test")
-    version = registry.register(registry.record(fit(made, frame)), made)
-    monkeypatch.setattr(import_module("readmit.io.registry"), "TRUSTED_TYPES", ())
+    run = Runs(settings.mlflow_tracking_uri).record(fit(made, frame))
+    version = registry.register(run.run_id, made)
+    monkeypatch.setattr(import_module("readmit.io.registry.versions"), "TRUSTED_TYPES", ())
     with pytest.raises(VersionUnusable, match=f"version {version.number} can't be read: Untrusted"):
         registry.load(version)
 

@@ -14,7 +14,7 @@ from readmit.pipeline import STEPS
 ROOT = Path(__file__).parents[2]
 
 CODE = {
-    "api": ("api.app", "readmit.io.registry"),
+    "api": ("api.app", "readmit.io.registry.versions"),
     "ec2-api": ("ec2_api.__main__",),
     "flows": ("flows.daily", "readmit.attempt", "readmit.cli", *(f"readmit.steps.{step.name}" for step in STEPS)),
 }

@@ -15,7 +15,7 @@ from readmit.core.refusal import BatchRefused, GapInBatches, NotThereYet
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import NAMES
 from readmit.io.objects import Bucket
-from readmit.io.registry import Registry
+from readmit.io.registry.versions import Registry
 from readmit.pipeline import STEPS, Facts, Step, Ticket, day
 from readmit.settings import Settings
 from readmit.steps import split, train, upload
@@ -55,7 +55,9 @@ def everything_kept(settings: Settings) -> dict[str, object]:
     return kept
 
 
-def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(settings: Settings) -> None:
+def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = whole_day()
     assert list(first) == [step.name for step in STEPS]
     assert first["check_source"]["batch"] == 1
@@ -83,6 +85,27 @@ def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(se
     assert [version.number for version in Registry(settings.mlflow_tracking_uri).versions()] == ["1", "2"]
     assert len(promotions.verdicts()) == 2
     _no_patient_is_in_two_splits(settings)
+    _another_target_trains_on_what_is_there_and_the_first_one_comes_back(settings, monkeypatch)
+
+
+def _another_target_trains_on_what_is_there_and_the_first_one_comes_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, rows_before = Registry(settings.mlflow_tracking_uri), everything_kept(settings)
+    standing = registry.production()
+    monkeypatch.setenv("READMIT_TARGET", "any")
+    trained = whole_day()
+    assert list(trained) == ["check_source", "train", "register", "promote", "signal"]
+    assert trained["promote"]["provisional"] is True, "the model of the other target is no rival"
+    other = registry.production()
+    assert other is not None
+    assert (other.target, other.number) == ("any", "3")
+    assert list(whole_day()) == ["check_source"]
+    monkeypatch.setenv("READMIT_TARGET", "within_30_days")
+    assert list(whole_day()) == ["check_source", "train", "register", "promote", "signal"]
+    assert registry.production() == standing
+    changed = {name for name, kept in everything_kept(settings).items() if kept != rows_before[name]}
+    assert changed <= {"predictions_db.promotions", "datasets", "versions"}
 
 
 def _no_patient_is_in_two_splits(settings: Settings) -> None:
@@ -112,7 +135,7 @@ def test_a_batch_with_more_than_one_in_twenty_quarantined_stops_before_train(set
     for step in STEPS[1:6]:
         run_step(step.name, 1, settings)
     ledger.note(1, quarantined=401)
-    with pytest.raises(BatchRefused, match=r"batch 1 is not learnt from: 401 of 8,000 encounters quarantined \(5\.0%\)"):
+    with pytest.raises(BatchRefused, match=r"not learnt from: 401 of 8,000 encounters quarantined \(5\.0%\)"):
         upload.run(1, settings)
     with pytest.raises(NotThereYet, match="snapshot_object"):
         train.run(1, settings)

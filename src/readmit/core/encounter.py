@@ -6,9 +6,11 @@ those that one file happens to hold.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from readmit.core.ids import ADMISSION_SOURCES, ADMISSION_TYPES, DISCHARGE_DISPOSITIONS
 
 NOT_RECORDED = "?"
 """How UCI writes a value that was not recorded. (`None` in a laboratory field means: not measured.)"""
@@ -46,6 +48,8 @@ class Field:
     group: Group
     meaning: str
     choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    """What each of the choices means, in their order, where they do not say it themselves."""
     low: int = 0
     high: int = 999
     pattern: str = ""
@@ -57,6 +61,8 @@ class Field:
     """UCI's files hold `?` here."""
     if_absent: str | None = None
     """What its absence from a request means; None: not recorded."""
+    ucis_name: str = ""
+    """How UCI's file spells it, where that is otherwise."""
 
     @property
     def whole_number(self) -> bool:
@@ -66,6 +72,7 @@ class Field:
 AGE_BANDS = tuple(f"[{low}-{low + 10})" for low in range(0, 100, 10))
 WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
 DRUG_LEVELS = ("No", "Steady", "Down", "Up")
+DRUG_WORDS = ("not prescribed", "dose unchanged", "dose lowered", "dose raised")
 ICD9, ICD9_FORM = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
 SPECIALTY, SPECIALTY_FORM = r"[A-Za-z][A-Za-z/&+ -]{1,63}", "a specialty's name: letters, blanks and / & + -"
 PAYER, PAYER_FORM = r"[A-Z]{2}", "a payer's code: two capital letters"
@@ -77,8 +84,9 @@ DRUGS = (
 )
 
 
-def _ids(*ranges: range) -> tuple[str, ...]:
-    return tuple(str(number) for span in ranges for number in span)
+def _id(name: str, meaning: str, words: Mapping[int, str], required: bool = False) -> Field:
+    choices = tuple(str(number) for number in words)
+    return Field(name, Kind.ID, Group.STAY, meaning, choices, tuple(words.values()), required=required)
 
 
 def _diagnosis(number: int, meaning: str) -> Field:
@@ -87,8 +95,11 @@ def _diagnosis(number: int, meaning: str) -> Field:
 
 
 def _drug(name: str) -> Field:
-    meaning = f"{name.replace('_', '-')}: prescribed (Steady), raised (Up), lowered (Down) or not (No)"
-    return Field(name, Kind.CHOICE, Group.DRUGS, meaning, choices=DRUG_LEVELS, if_absent="No")
+    spelled = name.replace("_", "-")
+    levels = ", ".join(f"{level}: {word}" for level, word in zip(DRUG_LEVELS, DRUG_WORDS, strict=True))
+    meaning = f"{spelled} during the stay ({levels})"
+    ucis_name = "" if spelled == name else spelled
+    return Field(name, Kind.CHOICE, Group.DRUGS, meaning, DRUG_LEVELS, DRUG_WORDS, if_absent="No", ucis_name=ucis_name)
 
 
 FIELDS: tuple[Field, ...] = (
@@ -119,28 +130,18 @@ FIELDS: tuple[Field, ...] = (
         choices=WEIGHT_BANDS,
         may_be_unrecorded=True,
     ),
-    Field(
+    _id(
         "admission_type_id",
-        Kind.ID,
-        Group.STAY,
         "kind of admission (1 emergency, 2 urgent, 3 elective, ...)",
-        choices=_ids(range(1, 9)),
+        ADMISSION_TYPES,
         required=True,
     ),
-    Field(
+    _id(
         "discharge_disposition_id",
-        Kind.ID,
-        Group.STAY,
         "where the patient went (1 home, 3 skilled nursing, 6 home health, ...)",
-        choices=_ids(range(1, 31)),
+        DISCHARGE_DISPOSITIONS,
     ),
-    Field(
-        "admission_source_id",
-        Kind.ID,
-        Group.STAY,
-        "where the patient came from (1 physician, 7 emergency room, ...)",
-        choices=_ids(range(1, 16), range(17, 27)),
-    ),
+    _id("admission_source_id", "where the patient came from (1 physician, 7 emergency room, ...)", ADMISSION_SOURCES),
     Field(
         "time_in_hospital",
         Kind.COUNT,
@@ -154,7 +155,7 @@ FIELDS: tuple[Field, ...] = (
         "payer_code",
         Kind.CODE,
         Group.ADMIN,
-        "code of who pays (MC Medicare, ...)",
+        "code of who pays, such as MC; UCI publishes no key",
         pattern=PAYER,
         form=PAYER_FORM,
         may_be_unrecorded=True,
@@ -168,9 +169,15 @@ FIELDS: tuple[Field, ...] = (
         form=SPECIALTY_FORM,
         may_be_unrecorded=True,
     ),
-    Field("num_lab_procedures", Kind.COUNT, Group.STAY, "laboratory tests during the stay", required=True),
-    Field("num_procedures", Kind.COUNT, Group.STAY, "other procedures during the stay", required=True),
-    Field("num_medications", Kind.COUNT, Group.STAY, "distinct drugs given during the stay", required=True),
+    Field("num_lab_procedures", Kind.COUNT, Group.STAY, "laboratory tests made during the stay", required=True),
+    Field(
+        "num_procedures",
+        Kind.COUNT,
+        Group.STAY,
+        "procedures other than laboratory tests during the stay",
+        required=True,
+    ),
+    Field("num_medications", Kind.COUNT, Group.STAY, "distinct generic drugs given during the stay", required=True),
     Field("number_outpatient", Kind.COUNT, Group.HISTORY, "outpatient visits in the year before", required=True),
     Field("number_emergency", Kind.COUNT, Group.HISTORY, "emergency visits in the year before", required=True),
     Field("number_inpatient", Kind.COUNT, Group.HISTORY, "inpatient stays in the year before", required=True),
@@ -184,6 +191,7 @@ FIELDS: tuple[Field, ...] = (
         Group.LABORATORY,
         "highest serum glucose, mg/dl; None: not measured",
         choices=("None", "Norm", ">200", ">300"),
+        words=("not measured", "normal", "above 200 mg/dl", "above 300 mg/dl"),
     ),
     Field(
         "A1Cresult",
@@ -191,13 +199,14 @@ FIELDS: tuple[Field, ...] = (
         Group.LABORATORY,
         "HbA1c, per cent; None: not measured",
         choices=("None", "Norm", ">7", ">8"),
+        words=("not measured", "below 7 %", "above 7 %, below 8 %", "above 8 %"),
     ),
     *(_drug(name) for name in DRUGS),
     Field(
         "change",
         Kind.CHOICE,
         Group.DRUGS,
-        "a change of diabetes medication (Ch) or none (No)",
+        "a change of diabetes medication, of dose or drug (Ch), or none (No)",
         choices=("No", "Ch"),
         if_absent="No",
     ),
@@ -215,6 +224,7 @@ FIELDS: tuple[Field, ...] = (
         Group.OUTCOME,
         "readmission: within 30 days, later, or none recorded",
         choices=("NO", ">30", "<30"),
+        words=("no readmission recorded", "after more than 30 days", "within 30 days"),
     ),
 )
 BY_NAME = {field.name: field for field in FIELDS}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from readmit.core.curves import Curves
 from readmit.core.figures import (
     RESAMPLES_FOR_VERDICT,
     Floats,
@@ -35,7 +36,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a challenger goes into production, with the figures that decided it. `reasons`: in words."""
+    """Whether a challenger goes into production, with the figures that decided it. `reasons`: in words.
+
+    `curves`: the challenger's on the test patients; none where it does not answer in numbers.
+    """
 
     promoted: bool
     provisional: bool
@@ -46,6 +50,7 @@ class Verdict:
     rival_figures: dict[str, float]
     roc_auc: Interval
     roc_auc_change: Interval | None
+    curves: Curves | None
 
     def to_json(self) -> str:
         """A figure that is not a number becomes null."""
@@ -54,17 +59,18 @@ class Verdict:
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
         read = _each_figure(json.loads(text), lambda value: np.nan if value is None else value)
-        change = read.pop("roc_auc_change")
-        auc, reasons = Interval(**read.pop("roc_auc")), tuple(read.pop("reasons"))
-        return cls(**read, reasons=reasons, roc_auc=auc, roc_auc_change=Interval(**change) if change else None)
+        change, curves = read.pop("roc_auc_change"), read.pop("curves")
+        return cls(
+            **{**read, "reasons": tuple(read["reasons"]), "roc_auc": Interval(**read["roc_auc"])},
+            roc_auc_change=Interval(**change) if change else None,
+            curves=Curves.of_fields(curves) if curves else None,
+        )
 
 
 def _each_figure(fields: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """The fields of a verdict with each number of its mappings changed."""
-    return {
-        name: {key: change(number) for key, number in value.items()} if isinstance(value, dict) else value
-        for name, value in fields.items()
-    }
+    """The fields of a verdict with each number of its mappings changed; curves hold finite ones alone."""
+    numbers = {name: value for name, value in fields.items() if isinstance(value, dict) and name != "curves"}
+    return fields | {name: {key: change(value) for key, value in found.items()} for name, found in numbers.items()}
 
 
 def judge(
@@ -95,6 +101,7 @@ def judge(
         rival_figures=other,
         roc_auc=interval(aucs),
         roc_auc_change=changes,
+        curves=Curves.of(labels, challenger.probabilities) if np.isfinite(challenger.probabilities).all() else None,
     )
 
 

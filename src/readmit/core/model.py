@@ -3,17 +3,20 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler, TargetEncoder
+from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.features import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, derived
@@ -29,7 +32,9 @@ TRUSTED_TYPES = (
     "readmit.core.features.derived",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.model_selection._split.KFold",
+    "sklearn.tree._tree.Tree",
 )
 """What skops must be told to trust so that it loads a fitted candidate; all else is scikit-learn's or numpy's."""
 
@@ -64,6 +69,16 @@ def build(candidate: Candidate, seed: int) -> Pipeline:
     return Pipeline([("derived", FunctionTransformer(derived)), *candidate.estimator(candidate.settings, seed).steps])
 
 
+def fitted(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
+    """The candidate learnt from a model input. On one thread, so that the number of cores changes no figure.
+
+    On cores that others use, too, more threads wait for each other: boosting took 20 times as long.
+    """
+    with threadpool_limits(1):
+        model: Pipeline = build(candidate, seed).fit(encounters, labels)
+    return model
+
+
 def probabilities(model: Pipeline, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
     """The probability of readmission of each row of a model input, shape (rows,)."""
     return np.asarray(model.predict_proba(frame)[:, 1], dtype=np.float64)
@@ -95,23 +110,37 @@ def _logistic_regression(settings: Settings, seed: int) -> Pipeline:
     return Pipeline([("encoder", encoder), ("model", model)])
 
 
+def _for_trees(settings: Settings, seed: int) -> ColumnTransformer:
+    """Numbers as they are, with NaN where none was recorded; rates for the rest."""
+    rates = _rates(settings, seed)
+    return ColumnTransformer([("number", "passthrough", [*COUNTS, *CHOICES]), ("rate", rates, [*CATEGORIES, *CROSSES])])
+
+
+def _absent() -> SimpleImputer:
+    """-1 where no number was recorded, below every one that was: scikit-learn's trees fail on a column of NaN alone."""
+    return SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
+
+
+def _own(settings: Settings) -> dict[str, Any]:
+    """The estimator's own among a candidate's settings: named scalars, which it checks by itself."""
+    return {name: value for name, value in settings.items() if name != "encoding_folds"}
+
+
+def _random_forest(settings: Settings, seed: int) -> Pipeline:
+    model = RandomForestClassifier(**_own(settings), random_state=seed, n_jobs=1)
+    return Pipeline([("encoder", _for_trees(settings, seed)), ("absent", _absent()), ("model", model)])
+
+
+def _hist_gradient_boosting(settings: Settings, seed: int) -> Pipeline:
+    model = HistGradientBoostingClassifier(**_own(settings), random_state=seed, early_stopping=False)
+    return Pipeline([("encoder", _for_trees(settings, seed)), ("absent", _absent()), ("model", model)])
+
+
 def _lightgbm(settings: Settings, seed: int) -> Pipeline:
-    encoder = ColumnTransformer(
-        [
-            ("number", "passthrough", [*COUNTS, *CHOICES]),
-            ("rate", _rates(settings, seed), [*CATEGORIES, *CROSSES]),
-        ]
-    )
-    own = {name: value for name, value in settings.items() if name != "encoding_folds"}
     model = LGBMClassifier(
-        **own,  # type: ignore[arg-type]  # named scalars, checked by LightGBM itself
-        random_state=seed,
-        n_jobs=1,
-        deterministic=True,
-        force_col_wise=True,
-        verbose=-1,
+        **_own(settings), random_state=seed, n_jobs=1, deterministic=True, force_col_wise=True, verbose=-1
     )
-    return Pipeline([("encoder", encoder), ("model", model)])
+    return Pipeline([("encoder", _for_trees(settings, seed)), ("model", model)])
 
 
 CANDIDATES = (
@@ -119,6 +148,34 @@ CANDIDATES = (
         "logistic_regression",
         MappingProxyType({"encoding_folds": 5, "knots": 5, "least_rows": 100, "c": 0.05}),
         _logistic_regression,
+    ),
+    Candidate(
+        "random_forest",
+        MappingProxyType(
+            {
+                "encoding_folds": 5,
+                "n_estimators": 150,
+                "min_samples_leaf": 25,
+                "max_features": 0.15,
+                "max_samples": 0.3,
+            }
+        ),
+        _random_forest,
+    ),
+    Candidate(
+        "hist_gradient_boosting",
+        MappingProxyType(
+            {
+                "encoding_folds": 5,
+                "max_iter": 150,
+                "learning_rate": 0.06,
+                "max_leaf_nodes": 15,
+                "min_samples_leaf": 60,
+                "l2_regularization": 5,
+                "max_features": 0.3,
+            }
+        ),
+        _hist_gradient_boosting,
     ),
     Candidate(
         "lightgbm",

@@ -2,28 +2,33 @@
 
 import hashlib
 import logging
-import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 import httpx
 from rich.console import Console
 
 from readmit.core.encounter import COLUMNS
-from readmit.embedded.processes import Service, ServiceFailed
-from readmit.embedded.progress import follow
+from readmit.core.refusal import ReadmitError
+from readmit.embedded.processes import ServiceFailed
+from readmit.embedded.progress import follow, why_it_failed
+from readmit.embedded.refusal import StackRefused
 from readmit.embedded.report import Report, report
-from readmit.embedded.stack import PORTS, Stack, StackRefused, free_ports, running
-from readmit.embedded.summary import SOURCES, summary
+from readmit.embedded.services import flow
+from readmit.embedded.signals import end_as_by_ctrl_c
+from readmit.embedded.stack import PORTS, Stack, free_ports, running
+from readmit.embedded.summary import SOURCES, other_aim, summary
+from readmit.embedded.terminal import console, counted
 from readmit.io import source
 from readmit.io.database import ledger, rows
-from readmit.io.registry import Registry
+from readmit.io.registry.versions import Registry
 from readmit.settings import SettingError, Settings, load
 
 FOLDER = Path("var/demo")
+REPORT = FOLDER / "report.json"
 # All batches are out at once; and somebody is watching, so that a step that fails is tried again soon.
 OWN = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
 
@@ -36,52 +41,53 @@ def folder_of(settings: Settings) -> Path:
 
 def main() -> int:
     """0: all went well; 1: something failed, and what, is on the terminal; 130: interrupted."""
-    console = Console(highlight=False)
+    terminal = console()
     logging.disable(logging.WARNING)
-    signal.signal(signal.SIGTERM, interrupt)
+    end_as_by_ctrl_c()
     try:
-        _demo(load(), console)
-    except (ServiceFailed, StackRefused, SettingError) as error:
-        console.print(str(error), style="red", markup=False)
+        # A run that fails leaves no report, not even that of an earlier one.
+        REPORT.unlink(missing_ok=True)
+        _demo(load(), terminal)
+    except (ServiceFailed, StackRefused, SettingError, ReadmitError) as error:
+        terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Interrupted; all that was started is stopped. The same command goes on where it was.")
+        with suppress(OSError):
+            terminal.print("Interrupted; all that was started is stopped. The same command goes on where it was.")
         return 130
     return 0
 
 
-def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A signal handler: SIGTERM ends us as Ctrl-C does, so that all that was started is stopped."""
-    raise KeyboardInterrupt
-
-
-def _demo(settings: Settings, console: Console) -> None:
+def _demo(settings: Settings, terminal: Console) -> None:
     started = time.monotonic()
     folder = folder_of(settings)
-    console.print(f"Readmit: from the data API to a served prediction. State: {folder}. A few minutes on two cores.")
+    terminal.print(f"Readmit: from the data API to a served prediction. State: {folder}. A few minutes on two cores.")
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with running(folder, ports, OWN) as stack:
-        told = _days(stack, settings, console, started)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "report.json").write_text(told.to_json())
-    summary(told, console)
-    console.print(f"\nReport: {FOLDER / 'report.json'}. {told.seconds:.0f} s. `just local` keeps this stack up.")
+        told = _days(stack, settings, terminal, started)
+        REPORT.write_text(told.to_json())
+    summary(told, terminal)
+    terminal.print(f"\nReport: {REPORT}. {told.seconds:.0f} s. `just local` keeps this stack up.")
+    terminal.print(f"To start over, with empty stores: rm -r {folder}")
 
 
-def _days(stack: Stack, settings: Settings, console: Console, started: float) -> Report:
+def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -> Report:
     data = source.state(stack.addresses["ec2-api"])
-    console.print(f"Services are up. Source: {SOURCES[data.kind]}; {data.rows:,} encounters, {data.released} batches.")
+    released = counted(data.released, "batch", "batches")
+    terminal.print(f"Services are up. Source: {SOURCES[data.kind]}; {data.rows:,} encounters, {released}.")
     before, last = ledger.done_batches(), max((run.number for run in ledger.step_runs()), default=0)
-    stack.processes.start(Service("flow", (sys.executable, "-m", "flows.daily"), stack.environment))
-    code = follow(console, last, data.released, lambda seconds: stack.processes.wait("flow", seconds))
+    stack.processes.start(flow(stack.environment))
+    code = follow(terminal, last, data.released, lambda seconds: stack.processes.wait("flow", seconds))
     if code != 0:
-        raise ServiceFailed(f"the flow ended with code {code}\n{stack.processes.tail('flow')}")
+        raise ServiceFailed(why_it_failed(last, code, stack.processes))
     new = ledger.done_batches() - before
-    if not new:
-        console.print("Nothing new: every released batch is done already.")
-    registry = Registry(stack.addresses["mlflow"])
-    prediction = None if registry.production() is None else _predict(stack.addresses["api"], max(before | new))
-    return report(data, settings.target, registry, len(new), prediction, time.monotonic() - started)
+    production = Registry(stack.addresses["mlflow"]).production()
+    if all(run.step == "check_source" for run in ledger.step_runs(last)):
+        terminal.print("Nothing new: every released batch is done already.")
+    if production is not None and (said := other_aim(production, settings)):
+        terminal.print(said)
+    prediction = None if production is None else _predict(stack.addresses["api"], max(before | new))
+    return report(data, settings.target, production, len(new), prediction, time.monotonic() - started)
 
 
 def _predict(api: str, batch: int) -> Mapping[str, object]:

@@ -2,20 +2,25 @@
 
 import argparse
 import logging
-import signal
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
-from readmit.embedded.demo import FOLDER, folder_of, interrupt
-from readmit.embedded.processes import ServiceFailed
-from readmit.embedded.stack import PORTS, Stack, StackRefused, StackUp, running, up
+from readmit.embedded.demo import FOLDER, folder_of
+from readmit.embedded.living import all_end
+from readmit.embedded.processes import Processes, ServiceFailed, answers
+from readmit.embedded.refusal import StackRefused
+from readmit.embedded.services import health_of
+from readmit.embedded.signals import end_as_by_ctrl_c
+from readmit.embedded.stack import PORTS, Stack, StackUp, reach_the_stack_directly, running, up
+from readmit.embedded.terminal import console
 from readmit.settings import SettingError, environment_with, load
 
 PURPOSE = {
@@ -25,6 +30,7 @@ PURPOSE = {
     "api": "predictions; /docs to try them",
 }
 LOOK_AGAIN_SECONDS = 1.0
+STOPPED_WITHIN_SECONDS = 60.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,21 +38,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m readmit.embedded.local", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status", "on"])
     parser.add_argument("rest", nargs=argparse.REMAINDER)
-    asked, console = parser.parse_args(arguments), Console(highlight=False)
+    asked, terminal = parser.parse_args(arguments), console()
     logging.disable(logging.WARNING)
     try:
-        return _COMMANDS[asked.command](console, asked.rest)
+        return _COMMANDS[asked.command](terminal, asked.rest)
     except (ServiceFailed, StackRefused, SettingError) as error:
-        console.print(str(error), style="red", markup=False)
+        terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped; the data stay. `just local` brings it up again.")
-        return 0
+        return 130
 
 
 def the_one_up() -> tuple[Path, StackUp]:
     """The stack that is up, and its folder. StackRefused: none, or more than one."""
-    found = [(file.parent, told) for file in sorted(FOLDER.glob("*/stack.json")) if (told := up(file.parent))]
+    found = _all_up()
     if not found:
         raise StackRefused("no stack is up: `just local` starts one")
     if len(found) > 1:
@@ -56,13 +61,23 @@ def the_one_up() -> tuple[Path, StackUp]:
     return found[0]
 
 
-def _up(console: Console, _: list[str]) -> int:
-    signal.signal(signal.SIGTERM, interrupt)
+def _all_up() -> list[tuple[Path, StackUp]]:
+    return [(folder, told) for folder in sorted(FOLDER.glob("*/")) if (told := up(folder))]
+
+
+def _up(terminal: Console, _: list[str]) -> int:
+    end_as_by_ctrl_c()
     folder = folder_of(load())
-    with running(folder, PORTS, {}) as stack:
-        _show(console, stack.addresses)
-        console.print(f"State: {folder}. `just day` takes the next batch through the eleven steps. Ctrl-C stops all.")
-        _watch(stack)
+    try:
+        with running(folder, PORTS, {}) as stack:
+            _show(terminal, stack.addresses)
+            terminal.print(
+                f"State: {folder}. `just day` takes the next batch through the eleven steps. Ctrl-C stops all."
+            )
+            _watch(stack)
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            terminal.print("Stopped; the data stay. `just local` brings it up again.")
     return 0
 
 
@@ -72,32 +87,58 @@ def _watch(stack: Stack) -> None:
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _down(console: Console, _: list[str]) -> int:
-    folder, told = the_one_up()
-    owner = psutil.Process(told.owner)
-    owner.terminate()
-    owner.wait(60)
-    console.print(f"Stopped the stack on {folder}; the data stay.")
+def _down(terminal: Console, _: list[str]) -> int:
+    """Stops the stack that is up, and ends what stacks left whose owner was killed."""
+    found = the_one_up() if _all_up() else None
+    if found is not None:
+        _stop(*found)
+        terminal.print(f"Stopped the stack on {found[0]}; the data stay.")
+    if not _end_leftovers(terminal) and found is None:
+        raise StackRefused("no stack is up, and none that was killed left anything running: `just local` starts one")
     return 0
 
 
-def _status(console: Console, _: list[str]) -> int:
+def _stop(folder: Path, told: StackUp) -> None:
+    with suppress(psutil.NoSuchProcess):
+        owner = psutil.Process(told.owner)
+        owner.terminate()
+        if not all_end([owner], STOPPED_WITHIN_SECONDS):
+            raise StackRefused(
+                f"the stack on {folder} has not stopped within {STOPPED_WITHIN_SECONDS:.0f} s: process {told.owner} "
+                f"still runs it. `kill -9 {told.owner}`, then `just down` again ends what it leaves."
+            )
+
+
+def _end_leftovers(terminal: Console) -> bool:
+    """Whether stacks whose owner was killed had left anything running."""
+    found = False
+    for folder in sorted(FOLDER.glob("*/processes")):
+        if up(folder.parent) is None and (names := Processes(folder).end_leftovers()):
+            terminal.print(f"Ended what a killed run left on {folder.parent}: {', '.join(names)}; the data stay.")
+            found = True
+    return found
+
+
+def _status(terminal: Console, _: list[str]) -> int:
     folder, told = the_one_up()
-    _show(console, told.addresses)
-    console.print(f"State, logs and secrets: {folder}")
+    _show(terminal, told.addresses)
+    terminal.print(f"State, logs and secrets: {folder}")
     return 0
 
 
 def _on(_: Console, rest: list[str]) -> int:
+    reach_the_stack_directly()
     environment = environment_with(the_one_up()[1].variables)
-    return subprocess.call([sys.executable, "-m", "readmit.cli", *rest], env=environment)
+    # In our place, so that a signal reaches the command and not somebody who waits for it.
+    os.execve(sys.executable, [sys.executable, "-m", "readmit.cli", *rest], environment)
 
 
-def _show(console: Console, addresses: Mapping[str, str]) -> None:
-    table = Table("service", "address", "what it is for")
+def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
+    table = Table("service", "state", "address", "what it is for")
     for name, address in addresses.items():
-        table.add_row(name, address, PURPOSE[name])
-    console.print(table)
+        state = "[green]up[/green]" if answers(health_of(name, address)) else "[red]down[/red]"
+        table.add_row(name, state, address, PURPOSE[name])
+    terminal.print(table)
 
 
 _COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _on}

@@ -1,19 +1,19 @@
 """Services as processes: started, waited for until they are healthy, and ended, whatever happens.
 
-Each leaves a file with its pid and start time, so that the next start finds and ends what a killed run left.
+Each leaves a file with its mark, so that the next start finds and ends what a killed run left.
 """
 
-import json
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import httpx
-import psutil
+
+from readmit.embedded import marks, private
+from readmit.embedded.signals import undisturbed
 
 HEALTHY_WITHIN_SECONDS = 120.0
 ENDED_WITHIN_SECONDS = 15.0
@@ -26,33 +26,45 @@ class ServiceFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is started. `health`: an address that answers 200 when it works, or None for what just runs."""
+    """What is started. `health`: an address that answers 200 when it works, or None for what just runs.
+
+    `grace_seconds`: how long it may take to end once it is asked; then it is killed.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     health: str | None = None
+    grace_seconds: float = ENDED_WITHIN_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    process: subprocess.Popen[bytes]
+    mark: str
+    grace_seconds: float
 
 
 class Processes:
-    """The processes of one stack. `folder` takes their logs and pid files."""
+    """The processes of one stack. `folder` takes their logs and marks."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, _Running] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, service: Service) -> None:
         """Starts a service in a session of its own, so that Ctrl-C reaches us first and we end it in order."""
+        mark = marks.new_mark()
+        # Before the start: were we killed between the two, nobody would find the service.
+        private.write(self._mark_file(service.name), mark)
         with self.log(service.name).open("wb") as log:
-            process = _popen(service, log)
-        self._running[service.name] = process
-        self._note(service.name, process.pid)
+            self._running[service.name] = _Running(_popen(service, mark, log), mark, service.grace_seconds)
 
     def wait_until_healthy(self, service: Service) -> None:
         """Returns when the service answers. ServiceFailed: it does not in time, or one of the services ended."""
         deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
-        while service.health and not _answers(service.health):
+        while service.health and not answers(service.health):
             self.check()
             if time.monotonic() > deadline:
                 raise ServiceFailed(
@@ -62,33 +74,34 @@ class Processes:
 
     def check(self) -> None:
         """ServiceFailed: one of the services has ended."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise ServiceFailed(f"{name} ended with code {process.returncode}\n{self.tail(name)}")
+        for name, running in self._running.items():
+            if running.process.poll() is not None:
+                raise ServiceFailed(f"{name} ended with code {running.process.returncode}\n{self.tail(name)}")
 
     def wait(self, name: str, seconds: float) -> int | None:
         """The exit code of a process that ends by itself; None: still running after this time."""
         try:
-            return self._running[name].wait(seconds)
+            return self._running[name].process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self) -> None:
-        """Ends all, the last started first."""
-        for name in reversed(list(self._running)):
-            _end(self._running[name].pid)
-            self._running.pop(name).wait()
-            self._pid_file(name).unlink(missing_ok=True)
+        """Ends all, the last started first. No signal cuts it short."""
+        with undisturbed():
+            for name, running in reversed(self._running.items()):
+                marks.end(running.mark, running.grace_seconds)
+                running.process.wait()
+                self._mark_file(name).unlink(missing_ok=True)
+            self._running.clear()
+            # What an interrupted start left: noted, and not yet among those that run.
+            self.end_leftovers()
 
     def end_leftovers(self) -> list[str]:
-        """Ends what a killed run left behind; their names."""
+        """Ends what a killed run left behind; the names of what was still alive."""
         found = []
-        for file in sorted(self._folder.glob("*.pid")):
-            left = json.loads(file.read_text())
-            with suppress(psutil.NoSuchProcess):
-                if psutil.Process(left["pid"]).create_time() == left["created"]:
-                    _end(left["pid"])
-                    found.append(file.stem)
+        for file in sorted(self._folder.glob("*.mark")):
+            if (mark := file.read_text(errors="replace")) and marks.end(mark, ENDED_WITHIN_SECONDS):
+                found.append(file.stem)
             file.unlink()
         return found
 
@@ -100,42 +113,24 @@ class Processes:
         lines = self.log(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
         return "\n".join(f"  {name} | {line}" for line in lines)
 
-    def _note(self, name: str, pid: int) -> None:
-        with suppress(psutil.NoSuchProcess):
-            content = json.dumps({"pid": pid, "created": psutil.Process(pid).create_time()})
-            self._pid_file(name).write_text(content)
-
-    def _pid_file(self, name: str) -> Path:
-        return self._folder / f"{name}.pid"
+    def _mark_file(self, name: str) -> Path:
+        return self._folder / f"{name}.mark"
 
 
-def _popen(service: Service, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def answers(health: str) -> bool:
+    """Whether a service answers under its health address, which is on this machine: past any proxy."""
+    try:
+        return httpx.get(health, timeout=2.0, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _popen(service: Service, mark: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(service.command),
-        env=dict(service.environment),
+        env={**service.environment, marks.VARIABLE: mark},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=2.0).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
-
-
-def _end(pid: int) -> None:
-    """Ends a process and all that it started: asked first, killed then."""
-    try:
-        family = [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]
-    except psutil.NoSuchProcess:
-        return
-    for member in reversed(family):
-        with suppress(psutil.NoSuchProcess):
-            member.terminate()
-    for member in psutil.wait_procs(family, timeout=ENDED_WITHIN_SECONDS)[1]:
-        with suppress(psutil.NoSuchProcess):
-            member.kill()

@@ -1,15 +1,16 @@
 """What the days did, from the ledger and the registry: the demo's report."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from readmit.core.figures import finite
 from readmit.core.judging import Verdict
 from readmit.core.splitting import Split
-from readmit.core.version import MODEL
+from readmit.core.version import MODEL, Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
-from readmit.io.registry import Registry
 from readmit.io.source import SourceState
 from readmit.pipeline import STEPS
 
@@ -44,7 +45,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`candidates`: of the last day that trained, measured on validation. `prediction`: what the API answered."""
+    """`candidates`: of the last batch that was trained on, measured on validation. `prediction`: what the API answered.
+
+    `target`: of the version in production; without one, what the settings ask for.
+    """
 
     data: Mapping[str, str | int]
     target: str
@@ -57,13 +61,22 @@ class Report:
     seconds: float
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2)
+        """The report as JSON, which knows no NaN: a figure that is no number is null."""
+        return json.dumps(_numbers_or_null(asdict(self)), indent=2, allow_nan=False)
+
+
+def _numbers_or_null(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _numbers_or_null(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers_or_null(inner) for inner in value]
+    return finite(value) if isinstance(value, float) else value
 
 
 def report(
     source: SourceState,
-    target: str,
-    registry: Registry,
+    asked_target: str,
+    production: Version | None,
     new_days: int,
     prediction: Mapping[str, object] | None,
     seconds: float,
@@ -72,11 +85,11 @@ def report(
     runs = [run for run in ledger.step_runs() if run.state == "done"]
     return Report(
         data={"source": source.kind, "rows": source.rows, "batches": source.batches},
-        target=target,
+        target=asked_target if production is None else production.target,
         new_days=new_days,
         rows=_rows(),
         candidates=_candidates(runs),
-        production=_production(registry),
+        production=None if production is None else _production(production),
         prediction=prediction,
         days=_days(runs),
         seconds=round(seconds, 1),
@@ -93,21 +106,21 @@ def _rows() -> dict[str, int]:
 
 
 def _candidates(runs: list[StepRun]) -> tuple[Mapping[str, str | float], ...]:
+    """Of the highest batch: a batch that is done again in between is not the last word."""
     trained = [run for run in runs if run.step == "train"]
     if not trained:
         return ()
+    last = max(trained, key=lambda run: (run.batch or 0, run.number))
     found: dict[str, dict[str, str | float]] = {}
-    for name, value in ledger.facts_of(trained[-1]).items():
+    for name, value in ledger.facts_of(last).items():
         candidate, _, figure = name.partition(".")
-        if figure and isinstance(value, int | float):
-            found.setdefault(candidate, {"name": candidate})[figure] = value
+        if figure and (value is None or isinstance(value, int | float)):
+            # The ledger's word for what is no number.
+            found.setdefault(candidate, {"name": candidate})[figure] = math.nan if value is None else value
     return tuple(found.values())
 
 
-def _production(registry: Registry) -> Production | None:
-    version = registry.production()
-    if version is None:
-        return None
+def _production(version: Version) -> Production:
     tested_on, last = max(_judgements(version.number), key=lambda judgement: judgement[0])
     figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in last.items()}
     return Production(version.candidate, MODEL, version.number, version.batch, version.threshold, tested_on, figures)

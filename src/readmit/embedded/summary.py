@@ -1,9 +1,14 @@
 """The report in a few plain lines, for the terminal."""
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 
+from readmit.core.version import Version
 from readmit.embedded.report import Production, Report
+from readmit.embedded.terminal import counted
+from readmit.settings import Settings
 
 SOURCES = {
     "uci": "UCI's published file",
@@ -16,7 +21,8 @@ def summary(told: Report, console: Console) -> None:
     """Prints what came, what was learnt, what is served."""
     rows = told.rows
     console.rule("what happened")
-    console.print(f"Data: {SOURCES[str(told.data['source'])]}; {rows['raw']:,} encounters in {len(told.days)} batches.")
+    batches = counted(len(told.days), "batch", "batches")
+    console.print(f"Data: {SOURCES[str(told.data['source'])]}; {rows['raw']:,} encounters in {batches}.")
     counts = {name: f"{number:,} {name}" for name, number in rows.items()}
     console.print(
         f"Rows: {counts['raw']} = {counts['clean']} + {counts['quarantined']} + {counts['excluded']}; "
@@ -25,7 +31,7 @@ def summary(told: Report, console: Console) -> None:
     console.print(_candidates(told))
     for day in told.days:
         console.print(
-            f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'not trained'}", highlight=False
+            f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'not trained'}", markup=False
         )
     if told.production is None:
         console.print("[red]No model was good enough for production.[/red]")
@@ -62,4 +68,14 @@ def _production(model: Production, console: Console) -> None:
     console.print(
         f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back; "
         f"it finds {100 * test['sensitivity']:.0f} of 100 who come back."
+    )
+
+
+def other_aim(production: Version, asked: Settings) -> str | None:
+    """One sentence, if the settings ask for another target or threshold than the version in production has."""
+    if production.target == asked.target and math.isclose(production.threshold, asked.threshold):
+        return None
+    return (
+        f"READMIT_TARGET and READMIT_COST_RATIO ask for {asked.target} at threshold {asked.threshold:.4g}; version "
+        f"{production.number}, which stays in production, is for {production.target} at {production.threshold:.4g}."
     )

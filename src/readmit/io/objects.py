@@ -44,6 +44,10 @@ class Bucket:
             raise ContractBroken(f"object {object_name} in bucket {self._name} is not what it was when it was kept")
         return content
 
+    def address(self, object_name: str) -> str:
+        """Where an object lies, for whoever reads of it elsewhere."""
+        return f"s3://{self._name}/{object_name}"
+
     def put(self, object_name: str, content: bytes) -> None:
         """Puts an object in the place of the one that stands there."""
         self.make()

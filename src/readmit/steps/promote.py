@@ -12,7 +12,7 @@ from readmit.core.training import SEED
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
-from readmit.io.registry import Registry
+from readmit.io.registry.versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

@@ -1,14 +1,15 @@
 """The candidate with the least log loss on validation, refitted on train and validation, as a new version."""
 
 from readmit.core.dataset import dataset
-from readmit.core.model import CANDIDATES, Candidate, build
+from readmit.core.model import CANDIDATES, Candidate, fitted
 from readmit.core.refusal import NotThereYet
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
 from readmit.core.training import Aim, DataSource, FitKey, fit_key
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
-from readmit.io.registry import Fit, Registry
+from readmit.io.registry.fits import Fit, Runs
+from readmit.io.registry.versions import Registry
 from readmit.io.revision import code_revision
 from readmit.pipeline import Facts
 from readmit.settings import Settings
@@ -16,32 +17,35 @@ from readmit.settings import Settings
 
 def run(batch: int, settings: Settings) -> Facts:
     """A version that was made by the same fit before is reused."""
-    bucket, registry = Bucket("datasets", *settings.s3_login), Registry(settings.mlflow_tracking_uri)
-    snapshot = Snapshot.from_json(bucket.kept(ledger.made(ledger.batch_row(batch), "snapshot_object")))
+    bucket = Bucket("datasets", *settings.s3_login)
+    registry, runs = Registry(settings.mlflow_tracking_uri), Runs(settings.mlflow_tracking_uri)
+    name = ledger.made(ledger.batch_row(batch), "snapshot_object")
+    snapshot = Snapshot.from_json(bucket.kept(name))
     aim, source = Aim(settings.target, settings.threshold), DataSource(snapshot.hash, snapshot.batch, code_revision())
-    losses = _validation_losses(registry, [fit_key(each, source, aim, FOR_CHOOSING) for each in CANDIDATES])
+    losses = _validation_losses(runs, [fit_key(each, source, aim, FOR_CHOOSING) for each in CANDIDATES])
     winner = min(CANDIDATES, key=lambda candidate: losses[candidate.name])
     key = fit_key(winner, source, aim, FOR_SERVING)
     version = registry.version_of(key)
     if version is None:
-        made = registry.finished_fit(key) or registry.record(_refit(winner, key, bucket, snapshot))
-        version = registry.register(made, key)
+        made = runs.finished(key) or runs.record(_refit(winner, key, bucket, name, snapshot))
+        version = registry.register(made.run_id, key)
     if promotions.verdict_on(version.number) is None:
         registry.name_challenger(version.number)
     ledger.note(batch, version=int(version.number))
     return {"version": version.number, "candidate": winner.name, "log_loss": losses[winner.name]}
 
 
-def _validation_losses(registry: Registry, keys: list[FitKey]) -> dict[str, float]:
-    runs = {key.candidate: registry.finished_fit(key) for key in keys}
-    losses = {name: made.figures["log_loss"] for name, made in runs.items() if made is not None}
-    if missing := sorted(set(runs) - set(losses)):
+def _validation_losses(runs: Runs, keys: list[FitKey]) -> dict[str, float]:
+    found = {key.candidate: runs.finished(key) for key in keys}
+    losses = {name: made.figures["log_loss"] for name, made in found.items() if made is not None}
+    if missing := sorted(set(found) - set(losses)):
         raise NotThereYet(f"not trained on this snapshot yet: {', '.join(missing)}; train comes before register")
     return losses
 
 
-def _refit(winner: Candidate, key: FitKey, bucket: Bucket, snapshot: Snapshot) -> Fit:
-    """No figures: what it was fitted on can't measure it, and test is for `promote`."""
+def _refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: Snapshot) -> Fit:
+    """No view: what it was fitted on can't measure it, and test is for `promote`."""
     data = dataset(bucket.frame(part.object_name for part in snapshot.of(*key.rows)), key.target)
-    model = build(winner, key.seed).fit(data.encounters, data.labels)
-    return Fit(key, {}, model, data.encounters.head(5), data.coverage)
+    model = fitted(winner, key.seed, data.encounters, data.labels)
+    rows = {split: snapshot.rows(split) for split in key.rows}
+    return Fit(key, model, data.encounters.head(5), data.coverage, bucket.address(name), rows, view=None)

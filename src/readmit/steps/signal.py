@@ -6,7 +6,7 @@ from readmit.core.refusal import NotThereYet
 from readmit.io import serving
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
-from readmit.io.registry import Registry
+from readmit.io.registry.versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

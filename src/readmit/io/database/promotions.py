@@ -12,6 +12,13 @@ def verdict_on(version: str) -> Verdict | None:
     return None if row is None else Verdict.from_json(row.verdict)
 
 
+def target_of(version: str) -> str | None:
+    """What a version foretells, if it was judged."""
+    with using(PREDICTIONS):
+        row = Promotion.get_or_none(Promotion.version == int(version))
+    return None if row is None else str(row.target)
+
+
 def store(batch: int, target: str, verdict: Verdict) -> None:
     """Stores a verdict, in the place of one that stood there unapplied."""
     with using(PREDICTIONS):

@@ -1,0 +1,58 @@
+"""The services of the stack: the command of each, and where it says how it is."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from readmit.embedded.processes import Service
+
+HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live"}
+"""The path that answers 200 when a service works."""
+SEAWEEDFS_INNER = (
+    *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
+    *("filer.port", "filer.port.grpc", "s3.port.grpc"),
+)
+"""Every port is named: by itself each server would take its own and one 10,000 above it."""
+PYTHON = (sys.executable, "-m")
+FLOW_GRACE_SECONDS = 3.0
+"""A flow that is killed loses nothing: the next start lets go of its batch, and the step is done again."""
+
+
+def services(
+    folder: Path, host: str, ports: Mapping[str, int], inner: Mapping[str, int], environment: Mapping[str, str]
+) -> list[Service]:
+    """In the order of their start, S3 first. `inner`: ports of SeaweedFS's own, by the names above."""
+    commands = {
+        "s3": _seaweedfs(folder / "s3", host, ports["s3"], inner),
+        "mlflow": _mlflow(folder / "mlflow.sqlite3", host, ports["mlflow"]),
+        "ec2-api": [*PYTHON, "ec2_api"],
+        "api": [*PYTHON, "uvicorn", "--factory", "api.app:create_app", "--host", host, "--port", str(ports["api"])],
+    }
+    return [
+        Service(name, command, environment, health_of(name, f"http://{host}:{ports[name]}"))
+        for name, command in commands.items()
+    ]
+
+
+def health_of(name: str, address: str) -> str:
+    """Where the service with this name and address says how it is."""
+    return f"{address}{HEALTH[name]}"
+
+
+def flow(environment: Mapping[str, str]) -> Service:
+    """Every batch that is released and not done, one day after the other; ends by itself."""
+    return Service("flow", (*PYTHON, "flows.daily"), environment, grace_seconds=FLOW_GRACE_SECONDS)
+
+
+def _seaweedfs(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:
+    data.mkdir(exist_ok=True)
+    ports = [f"-{name}={number}" for name, number in inner.items()]
+    unused = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
+    binary = str(Path(sys.executable).parent / "weed")
+    return [binary, "mini", f"-dir={data}", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *unused]
+
+
+def _mlflow(store: Path, host: str, port: int) -> list[str]:
+    options = ["--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", "s3://mlflow", "--workers", "1"]
+    hosts = f"{host}:{port},localhost:{port}"
+    return [*PYTHON, "mlflow", "server", "--host", host, "--port", str(port), *options, "--allowed-hosts", hosts]

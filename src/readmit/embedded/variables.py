@@ -1,0 +1,63 @@
+"""What each process of a stack finds in its environment, the stack's secrets among it."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from readmit.embedded import private
+from readmit.embedded.refusal import StackRefused
+
+SECRETS = ("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY", "READMIT_RELOAD_TOKEN", "READMIT_KEY_SECRET")
+NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
+"""Were they kept, the flow would report to a Prefect server that is not this stack's."""
+
+
+def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the stack in a folder; `addresses` by service. StackRefused: its secrets can't be read."""
+    known, source = _secrets(folder / "secrets.json"), urlsplit(addresses["ec2-api"])
+    return {
+        **known,
+        "READMIT_SOURCE_URL": addresses["ec2-api"],
+        "READMIT_SOURCE_HOST": str(source.hostname),
+        "READMIT_SOURCE_PORT": str(source.port),
+        "READMIT_SOURCE_STATE": str(folder / "ec2-api"),
+        "READMIT_DATABASE_URL": f"sqlite:///{folder / 'db'}",
+        "READMIT_S3_URL": addresses["s3"],
+        "READMIT_API_URLS": addresses["api"],
+        "MLFLOW_TRACKING_URI": addresses["mlflow"],
+        # The MLflow server takes 2 GB and 16 s with its own number of workers and its job runner.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_S3_ENDPOINT_URL": addresses["s3"],
+        "AWS_ACCESS_KEY_ID": known["READMIT_S3_ACCESS_KEY"],
+        "AWS_SECRET_ACCESS_KEY": known["READMIT_S3_SECRET_KEY"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        # SeaweedFS takes 500 MB where it may.
+        "GOMEMLIMIT": "150MiB",
+        "GOGC": "50",
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _secrets(file: Path) -> dict[str, str]:
+    """The stack's secrets, made once: keys of encounters must stay the same as data grow."""
+    if not file.exists():
+        private.write(file, json.dumps({name: secrets.token_hex(16) for name in SECRETS}))
+    try:
+        known = json.loads(file.read_text())
+        return {name: _text(known[name]) for name in SECRETS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StackRefused(
+            f"{file} does not hold this stack's secrets ({error!r}). They are not made anew, because under others "
+            f"the encounters that are there would get other keys: put a copy back, or start over: rm -r {file.parent}"
+        ) from error
+
+
+def _text(secret: object) -> str:
+    if not isinstance(secret, str) or not secret:
+        raise TypeError("a secret is a text, and not an empty one")
+    return secret

@@ -1,0 +1,58 @@
+import json
+import os
+import socket
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from readmit.embedded import private
+from readmit.embedded.refusal import StackRefused
+from readmit.embedded.stack import PORTS, STACK_FILE, StackUp, free_ports, running, up
+from readmit.embedded.variables import SECRETS, variables
+
+ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()}
+
+
+def test_a_taken_port_is_named_with_its_holder_and_nothing_is_left_running(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True)) | {"mlflow": port}
+        said = rf"port {port}, which mlflow needs, is taken by .+ \(process {os.getpid()}\): end that first"
+        with pytest.raises(StackRefused, match=said), running(tmp_path, ports, {}):
+            pass
+    assert up(tmp_path) is None
+    assert list(tmp_path.glob("processes/*.mark")) == []
+
+
+def test_a_stack_is_up_as_long_as_its_owner_lives(tmp_path: Path) -> None:
+    began = psutil.Process().create_time()
+    told = StackUp(os.getpid(), began, ADDRESSES, {"READMIT_S3_URL": ADDRESSES["s3"]})
+    private.write(tmp_path / STACK_FILE, json.dumps(asdict(told)))
+    assert up(tmp_path) == told
+    for seconds, is_up in [(1.5, True), (-1.5, True), (60.0, False), (-60.0, False)]:
+        private.write(tmp_path / STACK_FILE, json.dumps(asdict(replace(told, began=began + seconds))))
+        assert (up(tmp_path) is not None) == is_up, f"the clock was moved by {seconds} s, or it is another process"
+
+
+@pytest.mark.parametrize("torn", ["", '{"owner": 1', "[]", "{}", "\0" * 100])
+def test_a_torn_note_of_a_stack_is_as_none(torn: str, tmp_path: Path) -> None:
+    (tmp_path / STACK_FILE).write_text(torn)
+    assert up(tmp_path) is None
+
+
+def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
+    made = variables(tmp_path, ADDRESSES)
+    assert len({made[name] for name in SECRETS}) == len(SECRETS)
+    assert variables(tmp_path, ADDRESSES) == made
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["secrets.json"]
+
+
+@pytest.mark.parametrize("torn", ["", '{"READMIT_S3_ACCESS_KEY": "a"', '{"READMIT_S3_ACCESS_KEY": "a"}', "[]", "\0"])
+def test_torn_secrets_are_refused_by_name_and_not_made_anew(torn: str, tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text(torn)
+    with pytest.raises(StackRefused, match=f"{tmp_path}/secrets.json does not hold this stack's secrets"):
+        variables(tmp_path, ADDRESSES)
+    assert (tmp_path / "secrets.json").read_text() == torn
