@@ -37,6 +37,16 @@ day batch="" train="yes": _install
 step name batch="": _install
     @python -m readmit.embedded.local on step {{ quote(name) }} {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
 
+# What was left out and why, and what was refused as a whole; of one batch by `just quarantine 3`, all of it with --rows
+[arg("rows", long, value="--rows")]
+quarantine batch="" rows="": _install
+    @python -m readmit.embedded.local on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ rows }}
+
+# A batch again, from fetch to signal, after its source was mended: `just release 3`
+[arg("train", long)]
+release batch train="yes": _install
+    @python -m readmit.embedded.local on release --batch {{ quote(batch) }} --train {{ quote(train) }}
+
 # The tests; what only the real file can show needs READMIT_DATA
 [positional-arguments]
 test *options: _install

@@ -1,11 +1,16 @@
-"""`readmit day` and `readmit step`: what is tried again, what is said, and how it exits."""
+"""The command line: what is tried again, what is said, and how it exits."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from readmit import cli
 from readmit.core.refusal import GapInBatches, SourceAway
+from readmit.io.database import ledger
+from readmit.io.database.connection import connect
+from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket
 
 FETCH = BY_NAME["fetch"]
@@ -77,3 +82,51 @@ def test_a_step_other_than_the_first_needs_a_batch(capsys: pytest.CaptureFixture
 def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionError):
         day(monkeypatch, Attempts("fetch", ConnectionError("a bug"), times=99))
+
+
+@pytest.fixture
+def one_batch_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'db'}"
+    monkeypatch.setenv("READMIT_DATABASE_URL", address)
+    connect(address)
+    migrate()
+    ledger.note(1, rows=10, clean=7, quarantined=2, excluded=1)
+    ledger.mark_done(1)
+
+
+@pytest.mark.usefixtures("one_batch_done")
+def test_a_batch_that_is_released_is_open_from_before_its_first_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attempts, done = Attempts(), {}
+
+    def watched(step: Step, ticket: Ticket) -> Facts:
+        done[step.name] = ledger.done_batches()
+        return attempts(step, ticket)
+
+    monkeypatch.setattr(cli, "attempt", watched)
+    assert cli.main(["release", "--batch", "1"]) == 0
+    assert attempts.made == [step.name for step in STEPS]
+    assert (done["check_source"], done["fetch"]) == ({1}, set())
+    assert "Batch 1 before: 10 encounters = 7 clean + 2 quarantined + 1 excluded" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("one_batch_done")
+def test_a_release_that_comes_after_another_run_of_the_batch_says_so_and_leaves_it_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "attempt", lambda *_: {"go_on": False, "batch": 1})
+    assert cli.main(["release", "--batch", "1"]) == 1
+    assert "batch 1 was done by another run meanwhile" in capsys.readouterr().err
+    assert ledger.done_batches() == {1}
+
+
+@pytest.mark.usefixtures("one_batch_done")
+def test_who_reads_only_the_beginning_of_a_listing_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "readmit.cli", "quarantine"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout
+        assert listing.stderr
+        listing.stdout.close()
+        assert listing.stderr.read() == b""
+    assert listing.returncode == 0

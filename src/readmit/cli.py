@@ -1,17 +1,25 @@
-"""The day without an orchestrator: `readmit step clean --batch 3`, `readmit day --batch 3`, `readmit migrate`."""
+"""The day without an orchestrator, and what it left out.
+
+`readmit day --batch 3`, `readmit step clean --batch 3`, `readmit quarantine`, `readmit release --batch 3`,
+`readmit migrate`.
+"""
 
 import argparse
 import logging
+import os
+import shutil
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from readmit.attempt import attempt, let_go
-from readmit.core.refusal import ReadmitError
+from readmit.core.refusal import LeaseLost, ReadmitError
+from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
+from readmit.quarantine import Listing, release_in_words
 from readmit.settings import SettingError, load
 
 
@@ -36,7 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--batch", type=_number, help="number of the batch; only check_source does without")
     whole = commands.add_parser("day", help="the eleven steps for one batch")
     whole.add_argument("--batch", type=_number, help="number of the batch; the next one if left out")
-    whole.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
+    left_out = commands.add_parser("quarantine", help="what was left out and why, and what was refused as a whole")
+    left_out.add_argument("--batch", type=_number, help="number of the batch; all, in short, if left out")
+    left_out.add_argument("--rows", action="store_true", help="every encounter one by one, not only the first")
+    again = commands.add_parser("release", help="a batch again from fetch on, after its source was mended")
+    again.add_argument("--batch", type=_number, required=True, help="number of the batch")
+    for each in (whole, again):
+        each.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
     commands.add_parser("migrate", help="makes the tables that are not there yet")
     return parser
 
@@ -53,6 +67,12 @@ def _carry_out(asked: argparse.Namespace) -> None:
         migrate()
     elif asked.command == "step":
         run_step(asked.name, asked.batch)
+    elif asked.command == "quarantine":
+        connect(load().database_address)
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        _print(Listing(asked.batch, asked.rows, width).lines())
+    elif asked.command == "release":
+        release(asked.batch, asked.train == "yes")
     else:
         run_day(asked.batch, asked.train == "yes")
 
@@ -73,11 +93,30 @@ def run_step(name: str, batch: int | None) -> None:
         let_go(Ticket(ticket.run_id, chosen if isinstance(chosen, int) else None))
 
 
-def run_day(batch: int | None, train: bool) -> None:
-    """The whole day; what fails is tried again as the table says."""
-    ticket = Ticket(uuid.uuid4().hex, batch, train)
-    for name, facts in day(ticket, _try_again):
+def run_day(batch: int | None, train: bool, reopen: bool = False) -> bool:
+    """The whole day; what fails is tried again as the table says. False: there was nothing to do.
+
+    `reopen`: from the door on the batch is not done until this day is over.
+    """
+    steps = 0
+    for name, facts in day(Ticket(uuid.uuid4().hex, batch, train), _try_again):
         _say(name, facts)
+        steps += 1
+        if reopen and name == "check_source" and facts["go_on"]:
+            ledger.reopen(int(str(facts["batch"])))
+    return steps > 1
+
+
+def release(batch: int, train: bool) -> None:
+    """Takes a batch again whose source was mended, and says what became of its quarantine.
+
+    NotThereYet: it never came. LeaseLost: another run has done it meanwhile.
+    """
+    connect(load().database_address)
+    before = ledger.batch_row(batch)
+    if not run_day(batch, train, reopen=True):
+        raise LeaseLost(f"batch {batch} was done by another run meanwhile: release it again if it is not mended yet")
+    _print(release_in_words(before))
 
 
 def _try_again(step: Step, ticket: Ticket) -> Facts:
@@ -98,6 +137,16 @@ def _say(name: str, facts: Facts) -> None:
         f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
     )
     print(f"{name}: {told}", flush=True)
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has seen enough; what Python would flush at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from datetime import date
 
 import polars as pl
 import pytest
@@ -11,12 +12,12 @@ from readmit.core.cleaning import (
     POSITION,
     as_they_came,
     clean,
+    reason_to_show,
     strange_columns,
     too_damaged,
 )
 from readmit.core.encounter import (
     BY_NAME,
-    CANNOT_RETURN,
     COLUMNS,
     DISPOSITION,
     ENCOUNTER,
@@ -26,7 +27,7 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
-from readmit.core.refusal import ContractBroken
+from readmit.core.refusal import BatchRefused
 
 Row = dict[str, str | None]
 CODES = {"payer_code": ("MC", "HM"), "medical_specialty": ("InternalMedicine", "Surgery-General")}
@@ -57,60 +58,6 @@ def batch(rows: list[Row]) -> pl.DataFrame:
 def returning(rows: list[Row]) -> list[Row]:
     """Encounters that end in the patient's home, so that none is left out for death or hospice."""
     return [{**row, DISPOSITION: "1"} for row in rows]
-
-
-def out_of_range(field: Field, chance: random.Random) -> str | None:
-    return str(field.high + chance.randint(1, 9)) if field.kind in (Kind.COUNT, Kind.KEY) else None
-
-
-def unknown_category(field: Field, _: random.Random) -> str | None:
-    return {Kind.CHOICE: "Sometimes", Kind.ID: "77", Kind.CODE: "no code!"}.get(field.kind)
-
-
-def wrong_type(field: Field, chance: random.Random) -> str | None:
-    return chance.choice(("-1", "1.5", "seven", "", "\u0663")) if field.whole_number else ""
-
-
-def unrecorded(field: Field, _: random.Random) -> str | None:
-    return None if field.may_be_unrecorded else NOT_RECORDED
-
-
-DAMAGES = (out_of_range, unknown_category, wrong_type, unrecorded)
-
-
-def damage(rows: list[Row], chance: random.Random) -> dict[int, set[str]]:
-    """Damages some of the rows, cells first and doubled ids after; the fields at fault by position."""
-    spoiled: dict[int, set[str]] = {}
-    for place in chance.sample(range(len(rows)), chance.randint(0, len(rows) // 2)):
-        for field in chance.sample(FIELDS, chance.randint(1, 3)):
-            value = chance.choice(DAMAGES)(field, chance)
-            if value is not None or chance.random() < 0.2:
-                rows[place][field.name] = value
-                spoiled.setdefault(place + 1, set()).add(field.name)
-    sound = [place for place in range(len(rows)) if place + 1 not in spoiled]
-    for first, later in zip(sound[0::7], sound[1::7], strict=False):
-        rows[later][ENCOUNTER] = rows[first][ENCOUNTER]
-        spoiled[later + 1] = {ENCOUNTER}
-    return spoiled
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_every_row_is_clean_quarantined_or_excluded_and_no_good_row_is_lost(seed: int) -> None:
-    chance = random.Random(seed)
-    rows = encounters(chance)
-    spoiled = damage(rows, chance)
-    raw = batch(rows)
-    cleaned = clean(raw, [])
-    faults: dict[int, set[str]] = {}
-    for position, field in cleaned.faults.select(POSITION, "field").iter_rows():
-        faults.setdefault(position, set()).add(field)
-    ended = {place + 1 for place, row in enumerate(rows) if row[DISPOSITION] in CANNOT_RETURN} - set(spoiled)
-    good = raw.filter(~pl.col(POSITION).is_in([*spoiled, *ended]))
-    assert faults == spoiled
-    assert cleaned.quarantined == len(spoiled)
-    assert cleaned.excluded == len(ended)
-    assert cleaned.clean[ENCOUNTER].to_list() == good[ENCOUNTER].cast(pl.Int64).to_list()
-    assert raw.height == cleaned.clean.height + cleaned.quarantined + cleaned.excluded
 
 
 @pytest.mark.parametrize(
@@ -201,8 +148,14 @@ def test_a_clean_row_has_types_and_null_for_not_recorded_and_none_stays_not_meas
 
 
 def test_a_batch_of_nothing_is_clean_and_empty() -> None:
-    cleaned = clean(batch([]), [])
+    cleaned = clean(pl.DataFrame(schema={POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}), [])
     assert (cleaned.clean.schema, cleaned.clean.height, cleaned.quarantined) == (CLEAN_SCHEMA, 0, 0)
+
+
+@pytest.mark.parametrize("nothing", [pl.DataFrame(), pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))])
+def test_a_batch_without_an_encounter_is_refused_in_words(nothing: pl.DataFrame) -> None:
+    with pytest.raises(BatchRefused, match="the batch holds no encounters"):
+        as_they_came(nothing)
 
 
 def test_rows_as_they_came_are_text_in_ucis_order_numbered_from_one() -> None:
@@ -217,8 +170,71 @@ def test_rows_as_they_came_are_text_in_ucis_order_numbered_from_one() -> None:
 
 def test_the_same_column_in_both_spellings_is_refused_and_named() -> None:
     came = pl.DataFrame({"glyburide-metformin": ["No"], "glyburide_metformin": ["Up"]})
-    with pytest.raises(ContractBroken, match="glyburide_metformin"):
+    with pytest.raises(BatchRefused, match="the batch has columns twice: glyburide_metformin"):
         as_they_came(came)
+
+
+def test_a_strange_column_in_both_spellings_is_no_reason_to_refuse() -> None:
+    came = pl.DataFrame(encounters(random.Random(13), 2)).with_columns(pl.lit(1).alias("a-b"), pl.lit(2).alias("a_b"))
+    assert as_they_came(came).height == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "cells", "reason"),
+    [
+        ("diag_1", [428.0, 250.83], "'428.0 (as Float64)' is not an ICD-9 code such as 428"),
+        ("diag_1", [428, 250], "'428 (as Int64)' is not an ICD-9 code"),
+        ("medical_specialty", [True, False], "'True (as Boolean)' is not a specialty's name"),
+        ("num_medications", [3.0, 4.0], "'3.0 (as Float64)' is not a whole number"),
+        ("age", [date(2008, 1, 1), None], "'2008-01-01 (as Date)' is none of [0-10)"),
+        ("race", [["Other"], None], "\"['Other'] (as List)\" is none of Caucasian"),
+        ("gender", [b"Female\xff", b"Male"], r"'Female\\xff' is none of Female, Male"),
+        ("weight", [None, None], "the batch has no such column or cell"),
+    ],
+)
+def test_a_column_of_a_type_that_the_field_can_not_have_is_quarantined_with_its_type(
+    field: str, cells: list[object], reason: str
+) -> None:
+    rows = pl.DataFrame(returning(encounters(random.Random(14), 2)))
+    cleaned = clean(as_they_came(rows.with_columns(pl.Series(field, cells))), [])
+    fault = cleaned.faults.row(0, named=True)
+    assert fault["field"] == field
+    assert reason in fault["reason"]
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.UInt64, pl.Int128])
+def test_whole_numbers_may_come_as_integers_of_any_size_and_text_as_bytes(kind: type[pl.DataType]) -> None:
+    rows = pl.DataFrame(returning(encounters(random.Random(15), 5)))
+    came = rows.with_columns(pl.col("num_procedures").cast(pl.Int64) % 100, pl.col("insulin", "race").cast(pl.Binary))
+    cleaned = clean(as_they_came(came.with_columns(pl.col("num_procedures").cast(kind))), [])
+    assert cleaned.clean["num_procedures"].to_list() == came["num_procedures"].to_list()
+    assert cleaned.clean["insulin"].to_list() == rows["insulin"].to_list()
+
+
+def test_of_a_very_long_value_the_reason_shows_the_beginning_and_the_length() -> None:
+    rows = returning(encounters(random.Random(16), 1))
+    rows[0] |= {"insulin": "No" * 50_000, "num_procedures": "9" * 5_000}
+    cleaned = clean(batch(rows), [])
+    reasons = dict(cleaned.faults.select("field", "reason").iter_rows())
+    assert reasons["insulin"].startswith(f"'{'No' * 40}... (100,000 characters)' is none of No")
+    assert reasons["num_procedures"].startswith(f"'{'9' * 80}... (5,000 characters)'")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        (PATIENT, "8222157.0", "a value that can be no such number"),
+        (PATIENT, None, "the batch has no such column or cell"),
+        ("race", "8222157", "'(a number of 7 digits)' is none of Caucasian"),
+        ("num_medications", "189502619", "(a number of 9 digits) is not within 0 to 999"),
+        ("num_medications", "1500", "1500 is not within 0 to 999"),
+    ],
+)
+def test_what_may_be_a_patients_number_is_not_shown(field: str, value: str | None, shown: str) -> None:
+    rows = returning(encounters(random.Random(17), 1))
+    rows[0][field] = value
+    ((reason,),) = clean(batch(rows), []).faults.select("reason").iter_rows()
+    assert reason_to_show(field, reason).startswith(shown)
 
 
 @pytest.mark.parametrize("name", ["ward", POSITION])

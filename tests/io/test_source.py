@@ -76,5 +76,5 @@ def test_a_slash_at_the_end_of_the_address_does_no_harm(answering: Start) -> Non
 
 
 def test_bytes_that_are_no_parquet_are_refused() -> None:
-    with pytest.raises(ContractBroken, match="not a Parquet file"):
+    with pytest.raises(ContractBroken, match="not a readable Parquet file"):
         frame_of(b"<html>")

@@ -3,6 +3,7 @@
 Every raw row ends in exactly one of three places, so that raw = clean + quarantined + excluded.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
-from readmit.core.refusal import ContractBroken
+from readmit.core.refusal import BatchRefused
+from readmit.core.request import LONGEST
 
 POSITION = "position"
 MOST_QUARANTINED = 0.05
@@ -29,6 +31,9 @@ MOST_QUARANTINED = 0.05
 ABSENT, DOUBLED = "the batch has no such column or cell", "an encounter of this number came before"
 MOST_NAMED = 5
 """So many fields are named in a refusal; the others are counted."""
+NO_NUMBER = "a value that can be no such number"
+TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+LIKE_A_PATIENTS = re.compile(r"\d{6,}")
 
 FAULTS_SCHEMA = pl.Schema({POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String})
 CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
@@ -50,15 +55,37 @@ class Cleaned:
 def as_they_came(batch: pl.DataFrame) -> pl.DataFrame:
     """`position` from 1 and the 50 columns as text, in UCI's order; null where the batch has no such column.
 
-    ContractBroken: two columns of the batch have the same name once `-` is read as `_`.
+    BatchRefused: it holds no encounters, or two of its columns are the same one once `-` is read as `_`.
     """
-    names = [python_name(column) for column in batch.columns]
-    if len(set(names)) < len(names):
-        raise ContractBroken(f"columns twice: {', '.join(sorted({name for name in names if names.count(name) > 1}))}")
-    named = batch.rename(dict(zip(batch.columns, names, strict=True)))
-    columns = (pl.col(name) if name in names else pl.lit(None).alias(name) for name in COLUMNS)
-    position = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(POSITION)
-    return named.select(position, *(column.cast(pl.String) for column in columns))
+    if batch.is_empty():
+        raise BatchRefused("the batch holds no encounters")
+    came: dict[str, list[str]] = {name: [] for name in COLUMNS}
+    for column in batch.columns:
+        came.get(python_name(column), []).append(column)
+    if twice := sorted(name for name, columns in came.items() if len(columns) > 1):
+        raise BatchRefused(f"the batch has columns twice: {', '.join(twice)}")
+    position = pl.int_range(1, batch.height + 1, dtype=pl.Int64, eager=True).alias(POSITION)
+    absent = pl.repeat(None, batch.height, dtype=pl.String, eager=True)
+    texts = (_as_text(BY_NAME[name], batch[columns[0]]) if columns else absent for name, columns in came.items())
+    return pl.DataFrame([position, *(text.alias(name) for text, name in zip(texts, COLUMNS, strict=True))])
+
+
+def _as_text(field: Field, column: pl.Series) -> pl.Series:
+    """A column as text. A type that the field can't have is said with each value, so that none of them passes.
+
+    Else 428.0 would pass as a diagnosis and `true` as a specialty. Bytes are text as some writers of Parquet leave it.
+    """
+    kind = column.dtype
+    if kind in TEXT or (field.whole_number and kind.is_integer()):
+        return column.cast(pl.String)
+    shown = (None if value is None else _shown(value, kind) for value in column.to_list())
+    return pl.Series(shown, dtype=pl.String)
+
+
+def _shown(value: object, kind: pl.DataType) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return f"{value} (as {kind.base_type()})"
 
 
 def strange_columns(batch: pl.DataFrame) -> list[str]:
@@ -105,7 +132,10 @@ def _reason(field: Field, value: str | None) -> str | None:
         return ABSENT
     if value == NOT_RECORDED:
         return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) can't stand here"
-    return value_fault(field, value)
+    fault = value_fault(field, value)
+    if fault is None or len(value) <= LONGEST:
+        return fault
+    return value_fault(field, f"{value[:LONGEST]}... ({len(value):,} characters)")
 
 
 def _doubled(whole: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:
@@ -127,6 +157,16 @@ def _typed(text: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col(name) != NOT_RECORDED).then(pl.col(name)).alias(name) for name in CLEAN_SCHEMA
     )
     return recorded.cast(CLEAN_SCHEMA)
+
+
+def reason_to_show(field: str, reason: str) -> str:
+    """A fault's reason without the number of an encounter or a patient, as it may go into listings and refusals.
+
+    A patient's number that slipped into another column is hidden like any long number: no field but those two has one.
+    """
+    if BY_NAME[field].kind is Kind.KEY:
+        return reason if reason in (ABSENT, DOUBLED) else NO_NUMBER
+    return LIKE_A_PATIENTS.sub(lambda found: f"(a number of {len(found[0])} digits)", reason)
 
 
 def too_damaged(rows: int, quarantined: int, counts: Iterable[tuple[str, str, int]]) -> str | None:
@@ -160,7 +200,7 @@ def _listed(fields: list[str]) -> str:
 
 def _chief_reason(field: str, reasons: list[tuple[str, int]]) -> str:
     """The reason that most of a field's faults have. An encounter's or patient's number goes into no refusal."""
-    reason, number = reasons[0][0][:200], reasons[0][1]
-    if BY_NAME[field].kind is Kind.KEY and reason not in (ABSENT, DOUBLED):
-        return "by a value that can be no such number"
+    reason, number = reason_to_show(field, reasons[0][0]), reasons[0][1]
+    if reason == NO_NUMBER:
+        return f"by {NO_NUMBER}"
     return f"because {reason}" if len(reasons) == 1 else f"most often ({number:,}) because {reason}"

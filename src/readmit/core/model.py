@@ -1,6 +1,7 @@
 """The models that are tried for readmission: each takes the raw encounter, all encoding is inside the pipeline."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -69,12 +70,19 @@ def build(candidate: Candidate, seed: int) -> Pipeline:
     return Pipeline([("derived", FunctionTransformer(derived)), *candidate.estimator(candidate.settings, seed).steps])
 
 
-def fitted(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
-    """The candidate learnt from a model input. On one thread, so that the number of cores changes no figure.
+def one_thread() -> AbstractContextManager[object]:
+    """A block in which each fit takes one thread, so that the number of cores changes no figure.
 
-    On cores that others use, too, more threads wait for each other: boosting took 20 times as long.
+    On cores that others use, too, more threads wait for each other: boosting took 20 times as long. The limit is the
+    process's: who fits several at once opens the block around them all.
     """
-    with threadpool_limits(1):
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
+def fitted(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
+    """The candidate learnt from a model input, on one thread."""
+    with one_thread():
         model: Pipeline = build(candidate, seed).fit(encounters, labels)
     return model
 

@@ -149,4 +149,4 @@ def frame_of(parquet: bytes) -> pl.DataFrame:
     try:
         return pl.read_parquet(io.BytesIO(parquet))
     except pl.exceptions.PolarsError as error:
-        raise ContractBroken(f"not a Parquet file: {error}") from error
+        raise ContractBroken(f"not a readable Parquet file: {error}") from error

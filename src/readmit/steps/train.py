@@ -1,7 +1,8 @@
 """A snapshot to one MLflow run per candidate, fitted on train and measured on validation."""
 
 import time
-from functools import cache
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from sklearn.pipeline import Pipeline
 
@@ -9,7 +10,7 @@ from readmit.core.curves import Curves
 from readmit.core.dataset import Dataset, dataset
 from readmit.core.figures import figures, intervals
 from readmit.core.importance import importances
-from readmit.core.model import CANDIDATES, Candidate, fitted, probabilities
+from readmit.core.model import CANDIDATES, Candidate, fitted, one_thread, probabilities
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import FOR_CHOOSING, Split
 from readmit.core.training import Aim, DataSource, FitKey, fit_key
@@ -20,36 +21,49 @@ from readmit.io.revision import code_revision
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
+AT_ONCE = 2
+"""Candidates that are fitted at the same time, each on one thread: a laptop has two cores to spare."""
+
 
 def run(batch: int, settings: Settings) -> Facts:
     """`NAME.FIGURE` and `NAME.run` for each candidate, on validation. A run that made the same fit before is reused."""
     bucket, runs = Bucket("datasets", *settings.s3_login), Runs(settings.mlflow_tracking_uri)
-    name = ledger.made(ledger.batch_row(batch), "snapshot_object")
-    snapshot = Snapshot.from_json(bucket.kept(name))
+    listed = ledger.made(ledger.batch_row(batch), "snapshot_object")
+    snapshot = Snapshot.from_json(bucket.kept(listed))
     aim, source = Aim(settings.target, settings.threshold), DataSource(snapshot.hash, snapshot.batch, code_revision())
-
-    @cache
-    def data(split: str) -> Dataset:
-        return dataset(bucket.frame(part.object_name for part in snapshot.of(split)), aim.target)
-
+    keys = {each.name: fit_key(each, source, aim, FOR_CHOOSING) for each in CANDIDATES}
+    made = {name: run for name, key in keys.items() if (run := runs.finished(key)) is not None}
+    missing = [(each, keys[each.name]) for each in CANDIDATES if each.name not in made]
+    if missing:
+        data = {
+            split: dataset(bucket.frame(part.object_name for part in snapshot.of(split)), aim.target)
+            for split in (Split.TRAIN, Split.VALIDATION)
+        }
+        fits = _fits(missing, bucket.address(listed), data[Split.TRAIN], data[Split.VALIDATION])
+        made |= {fit.key.candidate: runs.record(fit) for fit in fits}
     facts: Facts = {"snapshot": snapshot.hash[:16]}
-    for candidate in CANDIDATES:
-        key = fit_key(candidate, source, aim, FOR_CHOOSING)
-        made = runs.finished(key)
-        if made is None:
-            made = runs.record(_fit(candidate, key, bucket.address(name), data(Split.TRAIN), data(Split.VALIDATION)))
-        facts |= {f"{candidate.name}.{figure}": value for figure, value in made.figures.items()}
-        facts[f"{candidate.name}.run"] = made.run_id
+    for each in CANDIDATES:
+        run = made[each.name]
+        facts |= {f"{each.name}.{figure}": value for figure, value in run.figures.items()}
+        facts[f"{each.name}.run"] = run.run_id
     return facts
 
 
-def _fit(candidate: Candidate, key: FitKey, snapshot: str, train: Dataset, validation: Dataset) -> Fit:
-    started = time.perf_counter()
-    model = fitted(candidate, key.seed, train.encounters, train.labels)
-    seconds = time.perf_counter() - started
+def _fits(
+    wanted: Sequence[tuple[Candidate, FitKey]], snapshot: str, train: Dataset, validation: Dataset
+) -> Iterator[Fit]:
+    """The fits in order, each as soon as it is made: what logs one does not hold up the next."""
     rows = {Split.TRAIN.value: len(train.labels), Split.VALIDATION.value: len(validation.labels)}
-    view = _view(model, key, seconds, validation)
-    return Fit(key, model, train.encounters.head(5), train.coverage, snapshot, rows, view)
+    example, coverage = train.encounters.head(5), train.coverage
+
+    def fit(candidate: Candidate, key: FitKey) -> Fit:
+        started = time.perf_counter()
+        model = fitted(candidate, key.seed, train.encounters, train.labels)
+        view = _view(model, key, time.perf_counter() - started, validation)
+        return Fit(key, model, example, coverage, snapshot, rows, view)
+
+    with one_thread(), ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(fit, *zip(*wanted, strict=True))
 
 
 def _view(model: Pipeline, key: FitKey, fit_seconds: float, validation: Dataset) -> View:

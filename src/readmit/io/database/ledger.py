@@ -51,6 +51,17 @@ def mark_done(batch: int) -> None:
         Batch.update(done_at=now()).where((Batch.batch == batch) & Batch.done_at.is_null()).execute()
 
 
+def reopen(batch: int) -> None:
+    """The batch is not done any more: the next day takes it, and until it is uploaded again those after it find a gap.
+
+    NotThereYet: it never came.
+    """
+    batch_row(batch)
+    with using(RAW), RAW.atomic():
+        Batch.update(done_at=None).where(Batch.batch == batch).execute()
+        DatasetPart.delete().where(DatasetPart.batch == batch).execute()
+
+
 def done_batches() -> set[int]:
     return {row.batch for row in batch_rows() if row.done_at is not None}
 

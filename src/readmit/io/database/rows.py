@@ -1,12 +1,13 @@
 """Rows in bulk: written by executemany in one transaction, read by connectorx."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import connectorx as cx
 import peewee as pw
 import polars as pl
 
-from readmit.core.cleaning import CLEAN_SCHEMA, POSITION
+from readmit.core.cleaning import CLEAN_SCHEMA, DOUBLED, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.io.database.connection import CLEAN, RAW, reading_in_bulk, using
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, now
@@ -57,12 +58,26 @@ def clean_rows(batch: int) -> pl.DataFrame:
 
 
 def whole_encounters_before(batch: int) -> list[str]:
-    """Ids of the encounters of earlier batches that were not quarantined."""
+    """Ids of the encounters that came before: whole in earlier batches, or kept from later ones already.
+
+    The latter are found when a batch is taken again: what a later batch brought meanwhile stays with that one.
+    """
+    later = f"SELECT {ENCOUNTER} FROM encounters WHERE batch > {batch:d}"
+    kept = _read(CLEAN, later, pl.Schema({ENCOUNTER: pl.String}))
+    return [*_whole(f"e.batch < {batch:d}")[ENCOUNTER], *kept[ENCOUNTER]]
+
+
+def whole_encounters() -> pl.DataFrame:
+    """batch, position and encounter_id of all encounters that are not in quarantine."""
+    return _whole("e.batch > 0").with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
+
+
+def _whole(condition: str) -> pl.DataFrame:
     query = (
-        f"SELECT e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
-        f"AND q.{POSITION} = e.{POSITION} WHERE e.batch < {batch:d} AND q.batch IS NULL"
+        f"SELECT e.batch, e.{POSITION}, e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
+        f"AND q.{POSITION} = e.{POSITION} WHERE {condition} AND q.batch IS NULL"
     )
-    return _read(RAW, query, pl.Schema({ENCOUNTER: pl.String}))[ENCOUNTER].to_list()
+    return _read(RAW, query, pl.Schema({"batch": pl.Int64, POSITION: pl.Int64, ENCOUNTER: pl.String}))
 
 
 def fault_counts(batch: int) -> list[tuple[str, str, int]]:
@@ -73,6 +88,39 @@ def fault_counts(batch: int) -> list[tuple[str, str, int]]:
     )
     schema = pl.Schema({"field": pl.String, "reason": pl.String, "number": pl.Int64})
     return [(str(field), str(reason), int(number)) for field, reason, number in _read(RAW, query, schema).iter_rows()]
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """One field's faults of one reason in one batch. `first`: position of the first encounter that has it."""
+
+    field: str
+    reason: str
+    encounters: int
+    first: int
+
+
+def faults_by_field(batch: int) -> list[Faults]:
+    """A batch's faults by field and reason."""
+    query = (
+        f"SELECT field, reason, COUNT(*) AS encounters, MIN({POSITION}) AS first FROM quarantine "
+        f"WHERE batch = {batch:d} GROUP BY field, reason ORDER BY field, reason"
+    )
+    schema = pl.Schema({"field": pl.String, "reason": pl.String, "encounters": pl.Int64, "first": pl.Int64})
+    return [Faults(*row) for row in _read(RAW, query, schema).iter_rows()]
+
+
+def faults(batch: int, most: int | None = None) -> pl.DataFrame:
+    """A batch's faults in source order, FAULTS_SCHEMA: all, or so many of the first."""
+    limit = "" if most is None else f" LIMIT {most:d}"
+    query = f"SELECT {', '.join(FAULTS_SCHEMA)} FROM quarantine WHERE batch = {batch:d} ORDER BY {POSITION}, field"
+    return _read(RAW, query + limit, FAULTS_SCHEMA)
+
+
+def doubled_encounters() -> pl.DataFrame:
+    """batch, position and encounter_id of all encounters in quarantine because they came before."""
+    query = f"SELECT batch, {POSITION}, {ENCOUNTER} FROM quarantine WHERE reason = '{DOUBLED}'"
+    return _read(RAW, query, pl.Schema(dict.fromkeys(("batch", POSITION, ENCOUNTER), pl.Int64)))
 
 
 def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
