@@ -12,7 +12,7 @@ from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.settings import Settings, load
 
-ROWS, BATCH_SIZE = 24_000, 8_000
+ROWS, BATCH_SIZE = 15_000, 5_000
 
 
 @pytest.fixture(scope="session")

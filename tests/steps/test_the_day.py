@@ -134,8 +134,8 @@ def test_a_batch_after_a_gap_is_refused() -> None:
 def test_a_batch_with_more_than_one_in_twenty_quarantined_stops_before_train(settings: Settings) -> None:
     for step in STEPS[1:6]:
         run_step(step.name, 1, settings)
-    ledger.note(1, quarantined=401)
-    with pytest.raises(BatchRefused, match=r"not learnt from: 401 of 8,000 encounters quarantined \(5\.0%\)"):
+    ledger.note(1, quarantined=251)
+    with pytest.raises(BatchRefused, match=r"not learnt from: 251 of 5,000 encounters quarantined \(5\.0%\)"):
         upload.run(1, settings)
     with pytest.raises(NotThereYet, match="snapshot_object"):
         train.run(1, settings)
@@ -153,7 +153,7 @@ def test_what_is_stored_raw_is_what_the_source_has(settings: Settings, sample: P
     for name in ("fetch", "store_raw"):
         run_step(name, 2, settings)
     with sample.open(newline="") as file:
-        source = list(csv.reader(file))[1:][8_000:16_000]
+        source = list(csv.reader(file))[1:][5_000:10_000]
     stored = rows.raw_rows(2)
-    assert stored["position"].to_list() == list(range(1, 8_001))
+    assert stored["position"].to_list() == list(range(1, 5_001))
     assert [list(row) for row in stored.drop("position").iter_rows()] == source

@@ -23,7 +23,8 @@ def pictures(title: str, curves: Curves, base_rate: float, importances: Mapping[
 
 def _empty(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     # Not by pyplot: it would keep every figure, and ask what screen there is.
-    figure = Figure(figsize=(6, 4.8), dpi=110, layout="constrained")
+    figure = Figure(figsize=(6, 4.8), dpi=110)
+    figure.subplots_adjust(left=0.12, right=0.97, bottom=0.12, top=0.92)
     axes = figure.add_subplot(title=title, xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
@@ -58,6 +59,7 @@ def _calibration(title: str, curves: Curves) -> Figure:
 
 def _importances(title: str, importances: Mapping[str, float]) -> Figure:
     figure, axes = _empty(title, "rise in log loss when the field is shuffled", "")
+    figure.subplots_adjust(left=0.35)
     shown = list(importances.items())[:FIELDS_SHOWN]
     names, rises = zip(*reversed(shown), strict=True)
     axes.barh(names, rises, color=INK)
