@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from readmit.core.model import CANDIDATES
 from readmit.pipeline import STEPS
 
+StrangeNumbers = Callable[[Mapping[str, Any], str], list[str]]
 PROXY_THAT_IS_AWAY = {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
 ROOT = Path(__file__).parents[2]
 FIGURES = {
@@ -35,11 +38,29 @@ def start(folder: Path, **own: str) -> subprocess.Popen[str]:
     )
 
 
+def ended(demo: subprocess.Popen[str], seconds: float) -> str:
+    """What a demo said until it ended. Too late: it is stopped with all that it started, and the test fails."""
+    try:
+        return demo.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        demo.terminate()
+        demo.communicate(timeout=60)
+        raise
+
+
 def run(folder: Path, **own: str) -> tuple[str, dict[str, Any]]:
     demo = start(folder, **own)
-    said = demo.communicate(timeout=400)[0]
+    said = ended(demo, 400)
     assert demo.returncode == 0, said
     return said, json.loads((folder / "var/demo/report.json").read_text())
+
+
+def check_page(folder: Path, report: dict[str, Any], strange_numbers: StrangeNumbers) -> None:
+    shown = (folder / "var/demo/results.html").read_text()
+    assert strange_numbers(report, shown) == []
+    assert re.findall(r'<section id="(\w+)"', shown) == ["data", "candidates", "verdicts", "production", "time"]
+    assert shown.count('<figure class="chart">') == 3 + 1 + 3, "of the candidates, the verdicts, the one in production"
+    assert ("say nothing about patients" in shown) == (report["data"]["source"] == "sample")
 
 
 def left_of(folder: Path) -> list[str]:
@@ -61,26 +82,40 @@ def check_report(report: dict[str, Any]) -> None:
     assert rows["clean"] == rows["train"] + rows["validation"] + rows["test"]
     assert [each["name"] for each in report["candidates"]] == [candidate.name for candidate in CANDIDATES]
     assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(each) for each in report["candidates"])
+    assert all(each["curves"]["roc"] and len(each["importances"]) == 15 for each in report["candidates"])
+    assert sum(each["chosen"] for each in report["candidates"]) == 1
     assert [day["batch"] for day in report["days"]] == list(range(1, report["data"]["batches"] + 1))
     assert all(list(day["seconds"]) == [step.name for step in STEPS] and day["verdict"] for day in report["days"])
+    assert all(sum(day["rows"][part] for day in report["days"]) == rows[part] for part in report["days"][0]["rows"])
+    assert sum(reason["encounters"] for reason in report["excluded"]) == rows["excluded"]
     assert report["production"]["tested_on_batch"] == report["data"]["batches"]
     test = report["production"]["test"]
     assert set(test) >= FIGURES
+    assert report["production"]["test_rows"] == rows["test"]
+    assert report["production"]["judged"]["curves"]["calibration"]
     assert 0 < test["flagged"] < 1
     assert report["prediction"]["model_version"] == report["production"]["version"]
     assert report["prediction"]["threshold"] == report["production"]["threshold"] == pytest.approx(1 / 7)
 
 
-def test_with_nothing_to_download_the_sample_is_announced_and_a_second_run_finds_nothing_new(tmp_path: Path) -> None:
+def test_with_nothing_to_download_the_sample_is_announced_and_a_second_run_finds_nothing_new(
+    tmp_path: Path, strange_numbers: StrangeNumbers
+) -> None:
     own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": "", **PROXY_THAT_IS_AWAY}
     said, first = run(tmp_path, **own)
     assert "synthetic sample" in said
+    assert re.search(r"2 batches: 2 of them to do, which takes (about|less than) ", said), (
+        "it says how long it will take"
+    )
+    assert re.search(r"batch 1 of 2 · done; 15,000 of 30,000 encounters so far, .* left", said)
     assert (first["data"]["source"], first["data"]["rows"], first["new_days"]) == ("sample", 30_000, 2)
     check_report(first)
+    check_page(tmp_path, first, strange_numbers)
     said, second = run(tmp_path, **own)
     assert "Nothing new" in said
     assert "READMIT_TARGET" not in said
     assert second["new_days"] == 0
+    check_page(tmp_path, second, strange_numbers)
     for part in ("data", "rows", "candidates", "production", "days"):
         assert second[part] == first[part], part
     assert left_of(tmp_path) == []
@@ -98,7 +133,7 @@ def test_ctrl_c_stops_all_that_was_started_though_the_terminal_is_closed_meanwhi
     demo.send_signal(signal.SIGINT)
     time.sleep(0.5)
     demo.send_signal(signal.SIGHUP)
-    said = demo.communicate(timeout=60)[0]
+    said = ended(demo, 60)
     assert demo.returncode == 130
     assert "stopping" in said
     assert "all that was started is stopped" in said
@@ -106,22 +141,24 @@ def test_ctrl_c_stops_all_that_was_started_though_the_terminal_is_closed_meanwhi
 
 
 def test_a_source_that_can_not_be_opened_ends_the_demo_with_its_reason(tmp_path: Path) -> None:
-    report = tmp_path / "var/demo/report.json"
-    report.parent.mkdir(parents=True)
-    report.write_text("{}")
+    stale = [tmp_path / "var/demo" / name for name in ("report.json", "results.html")]
+    stale[0].parent.mkdir(parents=True)
+    for file in stale:
+        file.write_text("{}")
     demo = start(tmp_path, READMIT_DATA=str(tmp_path / "nowhere.csv"))
-    said = demo.communicate(timeout=60)[0]
+    said = ended(demo, 60)
     assert demo.returncode == 1
     assert "READMIT_DATA" in said
     assert "Traceback" not in said
-    assert not report.exists(), "a run that fails leaves no report of an earlier one"
+    assert not any(file.exists() for file in stale), "a run that fails leaves no report of an earlier one"
     assert left_of(tmp_path) == []
 
 
 @pytest.mark.skipif("READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: only the real file shows this")
-def test_the_real_file_leads_to_a_model_that_reaches_the_bar(tmp_path: Path) -> None:
+def test_the_real_file_leads_to_a_model_that_reaches_the_bar(tmp_path: Path, strange_numbers: StrangeNumbers) -> None:
     said, report = run(tmp_path)
     check_report(report)
+    check_page(tmp_path, report, strange_numbers)
     assert report["data"]["batches"] == 6
     assert report["production"]["test"]["roc_auc"] >= 0.675
     assert report["production"]["test"]["ece"] <= 0.015

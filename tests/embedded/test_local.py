@@ -93,3 +93,15 @@ def test_status_asks_each_service_how_it_is(folder: Path, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     states = {name: next(line.split()[3] for line in lines if f" {name} " in line) for name in PORTS}
     assert states == {"ec2-api": "down", "s3": "down", "mlflow": "down", "api": "up"}
+
+
+def test_status_says_where_the_page_of_results_lies_if_a_demo_left_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    me = psutil.Process()
+    note_stack(folder, me.pid, me.create_time())
+    assert local.main(["status"]) == 0
+    assert "No page of results yet" in capsys.readouterr().out
+    (file := folder.parent / "results.html").write_text("a page")
+    assert local.main(["status"]) == 0
+    assert file.as_uri() in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """`just demo`: every released batch as a day, from the data API to a served prediction, on this machine alone."""
 
 import hashlib
+import json
 import logging
 import sys
 import time
@@ -13,22 +14,26 @@ from rich.console import Console
 
 from readmit.core.encounter import COLUMNS
 from readmit.core.refusal import ReadmitError
+from readmit.embedded.opening import opening, services_are_up
+from readmit.embedded.page import page
 from readmit.embedded.processes import ServiceFailed
-from readmit.embedded.progress import follow, why_it_failed
+from readmit.embedded.progress import Watch, why_it_failed
 from readmit.embedded.refusal import StackRefused
 from readmit.embedded.report import Report, report
 from readmit.embedded.services import flow
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.stack import PORTS, Stack, free_ports, running
-from readmit.embedded.summary import SOURCES, other_aim, summary
-from readmit.embedded.terminal import console, counted
-from readmit.io import source
+from readmit.embedded.summary import other_aim, summary
+from readmit.embedded.terminal import console
+from readmit.embedded.timing import Plan
+from readmit.io import serving, source
 from readmit.io.database import ledger, rows
+from readmit.io.registry.fits import Runs
 from readmit.io.registry.versions import Registry
 from readmit.settings import SettingError, Settings, load
 
 FOLDER = Path("var/demo")
-REPORT = FOLDER / "report.json"
+REPORT, PAGE = FOLDER / "report.json", FOLDER / "results.html"
 # All batches are out at once; and somebody is watching, so that a step that fails is tried again soon.
 OWN = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
 
@@ -46,7 +51,8 @@ def main() -> int:
     end_as_by_ctrl_c()
     try:
         # A run that fails leaves no report, not even that of an earlier one.
-        REPORT.unlink(missing_ok=True)
+        for file in (REPORT, PAGE):
+            file.unlink(missing_ok=True)
         _demo(load(), terminal)
     except (ServiceFailed, StackRefused, SettingError, ReadmitError) as error:
         terminal.print(str(error), style="red", markup=False)
@@ -61,23 +67,25 @@ def main() -> int:
 def _demo(settings: Settings, terminal: Console) -> None:
     started = time.monotonic()
     folder = folder_of(settings)
-    terminal.print(f"Readmit: from the data API to a served prediction. State: {folder}. A few minutes on two cores.")
+    opening(settings, folder, terminal)
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with running(folder, ports, OWN) as stack:
         told = _days(stack, settings, terminal, started)
         REPORT.write_text(told.to_json())
+        PAGE.write_text(page(json.loads(REPORT.read_text())))
     summary(told, terminal)
-    terminal.print(f"\nReport: {REPORT}. {told.seconds:.0f} s. `just local` keeps this stack up.")
+    terminal.print(f"\nPage of results: {PAGE} (every number of it is in {REPORT}). {told.seconds:.0f} s.")
+    terminal.print("`just local` keeps this stack up, on the same data.")
     terminal.print(f"To start over, with empty stores: rm -r {folder}")
 
 
 def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -> Report:
     data = source.state(stack.addresses["ec2-api"])
-    released = counted(data.released, "batch", "batches")
-    terminal.print(f"Services are up. Source: {SOURCES[data.kind]}; {data.rows:,} encounters, {released}.")
     before, last = ledger.done_batches(), max((run.number for run in ledger.step_runs()), default=0)
+    plan = Plan.of(set(range(1, data.released + 1)) - before, data.rows / data.batches)
+    services_are_up(data, plan, terminal)
     stack.processes.start(flow(stack.environment))
-    code = follow(terminal, last, data.released, lambda seconds: stack.processes.wait("flow", seconds))
+    code = Watch(terminal, last, data, plan).follow(lambda seconds: stack.processes.wait("flow", seconds))
     if code != 0:
         raise ServiceFailed(why_it_failed(last, code, stack.processes))
     new = ledger.done_batches() - before
@@ -86,12 +94,16 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
         terminal.print("Nothing new: every released batch is done already.")
     if production is not None and (said := other_aim(production, settings)):
         terminal.print(said)
-    prediction = None if production is None else _predict(stack.addresses["api"], max(before | new))
-    return report(data, settings.target, production, len(new), prediction, time.monotonic() - started)
+    prediction = None if production is None else _predict(stack, production.number, max(before | new))
+    runs = Runs(stack.addresses["mlflow"])
+    return report(data, settings.target, production, len(new), prediction, runs, time.monotonic() - started)
 
 
-def _predict(api: str, batch: int) -> Mapping[str, object]:
-    """Posts the first clean encounter of a batch."""
+def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:
+    """Posts the first clean encounter of a batch to the API, once that serves the version."""
+    api = stack.addresses["api"]
+    # An API that was up before MLflow looks again after half a minute only, if nobody tells it to.
+    serving.reload_everywhere([api], stack.environment["READMIT_RELOAD_TOKEN"], version)
     row = rows.clean_rows(batch).row(0, named=True)
     record = {name: row[name] for name in COLUMNS if row[name] is not None}
     answer = httpx.post(f"{api}/predict", json=record, timeout=30)

@@ -13,22 +13,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from readmit.embedded.demo import FOLDER, folder_of
+from readmit.embedded.demo import FOLDER, PAGE, folder_of
 from readmit.embedded.living import all_end
 from readmit.embedded.processes import Processes, ServiceFailed, answers
 from readmit.embedded.refusal import StackRefused
-from readmit.embedded.services import health_of
+from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.stack import PORTS, Stack, StackUp, reach_the_stack_directly, running, up
 from readmit.embedded.terminal import console
 from readmit.settings import SettingError, environment_with, load
 
-PURPOSE = {
-    "ec2-api": "the hospitals' data, a batch at a time",
-    "s3": "snapshots and artifacts",
-    "mlflow": "runs and versions",
-    "api": "predictions; /docs to try them",
-}
 LOOK_AGAIN_SECONDS = 1.0
 STOPPED_WITHIN_SECONDS = 60.0
 
@@ -71,6 +65,7 @@ def _up(terminal: Console, _: list[str]) -> int:
     try:
         with running(folder, PORTS, {}) as stack:
             _show(terminal, stack.addresses)
+            _show_page(terminal)
             terminal.print(
                 f"State: {folder}. `just day` takes the next batch through the eleven steps. Ctrl-C stops all."
             )
@@ -122,6 +117,7 @@ def _end_leftovers(terminal: Console) -> bool:
 def _status(terminal: Console, _: list[str]) -> int:
     folder, told = the_one_up()
     _show(terminal, told.addresses)
+    _show_page(terminal)
     terminal.print(f"State, logs and secrets: {folder}")
     return 0
 
@@ -139,6 +135,14 @@ def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
         state = "[green]up[/green]" if answers(health_of(name, address)) else "[red]down[/red]"
         table.add_row(name, state, address, PURPOSE[name])
     terminal.print(table)
+
+
+def _show_page(terminal: Console) -> None:
+    """Where the page of results lies, if the last demo left one."""
+    if PAGE.exists():
+        terminal.print(f"Page of results, as `just demo` left it: {PAGE.absolute().as_uri()}", soft_wrap=True)
+    else:
+        terminal.print(f"No page of results yet: `just demo` writes {PAGE}")
 
 
 _COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _on}

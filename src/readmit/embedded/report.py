@@ -1,28 +1,53 @@
-"""What the days did, from the ledger and the registry: the demo's report."""
+"""What the days did, from the ledger and the registry: the demo's report, from which its page is made."""
 
 import json
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
-from readmit.core.figures import finite
-from readmit.core.judging import Verdict
+from readmit.core.curves import Curves
+from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT, finite
+from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE
 from readmit.core.splitting import Split
 from readmit.core.version import MODEL, Version
-from readmit.io.database import ledger, promotions
-from readmit.io.database.tables import StepRun
+from readmit.embedded.days import Day, days, seconds_by_step, stations, verdicts_for
+from readmit.embedded.left_out import LeftOut, excluded, quarantine
+from readmit.embedded.trained import IMPORTANCES, Trained, candidates
+from readmit.io.database import ledger
+from readmit.io.registry.fits import Runs
 from readmit.io.source import SourceState
-from readmit.pipeline import STEPS
 
 AS_THE_WARD_SAYS = {"recall": "sensitivity", "precision": "ppv"}
 """Two figures have a clinical name, by which the report calls them."""
+MEASURED = {
+    "level": LEVEL,
+    "resamples_for_candidate": RESAMPLES_FOR_CANDIDATE,
+    "resamples_for_verdict": RESAMPLES_FOR_VERDICT,
+    "importances": IMPORTANCES,
+}
+GATES = {"first_roc_auc_above": FIRST_AUC_ABOVE, "roc_auc_may_fall": -AUC_CHANGE_ABOVE}
+POINT = re.compile(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How a version was judged when it was the challenger of a batch, on the test patients so far."""
+
+    batch: int
+    roc_auc: float
+    roc_auc_low: float
+    roc_auc_high: float
+    curves: Curves | None
 
 
 @dataclass(frozen=True, slots=True)
 class Production:
     """The model in production: the candidate's name, the batch that it learnt until, its figures on the test split.
 
-    `tested_on_batch`: the last batch whose test patients judged it, be it as challenger or as the one in place.
+    `tested_on_batch`: the last batch whose test patients, `test_rows` encounters, judged it, be it as challenger or
+    as the one in place. `cost_ratio`: so many needless follow-ups a missed readmission counts. `of_100`: 100
+    discharges by flag and outcome, in whole numbers; None where a figure is no number.
     """
 
     name: str
@@ -30,39 +55,46 @@ class Production:
     version: str
     batch: int
     threshold: float
+    cost_ratio: float
     tested_on_batch: int
+    test_rows: int
     test: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """One batch: the verdict in words, None if none was made, and the seconds of each step's last good attempt."""
-
-    batch: int
-    verdict: str | None
-    seconds: Mapping[str, float]
+    of_100: Mapping[str, int] | None
+    judged: Judged
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`candidates`: of the last batch that was trained on, measured on validation. `prediction`: what the API answered.
+    """`candidates`: of the last batch that was trained on for the target. `prediction`: what the API answered.
 
-    `target`: of the version in production; without one, what the settings ask for.
+    `target`: of the version in production; without one, what the settings ask for. `made_from`: the snapshot and the
+    code of the version in production.
     """
 
+    made_at: str
+    made_from: Mapping[str, str | None]
     data: Mapping[str, str | int]
     target: str
     new_days: int
     rows: Mapping[str, int]
-    candidates: tuple[Mapping[str, str | float], ...]
+    excluded: tuple[LeftOut, ...]
+    quarantine: tuple[LeftOut, ...]
+    measured: Mapping[str, float]
+    gates: Mapping[str, float]
+    candidates: tuple[Trained, ...]
     production: Production | None
     prediction: Mapping[str, object] | None
     days: tuple[Day, ...]
+    seconds_by_step: Mapping[str, float]
+    seconds_of_steps: float
     seconds: float
 
     def to_json(self) -> str:
-        """The report as JSON, which knows no NaN: a figure that is no number is null."""
-        return json.dumps(_numbers_or_null(asdict(self)), indent=2, allow_nan=False)
+        """The report as JSON, which knows no NaN: a figure that is no number is null. A candidate's lie flat in it."""
+        told = asdict(self)
+        told["candidates"] = [{**each.pop("figures"), **each} for each in told["candidates"]]
+        # A point of a curve takes one line, not four.
+        return POINT.sub(r"[\1, \2]", json.dumps(_numbers_or_null(told), indent=2, allow_nan=False))
 
 
 def _numbers_or_null(value: object) -> object:
@@ -79,73 +111,92 @@ def report(
     production: Version | None,
     new_days: int,
     prediction: Mapping[str, object] | None,
+    registry: Runs,
     seconds: float,
 ) -> Report:
     """The report of all days so far; `new_days`: how many of them this run did, in how many seconds."""
     runs = [run for run in ledger.step_runs() if run.state == "done"]
+    target = asked_target if production is None else production.target
+    rows, told = _rows(), days(runs, target)
     return Report(
+        made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        made_from=_made_from(production),
         data={"source": source.kind, "rows": source.rows, "batches": source.batches},
-        target=asked_target if production is None else production.target,
+        target=target,
         new_days=new_days,
-        rows=_rows(),
-        candidates=_candidates(runs),
+        rows=rows,
+        excluded=excluded(rows["excluded"]),
+        quarantine=quarantine(row.batch for row in ledger.batch_rows()),
+        measured=MEASURED,
+        gates=GATES,
+        candidates=candidates(runs, target, registry),
         production=None if production is None else _production(production),
         prediction=prediction,
-        days=_days(runs),
+        days=told,
+        seconds_by_step=seconds_by_step(told),
+        seconds_of_steps=round(sum(day.seconds_of_steps for day in told), 3),
         seconds=round(seconds, 1),
     )
+
+
+def _made_from(production: Version | None) -> dict[str, str | None]:
+    if production is None:
+        return {"snapshot": None, "code": None}
+    return {"snapshot": production.snapshot[:16], "code": production.code}
 
 
 def _rows() -> dict[str, int]:
     """Encounters of all batches so far, at each station of their way."""
     batches = ledger.batch_rows()
-    parts = ledger.parts_until(max((row.batch for row in batches), default=0))
-    stations = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
-    counts = {station: sum(getattr(row, column) or 0 for row in batches) for station, column in stations.items()}
-    return {**counts, **{split.value: sum(part.rows for part in parts if part.split == split) for split in Split}}
+    last = max((row.batch for row in batches), default=0)
+    return {**stations(batches), **{split.value: _rows_until(last, split) for split in Split}}
 
 
-def _candidates(runs: list[StepRun]) -> tuple[Mapping[str, str | float], ...]:
-    """Of the highest batch: a batch that is done again in between is not the last word."""
-    trained = [run for run in runs if run.step == "train"]
-    if not trained:
-        return ()
-    last = max(trained, key=lambda run: (run.batch or 0, run.number))
-    found: dict[str, dict[str, str | float]] = {}
-    for name, value in ledger.facts_of(last).items():
-        candidate, _, figure = name.partition(".")
-        if figure and (value is None or isinstance(value, int | float)):
-            # The ledger's word for what is no number.
-            found.setdefault(candidate, {"name": candidate})[figure] = math.nan if value is None else value
-    return tuple(found.values())
+def _rows_until(batch: int, split: Split) -> int:
+    return sum(part.rows for part in ledger.parts_until(batch) if part.split == split)
 
 
 def _production(version: Version) -> Production:
-    tested_on, last = max(_judgements(version.number), key=lambda judgement: judgement[0])
+    tested_on, last = max(_judgements(version), key=lambda judgement: judgement[0])
     figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in last.items()}
-    return Production(version.candidate, MODEL, version.number, version.batch, version.threshold, tested_on, figures)
+    return Production(
+        name=version.candidate,
+        model=MODEL,
+        version=version.number,
+        batch=version.batch,
+        threshold=version.threshold,
+        cost_ratio=round(1 / version.threshold - 1, 6),
+        tested_on_batch=tested_on,
+        test_rows=_rows_until(tested_on, Split.TEST),
+        test=figures,
+        of_100=_of_100(figures),
+        judged=_judged(version),
+    )
 
 
-def _judgements(version: str) -> list[tuple[int, dict[str, float]]]:
+def _judgements(version: Version) -> list[tuple[int, dict[str, float]]]:
     """A version's figures, by the batch whose verdict they stand in: its own, and those in which it was the rival."""
-    verdicts = promotions.verdicts()
-    own = [(batch, verdict.figures) for batch, verdict in verdicts if verdict.version == version]
-    return own + [(batch, verdict.rival_figures) for batch, verdict in verdicts if verdict.rival == version]
+    verdicts = verdicts_for(version.target)
+    own = [(batch, verdict.figures) for batch, verdict in verdicts if verdict.version == version.number]
+    return own + [(batch, verdict.rival_figures) for batch, verdict in verdicts if verdict.rival == version.number]
 
 
-def _days(runs: list[StepRun]) -> tuple[Day, ...]:
-    verdicts = dict(promotions.verdicts())
-    batches = sorted({run.batch for run in runs if run.batch is not None and run.step != "check_source"})
-    return tuple(_day(batch, [run for run in runs if run.batch == batch], verdicts.get(batch)) for batch in batches)
+def _judged(version: Version) -> Judged:
+    own = {verdict.version: (batch, verdict) for batch, verdict in verdicts_for(version.target)}
+    batch, verdict = own[version.number]
+    return Judged(batch, verdict.figures["roc_auc"], verdict.roc_auc.low, verdict.roc_auc.high, verdict.curves)
 
 
-def _day(batch: int, runs: list[StepRun], verdict: Verdict | None) -> Day:
-    took = {run.step: round(run.seconds or 0.0, 3) for run in runs}
-    said = None if verdict is None else in_words(verdict)
-    return Day(batch, said, {step.name: took[step.name] for step in STEPS if step.name in took})
-
-
-def in_words(verdict: Verdict) -> str:
-    """A verdict as a sentence."""
-    word = "provisionally promoted" if verdict.provisional else "promoted" if verdict.promoted else "refused"
-    return f"version {verdict.version} {word}: {'; '.join(verdict.reasons)}"
+def _of_100(test: Mapping[str, float]) -> dict[str, int] | None:
+    """100 discharges by flag and outcome; each rate is rounded as it is said, so that sentence and picture agree."""
+    shares = [test.get(name) for name in ("flagged", "base_rate", "ppv")]
+    if any(share is None or finite(share) is None for share in shares):
+        return None
+    flagged, back = round(100 * test["flagged"]), round(100 * test["base_rate"])
+    hit = min(round(100 * test["flagged"] * test["ppv"]), flagged, back)
+    return {
+        "flagged_came_back": hit,
+        "flagged_stayed_away": flagged - hit,
+        "missed": back - hit,
+        "left_alone": 100 - flagged - back + hit,
+    }

@@ -8,6 +8,12 @@ from readmit.embedded.processes import Service
 
 HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live"}
 """The path that answers 200 when a service works."""
+PURPOSE = {
+    "ec2-api": "the hospitals' data, a batch at a time",
+    "s3": "snapshots and artifacts",
+    "mlflow": "runs and versions",
+    "api": "predictions; /docs to try them",
+}
 SEAWEEDFS_INNER = (
     *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
     *("filer.port", "filer.port.grpc", "s3.port.grpc"),

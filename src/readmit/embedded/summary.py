@@ -31,7 +31,7 @@ def summary(told: Report, console: Console) -> None:
     console.print(_candidates(told))
     for day in told.days:
         console.print(
-            f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'not trained'}", markup=False
+            f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'no verdict'}", markup=False
         )
     if told.production is None:
         console.print("[red]No model was good enough for production.[/red]")
@@ -53,8 +53,9 @@ def _candidates(told: Report) -> Table:
         title_justify="left",
     )
     for each in told.candidates:
-        interval = f"{each['roc_auc']:.3f} ({each['roc_auc_low']:.3f} to {each['roc_auc_high']:.3f})"
-        table.add_row(str(each["name"]), interval, f"{each['log_loss']:.4f}", f"{each['fit_seconds']:.1f} s")
+        found = each.figures
+        interval = f"{found['roc_auc']:.3f} ({found['roc_auc_low']:.3f} to {found['roc_auc_high']:.3f})"
+        table.add_row(each.name, interval, f"{found['log_loss']:.4f}", f"{found['fit_seconds']:.1f} s")
     return table
 
 

@@ -41,7 +41,7 @@ def run(batch: int, settings: Settings) -> Facts:
         }
         fits = _fits(missing, bucket.address(listed), data[Split.TRAIN], data[Split.VALIDATION])
         made |= {fit.key.candidate: runs.record(fit) for fit in fits}
-    facts: Facts = {"snapshot": snapshot.hash[:16]}
+    facts: Facts = {"snapshot": snapshot.hash[:16], "target": aim.target}
     for each in CANDIDATES:
         run = made[each.name]
         facts |= {f"{each.name}.{figure}": value for figure, value in run.figures.items()}
