@@ -47,10 +47,10 @@ quarantine batch="" rows="": _install
 release batch train="yes": _install
     @python -m readmit.embedded.local on release --batch {{ quote(batch) }} --train {{ quote(train) }}
 
-# The tests; what only the real file can show needs READMIT_DATA
+# The tests, on two cores; what only the real file can show needs READMIT_DATA
 [positional-arguments]
 test *options: _install
-    @python -m pytest "$@"
+    @python -m pytest -n 2 --dist loadfile "$@"
 
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install

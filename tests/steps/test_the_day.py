@@ -58,6 +58,8 @@ def everything_kept(settings: Settings) -> dict[str, object]:
 def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    registry = Registry(settings.mlflow_tracking_uri)
+    others = len(registry.versions())
     first = whole_day()
     assert list(first) == [step.name for step in STEPS]
     assert first["check_source"]["batch"] == 1
@@ -82,7 +84,7 @@ def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(
     again = whole_day(1)
     assert again["promote"] == first["promote"]
     assert again["train"] == first["train"]
-    assert [version.number for version in Registry(settings.mlflow_tracking_uri).versions()] == ["1", "2"]
+    assert len(registry.versions()) - others == 2
     assert len(promotions.verdicts()) == 2
     _no_patient_is_in_two_splits(settings)
     _another_target_trains_on_what_is_there_and_the_first_one_comes_back(settings, monkeypatch)
@@ -99,7 +101,7 @@ def _another_target_trains_on_what_is_there_and_the_first_one_comes_back(
     assert trained["promote"]["provisional"] is True, "the model of the other target is no rival"
     other = registry.production()
     assert other is not None
-    assert (other.target, other.number) == ("any", "3")
+    assert other.target == "any"
     assert list(whole_day()) == ["check_source"]
     monkeypatch.setenv("READMIT_TARGET", "within_30_days")
     assert list(whole_day()) == ["check_source", "train", "register", "promote", "signal"]
