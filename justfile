@@ -52,6 +52,11 @@ release batch train="yes": _install
 test *options: _install
     @python -m pytest -n 2 --dist loadfile "$@"
 
+# What `just test` leaves out: real days, killed by -9 at any moment and started again, or started twice at once
+[positional-arguments]
+crash *options: _install
+    @python -m pytest -m crash tests/crash "$@"
+
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install
     ruff format --check .
