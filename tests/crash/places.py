@@ -8,7 +8,8 @@ from typing import Literal
 class Place:
     """Where a run dies: at a call of a function, before it, after it, or half way through the bytes that it sends.
 
-    `call`: which one counts, from 1, among those that have an argument that holds (bytes: begins with) a text.
+    `name`: its step, and what is done and what not. `call`: which one counts, from 1, among those that have an
+    argument that holds (bytes: begins with) a text.
     """
 
     name: str
@@ -17,17 +18,22 @@ class Place:
     call: int = 1
     holding: str = ""
 
+    @property
+    def step(self) -> str:
+        return self.name.partition(":")[0]
+
 
 LEDGER, ROWS, PROMOTIONS = (f"readmit.io.database.{name}" for name in ("ledger", "rows", "promotions"))
 OBJECTS, FITS, VERSIONS = "readmit.io.objects", "readmit.io.registry.fits", "readmit.io.registry.versions"
 SQL, COMMIT, SEND = "peewee:Database.execute_sql", "peewee:Database.commit", "http.client:HTTPConnection.send"
+ROWS_WRITTEN = "polars:DataFrame.iter_rows"
 PARQUET, ZIP = "PAR1", "PK"
 
 AGAIN = (
-    Place("raw rows once more: old ones deleted, new ones not there", "after", SQL, 1, "DELETE FROM encounters"),
-    Place("clean rows once more: old ones deleted, new ones not there", "after", SQL, 2, "DELETE FROM encounters"),
-    Place("quarantine once more: old faults deleted, new ones not there", "after", SQL, 1, "DELETE FROM quarantine"),
-    Place("splits once more: old ones deleted, new ones not there", "after", SQL, 1, "DELETE FROM splits"),
+    Place("store_raw: once more, old rows deleted, new ones not there", "before", ROWS_WRITTEN, 1),
+    Place("clean: once more, old faults deleted, new ones not there", "before", ROWS_WRITTEN, 2),
+    Place("store_clean: once more, old rows deleted, new ones not there", "before", ROWS_WRITTEN, 3),
+    Place("split: once more, old splits deleted, new ones not there", "before", ROWS_WRITTEN, 4),
 )
 """Where rows that stand there are replaced: they still stand there after such a kill."""
 

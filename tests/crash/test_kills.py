@@ -51,6 +51,7 @@ def test_a_run_killed_while_a_version_takes_the_place_of_another_ends_right(days
 def _die(side: Side, place: Place, *command: str, cost_ratio: str | None = None) -> None:
     run = side.start(*command, place=place, cost_ratio=cost_ratio)
     assert run.end() == KILLED, f"{place.name}: it was not reached\n{run.said()}"
+    assert ledger.step_runs()[-1].step == place.step, place.name
     ledger.drop_every_lease()
 
 

@@ -53,7 +53,7 @@ def flow(environment: Mapping[str, str]) -> Service:
 def _seaweedfs(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:
     data.mkdir(exist_ok=True)
     ports = [f"-{name}={number}" for name, number in inner.items()]
-    unused = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
+    unused = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false")
     binary = str(Path(sys.executable).parent / "weed")
     return [binary, "mini", f"-dir={data}", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *unused]
 

@@ -26,8 +26,12 @@ def run(batch: int, settings: Settings) -> Facts:
 
 
 def _report(batch: int) -> dict[str, object]:
-    """What the day did, from the ledger: the last attempt at each step, and the verdict."""
-    runs = {run.step: run for run in ledger.step_runs(batch=batch)}
+    """What the day did until here, from the ledger: the last good attempt at each step, and the verdict.
+
+    Not whatever else is noted for the batch: another run may wait for it at the door, or was killed there.
+    """
+    good = (run for run in ledger.step_runs(batch=batch) if run.state == "done" and run.step != "signal")
+    runs = {run.step: run for run in good}
     version = ledger.batch_row(batch).version
     verdict = None if version is None else promotions.verdict_on(str(version))
     return {

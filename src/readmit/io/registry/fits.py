@@ -80,12 +80,18 @@ class Runs:
         return _fit_run(found[0]) if found else None
 
     def record(self, fit: Fit) -> FitRun:
-        """Logs a fit as a run."""
+        """Logs a fit as a run, in the place of one that a killed process left."""
         with answering(self._uri):
-            mlflow.set_experiment(EXPERIMENT)
+            self._end_what_was_killed(fit.key, mlflow.set_experiment(EXPERIMENT).experiment_id)
             with mlflow.start_run(run_name=_name(fit.key), tags=fit.key.tags, description=_description(fit)) as run:
                 _log(fit)
             return _fit_run(self._client.get_run(run.info.run_id))
+
+    def _end_what_was_killed(self, key: FitKey, experiment_id: str) -> None:
+        """Marks runs of this fit that seem to run: one process at a time works on a batch, so theirs are no more."""
+        wanted = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'RUNNING'"
+        for left in self._client.search_runs([experiment_id], wanted):
+            self._client.set_terminated(left.info.run_id, "KILLED")
 
     def curves(self, run_id: str) -> Curves:
         """The curves of a fit that was looked at."""
