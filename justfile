@@ -5,7 +5,10 @@ set dotenv-load
 # It makes every start four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-groups := "ec2-api mlflow flows api"
+# What is done to the stack now and then: `just --list ops`
+mod ops "compose/ops.just"
+
+groups := "ec2-api mlflow flows api ui"
 compile := "uv pip compile -q --no-header --universal --generate-hashes --python-version 3.11"
 
 [private]
@@ -20,32 +23,47 @@ demo: _install
 local: _install
     @python -m readmit.embedded.local up
 
-# End the stack that `just local` keeps up; the data stay
-down: _install
-    @python -m readmit.embedded.local down
+# The whole system in containers: all of it, or `just up SERVICE...`, `just up --without grafana`; `--no-day`: no first day
+[positional-arguments]
+up *options: _install
+    @python -m readmit.containers up "$@"
 
-# What runs where
+# End the stack that is up; the data stay, or go after a question: `just down --volumes`
+[positional-arguments]
+down *options: _install
+    @python -m readmit.stacks down "$@"
+
+# What runs where, the last day, the version served
 status: _install
-    @python -m readmit.embedded.local status
+    @python -m readmit.stacks status
+
+# What the containers say: `just logs api`
+[positional-arguments]
+logs *services:
+    @docker compose logs --follow --tail 100 "$@"
+
+# A question to the databases, as a user who may only read: `just sql "SELECT * FROM raw_data_db.batches"`
+sql query: _install
+    @python -m readmit.stacks on sql {{ quote(query) }}
 
 # One day on the stack that is up: the next batch, or `just day 3`; `--train no` ends after upload
 [arg("train", long)]
 day batch="" train="yes": _install
-    @python -m readmit.embedded.local on day {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} --train {{ quote(train) }}
+    @python -m readmit.stacks on day {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} --train {{ quote(train) }}
 
 # One step of one batch on the stack that is up, again or for the first time: `just step clean 3`
 step name batch="": _install
-    @python -m readmit.embedded.local on step {{ quote(name) }} {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
+    @python -m readmit.stacks on step {{ quote(name) }} {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
 
 # What was left out and why, and what was refused as a whole; of one batch by `just quarantine 3`, all of it with --rows
 [arg("rows", long, value="--rows")]
 quarantine batch="" rows="": _install
-    @python -m readmit.embedded.local on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ rows }}
+    @python -m readmit.stacks on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ rows }}
 
 # A batch again, from fetch to signal, after its source was mended: `just release 3`
 [arg("train", long)]
 release batch train="yes": _install
-    @python -m readmit.embedded.local on release --batch {{ quote(batch) }} --train {{ quote(train) }}
+    @python -m readmit.stacks on release --batch {{ quote(batch) }} --train {{ quote(train) }}
 
 # The tests, on two cores; what only the real file can show needs READMIT_DATA
 [positional-arguments]
@@ -56,6 +74,11 @@ test *options: _install
 [positional-arguments]
 crash *options: _install
     @python -m pytest -m crash tests/crash "$@"
+
+# On real servers in containers of its own, which go at the end; a stack that is up is left alone
+[positional-arguments]
+e2e *options: _install
+    @python -m tests.e2e "$@"
 
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install
@@ -96,6 +119,7 @@ _install:
     set -euo pipefail
     holds=$(python -c 'import sys; print(sys.prefix)')/readmit.lock
     cat pyproject.toml requirements/dev.txt | cmp -s - "$holds" && exit 0
-    uv pip sync -q --python "$(which python)" requirements/dev.txt
+    # Compiled now, on all cores, and not by each service as it starts.
+    uv pip sync -q --compile-bytecode --python "$(which python)" requirements/dev.txt
     uv pip install -q --python "$(which python)" --no-deps --no-build-isolation -e .
     cat pyproject.toml requirements/dev.txt > "$holds"

@@ -79,6 +79,7 @@ def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monk
         ("s3_url", "storage:8333"),
         ("source_url", "http://:5001"),
         ("api_urls", "http://api:8000,ftp://api"),
+        ("pushgateway_url", "pushgateway:9091"),
         ("reload_token", "contraseña"),
     ],
 )

@@ -1,7 +1,7 @@
 """The day without an orchestrator, and what it left out.
 
 `readmit day --batch 3`, `readmit step clean --batch 3`, `readmit quarantine`, `readmit release --batch 3`,
-`readmit migrate`.
+`readmit days`, `readmit sql "SELECT ..."`, `readmit migrate`.
 """
 
 import argparse
@@ -13,14 +13,17 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 
+from readmit import sql
 from readmit.attempt import attempt, let_go
 from readmit.core.refusal import LeaseLost, ReadmitError
+from readmit.history import History
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
+from readmit.io.objects import Bucket
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
 from readmit.quarantine import Listing, release_in_words
-from readmit.settings import SettingError, load
+from readmit.settings import SettingError, Settings, load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--batch", type=_number, required=True, help="number of the batch")
     for each in (whole, again):
         each.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
-    commands.add_parser("migrate", help="makes the tables that are not there yet")
+    history = commands.add_parser("days", help="which batches are done, and how the last one ended")
+    history.add_argument("--json", action="store_true", help="for a program")
+    question = commands.add_parser(
+        "sql", help="one question to the databases, read-only; CSV where no terminal reads it"
+    )
+    question.add_argument("question", help="for example: SELECT batch_number, COUNT(*) FROM diabetes_raw GROUP BY 1")
+    commands.add_parser("migrate", help="brings databases and buckets to what this version needs")
     return parser
 
 
@@ -63,18 +72,34 @@ def _number(text: str) -> int:
 
 def _carry_out(asked: argparse.Namespace) -> None:
     if asked.command == "migrate":
+        prepare_stores(load())
+    elif asked.command == "days":
         connect(load().database_address)
-        migrate()
+        history = History.read()
+        _print([history.to_json()] if asked.json else history.lines())
     elif asked.command == "step":
         run_step(asked.name, asked.batch)
     elif asked.command == "quarantine":
         connect(load().database_address)
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        _print(Listing(asked.batch, asked.rows, width).lines())
+        _print(Listing(asked.batch, asked.rows, _width()).lines())
+    elif asked.command == "sql":
+        _print(sql.lines(load().database_address, asked.question, _width()))
     elif asked.command == "release":
         release(asked.batch, asked.train == "yes")
     else:
         run_day(asked.batch, asked.train == "yes")
+
+
+def _width() -> int | None:
+    """Columns of the terminal; None: what is printed goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def prepare_stores(settings: Settings) -> None:
+    """Tables, and the bucket of the MLflow server, which makes none by itself."""
+    connect(settings.database_address)
+    migrate(settings.target)
+    Bucket("mlflow", *settings.s3_login).make()
 
 
 def run_step(name: str, batch: int | None) -> None:

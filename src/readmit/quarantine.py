@@ -9,6 +9,7 @@ import polars as pl
 from readmit.core import refusal
 from readmit.core.cleaning import DOUBLED, POSITION, reason_to_show
 from readmit.core.encounter import ENCOUNTER
+from readmit.core.printable import printable
 from readmit.io.database import ledger, rows
 from readmit.io.database.rows import Faults
 from readmit.io.database.tables import Batch, StepRun
@@ -101,7 +102,7 @@ def _adds_up(row: Batch) -> bool:
 
 def _strange_columns(runs: Sequence[StepRun]) -> str:
     stored = [ledger.facts_of(run) for run in runs if run.step == "store_raw" and run.state == "done"]
-    return _printable(str(stored[-1].get("strange_columns") or "")) if stored else ""
+    return printable(str(stored[-1].get("strange_columns") or "")) if stored else ""
 
 
 def _why_not_done(last: StepRun) -> str:
@@ -111,7 +112,7 @@ def _why_not_done(last: StepRun) -> str:
         return f"Not done yet: its day stopped after {last.step}."
     kind, _, text = str(last.error).partition(": ")
     reason = text if kind in vars(refusal) else f"{kind}: {text}".removesuffix(": ")
-    return f"Not done, stopped at {last.step}: {_printable(reason)}"
+    return f"Not done, stopped at {last.step}: {printable(reason)}"
 
 
 def _by_field(found: Sequence[Faults]) -> list[tuple[str, ...]]:
@@ -119,7 +120,7 @@ def _by_field(found: Sequence[Faults]) -> list[tuple[str, ...]]:
     fields: dict[str, dict[str, tuple[int, int]]] = {}
     for each in found:
         reasons = fields.setdefault(each.field, {})
-        reason = _printable(reason_to_show(each.field, each.reason))
+        reason = printable(reason_to_show(each.field, each.reason))
         number, first = reasons.get(reason, (0, each.first))
         reasons[reason] = (number + each.encounters, min(first, each.first))
     by_number = sorted(fields.items(), key=lambda item: -sum(number for number, _ in item[1].values()))
@@ -145,7 +146,7 @@ def _one_by_one(batch: int, faults: pl.DataFrame) -> list[tuple[str, ...]]:
 
 def _reason(field: str, reason: str) -> str:
     """Of an encounter's number, which the operator needs, all is said; of a patient's nothing."""
-    return _printable(reason if field == ENCOUNTER else reason_to_show(field, reason))
+    return printable(reason if field == ENCOUNTER else reason_to_show(field, reason))
 
 
 def _where_it_is_kept(batch: int) -> dict[tuple[int, str], str]:
@@ -172,12 +173,7 @@ def _taken_in_by_release(batch: int, number: int) -> str:
 def _number(encounter: str | None) -> str:
     if encounter is None:
         return "none"
-    return _printable(encounter if len(encounter) <= LONGEST_NUMBER else f"{encounter[:LONGEST_NUMBER]}...")
-
-
-def _printable(text: str) -> str:
-    """What a source sent may hold anything, and a terminal obeys some of it."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    return printable(encounter if len(encounter) <= LONGEST_NUMBER else f"{encounter[:LONGEST_NUMBER]}...")
 
 
 def release_in_words(before: Batch) -> Iterator[str]:

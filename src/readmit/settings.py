@@ -93,16 +93,19 @@ class Settings(BaseSettings):
         None, ge=0, description="shortens the pause before a step's next try; unset: as the table says"
     )
     model_poll_seconds: float = Field(30, gt=0, description="how often the API asks for a newer production model")
+    pushgateway_url: str | None = Field(
+        None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
+    )
 
     @field_validator("api_urls", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("source_url", "s3_url", "api_urls")
+    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url")
     @classmethod
-    def _web_address(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        for address in (value,) if isinstance(value, str) else value:
+    def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for address in (value,) if isinstance(value, str) else value or ():
             parts = urlsplit(address)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("not an address such as http://HOST:PORT")

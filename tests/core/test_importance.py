@@ -35,13 +35,14 @@ def test_a_shuffled_frame_has_the_types_of_a_model_input(
     encounters_by_chance: Callable[[int], dict[str, list[str | int]]],
 ) -> None:
     columns: dict[str, list[str | int | None]] = {**encounters_by_chance(50)}
-    columns["race"] = [None] * 50
+    columns["race"], columns["diag_3"] = [None] * 50, [None, "250"] * 25
     frame = model_input(columns)
 
     class Looking(ByStays):
         def predict_proba(self, asked: pd.DataFrame) -> np.ndarray:
             assert asked.dtypes.to_dict() == frame.dtypes.to_dict()
             assert set(asked["race"]) == {None}
+            assert set(asked["diag_3"]) == {None, "250"}
             return super().predict_proba(asked)
 
     importances(Looking(), frame, [0, 1] * 25, seed=3)  # type: ignore[arg-type]

@@ -113,8 +113,6 @@ def _side(folder: Path, source: Path) -> Iterator[Side]:
         "READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE),
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
-        # Under its usual limit SeaweedFS spends a tenth of a core on keeping to it.
-        "GOMEMLIMIT": "400MiB",
     }
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with running(folder, ports, own) as stack:

@@ -13,10 +13,11 @@ from threading import Thread
 import psutil
 import pytest
 
-from readmit.embedded import local, private
+from readmit.embedded import local
 from readmit.embedded.processes import Processes, Service
 from readmit.embedded.stack import PORTS, StackUp
 from readmit.settings import environment_with
+from readmit.stacks import private
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "

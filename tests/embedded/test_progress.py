@@ -7,12 +7,12 @@ from rich.console import Console
 
 from readmit.embedded.processes import Processes
 from readmit.embedded.progress import Watch, why_it_failed
-from readmit.embedded.terminal import console
 from readmit.embedded.timing import Plan, in_words
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.io.source import SourceState
+from readmit.stacks.terminal import console
 
 
 def test_a_flow_that_gave_up_says_why_in_plain_words_and_where_its_log_is(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from readmit.embedded import private
-from readmit.embedded.refusal import StackRefused
 from readmit.embedded.stack import PORTS, STACK_FILE, StackUp, free_ports, running, up
 from readmit.embedded.variables import SECRETS, variables
+from readmit.stacks import private
+from readmit.stacks.refusal import StackRefused
 
 ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()}
 

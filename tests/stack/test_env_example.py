@@ -9,6 +9,7 @@ from readmit.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 SAID = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 SHARED = f"{PREFIX}DATA"
+COMPOSE_FILES = sorted((ROOT / "compose").glob("*.yaml"))
 
 
 def test_every_setting_stands_there_with_its_default_and_its_meaning() -> None:
@@ -30,7 +31,15 @@ def test_every_setting_of_the_data_api_stands_there_with_its_default() -> None:
         assert SAID[name] in ("", str(value)), name
 
 
+def test_every_port_of_the_containers_stands_there_with_its_default() -> None:
+    used = [pair for file in COMPOSE_FILES for pair in re.findall(r"\$\{(READMIT_\w+_PORT):-(\d+)\}", file.read_text())]
+    assert used
+    for name, default in used:
+        assert SAID[name] == default
+
+
 def test_nothing_stands_there_that_nobody_reads() -> None:
     own = {str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in Settings.model_fields.items()}
     data_api = set(re.findall(r'"(READMIT_[A-Z_]+)"', Path(source_settings.__file__).read_text()))
-    assert set(SAID) == own | data_api
+    containers = {name for file in COMPOSE_FILES for name in re.findall(r"\$\{(READMIT_\w+_PORT)", file.read_text())}
+    assert set(SAID) == own | data_api | containers

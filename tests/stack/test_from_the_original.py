@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import peewee as pw
 import pytest
+from prometheus_client import generate_latest
 
 import api.wire
 import ec2_api.app
@@ -26,11 +27,13 @@ from readmit.core.request import TAKEN
 from readmit.core.served import ServedModel
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
 from readmit.embedded.stack import PORTS
-from readmit.io.database.connection import NAMES
-from readmit.io.database.tables import TABLES
+from readmit.io.database.connection import NAMES, connect, using
+from readmit.io.database.tables import TABLES, migrate
+from readmit.io.pushing import Day, metrics_of
 from readmit.io.registry.fits import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
+from tests.stack.compose_files import services
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "from-the-original.md"
@@ -46,7 +49,13 @@ RECORDED: dict[int, str] = {
     **{1: "`<30`", 2: "answer: prediction", 3: "ORDER BY RAND()", 4: "`patient_nbr`", 5: "weighted precision"},
     **{6: "drop columns", 7: "label encoding", 8: "MinIO", 9: "Airflow DAGs", 10: "Docker", 11: "`models/`"},
     **{12: "passwords", 13: "RandomForest", 14: "`upload_processed_data_minio`", 15: "`POST /predict`"},
-    **{16: "Compose, one for all", 17: "`promote_to_production`", 18: "answer: prediction"},
+    **{
+        16: "Compose, one for all",
+        17: "`promote_to_production`",
+        18: "answer: prediction",
+        19: "`create_databases.sql`",
+        20: "Compose, one for all",
+    },
 }
 """The decision records, each with a part of the original that it changed."""
 
@@ -113,7 +122,8 @@ def _routes() -> set[str]:
 
 
 def _metrics() -> set[str]:
-    text = Metrics().text() + ec2_api.metrics.Metrics(1, 1).text()
+    day = Day(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
+    text = Metrics().text() + ec2_api.metrics.Metrics(1, 1).text() + generate_latest(metrics_of(day))
     return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
 
 
@@ -133,6 +143,23 @@ def _columns() -> set[str]:
     return set(COLUMNS) | {f"{name}.{column}" for name, table in _tables().items() for column in table._meta.columns}
 
 
+def _views(folder: Path) -> dict[str, set[str]]:
+    """Each view with its columns."""
+    connect(f"sqlite:///{folder}")
+    migrate()
+    found = {}
+    for name, database in NAMES.items():
+        with using(database):
+            for view in database.get_views():
+                found[f"{name}.{view.name}"] = {column.name for column in database.get_columns(view.name)}
+    return found
+
+
+def _ports() -> set[str]:
+    published = {name: each.told.get("ports", []) for name, each in services().items()}
+    return {f"{name}:{port.rpartition(':')[2]}" for name, ports in published.items() for port in ports}
+
+
 def _answers() -> set[str]:
     structs = [thing for thing in vars(api.wire).values() if isinstance(thing, type) and get_annotations(thing)]
     return {f"{struct.__name__}.{name}" for struct in structs for name in get_annotations(struct)}
@@ -146,19 +173,21 @@ def _written(pattern: str, *files: Path) -> set[str]:
 def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What exists, by the kind that the page calls it; files are looked up one by one."""
     sources = [*(ROOT / "src").rglob("*.py")]
+    views = _views(tmp_path_factory.mktemp("views"))
     return {
         "route": _routes(),
         "data route": _data_routes(tmp_path_factory.mktemp("ec2-api")),
         "metric": _metrics(),
         "setting": _settings(),
-        "database": set(NAMES),
+        "database": set(NAMES) | _written(r"CREATE DATABASE (\w+)", ROOT / "compose/mysql/users.sh"),
         "table": set(_tables()),
-        "column": _columns(),
+        "view": set(views),
+        "column": _columns() | {f"{view}.{column}" for view, columns in views.items() for column in columns},
         "field": set(TAKEN),
         "answer": _answers(),
         "bucket": _written(r'Bucket\("(\w+)"', *sources),
-        "service": set(PORTS),
-        "port": {f"{service}:{port}" for service, port in PORTS.items()},
+        "service": set(services()),
+        "port": {f"{service}:{port}" for service, port in PORTS.items()} | _ports(),
         "step": {step.name for step in STEPS},
         "candidate": {candidate.name for candidate in CANDIDATES},
         "figure": set(figures([0, 1], np.array([0.2, 0.8]), 0.5)),

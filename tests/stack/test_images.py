@@ -24,7 +24,7 @@ LOADED_BY_NAME = {"api": ("uvicorn",), "ec2-api": (), "flows": ("pymysql", "cryp
 """What a command line or another package loads, so that no import of ours shows it."""
 
 IMPORTER = r"""
-import importlib, json, re, sys, sysconfig
+import importlib, importlib.util, json, pathlib, re, sys, sysconfig
 from importlib.metadata import distributions
 
 locked, modules = json.loads(sys.argv[1])
@@ -47,7 +47,12 @@ class Hiding:
     def find_spec(self, name, path=None, target=None):
         spec = self._finder.find_spec(name, path, target)
         hidden = spec is not None and str(spec.origin).startswith(installed) and str(spec.origin) not in files
-        return None if hidden else spec
+        return self._module_beside(name, spec) if hidden else spec
+
+    def _module_beside(self, name, spec):
+        # python-multipart's folder `multipart` lies over the module `multipart`, which is another package's.
+        module = pathlib.Path(spec.origin).parent.with_suffix(".py")
+        return importlib.util.spec_from_file_location(name, module) if str(module) in files else None
 
     def find_distributions(self, context):
         return filter(is_locked, getattr(self._finder, "find_distributions", lambda _: ())(context))

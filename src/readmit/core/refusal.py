@@ -61,3 +61,15 @@ class VersionUnusable(ReadmitError):
     """A version can't be loaded by this code, or says other than it said when it was made."""
 
     final = True
+
+
+class TablesUnfit(ReadmitError):
+    """The tables of a database are not those that this code works with."""
+
+    final = True
+
+
+class QueryRefused(ReadmitError):
+    """A person's question in SQL is not one that the database answers."""
+
+    final = True

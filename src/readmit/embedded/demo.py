@@ -1,13 +1,11 @@
 """`just demo`: every released batch as a day, from the data API to a served prediction, on this machine alone."""
 
-import hashlib
 import json
 import logging
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import httpx
 from rich.console import Console
@@ -16,32 +14,25 @@ from readmit.core.encounter import COLUMNS
 from readmit.core.refusal import ReadmitError
 from readmit.embedded.opening import opening, services_are_up
 from readmit.embedded.page import page
+from readmit.embedded.places import PAGE, REPORT, folder_of
 from readmit.embedded.processes import ServiceFailed
 from readmit.embedded.progress import Watch, why_it_failed
-from readmit.embedded.refusal import StackRefused
 from readmit.embedded.report import Report, report
 from readmit.embedded.services import flow
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.stack import PORTS, Stack, free_ports, running
 from readmit.embedded.summary import other_aim, summary
-from readmit.embedded.terminal import console
 from readmit.embedded.timing import Plan
 from readmit.io import serving, source
 from readmit.io.database import ledger, rows
 from readmit.io.registry.fits import Runs
 from readmit.io.registry.versions import Registry
 from readmit.settings import SettingError, Settings, load
+from readmit.stacks.refusal import StackRefused
+from readmit.stacks.terminal import console
 
-FOLDER = Path("var/demo")
-REPORT, PAGE = FOLDER / "report.json", FOLDER / "results.html"
 # All batches are out at once; and somebody is watching, so that a step that fails is tried again soon.
 OWN = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
-
-
-def folder_of(settings: Settings) -> Path:
-    """Where the state of a source lies: another file starts fresh, the same one goes on."""
-    name = "" if settings.data is None else str(settings.data.expanduser().resolve())
-    return FOLDER / hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def main() -> int:

@@ -13,15 +13,15 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from readmit.embedded.demo import FOLDER, PAGE, folder_of
 from readmit.embedded.living import all_end
+from readmit.embedded.places import FOLDER, PAGE, folder_of
 from readmit.embedded.processes import Processes, ServiceFailed, answers
-from readmit.embedded.refusal import StackRefused
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.stack import PORTS, Stack, StackUp, reach_the_stack_directly, running, up
-from readmit.embedded.terminal import console
 from readmit.settings import SettingError, environment_with, load
+from readmit.stacks.refusal import StackRefused
+from readmit.stacks.terminal import console
 
 LOOK_AGAIN_SECONDS = 1.0
 STOPPED_WITHIN_SECONDS = 60.0
@@ -53,6 +53,11 @@ def the_one_up() -> tuple[Path, StackUp]:
             f"more than one stack is up: {', '.join(str(folder) for folder, _ in found)}; stop all but one"
         )
     return found[0]
+
+
+def is_up() -> bool:
+    """Whether an embedded stack is kept up, or a demo is at work."""
+    return bool(_all_up())
 
 
 def _all_up() -> list[tuple[Path, StackUp]]:

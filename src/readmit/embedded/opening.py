@@ -6,10 +6,10 @@ from rich.console import Console
 
 from readmit.embedded.services import PURPOSE
 from readmit.embedded.summary import SOURCES
-from readmit.embedded.terminal import counted
 from readmit.embedded.timing import Plan, in_words
 from readmit.io.source import SourceState
 from readmit.settings import Settings
+from readmit.stacks.terminal import counted
 
 BATCH_ROWS = 15_000
 """As the data API cuts a file, unless it is told otherwise."""

@@ -12,8 +12,9 @@ from typing import IO
 
 import httpx
 
-from readmit.embedded import marks, private
+from readmit.embedded import marks
 from readmit.embedded.signals import undisturbed
+from readmit.stacks import private
 
 HEALTHY_WITHIN_SECONDS = 120.0
 ENDED_WITHIN_SECONDS = 15.0

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import psutil
 
-from readmit.embedded import private
 from readmit.embedded.living import lives
 from readmit.embedded.processes import Processes, Service
-from readmit.embedded.refusal import StackRefused
 from readmit.embedded.services import SEAWEEDFS_INNER, services
 from readmit.embedded.variables import NOT_OURS, variables
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.io.objects import Bucket
-from readmit.settings import environment_with, reach_directly
+from readmit.settings import environment_with, load, reach_directly
+from readmit.stacks import private
+from readmit.stacks.refusal import StackRefused
 
 HOST = "127.0.0.1"
 PORTS = {"ec2-api": 5001, "s3": 8333, "mlflow": 5000, "api": 8000}
@@ -131,7 +131,7 @@ def _start(stack: Stack, ports: Mapping[str, int]) -> None:
 
 def _make_stores(environment: Mapping[str, str], s3: Service, processes: Processes) -> None:
     connect(environment["READMIT_DATABASE_URL"])
-    migrate()
+    migrate(load().target)
     # Who held a batch worked on services that are no more: nobody need wait until its lease expires.
     ledger.drop_every_lease()
     processes.wait_until_healthy(s3)

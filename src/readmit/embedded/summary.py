@@ -7,8 +7,8 @@ from rich.table import Table
 
 from readmit.core.version import Version
 from readmit.embedded.report import Production, Report
-from readmit.embedded.terminal import counted
 from readmit.settings import Settings
+from readmit.stacks.terminal import counted
 
 SOURCES = {
     "uci": "UCI's published file",

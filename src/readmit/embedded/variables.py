@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from readmit.embedded import private
-from readmit.embedded.refusal import StackRefused
+from readmit.stacks import private
+from readmit.stacks.refusal import StackRefused
 
 SECRETS = ("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY", "READMIT_RELOAD_TOKEN", "READMIT_KEY_SECRET")
 NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
@@ -34,7 +34,7 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": known["READMIT_S3_SECRET_KEY"],
         "AWS_DEFAULT_REGION": "us-east-1",
         # SeaweedFS takes 500 MB where it may.
-        "GOMEMLIMIT": "150MiB",
+        "GOMEMLIMIT": "400MiB",
         "GOGC": "50",
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

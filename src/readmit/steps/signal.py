@@ -1,14 +1,20 @@
 """The APIs reload and confirm that they serve the production version; the day's report is written."""
 
 import json
+import time
 
+from readmit.core.judging import Verdict
 from readmit.core.refusal import NotThereYet
-from readmit.io import serving
+from readmit.io import pushing, serving
 from readmit.io.database import ledger, promotions
+from readmit.io.database.tables import StepRun
 from readmit.io.objects import Bucket
 from readmit.io.registry.versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
+
+STATIONS = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
+"""How far an encounter got, and the column of the ledger that counts it."""
 
 
 def run(batch: int, settings: Settings) -> Facts:
@@ -22,20 +28,44 @@ def run(batch: int, settings: Settings) -> Facts:
         replicas = serving.reload_everywhere(settings.api_urls, settings.secret("reload_token"), production.number)
     name = f"days/{batch:04d}.json"
     Bucket("datasets", *settings.s3_login).put(name, json.dumps(_report(batch), indent=1).encode())
+    if settings.pushgateway_url is not None:
+        pushing.push(settings.pushgateway_url, _figures(batch, None if production is None else int(production.number)))
     return {"version": None if production is None else production.number, "replicas": replicas, "report": name}
 
 
 def _report(batch: int) -> dict[str, object]:
-    """What the day did until here, from the ledger: the last good attempt at each step, and the verdict.
+    """What the day did until here, from the ledger: the last good attempt at each step, and the verdict."""
+    verdict = _verdict(batch)
+    return {
+        "batch": batch,
+        "steps": {name: {"seconds": run.seconds, **ledger.facts_of(run)} for name, run in _good_runs(batch).items()},
+        "verdict": None if verdict is None else json.loads(verdict.to_json()),
+    }
+
+
+def _figures(batch: int, production: int | None) -> pushing.Day:
+    """The same for Prometheus. The batch counts as done: this is its last step."""
+    row, verdict = ledger.batch_row(batch), _verdict(batch)
+    return pushing.Day(
+        batch=batch,
+        batches_done=len(ledger.done_batches() | {batch}),
+        rows={station: int(ledger.made(row, column)) for station, column in STATIONS.items()},
+        step_seconds={name: run.seconds for name, run in _good_runs(batch).items() if run.seconds is not None},
+        production=production,
+        figures={} if verdict is None else verdict.figures,
+        finished_at=time.time(),
+    )
+
+
+def _good_runs(batch: int) -> dict[str, StepRun]:
+    """The last good attempt at each step before this one.
 
     Not whatever else is noted for the batch: another run may wait for it at the door, or was killed there.
     """
     good = (run for run in ledger.step_runs(batch=batch) if run.state == "done" and run.step != "signal")
-    runs = {run.step: run for run in good}
+    return {run.step: run for run in good}
+
+
+def _verdict(batch: int) -> Verdict | None:
     version = ledger.batch_row(batch).version
-    verdict = None if version is None else promotions.verdict_on(str(version))
-    return {
-        "batch": batch,
-        "steps": {name: {"seconds": run.seconds, **ledger.facts_of(run)} for name, run in runs.items()},
-        "verdict": None if verdict is None else json.loads(verdict.to_json()),
-    }
+    return None if version is None else promotions.verdict_on(str(version))

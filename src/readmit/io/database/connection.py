@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import peewee as pw
+from pymysql.constants import CLIENT
 
 from readmit.core.refusal import ContractBroken, StoreAway
 
@@ -16,6 +18,15 @@ NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIO
 """Each database's name on a MySQL server; on SQLite the name of its file."""
 
 BUSY_SECONDS = 60
+CONNECT_SECONDS = 10
+COLLATION = "utf8mb4_0900_bin"
+"""What MySQL compares text by: as SQLite does, so that 'No' is not 'NO'."""
+ALIVE = (
+    f"tcp_connect_timeout_ms={CONNECT_SECONDS * 1000}&tcp_keepalive_time_ms={BUSY_SECONDS * 500}"
+    "&tcp_keepalive_probe_interval_secs=10&tcp_keepalive_probe_count=3"
+)
+"""By which connectorx, which knows no longest time for an answer, finds that a server is gone."""
+
 _addresses: dict[str, str] = {}
 _one_at_a_time = threading.RLock()
 
@@ -41,9 +52,9 @@ def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
         with _one_at_a_time, database.connection_context(), pw.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its stubs
             yield
     except (pw.IntegrityError, pw.DataError) as error:
-        raise ContractBroken(f"{_name_of(database)}: {error}") from error
-    except (pw.OperationalError, pw.InterfaceError, pw.InternalError) as error:
-        raise StoreAway(f"{_name_of(database)}: {error}") from error
+        raise ContractBroken(f"{name_of(database)}: {error}") from error
+    except (pw.OperationalError, pw.InterfaceError, pw.InternalError, pw.ProgrammingError) as error:
+        raise StoreAway(f"{name_of(database)}: {error}") from error
 
 
 @contextmanager
@@ -56,33 +67,79 @@ def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
     with _one_at_a_time:
         if not database.is_closed():
             raise RuntimeError("a connection is open: a bulk read would drop its locks")
+        if on_mysql(database):
+            # A server that is away, or refuses us, is found at once; connectorx would try for half a minute.
+            with using(database):
+                pass
         try:
-            yield _addresses[_name_of(database)]
+            yield _addresses[name_of(database)]
         except RuntimeError as error:
-            raise StoreAway(f"{_name_of(database)}: {error}") from error
+            raise StoreAway(f"{name_of(database)}: {error}") from error
 
 
-def _name_of(database: pw.Database | pw.DatabaseProxy) -> str:
+def on_mysql(database: pw.DatabaseProxy) -> bool:
+    return isinstance(database.obj, pw.MySQLDatabase)
+
+
+def name_of(database: pw.Database | pw.DatabaseProxy) -> str:
     return next((name for name, proxy in NAMES.items() if proxy is database), "database")
 
 
+def now() -> datetime:
+    """UTC without a zone: neither SQLite nor MySQL keeps one."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def quoted(database: pw.DatabaseProxy, name: str) -> str:
+    """`change` is a reserved word in MySQL: each column name is quoted."""
+    return f"{database.quote[0]}{name}{database.quote[1]}"
+
+
 def _sqlite(address: str, name: str) -> pw.SqliteDatabase:
-    folder = Path(address.removeprefix("sqlite:///")).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.sqlite3"
+    file = file_of(address, name)
+    file.parent.mkdir(parents=True, exist_ok=True)
     _addresses[name] = f"sqlite://{quote(str(file))}"
-    # Writers wait for each other from the transaction's first statement on, instead of failing at its last.
-    pragmas = {"journal_mode": "wal", "synchronous": "normal"}
+    # Writers wait for each other from the transaction's first statement on, instead of failing at its last. The journal
+    # is the file's own affair, once it is set (migrations.py).
+    pragmas = {"synchronous": "normal"}
     return pw.SqliteDatabase(str(file), pragmas=pragmas, lock_type="IMMEDIATE", timeout=BUSY_SECONDS)
+
+
+def file_of(address: str, name: str) -> Path:
+    """The file of one database behind a SQLite address."""
+    return Path(address.removeprefix("sqlite:///")).absolute() / f"{name}.sqlite3"
 
 
 def _mysql(address: str, name: str) -> pw.MySQLDatabase:
     parts = urlsplit(address)
-    _addresses[name] = f"{address.rstrip('/')}/{name}"
+    _addresses[name] = f"mysql://{parts.netloc}/{name}?{ALIVE}"
     options: dict[str, Any] = {
+        **login(address),
+        # As on SQLite: an UPDATE counts the rows that it found, also where it left them as they were; text has any
+        # length; a time has its microseconds, so that what happened later is never said to be earlier.
+        "client_flag": CLIENT.FOUND_ROWS,
+        "field_types": {"TEXT": "LONGTEXT", "DATETIME": "DATETIME(6)"},
+        # What does not fit is refused, never cut, however the server is set up.
+        "sql_mode": "TRADITIONAL",
+        # Two batches that are replaced at once do not lock each other's gaps.
+        "init_command": "SET time_zone = '+00:00', transaction_isolation = 'READ-COMMITTED'",
+    }
+    return pw.MySQLDatabase(name, **options)
+
+
+def login(address: str) -> dict[str, Any]:
+    """What pymysql needs to reach a MySQL server, and how long it waits for it."""
+    parts = urlsplit(address)
+    return {
         "host": parts.hostname,
         "port": parts.port or 3306,
         "user": unquote(parts.username or ""),
+        # As bytes: of a text pymysql would send the Latin-1.
+        "password": unquote(parts.password or "").encode(),
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": BUSY_SECONDS,
+        "write_timeout": BUSY_SECONDS,
+        # A handshake takes 0.1 s of each connection, and connectorx knows none: the server is reached by an inner
+        # network. The password goes encrypted all the same (caching_sha2_password).
+        "ssl_disabled": True,
     }
-    password = unquote(parts.password or "")
-    return pw.MySQLDatabase(name, password=password, init_command="SET time_zone = '+00:00'", **options)

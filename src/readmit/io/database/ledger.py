@@ -10,8 +10,8 @@ from dataclasses import asdict, fields
 from readmit.core.figures import finite
 from readmit.core.refusal import LeaseLost, NotThereYet
 from readmit.core.snapshot import Part
-from readmit.io.database.connection import RAW, using
-from readmit.io.database.tables import Batch, DatasetPart, StepRun, now
+from readmit.io.database.connection import RAW, now, using
+from readmit.io.database.tables import Batch, DatasetPart, StepRun
 
 
 def take_lease(batch: int, run_id: str, at: float, seconds: float) -> bool:

@@ -1,8 +1,8 @@
 """Verdicts on versions: stored before they are applied, so that a crash in between loses nothing."""
 
 from readmit.core.judging import Verdict
-from readmit.io.database.connection import PREDICTIONS, using
-from readmit.io.database.tables import Promotion, now
+from readmit.io.database.connection import PREDICTIONS, now, using
+from readmit.io.database.tables import Promotion
 
 
 def verdict_on(version: str) -> Verdict | None:

@@ -9,8 +9,8 @@ import polars as pl
 
 from readmit.core.cleaning import CLEAN_SCHEMA, DOUBLED, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.io.database.connection import CLEAN, RAW, reading_in_bulk, using
-from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, now
+from readmit.io.database.connection import CLEAN, RAW, now, quoted, reading_in_bulk, using
+from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 
 
 def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
@@ -35,7 +35,7 @@ def replace_splits(batch: int, splits: pl.DataFrame) -> None:
 
 def raw_rows(batch: int) -> pl.DataFrame:
     """Position and the 50 columns as text, in source order."""
-    columns = ", ".join(_quoted(RAW, name) for name in (POSITION, *COLUMNS))
+    columns = ", ".join(quoted(RAW, name) for name in (POSITION, *COLUMNS))
     table = RawEncounter._meta.table_name
     schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
     return _read(RAW, f"SELECT {columns} FROM {table} WHERE batch = {batch:d} ORDER BY {POSITION}", schema)
@@ -49,7 +49,7 @@ def patients(batch: int) -> pl.DataFrame:
 
 def clean_rows(batch: int) -> pl.DataFrame:
     """CLEAN_SCHEMA and `split` of a batch's clean encounters that have one, by encounter."""
-    columns = ", ".join(f"e.{_quoted(CLEAN, name)}" for name in COLUMNS)
+    columns = ", ".join(f"e.{quoted(CLEAN, name)}" for name in COLUMNS)
     query = (
         f"SELECT {columns}, s.split FROM encounters e JOIN splits s ON s.{ENCOUNTER} = e.{ENCOUNTER} "
         f"WHERE e.batch = {batch:d} ORDER BY e.{ENCOUNTER}"
@@ -127,7 +127,7 @@ def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: 
     """Deletes what stands there for the batch and writes the rows, in one transaction."""
     columns = ["batch", *rows.columns, *(["created_at"] if created_at else [])]
     table, database = model._meta.table_name, model._meta.database
-    names = ", ".join(_quoted(database, name) for name in columns)
+    names = ", ".join(quoted(database, name) for name in columns)
     marks = ", ".join([database.param] * len(columns))
     before, after = (batch,), (created_at.isoformat(" "),) if created_at else ()
     with using(database), database.atomic():
@@ -141,8 +141,3 @@ def _read(database: pw.DatabaseProxy, query: str, schema: pl.Schema) -> pl.DataF
     with reading_in_bulk(database) as address:
         frame = pl.DataFrame(cx.read_sql(address, query, return_type="polars"))
     return frame.select(schema.names()).cast(schema)
-
-
-def _quoted(database: pw.DatabaseProxy, name: str) -> str:
-    """`change` is a reserved word in MySQL: each column name is quoted."""
-    return f"{database.quote[0]}{name}{database.quote[1]}"

@@ -5,7 +5,12 @@ from contextlib import contextmanager
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD,
+    MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+)
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 
@@ -20,6 +25,9 @@ def client_of(tracking_uri: str) -> MlflowClient:
     # As it comes, the client tries for minutes; our callers try again by themselves.
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(2)
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(60)
+    # Files come and go through the server: the S3 server behind it may be out of our reach, as it is of the API's.
+    MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.set(False)
+    MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD.set(False)
     mlflow.set_tracking_uri(tracking_uri)
     return MlflowClient(tracking_uri)
 

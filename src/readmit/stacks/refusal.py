@@ -1,4 +1,4 @@
-"""What keeps the embedded stack from doing what it was asked for."""
+"""What keeps a stack from doing what it was asked for."""
 
 
 class StackRefused(Exception):

@@ -1,0 +1,138 @@
+"""`just ops::footprint`: what each service takes, measured on a stack of its own, as the README's table.
+
+Memory 60 s after all are healthy with no run in progress, and again 10 minutes after a day, as `docker stats` tells it
+(without the page cache); the images' sizes; and how long it is from `up` to the first prediction, images being there.
+"""
+
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from readmit.containers import flow_runs, secrets
+from readmit.containers.project import ROOT, Project, Service, output
+from readmit.containers.users import project_of
+from readmit.settings import load
+from readmit.stacks.refusal import StackRefused
+
+NAME = "readmit-footprint"
+README, BEGIN, END = ROOT / "README.md", "<!-- footprint -->\n", "<!-- /footprint -->"
+EXAMPLE = ROOT / "api/example.json"
+QUIET_SECONDS, AFTER_DAY_SECONDS = 60.0, 600.0
+LOOK_AGAIN_SECONDS = 0.5
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """MiB by service at both times; `limits` of those that were not started; image sizes in MB; seconds."""
+
+    idle: Mapping[str, float]
+    after_day: Mapping[str, float]
+    not_started: Mapping[str, float]
+    images: Mapping[str, float]
+    to_first_prediction: float
+
+    def table(self) -> str:
+        """As Markdown."""
+        rows = [f"| `{name}` | {self.idle[name]:.0f} | {self.after_day[name]:.0f} |" for name in sorted(self.idle)]
+        rows += [f"| `{name}` | {limit:.0f}, its limit | |" for name, limit in sorted(self.not_started.items())]
+        sums = sum(self.idle.values()) + sum(self.not_started.values()), sum(self.after_day.values())
+        images = ", ".join(f"{name} {size:,.0f}" for name, size in sorted(self.images.items()))
+        return "\n".join(
+            (
+                "| service | MiB, idle | MiB, 10 minutes after a day |",
+                "|---|---|---|",
+                *rows,
+                f"| **all** | **{sums[0]:,.0f}** | **{sums[1]:,.0f}** |",
+                "",
+                f"Images of ours, in MB: {images}. From `just up` on empty volumes, images being there, to the first "
+                f"prediction: {self.to_first_prediction:.0f} s.",
+                "",
+            )
+        )
+
+
+def main(without: Sequence[str]) -> int:
+    """Measures, and writes the table. `without`: services that can't be started here; their limit counts."""
+    with _own_project() as project:
+        services = project.services()
+        if unknown := sorted(set(without) - {service.name for service in services}):
+            raise StackRefused(f"there is no service {', '.join(unknown)}")
+        table = _measured(project, services, without).table()
+    text = README.read_text()
+    README.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{table}{END}", text, flags=re.DOTALL))
+    print(table)
+    return 0
+
+
+@contextmanager
+def _own_project() -> Iterator[Project]:
+    """A project with secrets and volumes of its own, on the ports of the user's, on the user's data."""
+    users = project_of(load())
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "secrets"
+        secrets.make(kept, {})
+        own = {"READMIT_SECRETS": str(kept), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+        project = Project(NAME, {**users.variables, **own})
+        try:
+            yield project
+        finally:
+            project.output("down", "--volumes", "--remove-orphans")
+
+
+def _measured(project: Project, services: Sequence[Service], without: Sequence[str]) -> Footprint:
+    wanted = [service.name for service in services if service.name not in without]
+    addresses = {service.name: service.ports[0].address for service in services if service.ports}
+    project.run("build")
+    started = time.monotonic()
+    project.run("up", "--detach", "--wait", *wanted)
+    up = time.monotonic() - started
+    time.sleep(QUIET_SECONDS)
+    idle, started = _memory(project), time.monotonic()
+    _day(addresses["prefect"])
+    _predict(addresses["api"])
+    day = time.monotonic() - started
+    time.sleep(AFTER_DAY_SECONDS)
+    limits = {service.name: service.limit_mib for service in services if service.name in without}
+    return Footprint(idle, _memory(project), limits, _images(services), up + day)
+
+
+def _day(prefect: str) -> None:
+    run = flow_runs.start(prefect)
+    while (run := flow_runs.look(prefect, run)).state not in ("COMPLETED", "FAILED", "CRASHED"):
+        time.sleep(LOOK_AGAIN_SECONDS)
+    if run.state != "COMPLETED":
+        raise StackRefused(f"the day ended as {run.state}: {prefect}/runs/flow-run/{run.id}")
+
+
+def _predict(api: str) -> None:
+    httpx.post(f"{api}/predict", json=json.loads(EXAMPLE.read_text()), trust_env=False).raise_for_status()
+
+
+def _memory(project: Project) -> dict[str, float]:
+    """MiB by service."""
+    told = output(["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]).splitlines()
+    ours = re.compile(rf"{project.name}-(.+)-\d+ ([\d.]+)(\w+) /")
+    found = [match for line in told if (match := ours.match(line))]
+    return {
+        name: float(number) * UNITS[unit] / UNITS["MiB"] for name, number, unit in (each.groups() for each in found)
+    }
+
+
+def _images(services: Sequence[Service]) -> dict[str, float]:
+    """MB by image of ours."""
+    images = sorted({service.image for service in services if service.built})
+    told = {image: output(["docker", "image", "inspect", "--format", "{{.Size}}", image]) for image in images}
+    return {image.partition(":")[0].removeprefix("readmit-"): int(size) / 1e6 for image, size in told.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""One Compose project: its services and addresses, and `docker compose` for it. The only caller of Docker."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from readmit.settings import environment_with
+from readmit.stacks.refusal import StackRefused
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a service, published on 127.0.0.1."""
+
+    service: str
+    number: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a container is: `state` as Docker calls it (running, exited ...), `health` empty where it has no check."""
+
+    service: str
+    state: str
+    health: str
+    exit_code: int
+
+    @property
+    def in_words(self) -> str:
+        if self.state == "exited":
+            return "done" if self.exit_code == 0 else f"failed with {self.exit_code}"
+        return self.health or self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the files say of a service. `needs`: those that have to be there first; `built`: its image is ours."""
+
+    name: str
+    image: str
+    limit_mib: float
+    needs: tuple[str, ...]
+    ports: tuple[Port, ...]
+    built: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`variables`: on top of this process's environment; `files`: beside compose.yaml, later ones on top."""
+
+    name: str
+    variables: Mapping[str, str]
+    files: tuple[str, ...] = ()
+
+    def services(self) -> list[Service]:
+        """All of them, as the files say. StackRefused: the files can't be read so."""
+        told = json.loads(self.output("config", "--format", "json"))["services"]
+        return [_service(name, each) for name, each in sorted(told.items())]
+
+    def states(self) -> list[State]:
+        """Of every container that there is."""
+        lines = self.output("ps", "--all", "--format", "json").splitlines()
+        return [
+            State(each["Service"], each["State"], each["Health"], each["ExitCode"]) for each in map(json.loads, lines)
+        ]
+
+    def run(self, *arguments: str) -> None:
+        """A command that speaks to the terminal. StackRefused: it failed; it has said why."""
+        code = subprocess.run(self.command(*arguments), env=self.environment(), cwd=ROOT, check=False).returncode
+        if code:
+            raise StackRefused(f"docker compose {arguments[0]} ended with {code}; what it said stands above")
+
+    def output(self, *arguments: str) -> str:
+        """What a command says. StackRefused: it failed, and why."""
+        return output(self.command(*arguments), self.environment())
+
+    def command(self, *arguments: str) -> Sequence[str]:
+        files = [option for file in ("compose.yaml", *self.files) for option in ("--file", str(ROOT / file))]
+        return ["docker", "compose", "--project-name", self.name, *files, *arguments]
+
+    def environment(self) -> Mapping[str, str]:
+        return environment_with(self.variables)
+
+
+def output(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """What a command of Docker says. StackRefused: there is no Docker, or it failed; the text says why."""
+    if shutil.which("docker") is None:
+        raise StackRefused("Docker is not installed: https://docs.docker.com/engine/install/ (or `just demo`, without)")
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StackRefused(done.stderr.strip() or f"{' '.join(command[:3])} ended with {done.returncode}")
+    return done.stdout
+
+
+def _service(name: str, told: Mapping[str, object]) -> Service:
+    needs, ports = told.get("depends_on") or {}, told.get("ports") or []
+    assert isinstance(needs, Mapping)
+    assert isinstance(ports, Sequence)
+    return Service(
+        name=name,
+        image=str(told["image"]),
+        limit_mib=int(str(told["mem_limit"])) / 2**20,
+        needs=tuple(sorted(needs)),
+        ports=tuple(Port(name, int(each["published"])) for each in ports),
+        built="build" in told,
+    )
+
+
+def containers(name: str, every: bool) -> list[str]:
+    """The containers of a project that run, or all of them; none where no engine answers."""
+    asked = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"]
+    try:
+        return output([*asked, "--all"] if every else asked).split()
+    except StackRefused:
+        return []

@@ -1,0 +1,55 @@
+"""The stack's secrets: made once, as files that Compose hands to those services that need them.
+
+The folder is for its owner alone; the files in it can be read by all, for the users inside the containers are others.
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from readmit.stacks import private
+from readmit.stacks.refusal import StackRefused
+
+MADE = (
+    *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
+    *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password"),
+)
+LOGINS = {"flows": "flows_password", "reader": "reader_password", "grafana": "grafana_password"}
+
+
+def make(folder: Path, given: Mapping[str, str]) -> None:
+    """Makes those that are not there. `given`: of servers of one's own; they take the place of what stands there.
+
+    They are never made anew: under another key secret the encounters would get other keys.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    for name in MADE:
+        if name in given:
+            _write(folder / name, given[name])
+        elif not (folder / name).exists():
+            _write(folder / name, secrets.token_hex(16))
+    known = {name: _read(folder / name) for name in MADE}
+    _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
+    _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
+    _write(folder / "s3_login.ini", _login(known["s3_access_key"], known["s3_secret_key"]))
+
+
+def _client(password: str, host: str) -> str:
+    return f'[client]\nuser=exporter\npassword="{password}"\nhost={host}\n'
+
+
+def _login(user: str, secret: str) -> str:
+    return f"[default]\naws_access_key_id={user}\naws_secret_access_key={secret}\n"
+
+
+def _write(file: Path, text: str) -> None:
+    private.write(file, text)
+    file.chmod(0o444)
+
+
+def _read(file: Path) -> str:
+    text = file.read_text().strip()
+    if not text:
+        raise StackRefused(f"{file} is empty, and a secret may not be: put a copy back, or start over without volumes")
+    return text

@@ -1,0 +1,81 @@
+"""`just up`: what is missing is said before anything starts; then secrets, images, containers, and the first day."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from readmit.containers import flow_runs, preflight, secrets, status
+from readmit.containers.project import Project, Service
+from readmit.containers.stores import chosen
+from readmit.containers.users import SECRETS, SHOWN_SECRETS, project_of
+from readmit.settings import Settings, load
+from readmit.stacks.refusal import StackRefused
+
+FOR_A_DAY = {"prefect", "flows", "ec2-api", "api"}
+"""What has to be up for the first day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`only`: these and what they need, all if empty; `without`: all but these; `with_day`: the first day starts."""
+
+    only: Sequence[str]
+    without: Sequence[str]
+    with_day: bool
+    publish_stores: bool
+
+
+def up(asked: Asked, terminal: Console) -> None:
+    """Starts and waits until all is healthy; where nothing has come yet, the first day starts by itself.
+
+    StackRefused: something is missing, or does not become healthy.
+    """
+    settings = load()
+    _require_data(settings)
+    preflight.require_engine()
+    secrets.make(SECRETS, chosen(settings).secrets)
+    project = project_of(settings, asked.publish_stores)
+    services = project.services()
+    wanted = wanted_of(services, asked)
+    preflight.require_ports(project, services, wanted)
+    project.run("up", "--detach", "--build", "--wait", *wanted)
+    if asked.with_day and set(wanted) >= FOR_A_DAY:
+        _first_day(project, services, terminal)
+    status.show(project, SHOWN_SECRETS, terminal)
+
+
+def _require_data(settings: Settings) -> None:
+    if settings.data is not None and not settings.data.expanduser().is_file():
+        raise StackRefused(f"READMIT_DATA: {settings.data} is no file")
+
+
+def wanted_of(services: Sequence[Service], asked: Asked) -> list[str]:
+    """Names of those to start, and of what they need. StackRefused: one is unknown, or left out and yet needed."""
+    known = {service.name: service for service in services}
+    if unknown := sorted({*asked.only, *asked.without} - set(known)):
+        raise StackRefused(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
+    wanted = _with_needs(known, (name for name in asked.only or known if name not in asked.without))
+    for name in sorted(wanted):
+        if missing := sorted(set(known[name].needs) & set(asked.without)):
+            raise StackRefused(f"{name} needs {', '.join(missing)}: leave {name} out, too (--without {name})")
+    return sorted(wanted)
+
+
+def _with_needs(known: dict[str, Service], names: Iterable[str]) -> set[str]:
+    found, ahead = set[str](), list(names)
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += known[name].needs
+    return found
+
+
+def _first_day(project: Project, services: Sequence[Service], terminal: Console) -> None:
+    days = status.Days.of(project)
+    if days is None or days.done:
+        return
+    prefect = next(service.ports[0].address for service in services if service.name == "prefect")
+    run = flow_runs.start(prefect)
+    terminal.print(f"The first day has begun: {prefect}/runs/flow-run/{run.id}, or `just logs flows`.", soft_wrap=True)

@@ -1,0 +1,108 @@
+"""A stack of containers of its own: own name, ports, secrets and fresh volumes; a user's stack is left alone."""
+
+import csv
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ec2_api.sample import write_sample
+from readmit.containers import flow_runs, secrets
+from readmit.containers.__main__ import as_reader
+from readmit.containers.flow_runs import FlowRun
+from readmit.containers.project import ROOT, Project
+from readmit.containers.up import Asked, wanted_of
+from readmit.embedded.stack import free_ports
+
+NAME = "readmit-e2e"
+PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "API", "UI", "PROMETHEUS", "GRAFANA")
+LOGS = ROOT / "var/e2e"
+DAY_WITHIN_SECONDS = 600.0
+LOOK_AGAIN_SECONDS = 0.5
+NOT_OF_THE_USER = ("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE")
+"""Settings of a user's own stack that this one must not follow: empty is as good as not set."""
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The stack under test. `addresses` by service."""
+
+    project: Project
+    addresses: dict[str, str]
+    services: tuple[str, ...]
+
+    def up(self) -> None:
+        """Starts all and waits until they are healthy."""
+        self.project.output("up", "--detach", "--build", "--wait", *self.services)
+
+    def get(self, service: str, path: str, **query: str) -> Any:
+        """What a service answers, as JSON."""
+        answer = httpx.get(f"{self.addresses[service]}{path}", params=query, timeout=60.0, trust_env=False)
+        return answer.raise_for_status().json()
+
+    def day(self, **parameters: int | bool) -> FlowRun:
+        """Asks Prefect for a day, and waits for its end."""
+        prefect, deadline = self.addresses["prefect"], time.monotonic() + DAY_WITHIN_SECONDS
+        run = flow_runs.start(prefect, **parameters)
+        while (run := flow_runs.look(prefect, run)).state not in ENDED and time.monotonic() < deadline:
+            time.sleep(LOOK_AGAIN_SECONDS)
+        return run
+
+    def sql(self, question: str) -> list[dict[str, str]]:
+        """The answer to a question, asked as `just sql` asks it."""
+        command = ("flows", "python", "-m", "readmit.cli", "sql", question)
+        said = self.project.output("exec", "-T", *as_reader(self.project), *command)
+        return list(csv.DictReader(io.StringIO(said)))
+
+    def one_off(self, code: str) -> str:
+        """What a program says that runs in a container of its own on the stores' network."""
+        return self.project.output("run", "--rm", "--no-deps", "-T", "flows", "python", "-c", code)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real file where READMIT_DATA names it, else a sample of two batches."""
+    if named := os.environ.get("READMIT_DATA"):
+        return Path(named).absolute()
+    sample = tmp_path_factory.mktemp("data") / "sample.csv"
+    write_sample(sample)
+    return sample
+
+
+@pytest.fixture(scope="session")
+def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("e2e") / "secrets"
+    secrets.make(folder, {})
+    ports = {
+        f"READMIT_{name}_PORT": str(port) for name, port in zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True)
+    }
+    own = {
+        "READMIT_DATA": str(data),
+        "READMIT_SECRETS": str(folder),
+        "READMIT_SOURCE_INTERVAL_SECONDS": "0",
+        "READMIT_RETRY_DELAY_SECONDS": "0",
+        **{f"READMIT_{name}": "" for name in NOT_OF_THE_USER},
+    }
+    project = Project(NAME, {**own, **ports})
+    found = project.services()
+    addresses = {service.name: service.ports[0].address for service in found if service.ports}
+    # Grafana's image can't be made everywhere, and nothing depends on it.
+    wanted = wanted_of(found, Asked((), ("grafana",), with_day=False, publish_stores=False))
+    try:
+        project.output("down", "--volumes", "--remove-orphans")
+        stack = Stack(project, addresses, tuple(wanted))
+        stack.up()
+        yield stack
+    finally:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        (LOGS / "containers.log").write_text(project.output("logs", "--no-color", "--timestamps"))
+        project.output("down", "--volumes", "--remove-orphans")
+        shutil.rmtree(folder)
