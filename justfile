@@ -118,6 +118,15 @@ _install:
     #!/usr/bin/env bash
     set -euo pipefail
     holds=$(python -c 'import sys; print(sys.prefix)')/readmit.lock
+    # What the lock lacks is removed: only from an environment that is ours, or that holds nothing yet.
+    [ -e "$holds" ] || python - <<'PYTHON'
+    import sys
+    from importlib.metadata import distributions
+
+    others = {each.name.lower() for each in distributions()} - {"pip", "setuptools", "wheel", "uv", "rust-just"}
+    if sys.prefix == sys.base_prefix or (others and "readmit" not in others):
+        sys.exit(f"{sys.prefix} is not Readmit's own environment: python3 -m venv .venv && . .venv/bin/activate")
+    PYTHON
     cat pyproject.toml requirements/dev.txt | cmp -s - "$holds" && exit 0
     # Compiled now, on all cores, and not by each service as it starts.
     uv pip sync -q --compile-bytecode --python "$(which python)" requirements/dev.txt

@@ -46,12 +46,12 @@ def open_source(settings: Settings, clock: Callable[[], float]) -> Opened:
     begun = state.read(path)
     if begun is not None and begun.batch_size != settings.batch_size:
         raise Refusal(
-            f"READMIT_SOURCE_BATCH_SIZE: {settings.batch_size}, but the release began with {begun.batch_size} "
-            f"and keeps it; {start_anew(path)}"
+            f"READMIT_SOURCE_BATCH_SIZE: {settings.batch_size}, but the release began with {begun.batch_size} and "
+            f"keeps it: set it to {begun.batch_size}, in .env for example; {start_anew(path)}"
         )
     source = find(settings, begun, path)
     shelf = Shelf(settings.state / "prepared")
-    batches = tuple(_frozen(source, begun, settings.batch_size, shelf, path))
+    batches = tuple(_frozen(source, begun, settings, shelf, path))
     # The clock is asked last: a slow download takes nothing from the first interval.
     release = _paced(begun, settings, len(batches), clock())
     after = State(
@@ -70,16 +70,18 @@ def _paced(begun: State | None, settings: Settings, total: int, now: float) -> R
     return replace(before.paced_anew(settings.interval_seconds, now), total=total)
 
 
-def _frozen(source: Source, begun: State | None, batch_size: int, shelf: Shelf, path: Path) -> Iterator[FrozenBatch]:
-    """Every batch, on the shelf. Refusal: rows of a batch that was frozen have changed."""
+def _frozen(source: Source, begun: State | None, settings: Settings, shelf: Shelf, path: Path) -> Iterator[FrozenBatch]:
+    """Every batch, on the shelf. Refusal: rows of a frozen batch have changed, and nobody says it was mended."""
     kept = begun.batches if begun else ()
-    spans = slices([(batch.first_row, batch.rows) for batch in kept], source.frame.height, batch_size)
+    spans = slices([(batch.first_row, batch.rows) for batch in kept], source.frame.height, settings.batch_size)
     for number, (first, rows) in enumerate(spans, start=1):
         frame = source.frame.slice(first, rows)
         csv = csv_bytes(frame)
         batch = FrozenBatch(first, rows, layout.sha256(csv))
         if begun is not None and number <= len(kept) and batch != kept[number - 1]:
-            raise Refusal(_changed(number, batch, begun.source_kind, source.kind, path))
+            if number not in settings.mended or frame.height != rows:
+                raise Refusal(_changed(number, batch, begun.source_kind, source.kind, path))
+            log.warning("batch %d is another than before: it was mended, as READMIT_SOURCE_MENDED says", number)
         shelf.put(number, frame, csv)
         yield batch
 
@@ -87,5 +89,6 @@ def _frozen(source: Source, begun: State | None, batch_size: int, shelf: Shelf, 
 def _changed(number: int, batch: FrozenBatch, then: str, now: str, path: Path) -> str:
     return (
         f"READMIT_DATA: batch {number} (rows {batch.first_row + 1} to {batch.first_row + batch.rows}) is not what its "
-        f"release began with (source {then} then, {now} now): put the earlier file back; {start_anew(path)}"
+        f"release began with (source {then} then, {now} now): put the earlier file back, or, if these rows "
+        f"were mended where they stand, say so by READMIT_SOURCE_MENDED={number}; {start_anew(path)}"
     )

@@ -12,7 +12,10 @@ UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospita
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded."""
+    """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded.
+
+    `mended`: batches whose rows may differ from what the release began with.
+    """
 
     data: Path | None
     host: str
@@ -21,6 +24,7 @@ class Settings:
     interval_seconds: int
     batch_size: int
     download_url: str
+    mended: frozenset[int]
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -34,6 +38,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         interval_seconds=_whole(environ, "READMIT_SOURCE_INTERVAL_SECONDS", 300, 0, 31_536_000),
         batch_size=_whole(environ, "READMIT_SOURCE_BATCH_SIZE", 15_000, 1, 1_000_000),
         download_url=_url(environ, "READMIT_SOURCE_DOWNLOAD_URL", UCI_URL),
+        mended=_numbers(environ, "READMIT_SOURCE_MENDED"),
     )
 
 
@@ -42,6 +47,14 @@ def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: 
     if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise Refusal(f"{name}: {text!r} is not a whole number from {low} to {high}")
     return int(text)
+
+
+def _numbers(environ: Mapping[str, str], name: str) -> frozenset[int]:
+    text = environ.get(name) or ""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"[1-9][0-9]{0,8}", part) for part in parts):
+        raise Refusal(f"{name}: {text!r} is not a list of batches such as 3 or 3,7")
+    return frozenset(map(int, parts))
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:

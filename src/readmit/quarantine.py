@@ -22,6 +22,9 @@ LEAST_WRAPPED = 24
 """Columns: a narrower terminal wraps by itself."""
 
 
+EXCLUDED = "Excluded: stays that ended in death or in a hospice, after which nobody can come back."
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What to list. `width`: of the terminal; None: lines are not wrapped."""
@@ -41,6 +44,8 @@ class Listing:
             yield from self._faults(row)
             if row.batch in stranded:
                 yield from self._wrapped(_taken_in_by_release(row.batch, stranded[row.batch]), "  ")
+        if any(row.excluded for row in batches):
+            yield from self._wrapped(EXCLUDED, "")
         if not batches:
             yield "No batch has come yet."
         elif not any(row.quarantined for row in batches):
@@ -182,7 +187,10 @@ def release_in_words(before: Batch) -> Iterator[str]:
     yield _counts_in_words(f"Batch {now.batch} before", before)
     yield _counts_in_words(f"Batch {now.batch} now", now)
     if now.sha256 is not None and now.sha256 == before.sha256:
-        yield "The source has not changed: it sent the same bytes as before."
+        yield (
+            "The source has not changed: it sent the same bytes as before. The data API reads its file when it starts: "
+            f"start it again with READMIT_SOURCE_MENDED={before.batch}."
+        )
     if _adds_up(before):
         left = (before.quarantined or 0) - (now.quarantined or 0)
         yield f"Left quarantine: {left:,}" if left >= 0 else f"More in quarantine than before: {-left:,}"

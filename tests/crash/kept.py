@@ -67,7 +67,7 @@ def rows(stack: Stack, batch: int | None = None) -> dict[str, Rows]:
     for name in NAMES:
         with _database(stack, name) as database:
             tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in sorted(set(tables) - {"step_runs", "sqlite_sequence"}):
+            for table in sorted(set(tables) - {"step_runs", "migrations", "sqlite_sequence"}):
                 read = (dict(row) for row in database.execute(f"SELECT * FROM {table}{of_batch}"))
                 found[f"{name}.{table}"] = sorted((_plain_row(row) for row in read), key=str)
     return found

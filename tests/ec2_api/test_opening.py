@@ -72,6 +72,28 @@ def test_changed_rows_are_refused_by_the_batchs_number_and_the_way_to_start_anew
     assert open_source(settings, lambda: 3_000.0).release.started_at == 3_000.0
 
 
+def test_rows_that_were_mended_where_they_stand_are_taken_if_somebody_says_so(
+    make_settings: MakeSettings, own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = open_source(make_settings(DATA=own), lambda: 1_000.0)
+    names, *lines = own.read_text().splitlines()
+    lines[400] = lines[400].replace(",No,", ",Up,", 1)
+    own.write_text("\n".join([names, *lines]) + "\n")
+    with pytest.raises(Refusal, match="say so by READMIT_SOURCE_MENDED=2;"):
+        open_source(make_settings(DATA=own, SOURCE_MENDED="1,3"), lambda: 2_000.0)
+    after = open_source(make_settings(DATA=own, SOURCE_MENDED="2"), lambda: 2_000.0)
+    assert "batch 2 is another than before" in caplog.text
+    assert [old == new for old, new in zip(_etags(before), _etags(after), strict=True)] == [True, False, True]
+    assert _etags(open_source(make_settings(DATA=own), lambda: 3_000.0)) == _etags(after)
+
+
+def test_rows_taken_away_are_no_mending(make_settings: MakeSettings, own: Path) -> None:
+    open_source(make_settings(DATA=own), lambda: 1_000.0)
+    own.write_text("".join(own.read_text().splitlines(keepends=True)[:-50]))
+    with pytest.raises(Refusal, match="batch 3"):
+        open_source(make_settings(DATA=own, SOURCE_MENDED="3"), lambda: 2_000.0)
+
+
 def test_rows_taken_away_or_a_column_renamed_are_changes_too(make_settings: MakeSettings, own: Path) -> None:
     settings = make_settings(DATA=own)
     open_source(settings, lambda: 1_000.0)

@@ -102,7 +102,10 @@ def test_status_says_where_the_page_of_results_lies_if_a_demo_left_one(
     me = psutil.Process()
     note_stack(folder, me.pid, me.create_time())
     assert local.main(["status"]) == 0
-    assert "No page of results yet" in capsys.readouterr().out
-    (file := folder.parent / "results.html").write_text("a page")
+    assert "No page of results of this source yet" in capsys.readouterr().out
+    (folder.parent / "results.html").write_text("the page of another source")
+    assert local.main(["status"]) == 0
+    assert "No page of results of this source yet" in capsys.readouterr().out
+    (file := folder / "results.html").write_text("a page")
     assert local.main(["status"]) == 0
     assert file.as_uri() in capsys.readouterr().out

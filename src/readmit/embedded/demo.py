@@ -12,6 +12,7 @@ from rich.console import Console
 
 from readmit.core.encounter import COLUMNS
 from readmit.core.refusal import ReadmitError
+from readmit.core.splitting import SPLIT, Split
 from readmit.embedded.opening import opening, services_are_up
 from readmit.embedded.page import page
 from readmit.embedded.places import PAGE, REPORT, folder_of
@@ -62,8 +63,10 @@ def _demo(settings: Settings, terminal: Console) -> None:
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with running(folder, ports, OWN) as stack:
         told = _days(stack, settings, terminal, started)
-        REPORT.write_text(told.to_json())
-        PAGE.write_text(page(json.loads(REPORT.read_text())))
+        for file in (folder / REPORT.name, REPORT):
+            file.write_text(told.to_json())
+        for file in (folder / PAGE.name, PAGE):
+            file.write_text(page(json.loads(REPORT.read_text())))
     summary(told, terminal)
     terminal.print(f"\nPage of results: {PAGE} (every number of it is in {REPORT}). {told.seconds:.0f} s.")
     terminal.print("`just local` keeps this stack up, on the same data.")
@@ -91,11 +94,13 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
 
 
 def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:
-    """Posts the first clean encounter of a batch to the API, once that serves the version."""
+    """Posts an encounter of a batch to the API, once that serves the version: one that no model learnt from."""
     api = stack.addresses["api"]
     # An API that was up before MLflow looks again after half a minute only, if nobody tells it to.
     serving.reload_everywhere([api], stack.environment["READMIT_RELOAD_TOKEN"], version)
-    row = rows.clean_rows(batch).row(0, named=True)
+    clean = rows.clean_rows(batch)
+    unseen = clean.filter(clean[SPLIT] == Split.TEST.value)
+    row = (clean if unseen.is_empty() else unseen).row(0, named=True)
     record = {name: row[name] for name in COLUMNS if row[name] is not None}
     answer = httpx.post(f"{api}/predict", json=record, timeout=30)
     if answer.status_code not in (200, 201):

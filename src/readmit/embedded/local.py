@@ -18,10 +18,13 @@ from readmit.embedded.places import FOLDER, PAGE, folder_of
 from readmit.embedded.processes import Processes, ServiceFailed, answers
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
+from readmit.embedded.sources import SOURCES
 from readmit.embedded.stack import PORTS, Stack, StackUp, reach_the_stack_directly, running, up
+from readmit.io import source
+from readmit.io.database import ledger
 from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.refusal import StackRefused
-from readmit.stacks.terminal import console
+from readmit.stacks.terminal import console, counted
 
 LOOK_AGAIN_SECONDS = 1.0
 STOPPED_WITHIN_SECONDS = 60.0
@@ -70,7 +73,8 @@ def _up(terminal: Console, _: list[str]) -> int:
     try:
         with running(folder, PORTS, {}) as stack:
             _show(terminal, stack.addresses)
-            _show_page(terminal)
+            _show_source(stack.addresses["ec2-api"], terminal)
+            _show_page(folder, terminal)
             terminal.print(
                 f"State: {folder}. `just day` takes the next batch through the eleven steps. Ctrl-C stops all."
             )
@@ -122,7 +126,7 @@ def _end_leftovers(terminal: Console) -> bool:
 def _status(terminal: Console, _: list[str]) -> int:
     folder, told = the_one_up()
     _show(terminal, told.addresses)
-    _show_page(terminal)
+    _show_page(folder, terminal)
     terminal.print(f"State, logs and secrets: {folder}")
     return 0
 
@@ -142,12 +146,24 @@ def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
     terminal.print(table)
 
 
-def _show_page(terminal: Console) -> None:
-    """Where the page of results lies, if the last demo left one."""
-    if PAGE.exists():
-        terminal.print(f"Page of results, as `just demo` left it: {PAGE.absolute().as_uri()}", soft_wrap=True)
+def _show_source(address: str, terminal: Console) -> None:
+    """Whose encounters these are, and how far they are taken."""
+    data = source.state(address)
+    done = len(ledger.done_batches())
+    terminal.print(
+        f"Source: {SOURCES[data.kind]}; {data.rows:,} encounters, {data.released} of "
+        f"{counted(data.batches, 'batch', 'batches')} released, {done} done.",
+        style="red" if data.kind == "sample" else None,
+        markup=False,
+    )
+
+
+def _show_page(folder: Path, terminal: Console) -> None:
+    """Where the page of results lies, if a demo on this source left one."""
+    if (page := folder / PAGE.name).exists():
+        terminal.print(f"Page of results, as `just demo` left it: {page.absolute().as_uri()}", soft_wrap=True)
     else:
-        terminal.print(f"No page of results yet: `just demo` writes {PAGE}")
+        terminal.print("No page of results of this source yet: `just demo` writes one")
 
 
 _COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _on}

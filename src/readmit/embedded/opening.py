@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.console import Console
 
 from readmit.embedded.services import PURPOSE
-from readmit.embedded.summary import SOURCES
-from readmit.embedded.timing import Plan, in_words
+from readmit.embedded.sources import SOURCES
+from readmit.embedded.timing import START_SECONDS, Plan, in_words
 from readmit.io.source import SourceState
 from readmit.settings import Settings
 from readmit.stacks.terminal import counted
@@ -18,7 +18,7 @@ BATCH_ROWS = 15_000
 def opening(settings: Settings, folder: Path, terminal: Console) -> None:
     """Before anything is started, when how much there is to do is not known yet."""
     named = "the file that READMIT_DATA names" if settings.data else "UCI's published file, else a synthetic sample"
-    small, large = (in_words(_plan_of(batches).left({})) for batches in (2, 7))
+    small, large = (in_words(START_SECONDS + _plan_of(batches).left({})) for batches in (2, 7))
     terminal.print(
         "Readmit takes encounters from the data API to a served prediction, a batch at a time: checked, stored, split, "
         f"learnt from, judged, served. Source: {named}."

@@ -10,11 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from readmit.embedded.plots import Axis, Plot, around
+from readmit.embedded.sources import COME_BACK
 
 TEMPLATES = Path(__file__).parent / "templates"
 NO_NUMBER, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-COME_BACK = {"within_30_days": "within 30 days", "any": "at any later time"}
-"""When a patient who comes back does so, by target."""
 SQUARE = {"left": 46, "right": 308, "top": 8, "bottom": 280}
 """The frame of a curve on a picture of 320 by 320."""
 WIDE = {"left": 44, "right": 352, "top": 10, "bottom": 200}

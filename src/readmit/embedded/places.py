@@ -7,6 +7,7 @@ from readmit.settings import Settings
 
 FOLDER = Path("var/demo")
 REPORT, PAGE = FOLDER / "report.json", FOLDER / "results.html"
+"""Of the last demo that ended well; each source keeps those of its own in its folder."""
 
 
 def folder_of(settings: Settings) -> Path:

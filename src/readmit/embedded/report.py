@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from readmit.core.curves import Curves
 from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT, finite
-from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE
+from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
 from readmit.core.splitting import Split
 from readmit.core.version import MODEL, Version
 from readmit.embedded.days import Day, days, seconds_by_step, stations, verdicts_for
@@ -128,7 +128,7 @@ def report(
         excluded=excluded(rows["excluded"]),
         quarantine=quarantine(row.batch for row in ledger.batch_rows()),
         measured=MEASURED,
-        gates=GATES,
+        gates=GATES | ({"leak_above": leak} if (leak := LEAK_AUC_ABOVE.get(target)) else {}),
         candidates=candidates(runs, target, registry),
         production=None if production is None else _production(production),
         prediction=prediction,

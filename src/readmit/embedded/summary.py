@@ -7,14 +7,9 @@ from rich.table import Table
 
 from readmit.core.version import Version
 from readmit.embedded.report import Production, Report
+from readmit.embedded.sources import COME_BACK, SOURCES
 from readmit.settings import Settings
 from readmit.stacks.terminal import counted
-
-SOURCES = {
-    "uci": "UCI's published file",
-    "file": "the file that READMIT_DATA names",
-    "sample": "a synthetic sample, because nothing could be downloaded: its figures say nothing about patients",
-}
 
 
 def summary(told: Report, console: Console) -> None:
@@ -36,7 +31,7 @@ def summary(told: Report, console: Console) -> None:
     if told.production is None:
         console.print("[red]No model was good enough for production.[/red]")
     else:
-        _production(told.production, console)
+        _production(told.production, told.target, console)
     if told.prediction is not None:
         answer = told.prediction
         word = "follow up" if answer["prediction"] else "no follow-up needed"
@@ -59,7 +54,7 @@ def _candidates(told: Report) -> Table:
     return table
 
 
-def _production(model: Production, console: Console) -> None:
+def _production(model: Production, model_target: str, console: Console) -> None:
     test = model.test
     console.print(
         f"In production: {model.name}, version {model.version}. On patients it never saw: "
@@ -67,8 +62,8 @@ def _production(model: Production, console: Console) -> None:
         f"observed/expected {test['observed_expected']:.2f}."
     )
     console.print(
-        f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back; "
-        f"it finds {100 * test['sensitivity']:.0f} of 100 who come back."
+        f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back "
+        f"{COME_BACK[model_target]}; it finds {100 * test['sensitivity']:.0f} of 100 who come back."
     )
 
 

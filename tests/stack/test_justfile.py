@@ -1,0 +1,35 @@
+"""What the recipes do before they do anything."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+JUST = shutil.which("just")
+
+
+def install_into(python: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    command = [str(JUST), "--justfile", str(ROOT / "justfile"), "_install"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_environment_with_packages_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (installed,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    foreign = installed / "cowsay-6.1.dist-info"
+    foreign.mkdir()
+    (foreign / "METADATA").write_text("Name: cowsay\nVersion: 6.1\n")
+    done = install_into(tmp_path / "venv/bin/python")
+    assert done.returncode == 1
+    assert "is not Readmit's own environment: python3 -m venv .venv" in done.stderr
+    assert foreign.exists()
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="no environment is active")
+def test_the_environment_of_these_tests_is_taken() -> None:
+    assert install_into(Path(sys.prefix) / "bin/python").returncode == 0
