@@ -43,7 +43,7 @@ def content(stack: Stack) -> list[str]:
     told = stack.sql(
         " UNION ALL ".join(
             f"SELECT '{table}' AS name, COUNT(*) AS number, "
-            f"SUM(CONV(LEFT(SHA1(CONCAT_WS('|', {cells[table]})), 12), 16, 10)) AS hash FROM {table}"
+            f"SUM(CONV(LEFT(SHA2(CONCAT_WS('|', {cells[table]}), 256), 12), 16, 10)) AS hash FROM {table}"
             for table in TABLES
         )
     )
