@@ -20,8 +20,6 @@ REASONS_OF_A_FIELD = 5
 LONGEST_NUMBER = 24
 LEAST_WRAPPED = 24
 """Columns: a narrower terminal wraps by itself."""
-
-
 EXCLUDED = "Excluded: stays that ended in death or in a hospice, after which nobody can come back."
 
 

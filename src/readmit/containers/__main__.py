@@ -64,7 +64,7 @@ def down(volumes: bool, terminal: Console) -> None:
     # Every profile: what was started by name ends, too.
     project.run("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
     if volumes:
-        for file in SECRETS.iterdir():
+        for file in SECRETS.glob("*"):
             file.unlink()
     terminal.print("Removed, with its data." if volumes else "Stopped; the data stay. `just up` brings it up again.")
 

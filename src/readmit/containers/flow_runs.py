@@ -16,7 +16,6 @@ class FlowRun:
     """One run of the deployment. `state` as Prefect names it: SCHEDULED, RUNNING, COMPLETED, FAILED, CRASHED ..."""
 
     id: str
-    name: str
     state: str
 
 
@@ -36,7 +35,7 @@ def look(prefect: str, run: FlowRun) -> FlowRun:
 
 
 def _flow_run(told: dict[str, Any]) -> FlowRun:
-    return FlowRun(str(told["id"]), str(told["name"]), str(told["state_type"]))
+    return FlowRun(str(told["id"]), str(told["state_type"]))
 
 
 def _asked(method: str, address: str, body: object) -> dict[str, Any]:

@@ -14,7 +14,6 @@ MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password"),
 )
-LOGINS = {"flows": "flows_password", "reader": "reader_password", "grafana": "grafana_password"}
 
 
 def make(folder: Path, given: Mapping[str, str]) -> None:

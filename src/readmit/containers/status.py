@@ -24,13 +24,9 @@ class Days:
     last: str | None
 
     @classmethod
-    def of(cls, project: Project) -> "Days | None":
-        """None: the container that can tell does not run."""
-        try:
-            said = project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "days", "--json")
-        except StackRefused:
-            return None
-        return cls(**json.loads(said))
+    def of(cls, project: Project) -> "Days":
+        """StackRefused: the container that can tell does not run, or can't reach the ledger."""
+        return cls(**json.loads(project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "days", "--json")))
 
 
 def show(project: Project, secrets: str, terminal: Console) -> None:
@@ -58,16 +54,17 @@ def _where(service: Service, secrets: str) -> tuple[str, str]:
 
 
 def _of_the_days(project: Project, services: Mapping[str, Service]) -> list[str]:
-    days = Days.of(project)
+    days: Days | None = None
+    try:
+        days = Days.of(project)
+        last = "No day is done yet." if days.last is None else f"Last day: {days.last}"
+    except StackRefused as error:
+        last = f"The ledger can't be asked: {error}"
     return [
-        "The ledger can't be asked: flows is not up." if days is None else _last(days),
+        last,
         _served(_told(services["api"], "/health")),
         _source(_told(services["ec2-api"], "/health"), days),
     ]
-
-
-def _last(days: Days) -> str:
-    return "No day is done yet." if days.last is None else f"Last day: {days.last}"
 
 
 def _served(health: Mapping[str, object] | None) -> str:

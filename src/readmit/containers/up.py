@@ -73,8 +73,7 @@ def _with_needs(known: dict[str, Service], names: Iterable[str]) -> set[str]:
 
 
 def _first_day(project: Project, services: Sequence[Service], terminal: Console) -> None:
-    days = status.Days.of(project)
-    if days is None or days.done:
+    if status.Days.of(project).done:
         return
     prefect = next(service.ports[0].address for service in services if service.name == "prefect")
     run = flow_runs.start(prefect)

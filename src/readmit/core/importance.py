@@ -27,11 +27,11 @@ def importances(model: Pipeline, encounters: pd.DataFrame, labels: Sequence[int]
     # One call for all: a model answers many rows in the time of a few calls.
     said = probabilities(model, pd.concat([base, *asked.values()], ignore_index=True))
     before, *after = np.split(said, np.cumsum([len(base), *map(len, asked.values())])[:-1])
-    rises = {}
+    rises, loss = {}, losses(y, before).mean()
     for name, changed in zip(FEATURES, after, strict=True):
         told = before.copy()
         told[asked[name].index] = changed
-        rises[name] = float(losses(y, told).mean() - losses(y, before).mean())
+        rises[name] = float(losses(y, told).mean() - loss)
     return dict(sorted(rises.items(), key=lambda item: -item[1]))
 
 

@@ -8,9 +8,6 @@ from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import Batch, StepRun
 from readmit.pipeline import STEPS
 
-STATIONS = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
-"""What the report calls a count of encounters, and the ledger's column that has it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -56,7 +53,7 @@ def verdicts_for(target: str) -> list[tuple[int, Verdict]]:
 def stations(rows: Iterable[Batch]) -> dict[str, int]:
     """Encounters of some batches at each station of their way."""
     found = list(rows)
-    return {station: sum(getattr(row, column) or 0 for row in found) for station, column in STATIONS.items()}
+    return {station: sum(getattr(row, column) or 0 for row in found) for station, column in ledger.STATIONS.items()}
 
 
 def seconds_by_step(told: Iterable[Day]) -> dict[str, float]:

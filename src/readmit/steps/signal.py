@@ -13,9 +13,6 @@ from readmit.io.registry.versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
-STATIONS = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
-"""How far an encounter got, and the column of the ledger that counts it."""
-
 
 def run(batch: int, settings: Settings) -> Facts:
     """`replicas`: how many confirmed. NotServed: one does not; it polls the alias too, so the next try may find it."""
@@ -49,7 +46,7 @@ def _figures(batch: int, production: int | None) -> pushing.Day:
     return pushing.Day(
         batch=batch,
         batches_done=len(ledger.done_batches() | {batch}),
-        rows={station: int(ledger.made(row, column)) for station, column in STATIONS.items()},
+        rows={station: int(ledger.made(row, column)) for station, column in ledger.STATIONS.items()},
         step_seconds={name: run.seconds for name, run in _good_runs(batch).items() if run.seconds is not None},
         production=production,
         figures={} if verdict is None else verdict.figures,

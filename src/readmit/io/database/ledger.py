@@ -13,6 +13,9 @@ from readmit.core.snapshot import Part
 from readmit.io.database.connection import RAW, now, using
 from readmit.io.database.tables import Batch, DatasetPart, StepRun
 
+STATIONS = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
+"""How far an encounter got, as reports and metrics call it, and the column that counts it."""
+
 
 def take_lease(batch: int, run_id: str, at: float, seconds: float) -> bool:
     """Takes or renews the lease of a batch; False: another run has it in hand."""
