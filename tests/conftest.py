@@ -7,7 +7,7 @@ import pytest
 
 from ec2_api.sample import write_sample
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.embedded.stack import PORTS, Stack, free_ports, running
+from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.settings import Settings, load
@@ -50,7 +50,7 @@ def stack(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
     }
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     with running(tmp_path_factory.mktemp("stack"), ports, own) as up:
         yield up
 

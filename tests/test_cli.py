@@ -14,6 +14,9 @@ from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket
 
 FETCH = BY_NAME["fetch"]
+DOOR: Facts = {"go_on": True, "batch": 1, "word": "batch 1", "released": 1, "batches": 1}
+VERDICT: Facts = {"version": "1", "outcome": "refused", "decided_now": True, "reason": "worse", "roc_auc": 0.5}
+FACTS = {"check_source": DOOR, "promote": VERDICT}
 
 
 class Attempts:
@@ -27,7 +30,7 @@ class Attempts:
         self.made.append(step.name)
         if step.name == self._failing and self._error and self.made.count(step.name) <= self._times:
             raise self._error
-        return {"go_on": True, "batch": 1} if step.name == "check_source" else {"rows": 3}
+        return FACTS.get(step.name, {"rows": 3})
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,7 @@ def test_what_is_no_number_of_a_batch_is_wrong_usage(batch: str, capsys: pytest.
 
 def test_a_step_other_than_the_first_needs_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["step", "clean"]) == 1
-    assert "step clean needs --batch" in capsys.readouterr().err
+    assert "step clean needs the number of a batch" in capsys.readouterr().err
 
 
 def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ def test_a_batch_that_is_released_is_open_from_before_its_first_step(
 def test_a_release_that_comes_after_another_run_of_the_batch_says_so_and_leaves_it_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "attempt", lambda *_: {"go_on": False, "batch": 1})
+    monkeypatch.setattr(cli, "attempt", lambda *_: DOOR | {"go_on": False})
     assert cli.main(["release", "--batch", "1"]) == 1
     assert "batch 1 was done by another run meanwhile" in capsys.readouterr().err
     assert ledger.done_batches() == {1}

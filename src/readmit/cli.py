@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 
-from readmit import sql
+from readmit import sql, telling
 from readmit.attempt import attempt, let_go
 from readmit.core.refusal import LeaseLost, ReadmitError
 from readmit.history import History
@@ -107,7 +107,7 @@ def run_step(name: str, batch: int | None) -> None:
     ticket = Ticket(uuid.uuid4().hex, batch)
     found = attempt(BY_NAME["check_source"], ticket) if name == "check_source" or batch is not None else None
     if found is None:
-        raise SettingError(f"step {name} needs --batch")
+        raise SettingError(f"step {name} needs the number of a batch; check_source alone does without")
     chosen = found["batch"]
     try:
         if name == "check_source":
@@ -158,10 +158,7 @@ def _try_again(step: Step, ticket: Ticket) -> Facts:
 
 
 def _say(name: str, facts: Facts) -> None:
-    told = ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
-    )
-    print(f"{name}: {told}", flush=True)
+    print("\n".join(telling.lines(name, facts)), flush=True)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "READMIT_"
+Port = Annotated[int, Field(ge=1, le=65535)]
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
 
@@ -96,6 +97,11 @@ class Settings(BaseSettings):
     pushgateway_url: str | None = Field(
         None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
     )
+
+    ec2_api_port: Port = Field(5001, description="port on 127.0.0.1 of the data API of a stack that stays up")
+    s3_port: Port = Field(8333, description="the same of the S3 server; containers publish it if asked to")
+    mlflow_port: Port = Field(5000, description="the same of the MLflow server")
+    api_port: Port = Field(8000, description="the same of the inference API")
 
     @field_validator("api_urls", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ec2_api.sample import write_sample
-from readmit.embedded.stack import PORTS, free_ports, running
+from readmit.embedded.stack import SERVICES, free_ports, running
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from tests.crash.kept import Kept, differences, kept
@@ -114,7 +114,7 @@ def _side(folder: Path, source: Path) -> Iterator[Side]:
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
     }
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     with running(folder, ports, own) as stack:
         side = Side(stack, folder)
         try:

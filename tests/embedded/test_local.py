@@ -15,7 +15,7 @@ import pytest
 
 from readmit.embedded import local
 from readmit.embedded.processes import Processes, Service
-from readmit.embedded.stack import PORTS, StackUp
+from readmit.embedded.stack import SERVICES, StackUp
 from readmit.settings import environment_with
 from readmit.stacks import private
 
@@ -37,7 +37,7 @@ def owner(code: str) -> Iterator[subprocess.Popen[str]]:
 
 def note_stack(folder: Path, pid: int, began: float, api: str = "http://127.0.0.1:9") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    addresses = dict.fromkeys(PORTS, "http://127.0.0.1:9") | {"api": api}
+    addresses = dict.fromkeys(SERVICES, "http://127.0.0.1:9") | {"api": api}
     private.write(folder / "stack.json", json.dumps(asdict(StackUp(pid, began, addresses, {}))))
 
 
@@ -92,7 +92,7 @@ def test_status_asks_each_service_how_it_is(folder: Path, capsys: pytest.Capture
         assert local.main(["status"]) == 0
         server.shutdown()
     lines = capsys.readouterr().out.splitlines()
-    states = {name: next(line.split()[3] for line in lines if f" {name} " in line) for name in PORTS}
+    states = {name: next(line.split()[3] for line in lines if f" {name} " in line) for name in SERVICES}
     assert states == {"ec2-api": "down", "s3": "down", "mlflow": "down", "api": "up"}
 
 

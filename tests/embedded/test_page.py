@@ -60,6 +60,8 @@ def made_up() -> dict[str, Any]:
             "name": candidate.name,
             "batch": 3,
             "chosen": place == 1,
+            "version": "3" if place == 1 else None,
+            "outcome": "promoted" if place == 1 else None,
             "fit_seconds": 1.25 + place * 7,
             "curves": curves(0.5 + place / 10),
             "importances": {"number_inpatient": 0.02107, "diag_1": 0.00519, "payer_code": -0.00013},
@@ -75,10 +77,11 @@ def made_up() -> dict[str, Any]:
     ]
     return {
         "made_at": "2026-11-25 14:30 UTC",
-        "made_from": {"snapshot": "0123456789abcdef", "code": "fedcba9876543210"},
+        "made_from": {"run": "a1b2c3", "snapshot": "0123456789abcdef", "code": "fedcba9876543210"},
         "data": {"source": "file", "rows": 4010, "batches": 4},
         "target": "within_30_days",
         "new_days": 4,
+        "trained_anew": False,
         "rows": {
             **{"raw": 4010, "clean": 3810, "quarantined": 40, "excluded": 160},
             **{"train": 2667, "validation": 570, "test": 573},

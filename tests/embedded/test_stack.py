@@ -7,19 +7,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from readmit.embedded.stack import PORTS, STACK_FILE, StackUp, free_ports, running, up
+from readmit.embedded.stack import SERVICES, STACK_FILE, StackUp, free_ports, running, set_ports, up
 from readmit.embedded.variables import SECRETS, variables
+from readmit.settings import Settings
 from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
 
-ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in PORTS.items()}
+ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in set_ports(Settings()).items()}
 
 
 def test_a_taken_port_is_named_with_its_holder_and_nothing_is_left_running(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True)) | {"mlflow": port}
-        said = rf"port {port}, which mlflow needs, is taken by .+ \(process {os.getpid()}\): end that first"
+        ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True)) | {"mlflow": port}
+        holder = rf"taken by .+ \(process {os.getpid()}\): end that first, or set READMIT_MLFLOW_PORT"
+        said = f"port {port}, which mlflow needs, is {holder}"
         with pytest.raises(StackRefused, match=said), running(tmp_path, ports, {}):
             pass
     assert up(tmp_path) is None

@@ -11,14 +11,15 @@ from readmit.containers import secrets
 from readmit.containers.__main__ import READER
 from readmit.containers.stores import DATABASE_URLS
 from readmit.containers.up import FOR_A_DAY
-from readmit.embedded.stack import PORTS
+from readmit.embedded.stack import set_ports
+from readmit.settings import Settings
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()
 LONG = [name for name, each in SERVICES.items() if each.runs_for_long]
 ONE_SHOTS = sorted(set(SERVICES) - set(LONG))
 PUBLISHED = {
-    **{name: port for name, port in PORTS.items() if name != "s3"},
+    **{name: port for name, port in set_ports(Settings()).items() if name != "s3"},
     **{"ui": 8501, "prefect": 4200, "prometheus": 9090, "grafana": 3000},
 }
 """Services and the port of each that a person may open. The stores are not among them."""

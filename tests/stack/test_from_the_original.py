@@ -26,7 +26,7 @@ from readmit.core.model import CANDIDATES
 from readmit.core.request import TAKEN
 from readmit.core.served import ServedModel
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
-from readmit.embedded.stack import PORTS
+from readmit.embedded.stack import set_ports
 from readmit.io.database.connection import NAMES, connect, using
 from readmit.io.database.tables import TABLES, migrate
 from readmit.io.pushing import Day, metrics_of
@@ -187,7 +187,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "answer": _answers(),
         "bucket": _written(r'Bucket\("(\w+)"', *sources),
         "service": set(services()),
-        "port": {f"{service}:{port}" for service, port in PORTS.items()} | _ports(),
+        "port": {f"{service}:{port}" for service, port in set_ports(Settings()).items()} | _ports(),
         "step": {step.name for step in STEPS},
         "candidate": {candidate.name for candidate in CANDIDATES},
         "figure": set(figures([0, 1], np.array([0.2, 0.8]), 0.5)),

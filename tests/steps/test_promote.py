@@ -91,11 +91,11 @@ def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_
 
 def test_a_better_challenger_takes_the_place_and_a_worse_one_does_not(shelf: Shelf) -> None:
     registered(shelf, 1, 0.3)
-    assert promote.run(1, WITHIN)["provisional"] is True
+    assert promote.run(1, WITHIN)["outcome"] == "provisional"
     registered(shelf, 2, 0.5)
-    assert promote.run(2, WITHIN)["promoted"] is True
+    assert promote.run(2, WITHIN)["outcome"] == "promoted"
     registered(shelf, 3, 0.2)
-    assert promote.run(3, WITHIN)["promoted"] is False
+    assert promote.run(3, WITHIN)["outcome"] == "refused"
     assert shelf.alias == "2"
 
 
@@ -103,7 +103,7 @@ def test_another_targets_model_is_no_rival_and_going_back_puts_the_first_targets
     registered(shelf, 1, 0.5)
     promote.run(1, WITHIN)
     registered(shelf, 1, 0.3, "any")
-    assert promote.run(1, ANY)["provisional"] is True
+    assert promote.run(1, ANY)["outcome"] == "provisional"
     assert shelf.alias == "2"
     ledger.note(1, version=1)
     promote.run(1, WITHIN)
@@ -116,7 +116,7 @@ def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_las
     registered(shelf, 1, 0.5, "any")
     promote.run(1, ANY)
     registered(shelf, 2, 0.2)
-    assert promote.run(2, WITHIN)["promoted"] is False
+    assert promote.run(2, WITHIN)["outcome"] == "refused"
     stored = promotions.verdict_on("3")
     assert stored is not None
     assert stored.rival == "1"
@@ -139,6 +139,7 @@ def test_a_verdict_that_a_crash_left_unapplied_is_applied_as_it_was_stored(shelf
     assert decided is not None
     shelf.away_after_alias = False
     assert promote.run(1, WITHIN)["reason"] == "; ".join(decided.reasons)
+    assert promote.run(1, WITHIN)["decided_now"] is False
     assert promotions.is_applied("1")
     assert shelf.alias == "1"
 
@@ -154,7 +155,7 @@ def test_an_unapplied_verdict_is_made_anew_when_another_rival_is_in_place_by_now
     shelf.away_after_alias, shelf.alias = False, "1"
     promote.run(3, WITHIN)
     assert shelf.alias == best
-    assert promote.run(2, WITHIN)["promoted"] is False
+    assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert shelf.alias == best
 
 
@@ -164,6 +165,6 @@ def test_a_rival_that_can_not_be_used_any_more_is_none_and_the_verdict_says_so(s
     shelf.broken.add("1")
     registered(shelf, 2, 0.4)
     told = promote.run(2, WITHIN)
-    assert (told["promoted"], told["provisional"]) == (True, True)
+    assert told["outcome"] == "provisional"
     assert "without a rival: version 1 can't be read" in str(told["reason"])
     assert shelf.alias == "2"

@@ -65,7 +65,7 @@ def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(
     assert first["check_source"]["batch"] == 1
     counts = first["clean"]
     assert counts["raw"] == int(str(counts["clean"])) + int(str(counts["quarantined"])) + int(str(counts["excluded"]))
-    assert first["promote"]["promoted"] is True
+    assert first["promote"]["outcome"] == "provisional"
     assert first["signal"]["replicas"] == 1
 
     second = whole_day()
@@ -82,7 +82,7 @@ def test_a_day_takes_each_batch_once_and_every_step_run_twice_leaves_the_same(
     assert nothing["check_source"]["word"] == "nothing new"
 
     again = whole_day(1)
-    assert again["promote"] == first["promote"]
+    assert again["promote"] == first["promote"] | {"decided_now": False}
     assert again["train"] == first["train"]
     assert len(registry.versions()) - others == 2
     assert len(promotions.verdicts()) == 2
@@ -98,7 +98,7 @@ def _another_target_trains_on_what_is_there_and_the_first_one_comes_back(
     monkeypatch.setenv("READMIT_TARGET", "any")
     trained = whole_day()
     assert list(trained) == ["check_source", "train", "register", "promote", "signal"]
-    assert trained["promote"]["provisional"] is True, "the model of the other target is no rival"
+    assert trained["promote"]["outcome"] == "provisional", "the model of the other target is no rival"
     other = registry.production()
     assert other is not None
     assert other.target == "any"

@@ -49,6 +49,7 @@ class Verdict:
     figures: dict[str, float]
     rival_figures: dict[str, float]
     roc_auc: Interval
+    rival_roc_auc: Interval | None
     roc_auc_change: Interval | None
     curves: Curves | None
 
@@ -56,12 +57,19 @@ class Verdict:
         """A figure that is not a number becomes null."""
         return json.dumps(_each_figure(asdict(self), finite), allow_nan=False)
 
+    @property
+    def outcome(self) -> str:
+        """In a word: promoted, provisional or refused."""
+        return "provisional" if self.provisional else "promoted" if self.promoted else "refused"
+
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
         read = _each_figure(json.loads(text), lambda value: np.nan if value is None else value)
         change, curves = read.pop("roc_auc_change"), read.pop("curves")
+        rival = read.pop("rival_roc_auc", None)
         return cls(
             **{**read, "reasons": tuple(read["reasons"]), "roc_auc": Interval(**read["roc_auc"])},
+            rival_roc_auc=Interval(**rival) if rival else None,
             roc_auc_change=Interval(**change) if change else None,
             curves=Curves.of_fields(curves) if curves else None,
         )
@@ -100,6 +108,7 @@ def judge(
         figures=own,
         rival_figures=other,
         roc_auc=interval(aucs),
+        rival_roc_auc=None if rival is None else interval(rival_aucs),
         roc_auc_change=changes,
         curves=Curves.of(labels, challenger.probabilities) if np.isfinite(challenger.probabilities).all() else None,
     )

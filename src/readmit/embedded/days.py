@@ -7,6 +7,7 @@ from readmit.core.judging import Verdict
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import Batch, StepRun
 from readmit.pipeline import STEPS
+from readmit.telling import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,7 @@ def seconds_by_step(told: Iterable[Day]) -> dict[str, float]:
 
 def in_words(verdict: Verdict) -> str:
     """A verdict as a sentence."""
-    word = "provisionally promoted" if verdict.provisional else "promoted" if verdict.promoted else "refused"
-    return f"version {verdict.version} {word}: {'; '.join(verdict.reasons)}"
+    return f"version {verdict.version} {OUTCOMES[verdict.outcome]}: {'; '.join(verdict.reasons)}"
 
 
 def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: Mapping[str, str]) -> Day:
@@ -76,7 +76,7 @@ def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: M
         batch=row.batch,
         rows=stations([row]),
         verdict=None if verdict is None else in_words(verdict),
-        outcome=None if verdict is None else _outcome(verdict),
+        outcome=None if verdict is None else verdict.outcome,
         reasons=() if verdict is None else verdict.reasons,
         version=version,
         candidate=None if version is None else candidates.get(version),
@@ -86,10 +86,6 @@ def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: M
         seconds={step.name: took[step.name] for step in STEPS if step.name in took},
         seconds_of_steps=round(sum(took.values()), 3),
     )
-
-
-def _outcome(verdict: Verdict) -> str:
-    return "provisional" if verdict.provisional else "promoted" if verdict.promoted else "refused"
 
 
 def _candidates_by_version(runs: Iterable[StepRun]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from readmit.embedded.progress import Watch, why_it_failed
 from readmit.embedded.report import Report, report
 from readmit.embedded.services import flow
 from readmit.embedded.signals import end_as_by_ctrl_c
-from readmit.embedded.stack import PORTS, Stack, free_ports, running
+from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.embedded.summary import other_aim, summary
 from readmit.embedded.timing import Plan
 from readmit.io import serving, source
@@ -60,7 +60,7 @@ def _demo(settings: Settings, terminal: Console) -> None:
     started = time.monotonic()
     folder = folder_of(settings)
     opening(settings, folder, terminal)
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     with running(folder, ports, OWN) as stack:
         told = _days(stack, settings, terminal, started)
         for file in (folder / REPORT.name, REPORT):
@@ -84,13 +84,14 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
         raise ServiceFailed(why_it_failed(last, code, stack.processes))
     new = ledger.done_batches() - before
     production = Registry(stack.addresses["mlflow"]).production()
-    if all(run.step == "check_source" for run in ledger.step_runs(last)):
+    did = {run.step for run in ledger.step_runs(last)}
+    if did == {"check_source"}:
         terminal.print("Nothing new: every released batch is done already.")
     if production is not None and (said := other_aim(production, settings)):
         terminal.print(said)
     prediction = None if production is None else _predict(stack, production.number, max(before | new))
-    runs = Runs(stack.addresses["mlflow"])
-    return report(data, settings.target, production, len(new), prediction, runs, time.monotonic() - started)
+    runs, seconds = Runs(stack.addresses["mlflow"]), time.monotonic() - started
+    return report(data, settings.target, production, len(new), not new and "train" in did, prediction, runs, seconds)
 
 
 def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:

@@ -19,7 +19,7 @@ from readmit.embedded.processes import Processes, ServiceFailed, answers
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.sources import SOURCES
-from readmit.embedded.stack import PORTS, Stack, StackUp, reach_the_stack_directly, running, up
+from readmit.embedded.stack import Stack, StackUp, reach_the_stack_directly, running, set_ports, up
 from readmit.io import source
 from readmit.io.database import ledger
 from readmit.settings import SettingError, environment_with, load
@@ -69,9 +69,12 @@ def _all_up() -> list[tuple[Path, StackUp]]:
 
 def _up(terminal: Console, _: list[str]) -> int:
     end_as_by_ctrl_c()
-    folder = folder_of(load())
+    settings = load()
+    folder, ports = folder_of(settings), set_ports(settings)
+    said = ", ".join(f"{name} on port {port}" for name, port in ports.items())
+    terminal.print(f"Starting {said}; that takes some seconds.")
     try:
-        with running(folder, PORTS, {}) as stack:
+        with running(folder, ports, {}) as stack:
             _show(terminal, stack.addresses)
             _show_source(stack.addresses["ec2-api"], terminal)
             _show_page(folder, terminal)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from readmit.embedded.plots import Axis, Plot, around
 from readmit.embedded.sources import COME_BACK
+from readmit.telling import OUTCOMES
 
 TEMPLATES = Path(__file__).parent / "templates"
 NO_NUMBER, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -38,7 +39,7 @@ def page(report: Mapping[str, object]) -> str:
         "in_words": in_words,
     }
     environment.globals |= {"square": square, "wide": wide, "whisker": whisker, "around": around}
-    return environment.get_template("results.html.j2").render(report, come_back=COME_BACK)
+    return environment.get_template("results.html.j2").render(report, come_back=COME_BACK, outcomes=OUTCOMES)
 
 
 def _data(value: float, text: str) -> Markup:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from readmit.core.curves import Curves
-from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT, finite
+from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT, Interval, finite
 from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
 from readmit.core.splitting import Split
 from readmit.core.version import MODEL, Version
@@ -67,8 +67,9 @@ class Production:
 class Report:
     """`candidates`: of the last batch that was trained on for the target. `prediction`: what the API answered.
 
-    `target`: of the version in production; without one, what the settings ask for. `made_from`: the snapshot and the
-    code of the version in production.
+    `target`: of the version in production; without one, what the settings ask for. `made_from`: the MLflow
+    run, the snapshot and the code of the version in production. `trained_anew`: this run did no new batch, but another
+    target's or code's model of the last one.
     """
 
     made_at: str
@@ -76,6 +77,7 @@ class Report:
     data: Mapping[str, str | int]
     target: str
     new_days: int
+    trained_anew: bool
     rows: Mapping[str, int]
     excluded: tuple[LeftOut, ...]
     quarantine: tuple[LeftOut, ...]
@@ -110,6 +112,7 @@ def report(
     asked_target: str,
     production: Version | None,
     new_days: int,
+    trained_anew: bool,
     prediction: Mapping[str, object] | None,
     registry: Runs,
     seconds: float,
@@ -124,6 +127,7 @@ def report(
         data={"source": source.kind, "rows": source.rows, "batches": source.batches},
         target=target,
         new_days=new_days,
+        trained_anew=trained_anew,
         rows=rows,
         excluded=excluded(rows["excluded"]),
         quarantine=quarantine(row.batch for row in ledger.batch_rows()),
@@ -141,8 +145,8 @@ def report(
 
 def _made_from(production: Version | None) -> dict[str, str | None]:
     if production is None:
-        return {"snapshot": None, "code": None}
-    return {"snapshot": production.snapshot[:16], "code": production.code}
+        return {"run": None, "snapshot": None, "code": None}
+    return {"run": production.run_id, "snapshot": production.snapshot[:16], "code": production.code}
 
 
 def _rows() -> dict[str, int]:
@@ -157,7 +161,7 @@ def _rows_until(batch: int, split: Split) -> int:
 
 
 def _production(version: Version) -> Production:
-    tested_on, last = max(_judgements(version), key=lambda judgement: judgement[0])
+    tested_on, last, auc = max(_judgements(version), key=lambda judgement: judgement[0])
     figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in last.items()}
     return Production(
         name=version.candidate,
@@ -168,17 +172,20 @@ def _production(version: Version) -> Production:
         cost_ratio=round(1 / version.threshold - 1, 6),
         tested_on_batch=tested_on,
         test_rows=_rows_until(tested_on, Split.TEST),
-        test=figures,
+        test=figures if auc is None else figures | {"roc_auc_low": auc.low, "roc_auc_high": auc.high},
         of_100=_of_100(figures),
         judged=_judged(version),
     )
 
 
-def _judgements(version: Version) -> list[tuple[int, dict[str, float]]]:
-    """A version's figures, by the batch whose verdict they stand in: its own, and those in which it was the rival."""
-    verdicts = verdicts_for(version.target)
-    own = [(batch, verdict.figures) for batch, verdict in verdicts if verdict.version == version.number]
-    return own + [(batch, verdict.rival_figures) for batch, verdict in verdicts if verdict.rival == version.number]
+def _judgements(version: Version) -> list[tuple[int, dict[str, float], Interval | None]]:
+    """A version's figures and the interval of its ROC-AUC, by the batch whose verdict they stand in.
+
+    That is its own, and those in which it was the rival.
+    """
+    verdicts, number = verdicts_for(version.target), version.number
+    own = [(batch, each.figures, each.roc_auc) for batch, each in verdicts if each.version == number]
+    return own + [(batch, each.rival_figures, each.rival_roc_auc) for batch, each in verdicts if each.rival == number]
 
 
 def _judged(version: Version) -> Judged:

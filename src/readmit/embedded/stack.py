@@ -18,13 +18,13 @@ from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.io.objects import Bucket
-from readmit.settings import environment_with, load, reach_directly
+from readmit.settings import Settings, environment_with, load, reach_directly
 from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
 
 HOST = "127.0.0.1"
-PORTS = {"ec2-api": 5001, "s3": 8333, "mlflow": 5000, "api": 8000}
-"""Where the services listen when the stack stays up; a demo takes free ports instead."""
+SERVICES = ("ec2-api", "s3", "mlflow", "api")
+"""Those with a port: a setting where the stack stays up; a demo takes free ones instead."""
 STACK_FILE = "stack.json"
 CLOCK_MAY_MOVE_SECONDS = 2.0
 """A process seems to have begun a little earlier or later when the system's clock is set."""
@@ -73,6 +73,11 @@ def _is_free(port: int) -> bool:
 def _is_taken(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
+
+
+def set_ports(settings: Settings) -> dict[str, int]:
+    """Where the services of a stack that stays up listen, as the settings say."""
+    return {name: getattr(settings, f"{name.replace('-', '_')}_port") for name in SERVICES}
 
 
 @contextmanager
@@ -148,8 +153,8 @@ def _refuse_taken(ports: Mapping[str, int]) -> None:
     for name, port in ports.items():
         if _is_taken(port):
             raise StackRefused(
-                f"port {port}, which {name} needs, is taken by {_who_listens(port)}: end that first "
-                "(`just demo` does without: it takes free ports)"
+                f"port {port}, which {name} needs, is taken by {_who_listens(port)}: end that first, or set "
+                f"READMIT_{name.replace('-', '_').upper()}_PORT (`just demo` does without: it takes free ports)"
             )
 
 

@@ -44,13 +44,15 @@ def _candidates(told: Report) -> Table:
         "ROC-AUC (95 %)",
         "log loss",
         "fit",
+        "",
         title="Candidates on validation, last batch",
         title_justify="left",
     )
     for each in told.candidates:
         found = each.figures
         interval = f"{found['roc_auc']:.3f} ({found['roc_auc_low']:.3f} to {found['roc_auc_high']:.3f})"
-        table.add_row(each.name, interval, f"{found['log_loss']:.4f}", f"{found['fit_seconds']:.1f} s")
+        became = f"chosen: version {each.version}, {each.outcome or 'not judged'}" if each.chosen else ""
+        table.add_row(each.name, interval, f"{found['log_loss']:.4f}", f"{found['fit_seconds']:.1f} s", became)
     return table
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from readmit.core.curves import Curves
-from readmit.io.database import ledger
+from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
 from readmit.io.registry.fits import Runs
 from readmit.pipeline import Facts
@@ -17,7 +17,7 @@ IMPORTANCES = 15
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """One candidate of a batch, measured on validation. `chosen`: it was refitted and judged.
+    """One candidate of a batch, measured on validation. `chosen`: it was refitted, as `version`, and judged: `outcome`.
 
     `figures`: NaN where it was no number. `curves` and `importances`, by raw field: those that its run keeps.
     """
@@ -25,6 +25,8 @@ class Trained:
     name: str
     batch: int
     chosen: bool
+    version: str | None
+    outcome: str | None
     figures: Mapping[str, float]
     curves: Curves | None
     importances: Mapping[str, float]
@@ -32,12 +34,13 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class _Training:
-    """A good attempt at `train`. `chosen`: as the step after it told, None where it did not."""
+    """A good attempt at `train`. `chosen`, `version`: as the step after it told, None where it did not."""
 
     batch: int
     number: int
     facts: Facts
     chosen: str | None
+    version: str | None
 
 
 def candidates(runs: list[StepRun], target: str, registry: Runs) -> tuple[Trained, ...]:
@@ -59,13 +62,18 @@ def _training(runs: list[StepRun]) -> _Training:
     train = runs[0]
     rest = (run for run in islice(runs, 1, None) if run.batch == train.batch)
     followed = {run.step: ledger.facts_of(run) for run in takewhile(lambda run: run.step != "train", rest)}
-    chosen = followed.get("register")
+    registered = followed.get("register", {})
     return _Training(
         batch=train.batch or 0,
         number=train.number,
         facts=ledger.facts_of(train),
-        chosen=None if chosen is None else str(chosen["candidate"]),
+        chosen=_text(registered.get("candidate")),
+        version=_text(registered.get("version")),
     )
+
+
+def _text(fact: object) -> str | None:
+    return None if fact is None else str(fact)
 
 
 def _names(facts: Facts) -> list[str]:
@@ -76,10 +84,14 @@ def _trained(name: str, training: _Training, registry: Runs) -> Trained:
     told = {key.partition(".")[2]: value for key, value in training.facts.items() if key.startswith(f"{name}.")}
     run = told.pop("run", None)
     kept = {} if run is None else registry.importances(str(run))
+    version = training.version if name == training.chosen else None
+    verdict = None if version is None else promotions.verdict_on(version)
     return Trained(
         name=name,
         batch=training.batch,
         chosen=name == training.chosen,
+        version=version,
+        outcome=None if verdict is None else verdict.outcome,
         # Null is the ledger's word for what is no number.
         figures={figure: math.nan if value is None else float(value) for figure, value in told.items()},
         curves=None if run is None else registry.curves(str(run)),

@@ -27,7 +27,8 @@ def run(batch: int, settings: Settings) -> Facts:
             "register comes before promote"
         )
     verdict = promotions.verdict_on(challenger.number)
-    if verdict is None or not promotions.is_applied(challenger.number):
+    stands = verdict is not None and promotions.is_applied(challenger.number)
+    if verdict is None or not stands:
         rival = _in_place(challenger, registry)
         if verdict is None or verdict.rival != (None if rival is None else rival.number):
             verdict = _decide(challenger, rival, registry, _test_patients(batch, challenger.target, settings))
@@ -37,8 +38,8 @@ def run(batch: int, settings: Settings) -> Facts:
     _back_in_place(challenger, registry)
     return {
         "version": verdict.version,
-        "promoted": verdict.promoted,
-        "provisional": verdict.provisional,
+        "outcome": verdict.outcome,
+        "decided_now": not stands,
         "reason": "; ".join(verdict.reasons),
         **verdict.figures,
     }
