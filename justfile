@@ -15,25 +15,32 @@ compile := "uv pip compile -q --no-header --universal --generate-hashes --python
 default:
     @just --list --unsorted
 
+# Where a recipe says `no-exit-message`, what failed has said so itself, in one sentence.
+
 # The whole way on this machine, without Docker: every released batch, from the data API to a served prediction
+[no-exit-message]
 demo: _install
     @python -m readmit.embedded.demo
 
 # The demo's stack, kept up on its ports until Ctrl-C
+[no-exit-message]
 local: _install
     @python -m readmit.embedded.local up
 
 # The whole system in containers: all of it, or `just up SERVICE...`, `just up --without grafana`; `--no-day`: no first day
 [positional-arguments]
+[no-exit-message]
 up *options: _install
     @python -m readmit.containers up "$@"
 
 # End the stack that is up; the data stay, or go after a question: `just down --volumes`
 [positional-arguments]
+[no-exit-message]
 down *options: _install
     @python -m readmit.stacks down "$@"
 
 # What runs where, the last day, the version served
+[no-exit-message]
 status: _install
     @python -m readmit.stacks status
 
@@ -43,32 +50,37 @@ logs *services:
     @docker compose logs --follow --tail 100 "$@"
 
 # A question to the databases, as a user who may only read: `just sql "SELECT * FROM raw_data_db.batches"`
+[no-exit-message]
 sql query: _install
     @python -m readmit.stacks on sql {{ quote(query) }}
 
 # One day on the stack that is up: the next batch, or `just day 3`; `--train no` ends after upload
 [arg("train", long)]
+[no-exit-message]
 day batch="" train="yes": _install
     @python -m readmit.stacks on day {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} --train {{ quote(train) }}
 
 # One step of one batch on the stack that is up, again or for the first time: `just step clean 3`
+[no-exit-message]
 step name batch="": _install
     @python -m readmit.stacks on step {{ quote(name) }} {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
 
 # What was left out and why, and what was refused as a whole; of one batch by `just quarantine 3`, all of it with --rows
 [arg("rows", long, value="--rows")]
+[no-exit-message]
 quarantine batch="" rows="": _install
     @python -m readmit.stacks on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ rows }}
 
 # A batch again, from fetch to signal, after its source was mended: `just release 3`
 [arg("train", long)]
+[no-exit-message]
 release batch train="yes": _install
     @python -m readmit.stacks on release --batch {{ quote(batch) }} --train {{ quote(train) }}
 
 # The tests, on two cores; what only the real file can show needs READMIT_DATA
 [positional-arguments]
 test *options: _install
-    @python -m pytest -n 2 --dist loadfile "$@"
+    @python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
 
 # What `just test` leaves out: real days, killed by -9 at any moment and started again, or started twice at once
 [positional-arguments]

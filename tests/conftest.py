@@ -13,6 +13,13 @@ from readmit.io.database.tables import migrate
 from readmit.settings import Settings, load
 
 ROWS, BATCH_SIZE = 15_000, 5_000
+LONGEST = ("test_the_real_demo.py", "test_demo.py", "test_the_day.py", "test_model.py")
+"""Files whose tests take minutes: they begin first, so that no core waits for them alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest first. (pytest-xdist would begin with the files that have the most tests: --no-loadscope-reorder.)"""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def judged(batch: int, version: int, target: str) -> None:
     curve = ((0.0, 0.0), (1.0, 1.0))
     verdict = Verdict(
         *(True, True, ("first model",), str(version), None, {"log_loss": 0.3}, {}),
-        *(Interval(0.6, 0.7), None, Curves(curve, curve, curve)),
+        *(Interval(0.6, 0.7), None, None, Curves(curve, curve, curve)),
     )
     ledger.note(batch, version=version)
     promotions.store(batch, target, verdict)

@@ -82,6 +82,12 @@ def test_a_step_other_than_the_first_needs_a_batch(capsys: pytest.CaptureFixture
     assert "step clean needs the number of a batch" in capsys.readouterr().err
 
 
+def test_a_command_that_trains_nothing_loads_no_library_of_models() -> None:
+    code = "import sys, readmit.cli; print(*{'sklearn', 'mlflow', 'lightgbm', 'prefect'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert loaded.split() == []
+
+
 def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionError):
         day(monkeypatch, Attempts("fetch", ConnectionError("a bug"), times=99))

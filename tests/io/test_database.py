@@ -174,7 +174,7 @@ def test_the_last_promoted_version_is_that_of_the_last_moment(monkeypatch: pytes
 
 def verdict(version: str) -> Verdict:
     """A promotion of a version that had no rival."""
-    return Verdict(True, True, ("é",), version, None, {"roc_auc": 0.7}, {}, Interval(0.6, 0.8), None, None)
+    return Verdict(True, True, ("é",), version, None, {"roc_auc": 0.7}, {}, Interval(0.6, 0.8), None, None, None)
 
 
 def test_of_two_runs_that_reach_for_a_batch_at_once_one_gets_it(databases: str, at_once: AtOnce) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from readmit.containers import secrets
 from readmit.containers.__main__ import READER
-from readmit.containers.stores import DATABASE_URLS
+from readmit.containers.stores import DATABASE_URLS, chosen
 from readmit.containers.up import FOR_A_DAY
 from readmit.embedded.stack import set_ports
-from readmit.settings import Settings
+from readmit.settings import Settings, load
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()
@@ -129,13 +129,39 @@ def test_secrets_can_be_reached_by_their_owner_alone_and_read_inside_the_contain
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o444}
 
 
-def test_secrets_are_made_once_and_those_of_ones_own_servers_are_taken(tmp_path: Path) -> None:
-    secrets.make(tmp_path / "secrets", {})
-    before = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
-    secrets.make(tmp_path / "secrets", {"flows_password": "my own"})
-    after = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
-    assert after == {**before, "flows_password": "my own"}
+def test_secrets_are_made_once_and_those_of_ones_own_servers_lie_apart(tmp_path: Path) -> None:
+    folder, given = tmp_path / "secrets", {"flows_password": "my own", "s3_access_key": "me", "s3_secret_key": "mine"}
+    secrets.make(folder, {})
+    before = {file.name: file.read_text() for file in folder.iterdir()}
+    secrets.make(folder, given)
+    assert {file.name: file.read_text() for file in folder.iterdir() if file.is_file()} == before
     assert len(set(before.values())) == len(before)
+    apart = {file.name: file.read_text() for file in (folder / secrets.GIVEN).iterdir()}
+    assert apart.items() >= given.items()
+    assert "aws_access_key_id=me\naws_secret_access_key=mine" in apart["s3_login.ini"]
+    assert stat.S_IMODE((folder / secrets.GIVEN).stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("variable", "variables"),
+    [
+        ("READMIT_DATABASE_URL", {"READMIT_DATABASE_PASSWORD": "mine"}),
+        ("READMIT_S3_URL", {"READMIT_S3_ACCESS_KEY": "me", "READMIT_S3_SECRET_KEY": "mine"}),
+    ],
+)
+def test_a_login_of_ones_own_is_read_from_where_it_is_written(
+    variable: str, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "mysql://me@db.example:3306" if "DATABASE" in variable else "https://s3.example"
+    for name, value in (variables | {variable: address}).items():
+        monkeypatch.setenv(name, value)
+    stores = chosen(load())
+    secrets.make(tmp_path / "secrets", stores.secrets)
+    (file,) = stores.files
+    read_there = {name: told["file"].rpartition("/")[2] for name, told in read(ROOT / file)["secrets"].items()}
+    assert set(read_there.values()) == {each.name for each in (tmp_path / "secrets" / secrets.GIVEN).iterdir()}
+    shared = read(COMPOSE / "shared.yaml")["secrets"]
+    assert {name: shared[name]["file"].rpartition("/")[2] for name in read_there} == read_there
 
 
 def test_what_is_built_is_a_target_that_is_no_root() -> None:

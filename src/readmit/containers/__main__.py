@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -63,9 +64,8 @@ def down(volumes: bool, terminal: Console) -> None:
             raise StackRefused("nothing was removed: a person has to say so")
     # Every profile: what was started by name ends, too.
     project.run("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
-    if volumes:
-        for file in SECRETS.glob("*"):
-            file.unlink()
+    if volumes and SECRETS.exists():
+        shutil.rmtree(SECRETS)
     terminal.print("Removed, with its data." if volumes else "Stopped; the data stay. `just up` brings it up again.")
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import httpx
 
-from readmit.containers import flow_runs, secrets
+from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.project import ROOT, Project, Service, output
+from readmit.containers.up import Asked, wanted_of
 from readmit.containers.users import project_of
-from readmit.settings import load
+from readmit.settings import SettingError, load
 from readmit.stacks.refusal import StackRefused
 
 NAME = "readmit-footprint"
@@ -61,12 +62,17 @@ class Footprint:
 
 
 def main(without: Sequence[str]) -> int:
-    """Measures, and writes the table. `without`: services that can't be started here; their limit counts."""
-    with _own_project() as project:
-        services = project.services()
-        if unknown := sorted(set(without) - {service.name for service in services}):
-            raise StackRefused(f"there is no service {', '.join(unknown)}")
-        table = _measured(project, services, without).table()
+    """0: measured, and the table is written; 1: refused, with the reason.
+
+    `without`: services that can't be started here; their limit counts.
+    """
+    try:
+        preflight.require_engine()
+        with _own_project() as project:
+            table = _measured(project, project.services(), without).table()
+    except (StackRefused, SettingError) as error:
+        print(error, file=sys.stderr)
+        return 1
     text = README.read_text()
     README.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{table}{END}", text, flags=re.DOTALL))
     print(table)
@@ -89,7 +95,8 @@ def _own_project() -> Iterator[Project]:
 
 
 def _measured(project: Project, services: Sequence[Service], without: Sequence[str]) -> Footprint:
-    wanted = [service.name for service in services if service.name not in without]
+    wanted = wanted_of(services, Asked((), without, with_day=False, publish_stores=False))
+    preflight.require_ports(project, services, wanted)
     addresses = {service.name: service.ports[0].address for service in services if service.ports}
     project.run("build")
     started = time.monotonic()

@@ -15,23 +15,39 @@ MADE = (
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password"),
 )
 
+GIVEN = "given"
+"""The folder, inside that of the secrets, for logins of servers of one's own: compose/own-*.yaml look there."""
+
 
 def make(folder: Path, given: Mapping[str, str]) -> None:
-    """Makes those that are not there. `given`: of servers of one's own; they take the place of what stands there.
+    """Makes those that are not there. They are never made anew: under another key secret encounters get other keys.
 
-    They are never made anew: under another key secret the encounters would get other keys.
+    `given`: of servers of one's own; they lie apart, so that who comes back to the stack's own servers can log in.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    _private(folder)
     for name in MADE:
-        if name in given:
-            _write(folder / name, given[name])
-        elif not (folder / name).exists():
+        if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
     known = {name: _read(folder / name) for name in MADE}
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
-    _write(folder / "s3_login.ini", _login(known["s3_access_key"], known["s3_secret_key"]))
+    _write_all(folder, known)
+    if given:
+        _private(folder / GIVEN)
+        _write_all(folder / GIVEN, given)
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _write_all(folder: Path, known: Mapping[str, str]) -> None:
+    """Those secrets, and the login of S3 as boto3 reads it where it is among them."""
+    for name, secret in known.items():
+        _write(folder / name, secret)
+    if "s3_secret_key" in known:
+        _write(folder / "s3_login.ini", _login(known["s3_access_key"], known["s3_secret_key"]))
 
 
 def _client(password: str, host: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from readmit.core.figures import BINS, Floats
 
@@ -30,6 +29,9 @@ class Curves:
     @classmethod
     def of(cls, labels: Sequence[int], probabilities: Floats) -> "Curves":
         """The curves of one model on one split, in which both outcomes occur."""
+        # It takes a second and a half, for which nobody should wait who only reads a verdict.
+        from sklearn.metrics import precision_recall_curve, roc_curve
+
         false_rate, true_rate, _ = roc_curve(labels, probabilities)
         precision, recall, _ = precision_recall_curve(labels, probabilities)
         # The last point, recall 0 at precision 1, is put there by convention and by no patient.
