@@ -60,6 +60,17 @@ sql query: _install
 day batch="" train="yes": _install
     @python -m readmit.stacks on day {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} --train {{ quote(train) }}
 
+# The training group alone, on the last batch or `just train 3`: after a change of target, candidates or code
+[no-exit-message]
+train batch="": _install
+    @python -m readmit.stacks on train {{ if batch == "" { "" } else { "--batch " + quote(batch) } }}
+
+# Batches again, each a whole day: `just backfill 2 4`; without numbers all that are released
+[no-exit-message]
+[positional-arguments]
+backfill *batches: _install
+    @python -m readmit.stacks on backfill "$@"
+
 # One step of one batch on the stack that is up, again or for the first time: `just step clean 3`
 [no-exit-message]
 step name batch="": _install

@@ -90,6 +90,20 @@ def test_with_every_batch_done_another_target_trains_on_the_last_one_once(monkey
     assert attempt(DOOR, Ticket("b", None))["training_alone"] is True
 
 
+def test_training_alone_takes_the_last_uploaded_batch_and_asks_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readmit.steps.check_source.run", lambda _: pytest.fail("the source was asked"))
+    with pytest.raises(NotThereYet, match="no batch is uploaded yet"):
+        attempt(DOOR, Ticket("a", None, ingest=False))
+    for batch in (1, 2):
+        upload(batch)
+    found = attempt(DOOR, Ticket("a", None, ingest=False))
+    assert (found["batch"], found["go_on"], found["training_alone"]) == (2, True, True)
+    assert ledger.batch_row(2).leased_by == "a"
+    assert attempt(DOOR, Ticket("b", 1, ingest=False))["batch"] == 1
+    with pytest.raises(NotThereYet, match="batch 3 is not uploaded yet"):
+        attempt(DOOR, Ticket("b", 3, ingest=False))
+
+
 def test_a_batch_that_is_named_and_done_is_taken_again() -> None:
     attempt(DOOR, Ticket("a", 1))
     ledger.mark_done(1)

@@ -12,11 +12,9 @@ from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket
+from tests.step_facts import DOOR, facts_of
 
 FETCH = BY_NAME["fetch"]
-DOOR: Facts = {"go_on": True, "batch": 1, "word": "batch 1", "released": 1, "batches": 1}
-VERDICT: Facts = {"version": "1", "outcome": "refused", "decided_now": True, "reason": "worse", "roc_auc": 0.5}
-FACTS = {"check_source": DOOR, "promote": VERDICT}
 
 
 class Attempts:
@@ -30,7 +28,7 @@ class Attempts:
         self.made.append(step.name)
         if step.name == self._failing and self._error and self.made.count(step.name) <= self._times:
             raise self._error
-        return FACTS.get(step.name, {"rows": 3})
+        return facts_of(step.name) | ({"batch": 1} if step.name == "check_source" else {})
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +122,7 @@ def test_a_batch_that_is_released_is_open_from_before_its_first_step(
 def test_a_release_that_comes_after_another_run_of_the_batch_says_so_and_leaves_it_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "attempt", lambda *_: DOOR | {"go_on": False})
+    monkeypatch.setattr(cli, "attempt", lambda *_: DOOR | {"go_on": False, "batch": 1})
     assert cli.main(["release", "--batch", "1"]) == 1
     assert "batch 1 was done by another run meanwhile" in capsys.readouterr().err
     assert ledger.done_batches() == {1}

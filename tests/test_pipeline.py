@@ -8,7 +8,19 @@ import pytest
 
 from readmit import pipeline
 from readmit.core.refusal import GapInBatches, SourceAway
-from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket, day, steps, worth_another_try
+from readmit.pipeline import (
+    BY_NAME,
+    FINAL,
+    NOT_ITS_TURN,
+    STEPS,
+    Facts,
+    Step,
+    Ticket,
+    day,
+    steps,
+    turn,
+    worth_another_try,
+)
 from readmit.settings import SettingError
 
 INGESTION = ("check_source", "fetch", "store_raw", "clean", "store_clean", "split", "upload")
@@ -100,6 +112,58 @@ def test_a_day_without_training_ends_after_upload_and_stays_so_once_the_batch_is
     told = list(day(Ticket("run", None, train=False), recording(seen)))
     assert tuple(name for name, _ in told) == INGESTION
     assert not any(ticket.train for _, ticket in seen)
+
+
+def test_training_alone_begins_behind_the_door_and_stays_so_once_the_batch_is_decided() -> None:
+    seen: list[tuple[str, Ticket]] = []
+
+    def carry_out(step: Step, ticket: Ticket) -> Facts:
+        seen.append((step.name, ticket))
+        return {"go_on": True, "batch": 4, "training_alone": True}
+
+    list(day(Ticket("run", None, ingest=False), carry_out))
+    assert tuple(name for name, _ in seen) == ("check_source", *TRAINING)
+    assert not any(ticket.ingest for _, ticket in seen)
+
+
+@pytest.mark.parametrize(
+    ("door", "ticket"),
+    [
+        ({"go_on": True, "batch": 4}, Ticket("run", None)),
+        ({"go_on": True, "batch": 4}, Ticket("run", None, train=False)),
+        ({"go_on": True, "batch": 4, "training_alone": True}, Ticket("run", 4)),
+        ({"go_on": False, "batch": None}, Ticket("run", None)),
+    ],
+)
+def test_step_by_step_in_processes_of_their_own_the_same_is_carried_out_as_in_one_day(
+    door: Facts, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def carry_out(step: Step, held: Ticket) -> Facts:
+        return {**door} if step.name == "check_source" else {"step": step.name, "batch": held.batch}
+
+    told = dict(day(ticket, carry_out))
+    monkeypatch.setattr("readmit.attempt.attempt", carry_out)
+    for step in STEPS:
+        before = door if step.needs else None
+        if step.name in told:
+            assert turn(step.name, ticket, before) == told[step.name]
+        else:
+            with pytest.raises(SystemExit) as ended:
+                turn(step.name, ticket, before)
+            assert ended.value.code == NOT_ITS_TURN
+
+
+@pytest.mark.parametrize(("error", "is_final"), [(GapInBatches("batch 1 is missing"), True), (OSError("away"), False)])
+def test_a_process_that_fails_says_whether_another_try_is_worth_it(
+    error: Exception, is_final: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Facts:
+        raise error
+
+    monkeypatch.setattr("readmit.attempt.attempt", fail)
+    with pytest.raises((RuntimeError, OSError), match=str(error)) as raised:
+        turn("fetch", Ticket("run", 4), {"go_on": True, "batch": 4})
+    assert (FINAL in str(raised.value)) == is_final
 
 
 def test_a_step_that_fails_ends_the_day_with_its_own_error_and_the_batch_is_given_back(let_go: list[Ticket]) -> None:

@@ -1,7 +1,5 @@
 """How steps are told on a terminal."""
 
-import pytest
-
 from readmit.pipeline import Facts
 from readmit.telling import lines
 
@@ -19,10 +17,9 @@ def test_a_candidate_takes_a_line_of_its_own_with_its_main_figures() -> None:
     assert second.index("ROC-AUC") == first.index("ROC-AUC")
 
 
-@pytest.mark.parametrize(("decided_now", "word"), [(True, "refused:"), (False, "refused, as was decided before:")])
-def test_a_verdict_that_stood_before_is_told_as_such(decided_now: bool, word: str) -> None:
-    (line,) = lines("promote", VERDICT | {"decided_now": decided_now})
-    assert f"version 2 {word} log loss 0.4 is not below 0.3; ROC-AUC 0.6123 on test" in line
+def test_a_verdict_is_told_with_its_reason() -> None:
+    (line,) = lines("promote", VERDICT)
+    assert "verdict on version 2: refused; log loss 0.4 is not below 0.3; ROC-AUC 0.6123 on test" in line
 
 
 def test_what_is_absent_untrue_or_empty_is_not_told_and_counts_are_readable() -> None:

@@ -4,6 +4,7 @@ import importlib
 import logging
 import threading
 import time
+from dataclasses import dataclass
 
 from readmit.core.refusal import LeaseLost, NotThereYet, StoreAway
 from readmit.core.snapshot import require_no_gap
@@ -33,6 +34,11 @@ def attempt(step: Step, ticket: Ticket) -> Facts:
         ledger.mark_done(batch)
         ledger.drop_lease(batch, ticket.run_id)
     return facts
+
+
+def released() -> int:
+    """How many batches the source has released."""
+    return int(str(check_source.run(load())["released"]))
 
 
 def let_go(ticket: Ticket) -> None:
@@ -101,26 +107,29 @@ class _LeaseKept:
                 return
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the door found and chose. `batch` None: nothing is left to do for this run, and `word` says why."""
+
+    found: Facts
+    batch: int | None
+    word: str
+    training_alone: bool = False
+
+
 def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
     """Chooses the batch and takes its lease. `go_on` false: nothing is left to do for this run, and `word` says why."""
     deadline, waited_for = time.time() + WAIT_SECONDS, set[int]()
     while True:
-        found = check_source.run(settings)
-        released = int(str(found["released"]))
-        if ticket.batch is not None and not 1 <= ticket.batch <= released:
-            raise NotThereYet(f"there is no batch {ticket.batch}: the source has released 1 to {released}")
-        batch, training_alone = _choose(ticket.batch, released, waited_for), False
-        if batch is None and ticket.batch is None and ticket.train:
-            batch = _trained_for_another_target(settings.target)
-            training_alone = batch is not None
+        chosen = _choice(ticket, settings, waited_for)
+        told = {**chosen.found, "batch": chosen.batch, "training_alone": chosen.training_alone, "word": chosen.word}
+        batch = chosen.batch
         if batch is None:
-            word = "nothing new" if ticket.batch is None else f"batch {ticket.batch} was done by another run meanwhile"
-            return {**found, "batch": ticket.batch, "go_on": False, "word": word}
+            return told | {"batch": ticket.batch, "go_on": False}
         require_no_gap(batch, ledger.uploaded_batches())
         if ledger.take_lease(batch, ticket.run_id, time.time(), LEASE_SECONDS):
-            if training_alone or not _done_meanwhile(batch, ticket, waited_for):
-                word = f"batch {batch}" + (f", trained anew for {settings.target}" if training_alone else "")
-                return {**found, "batch": batch, "go_on": True, "training_alone": training_alone, "word": word}
+            if chosen.training_alone or not _done_meanwhile(batch, ticket, waited_for):
+                return told | {"go_on": True}
             ledger.drop_lease(batch, ticket.run_id)
         if time.time() > deadline:
             raise LeaseLost(f"batch {batch} is still in another run's hands after {WAIT_SECONDS / 3600:.0f} hours")
@@ -130,12 +139,38 @@ def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _choose(named: int | None, released: int, waited_for: set[int]) -> int | None:
-    """The batch that was named, unless another run did it meanwhile; else the lowest that is released and not done."""
-    done = ledger.done_batches()
+def _choice(ticket: Ticket, settings: Settings, waited_for: set[int]) -> _Choice:
+    """The batch that was named, unless another run did it meanwhile; else the lowest that is released and not done.
+
+    Who only trains takes the last one that is uploaded, and asks no source.
+    """
+    if not ticket.ingest:
+        batch = _uploaded(ticket.batch)
+        return _Choice({}, batch, f"batch {batch}, its training alone", training_alone=True)
+    found = check_source.run(settings)
+    released, named, done = int(str(found["released"])), ticket.batch, ledger.done_batches()
     if named is not None:
-        return None if named in waited_for and named in done else named
-    return min(set(range(1, released + 1)) - done, default=None)
+        if not 1 <= named <= released:
+            raise NotThereYet(f"there is no batch {named}: the source has released 1 to {released}")
+        if named in waited_for and named in done:
+            return _Choice(found, None, f"batch {named} was done by another run meanwhile")
+        return _Choice(found, named, f"batch {named}")
+    if left := set(range(1, released + 1)) - done:
+        return _Choice(found, min(left), f"batch {min(left)}")
+    other = _trained_for_another_target(settings.target) if ticket.train else None
+    if other is None:
+        return _Choice(found, None, "nothing new")
+    return _Choice(found, other, f"batch {other}, trained anew for {settings.target}", training_alone=True)
+
+
+def _uploaded(named: int | None) -> int:
+    """The batch to train on alone: that which is named, or the last one."""
+    uploaded = ledger.uploaded_batches()
+    if named is not None and named not in uploaded:
+        raise NotThereYet(f"batch {named} is not uploaded yet, and there is no training without its snapshot")
+    if not uploaded:
+        raise NotThereYet("no batch is uploaded yet: a day comes before training alone")
+    return max(uploaded) if named is None else named
 
 
 def _trained_for_another_target(target: str) -> int | None:

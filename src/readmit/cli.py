@@ -1,7 +1,7 @@
 """The day without an orchestrator, and what it left out.
 
-`readmit day --batch 3`, `readmit step clean --batch 3`, `readmit quarantine`, `readmit release --batch 3`,
-`readmit days`, `readmit sql "SELECT ..."`, `readmit migrate`.
+`readmit day --batch 3`, `readmit train`, `readmit backfill 2 4`, `readmit step clean --batch 3`, `readmit quarantine`,
+`readmit release --batch 3`, `readmit days`, `readmit sql "SELECT ..."`, `readmit migrate`.
 """
 
 import argparse
@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from readmit import sql, telling
-from readmit.attempt import attempt, let_go
+from readmit.asked import add_days, add_train, number
+from readmit.attempt import attempt, let_go, released
 from readmit.core.refusal import LeaseLost, ReadmitError
 from readmit.history import History
 from readmit.io.database import ledger
@@ -44,16 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("step", help="one step of one batch, again or for the first time")
     one.add_argument("name", choices=list(BY_NAME))
-    one.add_argument("--batch", type=_number, help="number of the batch; only check_source does without")
-    whole = commands.add_parser("day", help="the eleven steps for one batch")
-    whole.add_argument("--batch", type=_number, help="number of the batch; the next one if left out")
+    one.add_argument("--batch", type=number, help="number of the batch; only check_source does without")
+    add_days(commands)
     left_out = commands.add_parser("quarantine", help="what was left out and why, and what was refused as a whole")
-    left_out.add_argument("--batch", type=_number, help="number of the batch; all, in short, if left out")
+    left_out.add_argument("--batch", type=number, help="number of the batch; all, in short, if left out")
     left_out.add_argument("--rows", action="store_true", help="every encounter one by one, not only the first")
     again = commands.add_parser("release", help="a batch again from fetch on, after its source was mended")
-    again.add_argument("--batch", type=_number, required=True, help="number of the batch")
-    for each in (whole, again):
-        each.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
+    again.add_argument("--batch", type=number, required=True, help="number of the batch")
+    add_train(again)
     history = commands.add_parser("days", help="which batches are done, and how the last one ended")
     history.add_argument("--json", action="store_true", help="for a program")
     question = commands.add_parser(
@@ -62,12 +61,6 @@ def _parser() -> argparse.ArgumentParser:
     question.add_argument("question", help="for example: SELECT batch_number, COUNT(*) FROM diabetes_raw GROUP BY 1")
     commands.add_parser("migrate", help="brings databases and buckets to what this version needs")
     return parser
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of a batch: they count from 1")
-    return int(text)
 
 
 def _carry_out(asked: argparse.Namespace) -> None:
@@ -86,8 +79,12 @@ def _carry_out(asked: argparse.Namespace) -> None:
         _print(sql.lines(load().database_address, asked.question, _width()))
     elif asked.command == "release":
         release(asked.batch, asked.train == "yes")
+    elif asked.command == "backfill":
+        backfill(asked.first, asked.last)
+    elif asked.command == "train":
+        run_day(Ticket(uuid.uuid4().hex, asked.batch, ingest=False))
     else:
-        run_day(asked.batch, asked.train == "yes")
+        run_day(Ticket(uuid.uuid4().hex, asked.batch, asked.train == "yes"))
 
 
 def _width() -> int | None:
@@ -118,18 +115,24 @@ def run_step(name: str, batch: int | None) -> None:
         let_go(Ticket(ticket.run_id, chosen if isinstance(chosen, int) else None))
 
 
-def run_day(batch: int | None, train: bool, reopen: bool = False) -> bool:
+def run_day(ticket: Ticket, reopen: bool = False) -> bool:
     """The whole day; what fails is tried again as the table says. False: there was nothing to do.
 
     `reopen`: from the door on the batch is not done until this day is over.
     """
     steps = 0
-    for name, facts in day(Ticket(uuid.uuid4().hex, batch, train), _try_again):
+    for name, facts in day(ticket, _try_again):
         _say(name, facts)
         steps += 1
         if reopen and name == "check_source" and facts["go_on"]:
             ledger.reopen(int(str(facts["batch"])))
     return steps > 1
+
+
+def backfill(first: int | None, last: int | None) -> None:
+    """Those batches again, one whole day after the other. NotThereYet: one of them is not released."""
+    for batch in range(first or 1, (last or released()) + 1):
+        run_day(Ticket(uuid.uuid4().hex, batch))
 
 
 def release(batch: int, train: bool) -> None:
@@ -139,7 +142,7 @@ def release(batch: int, train: bool) -> None:
     """
     connect(load().database_address)
     before = ledger.batch_row(batch)
-    if not run_day(batch, train, reopen=True):
+    if not run_day(Ticket(uuid.uuid4().hex, batch, train), reopen=True):
         raise LeaseLost(f"batch {batch} was done by another run meanwhile: release it again if it is not mended yet")
     _print(release_in_words(before))
 

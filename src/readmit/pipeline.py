@@ -1,18 +1,21 @@
 """The day: eleven steps that take one batch from the data API to a served model.
 
-Read the table and you know the day. Prefect (flows/daily.py), Airflow and `readmit day` are thin readers
-of it. Standard library alone, so that any orchestrator's own environment can import it; what a step does
+Read the table and you know the day. Prefect (flows/daily.py), Airflow (flows/dags/daily.py) and `readmit day` are thin
+readers of it. Standard library alone, so that any orchestrator's own environment can import it; what a step does
 is loaded when it runs, from the module `readmit.steps.<name>`.
 """
 
 import importlib
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Facts = dict[str, int | float | str | bool | None]
 """What a step says about its work: a few small values that fit an orchestrator's page."""
 
+SCHEDULE, TIME_ZONE = "30 9 * * *", "America/Lima"
+"""When the day begins, as cron says it: the source is up by then."""
 LEASE_SECONDS = 60.0
 """How long a lease lasts that nobody renews: so long a killed run keeps its batch."""
 RENEW_SECONDS = 15.0
@@ -32,6 +35,13 @@ class Step:
     retries: int = 2
     retry_delay_seconds: float = 300.0
 
+    def in_words(self, retry_delay_seconds: float) -> str:
+        """For an orchestrator's page. `retry_delay_seconds`: the table's, or what a setting makes of it."""
+        return (
+            f"Group {self.group}. At most {self.timeout_seconds} s; tried {1 + self.retries} times, "
+            f"{retry_delay_seconds:.0f} s apart. In the original: {self.original_task}."
+        )
+
 
 STEPS: tuple[Step, ...] = (
     Step("check_source", "ingestion", (), "check_ec2_status", timeout_seconds=4 * 3600),
@@ -47,15 +57,19 @@ STEPS: tuple[Step, ...] = (
     Step("signal", "training", ("promote",), "signal_services_ready"),
 )
 BY_NAME = {step.name: step for step in STEPS}
+NOT_ITS_TURN = 99
+"""With this code a process ends that was started for a step which this day leaves out."""
+FINAL = "another try would give the same result"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One run's hold on one batch. `train` false: the day ends after `upload`."""
+    """One run's hold on one batch. `train` false: the day ends after `upload`; `ingest` false: it begins at `train`."""
 
     run_id: str
     batch: int | None
     train: bool = True
+    ingest: bool = True
 
     @property
     def last_step(self) -> str:
@@ -73,29 +87,51 @@ def attempt(name: str, ticket: Ticket) -> Facts:
     return made
 
 
-def worth_another_try(error: BaseException) -> bool:
+def worth_another_try(error: object) -> bool:
     """Not what gives the same result again, which says so by `final`; nor an interruption, which is no failure."""
     return isinstance(error, Exception) and not getattr(error, "final", False)
 
 
-def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator[tuple[str, Facts]]:
-    """Carries the ticket through the table and yields each step's facts; ends early when there is nothing to do.
+def is_due(step: Step, ticket: Ticket, door: Mapping[str, object] | None) -> bool:
+    """Whether the day carries out a step. `door`: what `check_source` said; None: that comes first."""
+    if door is None:
+        return not step.needs
+    left_out = bool(door.get("training_alone")) if step.group == "ingestion" else not ticket.train
+    return bool(door["go_on"]) and not left_out
 
-    The batch is decided once, by `check_source`; what comes after works on that batch and no other. With all batches
-    done and another target asked for, the training group alone is carried out on the last one. However the day ends,
-    it lets go of its batch.
+
+def through(door: Mapping[str, object], ticket: Ticket) -> Ticket:
+    """The ticket after `check_source`, which decides the batch once: what comes after works on no other."""
+    return replace(ticket, batch=int(str(door["batch"]))) if door["go_on"] else ticket
+
+
+def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator[tuple[str, Facts]]:
+    """Carries the ticket through the table and yields the facts of each step that is due.
+
+    However the day ends, it lets go of its batch.
     """
-    training_alone = False
+    door: Facts | None = None
     try:
-        for step in steps(ticket.train):
-            if training_alone and step.group == "ingestion":
-                continue
-            facts = carry_out(step, ticket)
-            yield step.name, facts
-            if step.name == "check_source":
-                if not facts["go_on"]:
-                    return
-                ticket = Ticket(ticket.run_id, int(str(facts["batch"])), ticket.train)
-                training_alone = bool(facts.get("training_alone"))
+        for step in STEPS:
+            if is_due(step, ticket, door):
+                facts = carry_out(step, ticket)
+                if door is None:
+                    door, ticket = facts, through(facts, ticket)
+                yield step.name, facts
     finally:
         importlib.import_module("readmit.attempt").let_go(ticket)
+
+
+def turn(name: str, ticket: Ticket, door: Mapping[str, object] | None) -> Facts:
+    """One step, for an orchestrator that starts a process for each. `door`: what its `check_source` returned.
+
+    SystemExit with NOT_ITS_TURN: the day leaves it out. RuntimeError: it failed, and FINAL stands in the text.
+    """
+    if not is_due(BY_NAME[name], ticket, door):
+        sys.exit(NOT_ITS_TURN)
+    try:
+        return attempt(name, ticket if door is None else through(door, ticket))
+    except Exception as error:
+        if worth_another_try(error):
+            raise
+        raise RuntimeError(f"{error} ({FINAL})") from error

@@ -5,6 +5,7 @@ not stand in the environment. What a tool reads by itself keeps the tool's name.
 """
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 PREFIX = "READMIT_"
 Port = Annotated[int, Field(ge=1, le=65535)]
+CRON = re.compile(r"[\d*/,-]+( +[\w*/,#-]+){4}")
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
 
@@ -98,6 +100,21 @@ class Settings(BaseSettings):
         None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
     )
 
+    schedule: str | None = Field(
+        None, description="when Prefect begins a day, as cron says it, in America/Lima; unset: 30 9 * * *"
+    )
+    airflow_schedule: str | None = Field(
+        None, description="the same for Airflow, its mirror; unset: only when it is asked to"
+    )
+    pipeline_python: Path = Field(
+        Path("/venv/bin/python"), description="the Python in which Airflow carries out the steps"
+    )
+    alertmanager_url: str | None = Field(
+        None, description="address of Prometheus's alertmanager, which is told of a failed day; unset: nobody is"
+    )
+    mlflow_page_url: str | None = Field(
+        None, description="address of the MLflow server for a person's browser; unset: MLFLOW_TRACKING_URI"
+    )
     ec2_api_port: Port = Field(5001, description="port on 127.0.0.1 of the data API of a stack that stays up")
     s3_port: Port = Field(8333, description="the same of the S3 server; containers publish it if asked to")
     mlflow_port: Port = Field(5000, description="the same of the MLflow server")
@@ -108,7 +125,14 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url")
+    @field_validator("schedule", "airflow_schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is not None and not CRON.fullmatch(value):
+            raise ValueError("not five fields of cron, such as */10 * * * *")
+        return value
+
+    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")
     @classmethod
     def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         for address in (value,) if isinstance(value, str) else value or ():

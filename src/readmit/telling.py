@@ -9,10 +9,16 @@ HASH_DIGITS = 16
 
 
 def lines(step: str, facts: Mapping[str, object]) -> list[str]:
+    """The same with the step's name in front."""
+    head, *rest = told(step, facts)
+    return [f"{step:14}{head}", *(f"{'':14}{line}" for line in rest)]
+
+
+def told(step: str, facts: Mapping[str, object]) -> list[str]:
     """`facts`: what the step returned. A fact NAME.FIGURE is a candidate's, of which the main figures are told."""
-    width = max((len(name) for name in _candidates(facts)), default=0)
-    of_candidates = [f"{'':14}{name:{width}}  {_figures(name, facts)}" for name in _candidates(facts)]
-    return [f"{step:14}{', '.join(_told(step, facts))}", *of_candidates]
+    names = _candidates(facts)
+    width = max(map(len, names), default=0)
+    return [", ".join(_own(step, facts)), *(f"{name:{width}}  {_figures(name, facts)}" for name in names)]
 
 
 def _candidates(facts: Mapping[str, object]) -> list[str]:
@@ -26,19 +32,23 @@ def _figures(candidate: str, facts: Mapping[str, object]) -> str:
     return f"ROC-AUC {_number(auc)} ({_number(low)} to {_number(high)}), log loss {_number(loss)}"
 
 
-def _told(step: str, facts: Mapping[str, object]) -> Iterator[str]:
+def _own(step: str, facts: Mapping[str, object]) -> Iterator[str]:
     if step == "check_source":
-        yield f"{facts['word']}; the source has released {facts['released']} of {facts['batches']}"
+        yield str(facts["word"])
+        if "released" in facts:
+            yield f"the source has released {facts['released']} of {facts['batches']}"
     elif step == "promote":
         yield _verdict(facts)
     else:
-        yield from (told for name, value in facts.items() if "." not in name and (told := _fact(name, value)))
+        yield from (said for name, value in facts.items() if "." not in name and (said := _fact(name, value)))
 
 
 def _verdict(facts: Mapping[str, object]) -> str:
+    """In words that are also true of one that was given before, and stands."""
     word = OUTCOMES[str(facts["outcome"])]
-    before = "" if facts["decided_now"] else ", as was decided before"
-    return f"version {facts['version']} {word}{before}: {facts['reason']}; ROC-AUC {_number(facts['roc_auc'])} on test"
+    return (
+        f"verdict on version {facts['version']}: {word}; {facts['reason']}; ROC-AUC {_number(facts['roc_auc'])} on test"
+    )
 
 
 def _fact(name: str, value: object) -> str:

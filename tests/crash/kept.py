@@ -138,9 +138,9 @@ def _reports(stack: Stack) -> dict[str, object]:
     told = {name: json.loads(bucket.get(name)) for name in bucket.names("days/")}
     for report in told.values():
         # The number of a run is chance.
-        report["steps"]["train"] = {
-            name: value for name, value in report["steps"]["train"].items() if ".run" not in name
-        }
+        for step in ("train", "register"):
+            facts = report["steps"][step].items()
+            report["steps"][step] = {name: value for name, value in facts if name.rpartition(".")[2] != "run"}
     return {name: _plain(report) for name, report in told.items()}
 
 

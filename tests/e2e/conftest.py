@@ -16,7 +16,7 @@ import pytest
 from ec2_api.sample import write_sample
 from readmit.containers import flow_runs, secrets
 from readmit.containers.__main__ import as_reader
-from readmit.containers.flow_runs import FlowRun
+from readmit.containers.flow_runs import ENDED, FlowRun
 from readmit.containers.project import ROOT, Project
 from readmit.containers.up import Asked, wanted_of
 from readmit.embedded.stack import free_ports
@@ -28,7 +28,6 @@ DAY_WITHIN_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 0.5
 NOT_OF_THE_USER = ("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE")
 """Settings of a user's own stack that this one must not follow: empty is as good as not set."""
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Stack:
     def day(self, **parameters: int | bool) -> FlowRun:
         """Asks Prefect for a day, and waits for its end."""
         prefect, deadline = self.addresses["prefect"], time.monotonic() + DAY_WITHIN_SECONDS
-        run = flow_runs.start(prefect, **parameters)
+        run = flow_runs.start(prefect, parameters)
         while (run := flow_runs.look(prefect, run)).state not in ENDED and time.monotonic() < deadline:
             time.sleep(LOOK_AGAIN_SECONDS)
         return run
@@ -69,11 +68,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real file where READMIT_DATA names it, else a sample of two batches."""
+    """The real file where READMIT_DATA names it, else a sample of three batches."""
     if named := os.environ.get("READMIT_DATA"):
         return Path(named).absolute()
     sample = tmp_path_factory.mktemp("data") / "sample.csv"
-    write_sample(sample)
+    write_sample(sample, rows=3 * 15_000)
     return sample
 
 
@@ -89,6 +88,8 @@ def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
         "READMIT_SECRETS": str(folder),
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
+        # No day begins by itself while others are tested.
+        "READMIT_SCHEDULE": "0 0 29 2 *",
         **{f"READMIT_{name}": "" for name in NOT_OF_THE_USER},
     }
     project = Project(NAME, {**own, **ports})

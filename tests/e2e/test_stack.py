@@ -57,6 +57,15 @@ def versions(stack: Stack) -> list[str]:
     return sorted(version["version"] for version in found["model_versions"])
 
 
+def finished_runs(stack: Stack) -> int:
+    (experiment,) = stack.get(
+        "mlflow", "/api/2.0/mlflow/experiments/search", max_results="1", filter="name = 'readmit'"
+    )["experiments"]
+    body = {"experiment_ids": [experiment["experiment_id"]], "filter": "attributes.status = 'FINISHED'"}
+    address = f"{stack.addresses['mlflow']}/api/2.0/mlflow/runs/search"
+    return len(httpx.post(address, json=body, timeout=60.0, trust_env=False).raise_for_status().json()["runs"])
+
+
 def predicted(stack: Stack) -> dict[str, object]:
     answer = httpx.post(f"{stack.addresses['api']}/predict", json=EXAMPLE, timeout=30.0, trust_env=False)
     told: dict[str, object] = answer.raise_for_status().json()
@@ -126,14 +135,8 @@ def test_objects_hold_what_the_ledger_says_of_them(stack: Stack) -> None:
 
 
 def test_mlflow_has_a_run_for_each_candidate_and_names_what_is_served(stack: Stack) -> None:
-    (experiment,) = stack.get(
-        "mlflow", "/api/2.0/mlflow/experiments/search", max_results="1", filter="name = 'readmit'"
-    )["experiments"]
-    body = {"experiment_ids": [experiment["experiment_id"]], "filter": "attributes.status = 'FINISHED'"}
-    address = f"{stack.addresses['mlflow']}/api/2.0/mlflow/runs/search"
-    runs = httpx.post(address, json=body, timeout=60.0, trust_env=False).raise_for_status().json()["runs"]
     # Two batches were learnt from: four candidates and a refit each.
-    assert len(runs) == 10
+    assert finished_runs(stack) == 10
     query = {"name": "readmit", "alias": "production"}
     production = stack.get("mlflow", "/api/2.0/mlflow/registered-models/alias", **query)["model_version"]["version"]
     assert stack.get("api", "/health")["model_version"] == production

@@ -1,21 +1,24 @@
 """The day under a real Prefect; what a step does is not."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import daily
+from flows import daily, notice
 from readmit.core.refusal import GapInBatches, SourceAway
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, Ticket
+from tests.step_facts import DOOR, facts_of
 
 Tried = Callable[..., list[tuple[str, Ticket]]]
-AT_THE_DOOR: Facts = {"batch": 4, "go_on": True}
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +43,36 @@ def tried(
     migrate()
     monkeypatch.setattr(daily, "TASKS", {step.name: daily.as_task(step) for step in STEPS})
 
-    def run(failing: str = "", error: Exception | None = None, **asked: object) -> list[tuple[str, Ticket]]:
+    def run(
+        failing: str = "",
+        error: Exception | None = None,
+        flow: Callable[..., bool] = daily.daily,
+        **asked: object,
+    ) -> list[tuple[str, Ticket]]:
         tries: list[tuple[str, Ticket]] = []
 
         def attempt(name: str, ticket: Ticket) -> Facts:
             tries.append((name, ticket))
             if name == failing and error is not None:
                 raise error
-            return AT_THE_DOOR if name == "check_source" else {}
+            return facts_of(name) | ({} if ticket.ingest else {"training_alone": True})
 
         monkeypatch.setattr(daily, "attempt", attempt)
         if error is None:
-            assert daily.daily(**asked) is True
+            assert flow(**asked) is True
         else:
             with pytest.raises(type(error)):
-                daily.daily(**asked)
+                flow(**asked)
         return tries
 
     return run
+
+
+def newest_artifacts() -> dict[str, str]:
+    """The newest one of each key."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)
+    return {str(each.key): str(each.data) for each in reversed(found)}
 
 
 def test_every_step_is_a_task_with_the_tables_name_group_timeout_tries_and_pause(
@@ -90,6 +105,38 @@ def test_without_training_the_day_ends_after_ingestion(tried: Tried) -> None:
     assert {(ticket.batch, ticket.train) for _, ticket in tries} == {(4, False)}
 
 
+def test_training_alone_is_a_flow_of_its_own(tried: Tried) -> None:
+    tries = tried(flow=daily.train, batch=4)
+    assert {(ticket.batch, ticket.ingest) for _, ticket in tries} == {(4, False)}
+    assert [name for name, _ in tries] == ["check_source", *(step.name for step in STEPS if step.group == "training")]
+
+
+def test_a_day_leaves_a_table_of_its_steps_and_links_to_what_it_made(
+    tried: Tried, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READMIT_MLFLOW_PAGE_URL", "http://mlflow.example")
+    tried()
+    left = newest_artifacts()
+    assert [row["step"] for row in json.loads(left["day"])] == [step.name for step in STEPS]
+    assert "http://mlflow.example/#/runs/4f2a" in left["mlflow-run"]
+    assert "http://mlflow.example/#/models/readmit/versions/7" in left["version"]
+
+
+def test_a_day_that_fails_leaves_what_it_did_until_then(tried: Tried) -> None:
+    tried("clean", GapInBatches("batch 3 is missing"))
+    assert [row["step"] for row in json.loads(newest_artifacts()["day"])] == ["check_source", "fetch", "store_raw"]
+
+
+@pytest.mark.usefixtures("prefect")
+def test_automations_are_made_once_and_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://alertmanager.example:9093")
+    for _again in range(2):
+        notice.keep_automations()
+    with get_client(sync_client=True) as client:
+        found = [each.name for each in client.read_automations()]
+    assert sorted(found) == ["a failed day is told", "a run that died is crashed"]
+
+
 @pytest.mark.parametrize("error", [SourceAway("it sleeps"), KeyError("nobody foresaw it")])
 def test_an_error_that_may_pass_is_tried_as_often_as_the_table_says_and_then_ends_the_day(
     tried: Tried, error: Exception
@@ -105,5 +152,5 @@ def test_an_error_that_is_final_is_not_tried_again(tried: Tried) -> None:
 
 @pytest.mark.usefixtures("tried")
 def test_a_day_with_nothing_to_do_ends_at_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daily, "attempt", lambda *_: {"batch": None, "go_on": False})
+    monkeypatch.setattr(daily, "attempt", lambda *_: DOOR | {"batch": None, "go_on": False})
     assert daily.daily() is False

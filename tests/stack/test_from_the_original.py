@@ -194,7 +194,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "model": {MODEL},
         "experiment": {EXPERIMENT},
         "alias": {PRODUCTION, CHALLENGER},
-        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py"),
+        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/asked.py"),
         "recipe": _written(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
     }
 

@@ -16,7 +16,13 @@ ROOT = Path(__file__).parents[2]
 CODE = {
     "api": ("api.app", "readmit.io.registry.versions"),
     "ec2-api": ("ec2_api.__main__",),
-    "flows": ("flows.daily", "readmit.attempt", "readmit.cli", *(f"readmit.steps.{step.name}" for step in STEPS)),
+    "flows": (
+        "flows.serve",
+        "flows.every_day",
+        "readmit.attempt",
+        "readmit.cli",
+        *(f"readmit.steps.{step.name}" for step in STEPS),
+    ),
 }
 """What runs in each image."""
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from readmit.containers import status
+from readmit.containers import days, status
 from readmit.containers.project import Project
 from readmit.containers.up import Asked, up
 from readmit.containers.users import SECRETS, SHOWN_SECRETS, project_of
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif asked.command == "status":
             status.show(project_of(load()), SHOWN_SECRETS, terminal)
         else:
-            on(asked.rest)
+            on(asked.rest, terminal)
     except (StackRefused, SettingError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
@@ -76,11 +76,14 @@ def as_reader(project: Project) -> list[str]:
     return ["-e", f"READMIT_DATABASE_URL={address}", "-e", f"READMIT_DATABASE_PASSWORD_FILE={password}"]
 
 
-def on(command: Sequence[str]) -> None:
-    """A command of `readmit` in the container of the flows, which has its stores and services at hand."""
+def on(command: Sequence[str], terminal: Console) -> None:
+    """A command of `readmit`: the days are asked of Prefect, the rest is carried out in the container of the flows."""
     project = project_of(load())
-    terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
-    options = [*terminal, *(as_reader(project) if command[:1] == ["sql"] else [])]
+    if command[:1] and command[0] in days.COMMANDS:
+        days.carry_out(command, project, terminal)
+        return
+    tty = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
+    options = [*tty, *(as_reader(project) if command[:1] == ["sql"] else [])]
     asked = project.command("exec", *options, "flows", "python", "-m", "readmit.cli", *command)
     # In our place, so that a signal reaches the command and not somebody who waits for it.
     os.execvpe(asked[0], list(asked), dict(project.environment()))

@@ -113,11 +113,11 @@ def _measured(project: Project, services: Sequence[Service], without: Sequence[s
 
 
 def _day(prefect: str) -> None:
-    run = flow_runs.start(prefect)
-    while (run := flow_runs.look(prefect, run)).state not in ("COMPLETED", "FAILED", "CRASHED"):
+    run = flow_runs.start(prefect, {})
+    while (run := flow_runs.look(prefect, run)).state not in flow_runs.ENDED:
         time.sleep(LOOK_AGAIN_SECONDS)
     if run.state != "COMPLETED":
-        raise StackRefused(f"the day ended as {run.state}: {prefect}/runs/flow-run/{run.id}")
+        raise StackRefused(f"the day ended as {run.state}: {flow_runs.page(prefect, run)}")
 
 
 def _predict(api: str) -> None:

@@ -76,5 +76,5 @@ def _first_day(project: Project, services: Sequence[Service], terminal: Console)
     if status.Days.of(project).done:
         return
     prefect = next(service.ports[0].address for service in services if service.name == "prefect")
-    run = flow_runs.start(prefect)
-    terminal.print(f"The first day has begun: {prefect}/runs/flow-run/{run.id}, or `just logs flows`.", soft_wrap=True)
+    page = flow_runs.page(prefect, flow_runs.start(prefect, {}))
+    terminal.print(f"The first day has begun: {page}, or `just logs flows`.", soft_wrap=True)

@@ -47,7 +47,7 @@ def health_of(name: str, address: str) -> str:
 
 def flow(environment: Mapping[str, str]) -> Service:
     """Every batch that is released and not done, one day after the other; ends by itself."""
-    return Service("flow", (*PYTHON, "flows.daily"), environment, grace_seconds=FLOW_GRACE_SECONDS)
+    return Service("flow", (*PYTHON, "flows.every_day"), environment, grace_seconds=FLOW_GRACE_SECONDS)
 
 
 def _seaweedfs(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:

@@ -27,8 +27,7 @@ def run(batch: int, settings: Settings) -> Facts:
             "register comes before promote"
         )
     verdict = promotions.verdict_on(challenger.number)
-    stands = verdict is not None and promotions.is_applied(challenger.number)
-    if verdict is None or not stands:
+    if verdict is None or not promotions.is_applied(challenger.number):
         rival = _in_place(challenger, registry)
         if verdict is None or verdict.rival != (None if rival is None else rival.number):
             verdict = _decide(challenger, rival, registry, _test_patients(batch, challenger.target, settings))
@@ -39,7 +38,6 @@ def run(batch: int, settings: Settings) -> Facts:
     return {
         "version": verdict.version,
         "outcome": verdict.outcome,
-        "decided_now": not stands,
         "reason": "; ".join(verdict.reasons),
         **verdict.figures,
     }

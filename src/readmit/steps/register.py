@@ -32,7 +32,12 @@ def run(batch: int, settings: Settings) -> Facts:
     if promotions.verdict_on(version.number) is None:
         registry.name_challenger(version.number)
     ledger.note(batch, version=int(version.number))
-    return {"version": version.number, "candidate": winner.name, "log_loss": losses[winner.name]}
+    return {
+        "version": version.number,
+        "candidate": winner.name,
+        "log_loss": losses[winner.name],
+        "run": version.run_id,
+    }
 
 
 def _validation_losses(runs: Runs, keys: list[FitKey]) -> dict[str, float]:

@@ -1,0 +1,107 @@
+"""What Prefect makes of the days on the stack of containers: its page, its memory of what died."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from readmit.containers import flow_runs
+from readmit.containers.flow_runs import FlowRun
+from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
+from tests.e2e.conftest import Stack
+from tests.e2e.test_stack import content, finished_runs, predicted, versions
+
+pytestmark = pytest.mark.e2e
+LOOK_AGAIN_SECONDS = 0.05
+KILL = """
+import os
+from pathlib import Path
+
+for each in Path("/proc").glob("[0-9]*"):
+    words = (each / "cmdline").read_bytes().split(b"\\0")
+    if b"-c" not in words and any(b"flow_engine" in word or b"prefect.engine" in word for word in words):
+        os.kill(int(each.name), 9)
+"""
+
+
+def filtered(stack: Stack, what: str, **asked: object) -> list[dict[str, Any]]:
+    """What Prefect has of a kind."""
+    address = f"{stack.addresses['prefect']}/api/{what}/filter"
+    found: list[dict[str, Any]] = (
+        httpx.post(address, json=asked, timeout=30.0, trust_env=False).raise_for_status().json()
+    )
+    return found
+
+
+def until(wanted: Callable[[], bool], seconds: float) -> float:
+    """Waits; how long it took."""
+    began = time.monotonic()
+    while not wanted():
+        assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s"
+        time.sleep(LOOK_AGAIN_SECONDS)
+    return time.monotonic() - began
+
+
+def in_the_middle_of(stack: Stack, step: str, run: FlowRun) -> None:
+    """Waits until a task of a run is at work."""
+
+    def at_work() -> bool:
+        tasks = filtered(stack, "task_runs", flow_runs={"id": {"any_": [run.id]}})
+        return any(task["name"].startswith(f"{step}-") and task["state_type"] == "RUNNING" for task in tasks)
+
+    until(at_work, 2 * LEASE_SECONDS)
+
+
+def test_both_flows_are_deployed_and_the_day_has_its_schedule(stack: Stack) -> None:
+    found = {each["name"]: each for each in filtered(stack, "deployments")}
+    assert found.keys() == {"daily", "train"}
+    (schedule,) = found["daily"]["schedules"]
+    assert (schedule["active"], schedule["schedule"]["timezone"]) == (True, TIME_ZONE)
+    assert schedule["schedule"]["cron"] == stack.project.variables["READMIT_SCHEDULE"] != SCHEDULE
+    assert found["train"]["schedules"] == []
+
+
+def test_a_day_leaves_a_table_and_links_to_what_it_made(stack: Stack) -> None:
+    left = {each["key"]: str(each["data"]) for each in filtered(stack, "artifacts", sort="CREATED_DESC")}
+    assert "check_source" in left["day"]
+    assert f"{stack.addresses['mlflow']}/#/models/readmit/versions/" in left["version"]
+
+
+def test_training_alone_finds_that_what_it_would_make_is_there(stack: Stack) -> None:
+    before = content(stack), versions(stack), predicted(stack)
+    run = flow_runs.start(stack.addresses["prefect"], {}, "train")
+    until(lambda: flow_runs.look(stack.addresses["prefect"], run).state in flow_runs.ENDED, 300)
+    assert flow_runs.look(stack.addresses["prefect"], run).state == "COMPLETED"
+    assert (content(stack), versions(stack), predicted(stack)) == before
+
+
+def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: Stack) -> None:
+    before, prefect = (content(stack), versions(stack), predicted(stack)), stack.addresses["prefect"]
+    died = flow_runs.start(prefect, {"batch": 1})
+    in_the_middle_of(stack, "store_raw", died)
+    stack.project.output("exec", "-T", "flows", "python", "-c", KILL)
+    # Who started it sees its end at once.
+    until(lambda: flow_runs.look(prefect, died).state == "CRASHED", 60)
+    assert stack.day(batch=1).state == "COMPLETED"
+    assert (content(stack), versions(stack), predicted(stack)) == before
+
+
+def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_life_any_more(stack: Stack) -> None:
+    before, prefect = (content(stack), versions(stack), finished_runs(stack)), stack.addresses["prefect"]
+    died = flow_runs.start(prefect, {"batch": 2}, "train")
+    in_the_middle_of(stack, "train", died)
+    stack.project.output("kill", "flows")
+    until(lambda: flow_runs.look(prefect, died).state == "CRASHED", LEASE_SECONDS + 120)
+    stack.up()
+    again = flow_runs.start(prefect, {"batch": 2}, "train")
+    until(lambda: flow_runs.look(prefect, again).state == "COMPLETED", 300)
+    assert (content(stack), len(versions(stack)), finished_runs(stack)) == (
+        before[0],
+        len(before[1]) + 1,
+        before[2] + 5,
+    )
+    command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert")
+    said = stack.project.output("exec", "-T", "alertmanager", *command)
+    assert said.count("DayFailed") == 2, said
