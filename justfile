@@ -9,6 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 mod ops "compose/ops.just"
 
 groups := "ec2-api mlflow flows api ui"
+# Airflow names no upper bounds: what there was on the day of its release is what it was tested with.
+airflow := "--group airflow --exclude-newer 2026-09-17T12:00:00Z"
 compile := "uv pip compile -q --no-header --universal --generate-hashes --python-version 3.11"
 
 [private]
@@ -88,6 +90,17 @@ quarantine batch="" rows="": _install
 release batch train="yes": _install
     @python -m readmit.stacks on release --batch {{ quote(batch) }} --train {{ quote(train) }}
 
+# Airflow beside Prefect, the mirror of its day, in containers
+[no-exit-message]
+airflow: _install
+    @python -m readmit.containers up airflow --no-day
+
+# One day through Airflow's DAG on the stack of `just local`: without Docker, in an environment that it makes
+[no-exit-message]
+[positional-arguments]
+airflow-test *options: _install
+    @python -m readmit.embedded.airflow "$@"
+
 # The tests, on two cores; what only the real file can show needs READMIT_DATA
 [positional-arguments]
 test *options: _install
@@ -103,6 +116,11 @@ crash *options: _install
 e2e *options: _install
     @python -m tests.e2e "$@"
 
+# Airflow against Prefect: the same batches through both, in containers of their own, have to leave the same
+[positional-arguments]
+e2e-airflow *options: _install
+    @python -m pytest -m airflow tests/e2e "$@"
+
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install
     ruff format --check .
@@ -115,6 +133,7 @@ check: _install
 lock:
     {{ compile }} --group dev -o requirements/dev.txt
     for group in {{ groups }}; do {{ compile }} --group $group -c requirements/dev.txt -o requirements/$group.txt; done
+    {{ compile }} {{ airflow }} -o requirements/airflow.txt
 
 # Write docs/data.md, the dictionary of the data, from the fields of an encounter
 data-page: _install
@@ -131,6 +150,7 @@ _locks_are_up_to_date:
     for group in {{ groups }}; do
         {{ compile }} --group $group -c requirements/dev.txt -o "$fresh/$group.txt"
     done
+    {{ compile }} {{ airflow }} -o "$fresh/airflow.txt"
     for lock in requirements/*.txt; do
         cmp "$lock" "$fresh/${lock#requirements/}" || { echo "$lock is out of date: just lock" >&2; exit 1; }
     done

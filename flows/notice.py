@@ -70,7 +70,7 @@ def keep_automations() -> None:
                 after={BEAT},
                 expect={BEAT, *ENDED},
                 posture=Posture.Proactive,
-                threshold=0,
+                threshold=1,
                 within=SILENT_FOR,
             ),
             actions=[ChangeFlowRunState(state=StateType.CRASHED, message="its process died: it gave no sign of life")],

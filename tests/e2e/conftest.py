@@ -5,7 +5,8 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,14 @@ from readmit.containers.up import Asked, wanted_of
 from readmit.embedded.stack import free_ports
 
 NAME = "readmit-e2e"
-PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "API", "UI", "PROMETHEUS", "GRAFANA")
+PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA")
 LOGS = ROOT / "var/e2e"
 DAY_WITHIN_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 0.5
-NOT_OF_THE_USER = ("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE")
+NOT_OF_THE_USER = (
+    *("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE"),
+    "AIRFLOW_SCHEDULE",
+)
 """Settings of a user's own stack that this one must not follow: empty is as good as not set."""
 
 
@@ -68,11 +72,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real file where READMIT_DATA names it, else a sample of three batches."""
+    """The real file where READMIT_DATA names it, else a sample of four batches."""
     if named := os.environ.get("READMIT_DATA"):
         return Path(named).absolute()
     sample = tmp_path_factory.mktemp("data") / "sample.csv"
-    write_sample(sample, rows=3 * 15_000)
+    write_sample(sample, rows=4 * 15_000)
     return sample
 
 
@@ -80,23 +84,33 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("e2e") / "secrets"
     secrets.make(folder, {})
+    # Grafana's image can't be made everywhere, and nothing depends on it.
+    with stack_of_its_own(NAME, data, folder, without=("grafana",)) as up:
+        yield up
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def stack_of_its_own(
+    name: str, data: Path, kept: Path, only: Sequence[str] = (), without: Sequence[str] = (), **own: str
+) -> Iterator[Stack]:
+    """A stack on free ports and empty volumes, with the secrets in a folder; all gone at the end, but its log."""
     ports = {
         f"READMIT_{name}_PORT": str(port) for name, port in zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True)
     }
-    own = {
+    settings = {
         "READMIT_DATA": str(data),
-        "READMIT_SECRETS": str(folder),
+        "READMIT_SECRETS": str(kept),
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
         # No day begins by itself while others are tested.
         "READMIT_SCHEDULE": "0 0 29 2 *",
         **{f"READMIT_{name}": "" for name in NOT_OF_THE_USER},
     }
-    project = Project(NAME, {**own, **ports})
+    project = Project(name, {**settings, **ports, **own})
     found = project.services()
     addresses = {service.name: service.ports[0].address for service in found if service.ports}
-    # Grafana's image can't be made everywhere, and nothing depends on it.
-    wanted = wanted_of(found, Asked((), ("grafana",), with_day=False, publish_stores=False))
+    wanted = wanted_of(found, Asked(only, without, with_day=False, publish_stores=False))
     try:
         project.output("down", "--volumes", "--remove-orphans")
         stack = Stack(project, addresses, tuple(wanted))
@@ -104,6 +118,5 @@ def stack(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stac
         yield stack
     finally:
         LOGS.mkdir(parents=True, exist_ok=True)
-        (LOGS / "containers.log").write_text(project.output("logs", "--no-color", "--timestamps"))
+        (LOGS / f"{name}.log").write_text(project.output("logs", "--no-color", "--timestamps"))
         project.output("down", "--volumes", "--remove-orphans")
-        shutil.rmtree(folder)

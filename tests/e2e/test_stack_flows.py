@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
-from readmit.containers import flow_runs
+from readmit.containers import days, flow_runs
 from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
+from readmit.stacks.refusal import StackRefused
 from tests.e2e.conftest import Stack
 from tests.e2e.test_stack import content, finished_runs, predicted, versions
 
@@ -77,6 +79,24 @@ def test_training_alone_finds_that_what_it_would_make_is_there(stack: Stack) -> 
     assert (content(stack), versions(stack), predicted(stack)) == before
 
 
+def test_a_backfill_is_told_as_it_goes_and_the_second_one_changes_nothing(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    after = []
+    for _ in range(2):
+        days.carry_out(["backfill", "1", "2"], stack.project, Console(width=200))
+        after.append((content(stack), versions(stack), predicted(stack)))
+    assert after[0] == after[1]
+    said = capsys.readouterr().out
+    assert [said.count(f"check_source  batch {batch}") for batch in (1, 2, 3)] == [2, 2, 0]
+    assert said.count("fetch         rows 15,000") == 4
+
+
+def test_a_run_that_does_not_end_well_is_refused_with_its_reason(stack: Stack) -> None:
+    with pytest.raises(StackRefused, match="ended as FAILED: .*there is no batch 99"):
+        days.carry_out(["day", "--batch", "99"], stack.project, Console(width=200))
+
+
 def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: Stack) -> None:
     before, prefect = (content(stack), versions(stack), predicted(stack)), stack.addresses["prefect"]
     died = flow_runs.start(prefect, {"batch": 1})
@@ -90,12 +110,12 @@ def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: S
 
 def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_life_any_more(stack: Stack) -> None:
     before, prefect = (content(stack), versions(stack), finished_runs(stack)), stack.addresses["prefect"]
-    died = flow_runs.start(prefect, {"batch": 2}, "train")
+    died = flow_runs.start(prefect, {"batch": 3}, "train")
     in_the_middle_of(stack, "train", died)
     stack.project.output("kill", "flows")
     until(lambda: flow_runs.look(prefect, died).state == "CRASHED", LEASE_SECONDS + 120)
     stack.up()
-    again = flow_runs.start(prefect, {"batch": 2}, "train")
+    again = flow_runs.start(prefect, {"batch": 3}, "train")
     until(lambda: flow_runs.look(prefect, again).state == "COMPLETED", 300)
     assert (content(stack), len(versions(stack)), finished_runs(stack)) == (
         before[0],
@@ -104,4 +124,4 @@ def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_l
     )
     command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert")
     said = stack.project.output("exec", "-T", "alertmanager", *command)
-    assert said.count("DayFailed") == 2, said
+    assert said.count("DayFailed") == 3, said

@@ -20,7 +20,7 @@ LONG = [name for name, each in SERVICES.items() if each.runs_for_long]
 ONE_SHOTS = sorted(set(SERVICES) - set(LONG))
 PUBLISHED = {
     **{name: port for name, port in set_ports(Settings()).items() if name != "s3"},
-    **{"ui": 8501, "prefect": 4200, "prometheus": 9090, "grafana": 3000},
+    **{"ui": 8501, "prefect": 4200, "airflow": 8080, "prometheus": 9090, "grafana": 3000},
 }
 """Services and the port of each that a person may open. The stores are not among them."""
 SECRET_WORDS = re.compile(r"PASSWORD|SECRET|TOKEN|ACCESS_KEY")

@@ -19,6 +19,7 @@ NOT_SCRAPED = {
     "mysql": "mysqld-exporter tells of it",
     "prefect": "it would tell of its process, and of no run",
     "flows": "a run is over before anybody asks: it pushes",
+    "airflow": "its page shows its runs; it is the mirror, and seldom up",
     "ui": "Streamlit tells nothing of its own",
     "grafana": "it watches and is watched by who looks",
 }

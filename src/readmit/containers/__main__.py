@@ -62,8 +62,7 @@ def down(volumes: bool, terminal: Console) -> None:
         terminal.print(f"All data of the stack {project.name} will be lost: encounters, snapshots, models, secrets.")
         if not sys.stdin.isatty() or input("Type its name to go on: ") != project.name:
             raise StackRefused("nothing was removed: a person has to say so")
-    # Every profile: what was started by name ends, too.
-    project.run("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
+    project.run("down", "--remove-orphans", *(["--volumes"] if volumes else []))
     if volumes and SECRETS.exists():
         shutil.rmtree(SECRETS)
     terminal.print("Removed, with its data." if volumes else "Stopped; the data stay. `just up` brings it up again.")

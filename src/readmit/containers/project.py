@@ -43,7 +43,10 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the files say of a service. `needs`: those that have to be there first; `built`: its image is ours."""
+    """What the files say of a service. `needs`: those that have to be there first; `built`: its image is ours.
+
+    `by_name`: it is started only when it is asked for by its name.
+    """
 
     name: str
     image: str
@@ -51,6 +54,7 @@ class Service:
     needs: tuple[str, ...]
     ports: tuple[Port, ...]
     built: bool
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class Project:
 
     def command(self, *arguments: str) -> Sequence[str]:
         files = [option for file in ("compose.yaml", *self.files) for option in ("--file", str(ROOT / file))]
-        return ["docker", "compose", "--project-name", self.name, *files, *arguments]
+        # Every profile: what is started stands in the arguments, and what is there is seen.
+        return ["docker", "compose", "--project-name", self.name, "--profile", "*", *files, *arguments]
 
     def environment(self) -> Mapping[str, str]:
         return environment_with(self.variables)
@@ -112,6 +117,7 @@ def _service(name: str, told: Mapping[str, object]) -> Service:
         needs=tuple(sorted(needs)),
         ports=tuple(Port(name, int(each["published"])) for each in ports),
         built="build" in told,
+        by_name=bool(told.get("profiles")),
     )
 
 

@@ -12,7 +12,7 @@ from readmit.stacks.refusal import StackRefused
 
 MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
-    *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password"),
+    *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
 )
 
 GIVEN = "given"

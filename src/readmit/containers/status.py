@@ -12,7 +12,11 @@ from readmit.containers.project import Project, Service, State
 from readmit.stacks.refusal import StackRefused
 from readmit.stacks.terminal import counted
 
-LOGIN = {"mysql": "user reader, {}/reader_password (just sql)", "grafana": "user admin, {}/grafana_password"}
+LOGIN = {
+    "mysql": "user reader, {}/reader_password (just sql)",
+    "grafana": "user admin, {}/grafana_password",
+    "airflow": "user admin, {}/airflow_password",
+}
 """Where user name and password lie; the others ask for none on 127.0.0.1."""
 
 

@@ -53,9 +53,10 @@ def _require_data(settings: Settings) -> None:
 def wanted_of(services: Sequence[Service], asked: Asked) -> list[str]:
     """Names of those to start, and of what they need. StackRefused: one is unknown, or left out and yet needed."""
     known = {service.name: service for service in services}
+    usual = [service.name for service in services if not service.by_name]
     if unknown := sorted({*asked.only, *asked.without} - set(known)):
         raise StackRefused(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
-    wanted = _with_needs(known, (name for name in asked.only or known if name not in asked.without))
+    wanted = _with_needs(known, (name for name in asked.only or usual if name not in asked.without))
     for name in sorted(wanted):
         if missing := sorted(set(known[name].needs) & set(asked.without)):
             raise StackRefused(f"{name} needs {', '.join(missing)}: leave {name} out, too (--without {name})")

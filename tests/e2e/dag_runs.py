@@ -1,0 +1,69 @@
+"""What is asked of Airflow, by its API."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from readmit.embedded.airflow import DAG
+from tests.e2e.conftest import Stack
+
+RUN_WITHIN_SECONDS = 600.0
+LOOK_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DagRun:
+    """A run that has ended: its state, and that of each of its tasks."""
+
+    id: str
+    state: str
+    tasks: dict[str, str]
+
+
+@dataclass
+class Airflow:
+    """The Airflow of a stack, by its user `admin`."""
+
+    stack: Stack
+    password: str
+    token: str = field(default="", init=False)
+
+    def start(self, **conf: int | bool) -> str:
+        """Asks for a run of the DAG, as soon as it is known; its id."""
+        deadline = time.monotonic() + 120
+        while self._asked("GET", f"/api/v2/dags/{DAG}").status_code == 404 and time.monotonic() < deadline:
+            time.sleep(LOOK_AGAIN_SECONDS)
+        asked = {"logical_date": None, "conf": conf}
+        return str(self._json("POST", f"/api/v2/dags/{DAG}/dagRuns", asked)["dag_run_id"])
+
+    def ended(self, run: str) -> DagRun:
+        """The run when it has ended."""
+        address, deadline = f"/api/v2/dags/{DAG}/dagRuns/{run}", time.monotonic() + RUN_WITHIN_SECONDS
+        while (state := self._json("GET", address)["state"]) not in ("success", "failed"):
+            assert time.monotonic() < deadline, state
+            time.sleep(LOOK_AGAIN_SECONDS)
+        tasks = self._json("GET", f"{address}/taskInstances")["task_instances"]
+        return DagRun(run, state, {task["task_id"]: task["state"] for task in tasks})
+
+    def log(self, run: str, task: str, attempt: int) -> str:
+        """What the page shows of an attempt at a task."""
+        return self._asked("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/logs/{attempt}").text
+
+    def _json(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        told: dict[str, Any] = self._asked(method, path, body).raise_for_status().json()
+        return told
+
+    def _asked(self, method: str, path: str, body: object = None) -> httpx.Response:
+        self.token = self.token or self._new_token()
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        address = f"{self.stack.addresses['airflow']}{path}"
+        return httpx.request(method, address, json=body, headers=headers, timeout=60.0, trust_env=False)
+
+    def _new_token(self) -> str:
+        login = {"username": "admin", "password": self.password}
+        address = f"{self.stack.addresses['airflow']}/auth/token"
+        return str(
+            httpx.post(address, json=login, timeout=60.0, trust_env=False).raise_for_status().json()["access_token"]
+        )
