@@ -74,6 +74,10 @@ def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monk
         ("cost_ratio", "inf"),
         ("retry_delay_seconds", "-1"),
         ("model_poll_seconds", "0"),
+        ("schedule", "daily"),
+        ("schedule", "30 9 * *"),
+        ("airflow_schedule", "30 24 * * *"),
+        ("api_port", "70000"),
         ("database_url", "postgresql://host/db"),
         ("database_url", "mysql://:3306"),
         ("s3_url", "storage:8333"),
@@ -98,6 +102,12 @@ def test_secrets_have_no_default_and_an_absent_one_is_named() -> None:
     for name in (*SECRETS, "s3_access_key"):
         with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
             load().secret(name)
+
+
+@pytest.mark.parametrize("cron", ["30 9 * * *", "*/10 * * * *", "0 0 1-15 1,6 mon-fri", "5/20 8-18 * * 0"])
+def test_any_cron_is_a_schedule(cron: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SCHEDULE", cron)
+    assert load().schedule == cron
 
 
 @pytest.mark.parametrize("name", [*SECRETS, "s3_access_key"])

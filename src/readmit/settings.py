@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 PREFIX = "READMIT_"
 Port = Annotated[int, Field(ge=1, le=65535)]
+CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+"""Of minute, hour, day of the month, month, day of the week."""
 CRON = re.compile(r"[\d*/,-]+( +[\w*/,#-]+){4}")
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
@@ -128,8 +130,13 @@ class Settings(BaseSettings):
     @field_validator("schedule", "airflow_schedule")
     @classmethod
     def _cron(cls, value: str | None) -> str | None:
-        if value is not None and not CRON.fullmatch(value):
+        if value is None:
+            return None
+        if not CRON.fullmatch(value):
             raise ValueError("not five fields of cron, such as */10 * * * *")
+        for text, (least, most) in zip(value.split(), CRON_RANGES, strict=True):
+            if any(not least <= int(number) <= most for number in re.findall(r"\d+", text.partition("/")[0])):
+                raise ValueError(f"{text} is not within {least} to {most}, as this field of cron has it")
         return value
 
     @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")

@@ -95,6 +95,29 @@ print(mlflow.models.get_model_info("models:/{model}").signature.to_dict())
     return stack.project.output("exec", "-T", "flows", "python", "-c", code)
 
 
+DAG = """
+import json, runpy
+dag = runpy.run_path("/app/dags/daily.py")["dag"]
+rows = {
+    task.task_id: [sorted(task.upstream_task_ids), task.retries, task.retry_delay.total_seconds(),
+                   task.execution_timeout.total_seconds(), task.doc_md]
+    for task in dag.tasks
+}
+print(json.dumps([rows, dag.dag_id, dag.schedule, dag.max_active_runs, dag.catchup, sorted(dag.params)]))
+"""
+
+
+def test_the_dags_tasks_and_edges_are_the_tables(stack: Stack) -> None:
+    said = stack.project.output("exec", "-T", "airflow", "python", "-c", DAG)
+    rows, *plan = json.loads(said.splitlines()[-1])
+    # The stack under test makes no pause before another try.
+    assert rows == {
+        step.name: [sorted(step.needs), step.retries, 0.0, step.timeout_seconds, step.in_words(0.0)] for step in STEPS
+    }
+    assert all(step.original_task in rows[step.name][-1] for step in STEPS)
+    assert plan == ["mlops_diabetes_pipeline", None, 1, False, ["batch", "train"]]
+
+
 def test_the_same_batches_leave_the_same_whoever_orchestrates(
     left_by_prefect: Left, stack: Stack, airflow: Airflow
 ) -> None:

@@ -33,26 +33,34 @@ UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """MiB by service at both times; `limits` of those that were not started; image sizes in MB; seconds."""
+    """MiB by service at both times; `not_started`: limits of those; image sizes in MB; seconds.
+
+    `by_name`: idle, those that are started only when they are asked for.
+    """
 
     idle: Mapping[str, float]
     after_day: Mapping[str, float]
     not_started: Mapping[str, float]
+    by_name: Mapping[str, float]
     images: Mapping[str, float]
     to_first_prediction: float
 
     def table(self) -> str:
         """As Markdown."""
         rows = [f"| `{name}` | {self.idle[name]:.0f} | {self.after_day[name]:.0f} |" for name in sorted(self.idle)]
-        rows += [f"| `{name}` | {limit:.0f}, its limit | |" for name, limit in sorted(self.not_started.items())]
-        sums = sum(self.idle.values()) + sum(self.not_started.values()), sum(self.after_day.values())
+        rows += [
+            f"| `{name}` | {limit:.0f}, its limit | {limit:.0f} |" for name, limit in sorted(self.not_started.items())
+        ]
+        limits = sum(self.not_started.values())
+        idle, after_day = sum(self.idle.values()) + limits, sum(self.after_day.values()) + limits
+        rows += [f"| **all** | **{idle:,.0f}** | **{after_day:,.0f}** |"]
+        rows += [f"| `{name}`, beside them | {mib:,.0f} | |" for name, mib in sorted(self.by_name.items())]
         images = ", ".join(f"{name} {size:,.0f}" for name, size in sorted(self.images.items()))
         return "\n".join(
             (
                 "| service | MiB, idle | MiB, 10 minutes after a day |",
                 "|---|---|---|",
                 *rows,
-                f"| **all** | **{sums[0]:,.0f}** | **{sums[1]:,.0f}** |",
                 "",
                 f"Images of ours, in MB: {images}. From `just up` on empty volumes, images being there, to the first "
                 f"prediction: {self.to_first_prediction:.0f} s.",
@@ -108,8 +116,16 @@ def _measured(project: Project, services: Sequence[Service], without: Sequence[s
     _predict(addresses["api"])
     day = time.monotonic() - started
     time.sleep(AFTER_DAY_SECONDS)
-    limits = {service.name: service.limit_mib for service in services if service.name in without}
-    return Footprint(idle, _memory(project), limits, _images(services), up + day)
+    after_day, limits = _memory(project), {each.name: each.limit_mib for each in services if each.name in without}
+    return Footprint(idle, after_day, limits, _by_name(project, services), _images(services), up + day)
+
+
+def _by_name(project: Project, services: Sequence[Service]) -> dict[str, float]:
+    """MiB of those that are started only when they are asked for, while no run is in progress."""
+    names = [service.name for service in services if service.by_name]
+    project.run("up", "--detach", "--wait", *names)
+    time.sleep(QUIET_SECONDS)
+    return {name: mib for name, mib in _memory(project).items() if name in names}
 
 
 def _day(prefect: str) -> None:
