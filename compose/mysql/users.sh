@@ -1,6 +1,6 @@
 #!/bin/bash
 # The databases, and who may do what in them. The server's entrypoint runs this once, on an empty volume.
-# On a server of one's own an administrator does the same, with passwords of their own.
+# On a server of one's own the databases are made by whoever READMIT_DATABASE_URL names, if that user may.
 docker_process_sql <<SQL
 CREATE DATABASE raw_data_db COLLATE utf8mb4_0900_bin;
 CREATE DATABASE clean_data_db COLLATE utf8mb4_0900_bin;

@@ -19,7 +19,7 @@ from readmit.attempt import attempt, let_go, released
 from readmit.core.refusal import LeaseLost, ReadmitError
 from readmit.history import History
 from readmit.io.database import ledger
-from readmit.io.database.connection import connect
+from readmit.io.database.connection import connect, make_databases
 from readmit.io.database.tables import migrate
 from readmit.io.objects import Bucket
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
@@ -94,6 +94,7 @@ def _width() -> int | None:
 
 def prepare_stores(settings: Settings) -> None:
     """Tables, and the bucket of the MLflow server, which makes none by itself."""
+    make_databases(settings.database_address)
     connect(settings.database_address)
     migrate(settings.target)
     Bucket("mlflow", *settings.s3_login).make()

@@ -12,9 +12,9 @@ import pymysql
 import pytest
 
 from readmit.core.refusal import ContractBroken, StoreAway
-from readmit.io.database import connection, ledger, rows
+from readmit.io.database import connection, ledger, promotions, rows
 from readmit.io.database.connection import RAW, connect, using
-from readmit.io.database.tables import Batch
+from readmit.io.database.tables import Batch, migrate
 
 
 def test_a_server_that_is_away_is_named_at_once() -> None:
@@ -42,6 +42,17 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(silent: int, m
     for ask in (ledger.batch_rows, lambda: rows.raw_rows(1)):
         with pytest.raises(StoreAway, match="raw_data_db: "):
             ask()
+
+
+@pytest.mark.mysql
+def test_a_database_that_a_server_lacks_is_made_and_one_that_is_there_is_left_alone(mysql: str) -> None:
+    ledger.note(1, rows=3)
+    with closing(pymysql.connect(**connection.login(mysql))) as other, other.cursor() as cursor:
+        cursor.execute("DROP DATABASE predictions_db")
+    connection.make_databases(mysql)
+    migrate()
+    assert promotions.verdicts() == []
+    assert ledger.batch_row(1).rows == 3
 
 
 @pytest.mark.mysql

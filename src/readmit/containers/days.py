@@ -16,6 +16,10 @@ from readmit.stacks.refusal import StackRefused
 COMMANDS = ("day", "train", "backfill")
 NEEDED = ("prefect", "flows")
 LOOK_AGAIN_SECONDS = 0.5
+LAST_WORDS_WITHIN_SECONDS = 3.0
+"""A run hands its log on every two seconds, also after its end."""
+UNSAID = "Finished in state Completed()"
+"""What Prefect adds to each step that went well."""
 
 
 def carry_out(command: Sequence[str], project: Project, terminal: Console) -> None:
@@ -55,16 +59,22 @@ def follow(prefect: str, run: FlowRun, terminal: Console) -> None:
     terminal.print(f"{run.name}: {flow_runs.page(prefect, run)}", markup=False, soft_wrap=True)
     told = 0
     try:
-        while True:
-            ended = (run := flow_runs.look(prefect, run)).state in ENDED
-            for line in flow_runs.said(prefect, run, told):
-                terminal.print(line, markup=False, soft_wrap=True)
-                told += 1
-            if ended:
-                break
+        while (run := flow_runs.look(prefect, run)).state not in ENDED:
+            told += _tell(prefect, run, told, terminal)
             time.sleep(LOOK_AGAIN_SECONDS)
+        time.sleep(LAST_WORDS_WITHIN_SECONDS)
+        _tell(prefect, run, told, terminal)
     except KeyboardInterrupt:
         terminal.print("It goes on without us; Prefect's page shows it, and can cancel it.")
         raise
     if run.state != "COMPLETED":
         raise StackRefused(f"{run.name} ended as {run.state}: {run.why}")
+
+
+def _tell(prefect: str, run: FlowRun, after: int, terminal: Console) -> int:
+    """Prints the lines of a run's log from that number on; how many there were."""
+    lines = list(flow_runs.said(prefect, run, after))
+    for line in lines:
+        if line != UNSAID:
+            terminal.print(line, markup=False, soft_wrap=True)
+    return len(lines)

@@ -41,6 +41,16 @@ def connect(address: str) -> None:
         proxy.initialize(_sqlite(address, name) if address.startswith("sqlite:") else _mysql(address, name))
 
 
+def make_databases(address: str) -> None:
+    """Makes those that a MySQL server lacks; SQLite makes its files by itself. StoreAway: this user may not."""
+    if address.startswith("sqlite:"):
+        return
+    server: Any = pw.MySQLDatabase("information_schema", **login(address))
+    with using(server):
+        for name in NAMES:
+            server.execute_sql(f"CREATE DATABASE IF NOT EXISTS `{name}` COLLATE {COLLATION}")
+
+
 @contextmanager
 def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
     """An open connection for this thread, closed again at the end; one thread of a process at a time.
