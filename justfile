@@ -93,7 +93,7 @@ release batch train="yes": _install
 # Airflow beside Prefect, the mirror of its day, in containers
 [no-exit-message]
 airflow: _install
-    @python -m readmit.containers up airflow --no-day
+    @python -m readmit.containers up airflow ec2-api api --no-day
 
 # One day through Airflow's DAG on the stack of `just local`: without Docker, in an environment that it makes
 [no-exit-message]

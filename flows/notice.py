@@ -1,9 +1,13 @@
 """What Prefect shows and tells besides its runs: a day's table and links, a run that died, a day that failed."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 
+from httpx import HTTPError
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
@@ -11,12 +15,14 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import PrefectException
 
 from readmit.pipeline import Facts
 from readmit.settings import load
 from readmit.telling import lines
 from readmit.telling import told as in_words
 
+log = logging.getLogger(__name__)
 A_RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
 BEAT = "prefect.flow-run.heartbeat"
 ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
@@ -44,11 +50,16 @@ def artifacts() -> Iterator[list[tuple[str, Facts]]]:
     try:
         yield told
     finally:
-        if told:
+        # A day is what it is, and ends for its own reason, whether or not Prefect's server takes this down.
+        try:
             _leave(dict(told))
+        except (HTTPError, PrefectException) as error:
+            log.warning("no artifacts are left: %s", error)
 
 
 def _leave(told: dict[str, Facts]) -> None:
+    if not told:
+        return
     table = [{"step": step, "what it did": " | ".join(in_words(step, facts))} for step, facts in told.items()]
     create_table_artifact(table, key="day", description=f"# {told['check_source']['word']}")
     page = load().mlflow_page_url or load().mlflow_tracking_uri
@@ -63,7 +74,7 @@ def keep_automations() -> None:
     _keep(
         AutomationCore(
             name="a run that died is crashed",
-            description="A run that has not beaten for 90 seconds is dead: its process was killed.",
+            description=f"A run without a sign of life for {SILENT_FOR.seconds} s is dead: its process was killed.",
             trigger=EventTrigger(
                 match=A_RUN,
                 for_each={"prefect.resource.id"},
@@ -94,8 +105,11 @@ def _alert(alertmanager: str) -> AutomationCore:
 
 
 def _keep(automation: AutomationCore) -> None:
+    """Touches none that is as this code makes it: an automation that is changed forgets which runs it waits for."""
+    automation.tags = [sha256(Path(__file__).read_bytes() + str(load().alertmanager_url).encode()).hexdigest()]
     with get_client(sync_client=True) as client:
-        if there := client.read_automations_by_name(automation.name):
-            client.update_automation(there[0].id, automation)
-        else:
+        there = client.read_automations_by_name(automation.name)
+        if not there:
             client.create_automation(automation)
+        elif there[0].tags != automation.tags:
+            client.update_automation(there[0].id, automation)

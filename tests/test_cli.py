@@ -86,6 +86,35 @@ def test_a_command_that_trains_nothing_loads_no_library_of_models() -> None:
     assert loaded.split() == []
 
 
+@pytest.mark.parametrize(("asked", "taken"), [(["2", "4"], [2, 3, 4]), (["5"], [5, 6]), ([], [1, 2, 3, 4, 5, 6])])
+def test_a_backfill_takes_each_batch_in_order_as_a_whole_day(
+    asked: list[str], taken: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days: list[Ticket] = []
+    monkeypatch.setattr(cli, "run_day", days.append)
+    monkeypatch.setattr(cli, "released", lambda: 6)
+    assert cli.main(["backfill", *asked]) == 0
+    assert [(ticket.batch, ticket.train, ticket.ingest) for ticket in days] == [(each, True, True) for each in taken]
+
+
+@pytest.mark.parametrize(
+    ("asked", "word"), [(["4", "2"], "there is no batch from 4 to 2"), (["2", "9"], "there is no batch 9 yet")]
+)
+def test_a_backfill_of_what_is_not_there_is_refused_before_it_begins(
+    asked: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "released", lambda: 6)
+    assert cli.main(["backfill", *asked]) == 1
+    assert word in capsys.readouterr().err
+
+
+def test_training_alone_is_asked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    days: list[Ticket] = []
+    monkeypatch.setattr(cli, "run_day", days.append)
+    assert cli.main(["train", "--batch", "3"]) == 0
+    assert [(ticket.batch, ticket.ingest) for ticket in days] == [(3, False)]
+
+
 def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionError):
         day(monkeypatch, Attempts("fetch", ConnectionError("a bug"), times=99))

@@ -1,8 +1,11 @@
 import ast
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from math import inf, nan
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -151,6 +154,19 @@ def test_step_by_step_in_processes_of_their_own_the_same_is_carried_out_as_in_on
             with pytest.raises(SystemExit) as ended:
                 turn(step.name, ticket, before)
             assert ended.value.code == NOT_ITS_TURN
+
+
+def test_a_process_hands_on_no_figure_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readmit.attempt.attempt", lambda *_: {"roc_auc": nan, "log_loss": inf, "rows": 3, "word": "x"})
+    told = turn("fetch", Ticket("run", 4), {"go_on": True, "batch": 4})
+    assert told == {"roc_auc": None, "log_loss": None, "rows": 3, "word": "x"}
+
+
+def test_a_process_that_takes_too_long_ends_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BY_NAME, "fetch", replace(BY_NAME["fetch"], timeout_seconds=1))
+    monkeypatch.setattr("readmit.attempt.attempt", lambda *_: sleep(30))
+    with pytest.raises(TimeoutError, match="fetch took longer than 1 s"):
+        turn("fetch", Ticket("run", 4), {"go_on": True, "batch": 4})
 
 
 @pytest.mark.parametrize(("error", "is_final"), [(GapInBatches("batch 1 is missing"), True), (OSError("away"), False)])

@@ -77,6 +77,10 @@ def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monk
         ("schedule", "daily"),
         ("schedule", "30 9 * *"),
         ("airflow_schedule", "30 24 * * *"),
+        *(
+            ("schedule", cron)
+            for cron in ("*/0 * * * *", "*/10,75 * * * *", "1-,5 * * * *", ", * * * *", "9 9 * * xyz")
+        ),
         ("api_port", "70000"),
         ("database_url", "postgresql://host/db"),
         ("database_url", "mysql://:3306"),
@@ -104,7 +108,7 @@ def test_secrets_have_no_default_and_an_absent_one_is_named() -> None:
             load().secret(name)
 
 
-@pytest.mark.parametrize("cron", ["30 9 * * *", "*/10 * * * *", "0 0 1-15 1,6 mon-fri", "5/20 8-18 * * 0"])
+@pytest.mark.parametrize("cron", ["30 9 * * *", "*/10 * * * *", "0 0 1-15 1,jun mon-FRI", "5/20 8-18/2 * * 0"])
 def test_any_cron_is_a_schedule(cron: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_SCHEDULE", cron)
     assert load().schedule == cron

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Param, RetryDecision, RetryPolicy, task
 
+from readmit.pipeline import DAG as NAME
 from readmit.pipeline import FINAL, NOT_ITS_TURN, STEPS, TIME_ZONE, Step
 from readmit.settings import load
 
@@ -35,7 +36,7 @@ def options(step: Step) -> dict[str, object]:
     return {"task_id": step.name, "doc_md": step.in_words(delay), "execution_timeout": limit, **tries}
 
 
-with DAG("mlops_diabetes_pipeline", doc_md=__doc__, params=ASKED, catchup=False, max_active_runs=1, **PLAN) as dag:
+with DAG(NAME, doc_md=__doc__, params=ASKED, catchup=False, max_active_runs=1, **PLAN) as dag:
     dag.render_template_as_native_obj = True
     inside = {"python": str(SETTINGS.pipeline_python), "expect_airflow": False, "skip_on_exit_code": NOT_ITS_TURN}
     for step in STEPS:

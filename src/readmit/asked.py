@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from readmit.settings import SettingError
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -22,6 +24,16 @@ def add_days(commands: "Commands") -> None:
 def add_train(command: argparse.ArgumentParser) -> None:
     """Adds the option that leaves the training out."""
     command.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
+
+
+def batches(first: int | None, last: int | None, released: int) -> range:
+    """Those that a backfill takes. SettingError: there is none between them, or one that is not released."""
+    wanted = range(first or 1, (last or released) + 1)
+    if not wanted:
+        raise SettingError(f"backfill: there is no batch from {wanted.start} to {wanted.stop - 1}")
+    if wanted[-1] > released:
+        raise SettingError(f"backfill: there is no batch {wanted[-1]} yet; the source has released 1 to {released}")
+    return wanted
 
 
 def number(text: str) -> int:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from readmit import sql, telling
-from readmit.asked import add_days, add_train, number
+from readmit.asked import add_days, add_train, batches, number
 from readmit.attempt import attempt, let_go, released
 from readmit.core.refusal import LeaseLost, ReadmitError
 from readmit.history import History
@@ -132,7 +132,7 @@ def run_day(ticket: Ticket, reopen: bool = False) -> bool:
 
 def backfill(first: int | None, last: int | None) -> None:
     """Those batches again, one whole day after the other. NotThereYet: one of them is not released."""
-    for batch in range(first or 1, (last or released()) + 1):
+    for batch in batches(first, last, released()):
         run_day(Ticket(uuid.uuid4().hex, batch))
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import Batch
+from readmit.telling import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +36,5 @@ def _in_words(row: Batch) -> str:
     if verdict is None:
         outcome = "its training was left out"
     else:
-        outcome = f"version {verdict.version} {'promoted' if verdict.promoted else 'refused'}"
+        outcome = f"version {verdict.version} {OUTCOMES[verdict.outcome]}"
     return f"batch {row.batch}, done {row.done_at:%Y-%m-%d %H:%M} UTC, {row.rows:,} encounters; {outcome}"

@@ -6,9 +6,12 @@ is loaded when it runs, from the module `readmit.steps.<name>`.
 """
 
 import importlib
+import signal
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Literal
 
 Facts = dict[str, int | float | str | bool | None]
@@ -57,6 +60,8 @@ STEPS: tuple[Step, ...] = (
     Step("signal", "training", ("promote",), "signal_services_ready"),
 )
 BY_NAME = {step.name: step for step in STEPS}
+DAG = "mlops_diabetes_pipeline"
+"""The day's name in Airflow, which it had in the project that Readmit succeeds."""
 NOT_ITS_TURN = 99
 """With this code a process ends that was started for a step which this day leaves out."""
 FINAL = "another try would give the same result"
@@ -125,13 +130,33 @@ def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator
 def turn(name: str, ticket: Ticket, door: Mapping[str, object] | None) -> Facts:
     """One step, for an orchestrator that starts a process for each. `door`: what its `check_source` returned.
 
-    SystemExit with NOT_ITS_TURN: the day leaves it out. RuntimeError: it failed, and FINAL stands in the text.
+    A figure that is no number becomes None, because the way between processes knows none. SystemExit with NOT_ITS_TURN:
+    the day leaves the step out. TimeoutError: it took too long. RuntimeError: it failed, and FINAL stands in the text.
     """
-    if not is_due(BY_NAME[name], ticket, door):
+    step = BY_NAME[name]
+    if not is_due(step, ticket, door):
         sys.exit(NOT_ITS_TURN)
     try:
-        return attempt(name, ticket if door is None else through(door, ticket))
+        with _at_most(step.timeout_seconds, name):
+            facts = attempt(name, ticket if door is None else through(door, ticket))
     except Exception as error:
         if worth_another_try(error):
             raise
         raise RuntimeError(f"{error} ({FINAL})") from error
+    return {fact: None if isinstance(told, float) and not isfinite(told) else told for fact, told in facts.items()}
+
+
+@contextmanager
+def _at_most(seconds: float, name: str) -> Iterator[None]:
+    """The orchestrator's own limit would wait for the process that it wants to end: the process ends itself."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"{name} took longer than {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

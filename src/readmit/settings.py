@@ -16,9 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 PREFIX = "READMIT_"
 Port = Annotated[int, Field(ge=1, le=65535)]
-CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-"""Of minute, hour, day of the month, month, day of the week."""
-CRON = re.compile(r"[\d*/,-]+( +[\w*/,#-]+){4}")
+MONTHS, WEEKDAYS = "jan feb mar apr may jun jul aug sep oct nov dec", "sun mon tue wed thu fri sat"
+CRON_FIELDS = (("", 0, 59), ("", 0, 23), ("", 1, 31), (MONTHS, 1, 12), (WEEKDAYS, 0, 7))
+"""Of minute, hour, day of the month, month, day of the week: the names that it knows, and the range of its numbers."""
+CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/[1-9]\d*)?")
+"""All, one, or a range, and every so many of them."""
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
 
@@ -132,12 +134,18 @@ class Settings(BaseSettings):
     def _cron(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not CRON.fullmatch(value):
+        fields = value.split()
+        if len(fields) != len(CRON_FIELDS):
             raise ValueError("not five fields of cron, such as */10 * * * *")
-        for text, (least, most) in zip(value.split(), CRON_RANGES, strict=True):
-            if any(not least <= int(number) <= most for number in re.findall(r"\d+", text.partition("/")[0])):
-                raise ValueError(f"{text} is not within {least} to {most}, as this field of cron has it")
-        return value
+        for text, (names, least, most) in zip(fields, CRON_FIELDS, strict=True):
+            for part in text.lower().split(","):
+                if (found := CRON_PART.fullmatch(part)) is None or not all(
+                    edge in names.split() or (edge.isdecimal() and least <= int(edge) <= most)
+                    for edge in found.groups()
+                    if edge is not None
+                ):
+                    raise ValueError(f"{text} is nothing that cron knows there, where {least} to {most} may stand")
+        return " ".join(fields)
 
     @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")
     @classmethod

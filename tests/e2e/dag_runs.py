@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from readmit.embedded.airflow import DAG
+from readmit.pipeline import DAG
 from tests.e2e.conftest import Stack
 
 RUN_WITHIN_SECONDS = 600.0

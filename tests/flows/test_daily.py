@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort
+from prefect.exceptions import PrefectException
+from prefect.schedules import Cron
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import daily, notice
+from flows import daily, notice, serve
 from readmit.core.refusal import GapInBatches, SourceAway
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
-from readmit.pipeline import BY_NAME, STEPS, Facts, Ticket
+from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, Ticket
 from tests.step_facts import DOOR, facts_of
 
 Tried = Callable[..., list[tuple[str, Ticket]]]
@@ -127,14 +129,46 @@ def test_a_day_that_fails_leaves_what_it_did_until_then(tried: Tried) -> None:
     assert [row["step"] for row in json.loads(newest_artifacts()["day"])] == ["check_source", "fetch", "store_raw"]
 
 
-@pytest.mark.usefixtures("prefect")
-def test_automations_are_made_once_and_brought_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://alertmanager.example:9093")
-    for _again in range(2):
-        notice.keep_automations()
+def test_a_day_ends_for_its_own_reason_also_where_no_artifact_can_be_left(
+    tried: Tried, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PrefectException("the server is busy")
+
+    monkeypatch.setattr(notice, "create_table_artifact", fail)
+    assert len(tried()) == len(STEPS)
+    tried("clean", GapInBatches("batch 3 is missing"))
+
+
+def automations() -> dict[str, tuple[object, ...]]:
     with get_client(sync_client=True) as client:
-        found = [each.name for each in client.read_automations()]
-    assert sorted(found) == ["a failed day is told", "a run that died is crashed"]
+        return {each.name: (each.id, each.trigger, each.tags) for each in client.read_automations()}
+
+
+@pytest.mark.usefixtures("prefect")
+def test_automations_are_made_once_and_touched_only_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://alertmanager.example:9093")
+    notice.keep_automations()
+    before = automations()
+    assert before.keys() == {"a failed day is told", "a run that died is crashed"}
+    notice.keep_automations()
+    assert automations() == before
+    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://another.example:9093")
+    notice.keep_automations()
+    after = automations()
+    assert {name: each[0] for name, each in after.items()} == {name: each[0] for name, each in before.items()}
+    assert all(after[name] != before[name] for name in before)
+
+
+@pytest.mark.usefixtures("prefect")
+def test_what_a_person_paused_stays_so_when_it_is_deployed_again() -> None:
+    begins = Cron(SCHEDULE, timezone=TIME_ZONE)
+    number = serve.deployment(daily.daily, begins).apply()
+    with get_client(sync_client=True) as client:
+        assert client.read_deployment(number).paused is False
+        client.pause_deployment(number)
+        serve.deployment(daily.daily, begins).apply()
+        assert client.read_deployment(number).paused is True
 
 
 @pytest.mark.parametrize("error", [SourceAway("it sleeps"), KeyError("nobody foresaw it")])

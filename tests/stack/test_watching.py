@@ -25,7 +25,10 @@ NOT_SCRAPED = {
 }
 """Services that stay, and why Prometheus does not ask them."""
 
-OTHERS = {"up": "prometheus", "mysql_up": "mysqld-exporter", "SeaweedFS_volumeServer_resource": "s3"}
+OTHERS = {
+    **{"up": "prometheus", "ALERTS": "prometheus"},
+    **{"mysql_up": "mysqld-exporter", "SeaweedFS_volumeServer_resource": "s3"},
+}
 """Metrics of rules that are not ours, and whose they are."""
 
 SCALARS = {"and", "or", "unless", "on", "by", "without", "ignoring", "group_left", "group_right", "bool", "offset"}

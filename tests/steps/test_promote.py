@@ -11,6 +11,7 @@ import pytest
 
 from readmit.core.coverage import Coverage
 from readmit.core.dataset import Dataset
+from readmit.core.judging import Verdict
 from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
 from readmit.core.served import ServedModel
 from readmit.core.version import Version
@@ -155,6 +156,25 @@ def test_an_unapplied_verdict_is_made_anew_when_another_rival_is_in_place_by_now
     promote.run(3, WITHIN)
     assert shelf.alias == best
     assert promote.run(2, WITHIN)["outcome"] == "refused"
+    assert shelf.alias == best
+
+
+def test_who_was_overtaken_while_it_judged_judges_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(shelf, 1, 0.3)
+    promote.run(1, WITHIN)
+    middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
+    ledger.note(2, version=int(middling))
+    judged, decide = [], promote._decide
+
+    def overtaken(challenger: Version, rival: Version | None, *rest: object) -> Verdict:
+        judged.append((challenger.number, None if rival is None else rival.number))
+        if judged == [(middling, "1")]:
+            promote.run(3, WITHIN)
+        return decide(challenger, rival, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(promote, "_decide", overtaken)
+    assert promote.run(2, WITHIN)["outcome"] == "refused"
+    assert judged == [(middling, "1"), (best, "1"), (middling, best)]
     assert shelf.alias == best
 
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from readmit.asked import add_days
+from readmit.asked import add_days, batches
 from readmit.containers import flow_runs
 from readmit.containers.flow_runs import ENDED, FlowRun
 from readmit.containers.project import Project
-from readmit.containers.status import told_by
 from readmit.stacks.refusal import StackRefused
 
 COMMANDS = ("day", "train", "backfill")
@@ -28,20 +27,21 @@ def carry_out(command: Sequence[str], project: Project, terminal: Console) -> No
     add_days(parser.add_subparsers(dest="command", required=True))
     asked = parser.parse_args(command)
     _require_running(project)
-    services = {service.name: service for service in project.services()}
-    prefect = services["prefect"].ports[0].address
+    prefect = next(service.ports[0].address for service in project.services() if service.name == "prefect")
     if asked.command == "backfill":
-        health = told_by(services["ec2-api"], "/health")
-        if health is None and asked.last is None:
-            raise StackRefused("the source does not answer: say which batches, as in `just backfill 2 4`")
-        last = asked.last or int(str(health["released"] if health else 0))
-        for batch in range(asked.first or 1, last + 1):
+        for batch in batches(asked.first, asked.last, _released(project)):
             follow(prefect, flow_runs.start(prefect, {"batch": batch}), terminal)
     elif asked.command == "train":
         follow(prefect, flow_runs.start(prefect, _named(asked.batch), "train"), terminal)
     else:
         wanted = {"train": asked.train == "yes", **_named(asked.batch)}
         follow(prefect, flow_runs.start(prefect, wanted), terminal)
+
+
+def _released(project: Project) -> int:
+    """How many batches the source has released that the days take from, which may be another than the stack's own."""
+    asked = "from readmit.attempt import released; print(released())"
+    return int(project.output("exec", "-T", "flows", "python", "-c", asked))
 
 
 def _named(batch: int | None) -> dict[str, int]:
@@ -57,24 +57,23 @@ def _require_running(project: Project) -> None:
 def follow(prefect: str, run: FlowRun, terminal: Console) -> None:
     """Tells what a run says until it has ended. StackRefused: not well. Whoever interrupts leaves it running."""
     terminal.print(f"{run.name}: {flow_runs.page(prefect, run)}", markup=False, soft_wrap=True)
-    told = 0
+    told = set[str]()
     try:
         while (run := flow_runs.look(prefect, run)).state not in ENDED:
-            told += _tell(prefect, run, told, terminal)
+            _tell(prefect, run, told, terminal)
             time.sleep(LOOK_AGAIN_SECONDS)
         time.sleep(LAST_WORDS_WITHIN_SECONDS)
         _tell(prefect, run, told, terminal)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StackRefused):
         terminal.print("It goes on without us; Prefect's page shows it, and can cancel it.")
         raise
     if run.state != "COMPLETED":
         raise StackRefused(f"{run.name} ended as {run.state}: {run.why}")
 
 
-def _tell(prefect: str, run: FlowRun, after: int, terminal: Console) -> int:
-    """Prints the lines of a run's log from that number on; how many there were."""
-    lines = list(flow_runs.said(prefect, run, after))
-    for line in lines:
+def _tell(prefect: str, run: FlowRun, told: set[str], terminal: Console) -> None:
+    """Prints the lines of a run's log that were not told yet."""
+    for number, line in flow_runs.said(prefect, run, told, len(told)):
         if line != UNSAID:
             terminal.print(line, markup=False, soft_wrap=True)
-    return len(lines)
+        told.add(number)

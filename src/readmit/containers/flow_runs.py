@@ -1,6 +1,8 @@
 """Runs asked of Prefect, by its API. Where nothing has come yet, `just up` does so, that there be a model to serve."""
 
-from collections.abc import Iterator, Mapping
+import time
+import uuid
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +11,11 @@ import httpx
 from readmit.stacks.refusal import StackRefused
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-PATIENCE_SECONDS = 30.0
-LINES_AT_ONCE = 200
+PATIENCE_SECONDS = 60.0
+"""So long a server that is busy, or just away, is asked again."""
+ANSWER_WITHIN_SECONDS, ASK_AGAIN_SECONDS = 30.0, 1.0
+LINES_AT_ONCE, MAY_COME_LATE = 200, 50
+"""A line may come after younger ones: so many before the end are looked at again."""
 INFO = 20
 
 
@@ -30,7 +35,8 @@ def start(prefect: str, parameters: Mapping[str, int | bool], flow: str = "daily
     `parameters` of the flow, such as `batch`; without, it takes the next batch.
     """
     deployment = _mapping(prefect, "GET", f"/deployments/name/{flow}/{flow}")
-    asked = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}}
+    # With a key of its own it is one run, however often it has to be asked for.
+    asked = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}, "idempotency_key": uuid.uuid4().hex}
     return _flow_run(_mapping(prefect, "POST", f"/deployments/{deployment['id']}/create_flow_run", asked))
 
 
@@ -44,14 +50,14 @@ def page(prefect: str, run: FlowRun) -> str:
     return f"{prefect}/runs/flow-run/{run.id}"
 
 
-def said(prefect: str, run: FlowRun, after: int) -> Iterator[str]:
-    """The lines of a run's log from that number on."""
+def said(prefect: str, run: FlowRun, known: Container[str], count: int) -> Iterator[tuple[str, str]]:
+    """Number and text of the lines of a run's log that are not among `count` known ones."""
     about = {"flow_run_id": {"any_": [run.id]}, "level": {"ge_": INFO}}
-    asked = {"logs": about, "sort": "TIMESTAMP_ASC", "offset": after, "limit": LINES_AT_ONCE}
-    told = _asked(prefect, "POST", "/logs/filter", asked)
+    page = {"sort": "TIMESTAMP_ASC", "offset": max(0, count - MAY_COME_LATE), "limit": LINES_AT_ONCE}
+    told = _asked(prefect, "POST", "/logs/filter", {"logs": about, **page})
     if not isinstance(told, list):
         raise StackRefused(f"Prefect at {prefect}: {told}")
-    yield from (str(each["message"]) for each in told)
+    yield from ((str(each["id"]), str(each["message"])) for each in told if str(each["id"]) not in known)
 
 
 def _flow_run(told: Mapping[str, Any]) -> FlowRun:
@@ -67,9 +73,18 @@ def _mapping(prefect: str, method: str, path: str, body: object = None) -> Mappi
 
 
 def _asked(prefect: str, method: str, path: str, body: object = None) -> object:
-    try:
-        answer = httpx.request(method, f"{prefect}/api{path}", json=body, timeout=PATIENCE_SECONDS, trust_env=False)
-        told: object = answer.raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise StackRefused(f"Prefect at {prefect}: {error}") from error
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return _answer(method, f"{prefect}/api{path}", body)
+        except (httpx.HTTPError, ValueError) as error:
+            is_over = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+            if is_over or time.monotonic() > deadline:
+                raise StackRefused(f"Prefect at {prefect}: {error}") from error
+        time.sleep(ASK_AGAIN_SECONDS)
+
+
+def _answer(method: str, address: str, body: object) -> object:
+    answer = httpx.request(method, address, json=body, timeout=ANSWER_WITHIN_SECONDS, trust_env=False)
+    told: object = answer.raise_for_status().json()
     return told

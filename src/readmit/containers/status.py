@@ -66,8 +66,8 @@ def _of_the_days(project: Project, services: Mapping[str, Service]) -> list[str]
         last = f"The ledger can't be asked: {error}"
     return [
         last,
-        _served(told_by(services["api"], "/health")),
-        _source(told_by(services["ec2-api"], "/health"), days),
+        _served(_told(services["api"], "/health")),
+        _source(_told(services["ec2-api"], "/health"), days),
     ]
 
 
@@ -90,7 +90,7 @@ def _source(health: Mapping[str, object] | None, days: Days | None) -> str:
     return f"Source: {health['released']} of {counted(int(str(health['batches'])), 'batch', 'batches')} released{done}."
 
 
-def told_by(service: Service, path: str) -> Mapping[str, object] | None:
+def _told(service: Service, path: str) -> Mapping[str, object] | None:
     """What a service says; None: it does not answer."""
     try:
         told = httpx.get(f"{service.ports[0].address}{path}", timeout=5.0, trust_env=False).json()

@@ -13,30 +13,33 @@ from pathlib import Path
 
 from readmit.embedded.local import the_one_up
 from readmit.embedded.stack import reach_the_stack_directly
+from readmit.pipeline import DAG
 from readmit.settings import SettingError, environment_with
 from readmit.stacks.refusal import StackRefused
 from readmit.stacks.terminal import console
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var/airflow"
-DAG = "mlops_diabetes_pipeline"
 LOCK = ROOT / "requirements/airflow.txt"
 
 
 def main(options: Sequence[str]) -> int:
-    """The exit code of `airflow dags test`; 1: no stack is up. `options` of it, such as `--conf '{"batch": 2}'`."""
+    """The exit code of `airflow dags test`; 1: no stack is up, or Airflow can't be prepared.
+
+    `options` of it, such as `--conf '{"batch": 2}'`.
+    """
     logging.disable(logging.WARNING)
     terminal = console()
     try:
         variables = the_one_up()[1].variables
-    except (StackRefused, SettingError) as error:
+        reach_the_stack_directly()
+        environment = environment_with({**variables, **own_variables(FOLDER / "home")})
+        airflow = _installed() / "bin/airflow"
+        for prepared in (("db", "migrate"), ("dags", "reserialize")):
+            subprocess.run([airflow, *prepared], env=environment, check=True, stdout=subprocess.DEVNULL)
+    except (StackRefused, SettingError, subprocess.CalledProcessError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
-    reach_the_stack_directly()
-    environment = environment_with({**variables, **own_variables(FOLDER / "home")})
-    airflow = _installed() / "bin/airflow"
-    subprocess.run([airflow, "db", "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([airflow, "dags", "reserialize"], env=environment, check=True, stdout=subprocess.DEVNULL)
     return subprocess.run([airflow, "dags", "test", DAG, *options], env=environment, check=False).returncode
 
 

@@ -28,10 +28,7 @@ def run(batch: int, settings: Settings) -> Facts:
         )
     verdict = promotions.verdict_on(challenger.number)
     if verdict is None or not promotions.is_applied(challenger.number):
-        rival = _in_place(challenger, registry)
-        if verdict is None or verdict.rival != (None if rival is None else rival.number):
-            verdict = _decide(challenger, rival, registry, _test_patients(batch, challenger.target, settings))
-            promotions.store(batch, challenger.target, verdict)
+        verdict = _up_to_date(verdict, batch, challenger, registry, settings)
         _apply(verdict, registry)
         promotions.mark_applied(verdict.version)
     _back_in_place(challenger, registry)
@@ -41,6 +38,26 @@ def run(batch: int, settings: Settings) -> Facts:
         "reason": "; ".join(verdict.reasons),
         **verdict.figures,
     }
+
+
+def _up_to_date(
+    verdict: Verdict | None, batch: int, challenger: Version, registry: Registry, settings: Settings
+) -> Verdict:
+    """A stored verdict against who is in place now: another run may have promoted a version while this one judged."""
+    rival = _in_place(challenger, registry)
+    if verdict is not None and verdict.rival == _number(rival):
+        return verdict
+    test = _test_patients(batch, challenger.target, settings)
+    while True:
+        verdict = _decide(challenger, rival, registry, test)
+        promotions.store(batch, challenger.target, verdict)
+        before, rival = rival, _in_place(challenger, registry)
+        if _number(before) == _number(rival):
+            return verdict
+
+
+def _number(version: Version | None) -> str | None:
+    return None if version is None else version.number
 
 
 def _in_place(challenger: Version, registry: Registry) -> Version | None:
