@@ -39,18 +39,10 @@ def up(asked: Asked, terminal: Console) -> None:
     services = project.services()
     wanted = wanted_of(services, asked)
     preflight.require_ports(project, services, wanted)
-    _start(project, wanted, asked.only)
+    project.run("up", "--detach", "--build", "--wait", *wanted)
     if asked.with_day and set(wanted) >= FOR_A_DAY:
         _first_day(project, services, terminal)
     status.show(project, SHOWN_SECRETS, terminal)
-
-
-def _start(project: Project, wanted: Sequence[str], named: Sequence[str]) -> None:
-    """Starts them. Of a stack that is at work only those that are named may be made anew, not what they need."""
-    start = ("up", "--detach", "--build", "--wait")
-    if needed := sorted(set(wanted) - set(named)) if named else []:
-        project.run(*start, "--no-recreate", *needed)
-    project.run(*start, *(("--no-deps", *named) if named else wanted))
 
 
 def _require_data(settings: Settings) -> None:
