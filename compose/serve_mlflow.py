@@ -30,10 +30,8 @@ def make_database(address: str, password: str) -> None:
 
 
 def main() -> None:
-    password, address = (
-        Path("/run/secrets/mlflow_password").read_text().strip(),
-        os.environ["READMIT_MLFLOW_DATABASE_URL"],
-    )
+    password = Path("/run/secrets/mlflow_password").read_text().strip()
+    address = os.environ["READMIT_MLFLOW_DATABASE_URL"]
     make_database(address, password)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = backend(address, password)
     door = ["--host", "0.0.0.0", "--port", PORT, "--allowed-hosts", HOSTS, "--workers", "1"]

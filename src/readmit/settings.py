@@ -138,13 +138,9 @@ class Settings(BaseSettings):
         if len(fields) != len(CRON_FIELDS):
             raise ValueError("not five fields of cron, such as */10 * * * *")
         for text, (names, least, most) in zip(fields, CRON_FIELDS, strict=True):
-            for part in text.lower().split(","):
-                if (found := CRON_PART.fullmatch(part)) is None or not all(
-                    edge in names.split() or (edge.isdecimal() and least <= int(edge) <= most)
-                    for edge in found.groups()
-                    if edge is not None
-                ):
-                    raise ValueError(f"{text} is nothing that cron knows there, where {least} to {most} may stand")
+            known = {*names.split(), *map(str, range(least, most + 1))}
+            if not all(_is_cron(part, known) for part in text.lower().split(",")):
+                raise ValueError(f"{text} is nothing that cron knows there, where {least} to {most} may stand")
         return " ".join(fields)
 
     @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")
@@ -211,6 +207,12 @@ class Settings(BaseSettings):
             return self.database_url
         password, host = quote(self.database_password.get_secret_value(), safe=""), parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
+
+
+def _is_cron(part: str, known: Collection[str]) -> bool:
+    """Whether a part of a field is one of what the field knows, a range of it, or all."""
+    found = CRON_PART.fullmatch(part)
+    return found is not None and all(edge is None or (edge.lstrip("0") or "0") in known for edge in found.groups())
 
 
 def load() -> Settings:

@@ -31,10 +31,12 @@ def make(folder: Path, given: Mapping[str, str]) -> None:
     known = {name: _read(folder / name) for name in MADE}
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
-    _write_all(folder, known)
+    _write_login(folder, known)
     if given:
         _private(folder / GIVEN)
-        _write_all(folder / GIVEN, given)
+        for name, secret in given.items():
+            _write(folder / GIVEN / name, secret)
+        _write_login(folder / GIVEN, given)
 
 
 def _private(folder: Path) -> None:
@@ -42,10 +44,8 @@ def _private(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def _write_all(folder: Path, known: Mapping[str, str]) -> None:
-    """Those secrets, and the login of S3 as boto3 reads it where it is among them."""
-    for name, secret in known.items():
-        _write(folder / name, secret)
+def _write_login(folder: Path, known: Mapping[str, str]) -> None:
+    """The login of S3 as boto3 reads it, where it is among them."""
     if "s3_secret_key" in known:
         _write(folder / "s3_login.ini", _login(known["s3_access_key"], known["s3_secret_key"]))
 

@@ -68,8 +68,8 @@ class Report:
     """`candidates`: of the last batch that was trained on for the target. `prediction`: what the API answered.
 
     `target`: of the version in production; without one, what the settings ask for. `made_from`: the MLflow
-    run, the snapshot and the code of the version in production. `trained_anew`: this run did no new batch, but another
-    target's or code's model of the last one.
+    run, the snapshot and the code of the version in production. `trained_anew`: this run did no new batch, but a model
+    of another target on the last one.
     """
 
     made_at: str
