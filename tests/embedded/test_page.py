@@ -120,6 +120,14 @@ def test_the_page_has_no_number_that_the_report_has_not(strange_numbers: Strange
     assert strange_numbers(report, page(report)) == []
 
 
+@pytest.mark.parametrize("new_days", [0, 1, 4])
+@pytest.mark.parametrize("trained_anew", [True, False])
+def test_a_sentence_stands_apart_from_the_one_before_it(new_days: int, trained_anew: bool) -> None:
+    shown = page(made_up() | {"new_days": new_days, "trained_anew": trained_anew})
+    body = re.sub(r"<[^>]+>", "", shown[shown.index("<body>") :])
+    assert re.findall(r"[a-z]\.[A-Z]\w*", body) == []
+
+
 def test_a_number_from_elsewhere_is_noticed(strange_numbers: StrangeNumbers) -> None:
     report = made_up()
     for strange in ("<p>it took 77.7 s</p>", '<p><data value="0.777">0.777</data></p>'):
