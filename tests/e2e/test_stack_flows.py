@@ -53,6 +53,11 @@ def pause(stack: Stack, paused: bool) -> None:
     httpx.patch(address, json={"paused": paused}, timeout=30.0, trust_env=False).raise_for_status()
 
 
+def told_to_alertmanager(stack: Stack) -> str:
+    command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert")
+    return stack.project.output("exec", "-T", "alertmanager", *command)
+
+
 def in_the_middle_of(stack: Stack, step: str, run: FlowRun) -> None:
     """Waits until a task of a run is at work."""
 
@@ -61,6 +66,12 @@ def in_the_middle_of(stack: Stack, step: str, run: FlowRun) -> None:
         return any(task["name"].startswith(f"{step}-") and task["state_type"] == "RUNNING" for task in tasks)
 
     until(at_work, 2 * LEASE_SECONDS)
+
+
+@pytest.mark.parametrize("service", ["prefect", "mlflow", "ui"])
+def test_a_page_that_a_person_opens_is_there(service: str, stack: Stack) -> None:
+    answer = httpx.get(f"{stack.addresses[service]}/", timeout=30.0, trust_env=False)
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, "text/html")
 
 
 def test_both_flows_are_deployed_and_the_day_has_its_schedule(stack: Stack) -> None:
@@ -120,9 +131,9 @@ def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_l
     died = flow_runs.start(prefect, {"batch": 3}, "train")
     in_the_middle_of(stack, "train", died)
     pause(stack, True)
-    # As when the machine restarts it: whoever waits for the dead run's sign of life still does.
+    # As when the engine restarts it, and it alone: whoever waits for the dead run's sign of life still does.
     stack.project.output("kill", "flows")
-    stack.up()
+    stack.project.output("start", "flows")
     until(lambda: flow_runs.look(prefect, died).state == "CRASHED", LEASE_SECONDS + 120)
     (deployment,) = (each for each in filtered(stack, "deployments") if each["name"] == "daily")
     assert deployment["paused"] is True
@@ -134,6 +145,4 @@ def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_l
         len(before[1]) + 1,
         before[2] + 5,
     )
-    command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert")
-    said = stack.project.output("exec", "-T", "alertmanager", *command)
-    assert said.count("DayFailed") == 3, said
+    until(lambda: told_to_alertmanager(stack).count("DayFailed") == 3, 60)
