@@ -20,10 +20,9 @@ from readmit.core.proof import Proof
 from readmit.core.refusal import VersionUnusable
 from readmit.core.served import ServedModel
 from readmit.core.training import FIT_TAG, FitKey
-from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
+from readmit.core.version import CHALLENGER, FIGURE, MODEL, PRODUCTION, Version
 from readmit.io.registry.server import COVERAGE_FILE, PROOF_FILE, answering, client_of
 
-FIGURE = "test."
 UNREADABLE = (
     *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, TypeError, ValueError),
     zipfile.BadZipFile,
@@ -118,15 +117,4 @@ def _readable(version: Version) -> Iterator[None]:
 
 
 def _version(found: ModelVersion) -> Version:
-    tags = found.tags
-    return Version(
-        number=str(found.version),
-        candidate=tags["candidate"],
-        target=tags["target"],
-        threshold=float(tags["threshold"]),
-        batch=int(tags["batch"]),
-        snapshot=tags["snapshot"],
-        code=tags["code"],
-        run_id=str(found.run_id),
-        figures={name.removeprefix(FIGURE): float(text) for name, text in tags.items() if name.startswith(FIGURE)},
-    )
+    return Version.of(str(found.version), str(found.run_id), found.tags)
