@@ -1,39 +1,47 @@
-"""The inference API. `uvicorn --factory api.app:create_app`, one worker process."""
+"""The inference API. `python -m api` serves it, one worker process."""
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
 from litestar import Litestar
+from litestar.datastructures import State
 from litestar.di import Provide
 
 from api.body import MOST_BYTES
 from api.contract import OPENAPI
+from api.doors import Doors
 from api.errors import HANDLERS
+from api.journal import Requests
+from api.lane import Lane
 from api.metrics import Metrics, note_start
+from api.models import RegisteredModels
 from api.predicting import Predicting
 from api.routes import ROUTES
 from api.serving import Models, Serving
 from readmit import settings as configuration
+from readmit.io.kept import Kept
+from readmit.io.registry.rest import RestRegistry
 from readmit.settings import Settings
 
 START_PATIENCE_SECONDS = 10.0
 """How long the start waits for the first model; then the API comes up without one and goes on trying."""
 
 
-def create_app(models: Models | None = None, settings: Settings | None = None) -> Litestar:
+def create_app(models: Models | None = None, settings: Settings | None = None) -> Lane:
     """The app. Without arguments: with the settings of this process and the registry that they name."""
     settings = settings or configuration.load()
-    metrics = Metrics()
-    serving = Serving(models or _registry(settings), metrics, settings.model_poll_seconds)
+    requests, doors = Requests(), Doors(settings)
+    metrics = Metrics(requests)
+    serving = Serving(models or _registered(settings), metrics, settings.model_poll_seconds)
     predicting = Predicting(serving, metrics)
-    given = {"settings": settings, "metrics": metrics, "serving": serving, "predicting": predicting}
-    return Litestar(
+    given = {"metrics": metrics, "serving": serving, "predicting": predicting}
+    app = Litestar(
         ROUTES,
         dependencies={name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()},
-        lifespan=[_alive(serving, predicting)],
+        state=State({"doors": doors}),
+        lifespan=[_alive(serving, predicting, requests)],
         exception_handlers=HANDLERS,
         before_request=note_start,
         before_send=[metrics.before_send],
@@ -42,21 +50,20 @@ def create_app(models: Models | None = None, settings: Settings | None = None) -
         logging_config=None,
         debug=False,
     )
+    return Lane(app, serving, doors, metrics, requests)
 
 
-def _registry(settings: Settings) -> Models:
-    # here, for it brings mlflow along, which an app with models of its own does not need
-    from readmit.io.registry.versions import Registry
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return Registry(settings.mlflow_tracking_uri)
+def _registered(settings: Settings) -> Models:
+    return RegisteredModels(RestRegistry(settings.mlflow_tracking_uri), Kept(settings.model_folder))
 
 
 def _always(thing: object) -> Callable[[], object]:
     return lambda: thing
 
 
-def _alive(serving: Serving, predicting: Predicting) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _alive(
+    serving: Serving, predicting: Predicting, requests: Requests
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         keeping_up = asyncio.create_task(serving.keep_up())
@@ -67,6 +74,7 @@ def _alive(serving: Serving, predicting: Predicting) -> Callable[[Litestar], Abs
         finally:
             keeping_up.cancel()
             await asyncio.wait([keeping_up])
-            predicting.close()
+            await predicting.close()
+            requests.flush()
 
     return lifespan

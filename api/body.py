@@ -1,10 +1,7 @@
-"""From the bytes of a request to records: content type, size, encoding, JSON and CSV as strict as they can be."""
+"""From the bytes of a request to records: content type, size, encoding, and JSON as strict as it can be."""
 
-import csv
-import io
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -13,10 +10,9 @@ from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from api.errors import Refused
-from readmit.core.encounter import python_name
-from readmit.core.request import Encounter, RecordRefused, RequestFault, parse, parse_texts, shown
+from readmit.core.request import Encounter, parse
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 MOST_BYTES, MOST_BATCH_BYTES = 1_000_000, 64_000_000
 MOST_RECORDS = 200_000
 LONGEST_RECORD = 65_536
@@ -39,55 +35,57 @@ def content_type(request: Request[Any, Any, Any], *taken: str) -> str:
 
 
 def answer_type(request: Request[Any, Any, Any]) -> str:
-    """JSON or CSV, whichever the caller would rather have. Refused: 406, neither."""
+    """JSON, CSV or Parquet, whichever the caller would rather have. Refused: 406, none of them."""
     try:
-        wanted = request.accept.best_match([JSON, CSV])
+        wanted = request.accept.best_match([JSON, CSV, PARQUET])
     except OverflowError:
         # Litestar makes an integer of `q=inf`
         wanted = None
     if wanted is None:
-        raise Refused(406, f"this route answers {JSON} or {CSV}")
+        raise Refused(406, f"this route answers {JSON}, {CSV} or {PARQUET}")
     return wanted
 
 
-async def text_of(request: Request[Any, Any, Any], limit: int) -> str:
-    """The body as text. Refused: 413 above `limit` bytes, 400 when it is empty or not UTF-8."""
+async def bytes_of(request: Request[Any, Any, Any], limit: int) -> bytes:
+    """The body. Refused: 413 above `limit` bytes, 400 when it is empty."""
     try:
         body = await request.body()
-        text = body.decode("utf-8")
     except RequestEntityTooLarge as error:
         raise Refused(413, f"the body is larger than {limit:,} bytes") from error
-    except UnicodeDecodeError as error:
-        raise Refused(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
     except InternalServerException as error:
         # Litestar's word for a caller who hangs up: no fault of ours, so no 500 in the metrics
         raise Refused(400, "the body ended before its time") from error
-    if not text or text.isspace():
+    if not body or body.isspace():
         raise Refused(400, "the body is empty")
-    return text
+    return body
+
+
+def utf8(body: bytes) -> str:
+    """The body as text. Refused: 400, it is not UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
 
 
 def one(text: str) -> Encounter:
     """The encounter of a JSON object. Refused: 400 when it is none; RecordRefused: when it is no encounter."""
-    record, end = _decoded(text, 0, len(text), "the body")
-    if _after_blank(text, end) != len(text):
-        raise Refused(400, f"the body goes on after the JSON value, at character {end}")
+    record = record_of(text, "the body")
     if not isinstance(record, dict):
         raise Refused(400, "the body is no JSON object: send one encounter as an object of fields")
     return parse(record)
 
 
-def many(text: str, kind: str) -> list[Encounter | RecordRefused]:
-    """The encounters of a JSON array or of CSV, in order; what is none stands as its refusal. Refused: 400, 413."""
-    found: list[Encounter | RecordRefused] = []
-    for encounter in _rows(text) if kind == CSV else _items(text):
-        if len(found) == MOST_RECORDS:
-            raise Refused(413, f"the body holds more than {MOST_RECORDS:,} records")
-        found.append(encounter)
-    return found
+def record_of(text: str, what: str) -> object:
+    """The JSON value of a text that holds nothing else. Refused: 400."""
+    value, end = _decoded(text, 0, len(text), what)
+    if _after_blank(text, end) != len(text):
+        raise Refused(400, f"{what} goes on after the JSON value, at character {end}")
+    return value
 
 
-def _items(text: str) -> Iterator[Encounter | RecordRefused]:
+def items(text: str) -> Iterator[object]:
+    """The values of a JSON array, one by one. Refused: 400, it is none, or one of them is no JSON or too long."""
     at = _after_blank(text, 0)
     if text[at : at + 1] != "[":
         raise Refused(400, "the body is no JSON array: send the encounters as an array of objects")
@@ -95,7 +93,7 @@ def _items(text: str) -> Iterator[Encounter | RecordRefused]:
     closed = text[at : at + 1] == "]"
     while not closed:
         record, at = _decoded(text, at, LONGEST_RECORD, f"record {index}")
-        yield _judged(record)
+        yield record
         at, index = _after_blank(text, at), index + 1
         closed = text[at : at + 1] == "]"
         if not closed and text[at : at + 1] != ",":
@@ -105,40 +103,8 @@ def _items(text: str) -> Iterator[Encounter | RecordRefused]:
         raise Refused(400, f"the body goes on after the JSON array, at character {at + 1}")
 
 
-def _judged(record: object) -> Encounter | RecordRefused:
-    if not isinstance(record, dict):
-        return RecordRefused((RequestFault("", "the record is no JSON object"),))
-    try:
-        return parse(record)
-    except RecordRefused as refusal:
-        return refusal
-
-
 def _after_blank(text: str, at: int) -> int:
     return _BLANK.match(text, at).end()  # type: ignore[union-attr]  # matches always, if only nothing
-
-
-def _rows(text: str) -> Iterator[Encounter | RecordRefused]:
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        header = next((cells for cells in reader if cells), [])
-        doubled, times = Counter(map(python_name, header)).most_common(1)[0] if header else ("", 0)
-        if times > 1:
-            raise Refused(400, f"the CSV's header names a column twice: {shown(doubled)}")
-        for cells in reader:
-            if cells:
-                yield _judged_row(header, cells)
-    except csv.Error as error:
-        raise Refused(400, f"the body is no valid CSV: line {reader.line_num}: {error}") from error
-
-
-def _judged_row(header: list[str], cells: list[str]) -> Encounter | RecordRefused:
-    if len(cells) != len(header):
-        return RecordRefused((RequestFault("", f"the row has {len(cells)} cells, the header {len(header)}"),))
-    try:
-        return parse_texts(dict(zip(header, cells, strict=True)))
-    except RecordRefused as refusal:
-        return refusal
 
 
 def _decoded(text: str, start: int, longest: int, what: str) -> tuple[object, int]:

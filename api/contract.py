@@ -1,14 +1,16 @@
-"""The OpenAPI document's part that Litestar can't see: the request bodies, made from the fields of the encounter."""
+"""The OpenAPI document's part that Litestar can't see: request bodies, made from the fields, and examples."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from litestar.enums import MediaType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
+    OpenAPIFormat,
     OpenAPIMediaType,
     OpenAPIResponse,
     OpenAPIType,
@@ -18,32 +20,44 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.security_scheme import SecurityScheme
 
-from api.body import CSV, JSON
-from api.scoring import EXAMPLE
+from api.body import CSV, JSON, PARQUET
+from api.example import EXAMPLE
+from api.examples import ERROR
 from api.wire import Error
-from readmit.core.encounter import BY_NAME, NOT_RECORDED, Field, Kind
+from readmit.core.encounter import BY_NAME, FIELDS, NOT_RECORDED, Field, Kind
 from readmit.core.request import DROPPED, TAKEN
 
-TOKEN = "token"
+TOKEN, KEY = "token", "key"
+TABLE = "index, prediction, probability, error"
+WITH_KEY: list[dict[str, list[str]]] = [{KEY: []}, {}]
+"""Where the API was given a key; else nobody is asked for one."""
+WITH_TOKEN: list[dict[str, list[str]]] = [{TOKEN: []}]
 
 MEANINGS = {
-    400: "the body can't be read: empty, no valid JSON or CSV, not UTF-8, or of another shape",
-    401: "no token, or another one",
+    400: "the body can't be read: empty, no valid JSON, CSV or Parquet, not UTF-8, or of another shape",
+    401: "no key or token, or another one",
     406: "Accept names no format of this route",
+    409: "there is no such version to go back to",
     413: "the body is too large",
     415: "the body is of a content type that this route does not take",
     422: "the record is no encounter; `fields` names what is missing, unknown or out of range",
     500: "a fault of the API",
-    503: "no model is loaded",
+    503: "no model is loaded, or what the route needs is away",
 }
 
-DOCS = SwaggerRenderPlugin(path="/docs")
+
+def responses(answer: type, example: object, *statuses: int, answered: str = "") -> Mapping[int, ResponseSpec]:
+    """What a route declares to answer: its own, with an example, and errors."""
+    shown = [Example(summary="an answer", value=example)]
+    own = {200: ResponseSpec(answer, generate_examples=False, description=answered or "as asked", examples=shown)}
+    return {**own, **errors(*statuses)}
 
 
 def errors(*statuses: int) -> dict[int, ResponseSpec]:
-    """What a route declares to answer besides its own."""
+    """The errors that a route may answer with."""
+    shown = [Example(summary="an error", value=ERROR)]
     return {
-        status: ResponseSpec(Error, generate_examples=False, description=MEANINGS[status])
+        status: ResponseSpec(Error, generate_examples=False, description=MEANINGS[status], examples=shown)
         for status in (*statuses, 500)
     }
 
@@ -80,6 +94,12 @@ def encounter_schema() -> Schema:
     )
 
 
+def example_csv() -> str:
+    """The example as a file of the source would hold it."""
+    names = [field.name for field in FIELDS if field.name in EXAMPLE]
+    return "\n".join([",".join(names), ",".join(str(EXAMPLE[name]) for name in names)]) + "\n"
+
+
 ENCOUNTER_BODY = RequestBody(
     content={
         JSON: OpenAPIMediaType(
@@ -95,7 +115,15 @@ BATCH_BODY = RequestBody(
             schema=Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
             examples={"encounters": Example(summary="Encounters as /predict takes them", value=[EXAMPLE])},
         ),
-        CSV: OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="rows of the source, with a header")),
+        CSV: OpenAPIMediaType(
+            schema=Schema(type=OpenAPIType.STRING, description="rows of the source, with a header"),
+            examples={"rows": Example(summary="One row", value=example_csv())},
+        ),
+        PARQUET: OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="columns as text, or as numbers"
+            )
+        ),
     },
     required=True,
 )
@@ -111,14 +139,15 @@ class PredictOperation(Operation):
 
 @dataclass
 class BatchOperation(Operation):
-    """Adds the batch, and the second format of its answer."""
+    """Adds the batch, and the other formats of its answer."""
 
     def __post_init__(self) -> None:
         self.request_body = BATCH_BODY
         answer = (self.responses or {}).get("200")
         if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            columns = "index, prediction, probability, error"
-            answer.content[CSV] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description=columns))
+            answer.content[CSV] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description=TABLE))
+            file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description=TABLE)
+            answer.content[PARQUET] = OpenAPIMediaType(schema=file)
 
 
 OPENAPI = OpenAPIConfig(
@@ -127,6 +156,11 @@ OPENAPI = OpenAPIConfig(
     description="The probability that a diabetic inpatient is readmitted.",
     path="/schema",
     render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON)],
-    components=Components(security_schemes={TOKEN: SecurityScheme(type="http", scheme="bearer")}),
+    components=Components(
+        security_schemes={
+            TOKEN: SecurityScheme(type="http", scheme="bearer"),
+            KEY: SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+        }
+    ),
     use_handler_docstrings=True,
 )

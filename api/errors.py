@@ -1,11 +1,12 @@
 """Every error as JSON of one shape, with the request's id; never a stack trace, never a patient's data in the log."""
 
+import itertools
 import logging
 import re
+import secrets
 import traceback
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -16,7 +17,9 @@ from readmit.core.refusal import ReadmitError
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
-SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_OURS, _COUNT = secrets.token_hex(10), itertools.count()
+"""An id of ours says which process made it and which of its requests it is: random ones cost ten times as much."""
 
 log = logging.getLogger("readmit.api")
 
@@ -32,12 +35,17 @@ class Refused(HTTPException):
 
 
 def request_id(scope: HTTPScope) -> str:
-    """The caller's X-Request-ID if it is sane, else one of ours: the same for the whole request."""
+    """The same for the whole request."""
     state = scope["state"]
     if REQUEST_ID not in state:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode("latin-1")
-        state[REQUEST_ID] = given if SANE_ID.fullmatch(given) else uuid4().hex
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        state[REQUEST_ID] = sane_or_new_id(given)
     return str(state[REQUEST_ID])
+
+
+def sane_or_new_id(given: bytes) -> str:
+    """The caller's X-Request-ID if it is sane, else one of ours, 32 hex digits."""
+    return given.decode() if given and SANE_ID.fullmatch(given) else f"{_OURS}{next(_COUNT):012x}"
 
 
 def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[Error]:
@@ -52,13 +60,16 @@ def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[E
     )
 
 
-def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Error]:
-    """The answer to what nobody foresaw. The log gets where it happened; the error's own words may hold a value."""
+def fault(request_id: str, error: Exception) -> Error:
+    """What is said of a fault that nobody foresaw. The log gets where it happened; its own words may hold a value."""
     where = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
-    log.error("request %s failed: %s\n%s", request_id(request.scope), type(error).__name__, where)
-    return Response(
-        Error(ErrorText("internal error"), request_id(request.scope)), status_code=500, media_type="application/json"
-    )
+    log.error("request %s failed: %s\n%s", request_id, type(error).__name__, where)
+    return Error(ErrorText("internal error"), request_id)
+
+
+def broken(request: Request[Any, Any, Any], error: Exception) -> Response[Error]:
+    """The answer to it."""
+    return Response(fault(request_id(request.scope), error), status_code=500, media_type="application/json")
 
 
 def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Response[Error]:

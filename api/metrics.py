@@ -1,9 +1,9 @@
 """What Prometheus reads of the API."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from datetime import datetime
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from litestar import Request
 from litestar.enums import ScopeType
@@ -11,6 +11,7 @@ from litestar.types import HTTPScope, Message, Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from api.errors import REQUEST_ID, request_id
+from api.journal import Requests
 from readmit.core.version import MODEL, Version
 
 STARTED = "started"
@@ -19,16 +20,26 @@ PREDICTING = frozenset({"/predict", "/predict_batch"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+class Predicting(NamedTuple):
+    """The metrics of a prediction that went well. `outcomes`: by prediction, 0 and 1; durations take seconds."""
+
+    outcomes: tuple[Callable[[float], None], ...]
+    requests: Callable[[float], None]
+    duration: Callable[[float], None]
+    request_duration: Callable[[float], None]
+
+
 class Metrics:
     """The metrics of one app, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: Requests) -> None:
+        self._noted = requests
         self._registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
         self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=own)
         self.duration = Histogram(
             "readmit_prediction_duration_seconds",
-            "From the checked encounters to their probabilities.",
+            "How long the answer took to make, once the encounters were there.",
             ["route"],
             buckets=SECONDS,
             registry=own,
@@ -53,35 +64,43 @@ class Metrics:
         """The exposition format of Prometheus."""
         return generate_latest(self._registry)
 
+    def predicting(self, version: Version) -> "Predicting":
+        """What one answer of /predict counts in, found once and not each time."""
+        route = "/predict"
+        return Predicting(
+            outcomes=tuple(self._predictions.labels(version.number, outcome).inc for outcome in (0, 1)),
+            requests=self._requests.labels(route, "POST", 200).inc,
+            duration=self.duration.labels(route).observe,
+            request_duration=self._request_duration.labels(route).observe,
+        )
+
     def model_loaded(self, version: Version, at: datetime) -> None:
         self._model.clear()
         self._model.labels(MODEL, version.number, version.candidate, version.target).set(1)
         self._loaded.set(at.timestamp())
 
-    def predicted(self, version: Version, predictions: Iterable[int]) -> None:
-        found = list(predictions)
-        for outcome in sorted(set(found)):
-            self._predictions.labels(version.number, outcome).inc(found.count(outcome))
-
     def refused_rows(self, rows: int) -> None:
         self._errors.labels(422).inc(rows)
 
-    def answered(self, scope: HTTPScope, status: int) -> None:
-        """Counts one answer. What no route takes is one route, so that a scan makes no metrics."""
-        route = str(scope.get("path_template") or "unknown")
+    def answered(self, scope: HTTPScope, route: str, status: int, seconds: float) -> None:
+        """Counts one answer, and has it noted."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.labels(route, method, status).inc()
         if route in PREDICTING and status >= 400:
             self._errors.labels(status).inc()
-        started = scope["state"].get(STARTED)
-        if started is not None:
-            self._request_duration.labels(route).observe(perf_counter() - started)
+        self._request_duration.labels(route).observe(seconds)
+        self._noted.note(request_id(scope), method, route, status, seconds)
 
     async def before_send(self, message: Message, scope: Scope) -> None:
-        """Litestar's hook for each message that goes out, also where no route was found."""
+        """Litestar's hook for each message that goes out, also where no route was found.
+
+        What no route takes is one route, so that a scan makes no metrics.
+        """
         if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
             message["headers"] = [*message["headers"], (REQUEST_ID.lower().encode(), request_id(scope).encode())]
-            self.answered(scope, message["status"])
+            now = perf_counter()
+            route = str(scope.get("path_template") or "unknown")
+            self.answered(scope, route, message["status"], now - scope["state"].get(STARTED, now))
 
 
 async def note_start(request: Request[Any, Any, Any]) -> None:

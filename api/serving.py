@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from textwrap import shorten
 from typing import Protocol
 
 from api.errors import Refused
-from api.metrics import Metrics
-from api.scoring import EXAMPLE, scores
+from api.metrics import Metrics, Predicting
+from api.served import Served
 from readmit.core.refusal import ReadmitError
-from readmit.core.request import parse
-from readmit.core.served import ServedModel
 from readmit.core.version import Version
 
 MOST_WORDS = 300
@@ -22,13 +20,19 @@ log = logging.getLogger("readmit.api")
 
 
 class Models(Protocol):
-    """Where versions come from. Both raise ReadmitError when it does not answer."""
+    """Where versions come from, and where the last one is kept for a bad day."""
 
     def production(self) -> Version | None:
-        """The version in production; None: there is none yet."""
+        """The version in production; None: there is none yet. ReadmitError: who knows it does not answer."""
 
-    def load(self, version: Version) -> ServedModel:
-        """That version, ready to predict."""
+    def artifact(self, version: Version) -> bytes:
+        """The compiled model of that version. ReadmitError: it can't be had, or is not what the version says."""
+
+    def keep(self, version: Version, artifact: bytes) -> None:
+        """Keeps a version that proved good. OSError: it can't be kept."""
+
+    def kept(self) -> tuple[Version, bytes] | None:
+        """What was kept last, if anything was. ReadmitError: it is damaged."""
 
 
 class ReloadFailed(ReadmitError):
@@ -37,11 +41,13 @@ class ReloadFailed(ReadmitError):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`asked`: the version as the registry named it."""
+    """`asked`: the version as the registry named it last; `number`: the same on the wire."""
 
     asked: Version
-    model: ServedModel
+    model: Served
     at: datetime
+    metrics: Predicting
+    number: bytes
 
 
 class Serving:
@@ -71,28 +77,39 @@ class Serving:
             try:
                 fresh = await asyncio.to_thread(self._fresh)
             except Exception as error:
-                words = shorten(f"{type(error).__name__}: {error}", MOST_WORDS, placeholder=" ...")
-                self.failure = f"the production model could not be loaded: {words}"
+                self.failure = f"the production model could not be loaded: {_in_short(error)}"
                 self._metrics.reload_failures.inc()
                 raise ReloadFailed(self.failure) from error
             self.failure = None
-            if fresh is None:
-                return False
-            self.loaded = fresh
-            self._metrics.model_loaded(fresh.model.version, fresh.at)
-            log.info("serving version %s (%s)", fresh.asked.number, fresh.asked.candidate)
-            return True
+            if fresh is not None:
+                self._serve(fresh)
+            return fresh is not None
+
+    def _serve(self, fresh: Loaded) -> None:
+        self.loaded = fresh
+        self._metrics.model_loaded(fresh.asked, fresh.at)
+        log.info("serving version %s (%s)", fresh.asked.number, fresh.asked.candidate)
 
     def _fresh(self) -> Loaded | None:
-        """The production version if it is another than the one served, tried on one encounter."""
-        version = self._models.production()
-        if version is None or (self.loaded is not None and self.loaded.asked == version):
+        """The production version if it is another than the one served, and good; kept on disk before it is served."""
+        version, old = self._models.production(), self.loaded
+        if version is None:
             return None
-        model = self._models.load(version)
-        (probability,) = scores(model, [parse(EXAMPLE)])
-        if not 0 <= probability <= 1:
-            raise ReloadFailed(f"version {version.number} answers {probability} for a probability")
-        return Loaded(version, model, datetime.now(UTC))
+        if old is not None and (old.asked.number, old.asked.scorer) == (version.number, version.scorer):
+            # It may have been judged meanwhile.
+            self.loaded = replace(old, asked=version)
+            return None
+        artifact = self._models.artifact(version)
+        fresh = self._loaded(version, artifact)
+        try:
+            self._models.keep(version, artifact)
+        except OSError as error:
+            log.warning("version %s is served, but no copy of it could be kept: %s", version.number, error)
+        return fresh
+
+    def _loaded(self, version: Version, artifact: bytes) -> Loaded:
+        model, metrics = Served(version, artifact), self._metrics.predicting(version)
+        return Loaded(version, model, datetime.now(UTC), metrics, version.number.encode())
 
     async def keep_up(self) -> None:
         """Asks for the production model now and every `poll_seconds`, for ever."""
@@ -100,9 +117,25 @@ class Serving:
             try:
                 await self.reload()
             except ReloadFailed as error:
+                await self._fall_back()
                 log.warning("%s; %s", error, self._still())
             self.tried.set()
             await asyncio.sleep(self._poll_seconds)
 
+    async def _fall_back(self) -> None:
+        """Who has nothing to serve takes what was kept when last something was."""
+        if self.loaded is not None:
+            return
+        try:
+            kept = await asyncio.to_thread(self._models.kept)
+            if kept is not None:
+                self._serve(await asyncio.to_thread(self._loaded, *kept))
+        except (ReadmitError, OSError) as error:
+            self.failure = f"{self.failure}; nor is the copy on disk any good: {_in_short(error)}"
+
     def _still(self) -> str:
-        return f"version {self.loaded.asked.number} is still served" if self.loaded else "no model is served"
+        return f"version {self.loaded.asked.number} is served" if self.loaded else "no model is served"
+
+
+def _in_short(error: Exception) -> str:
+    return shorten(f"{type(error).__name__}: {error}", MOST_WORDS, placeholder=" ...")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 
 class FieldFault(Struct, frozen=True):
@@ -26,8 +26,28 @@ class Error(Struct, frozen=True):
     request_id: str
 
 
+class Contribution(Struct, frozen=True):
+    """What a field, with the value that it has, adds to the score."""
+
+    field: str
+    value: str | int | None
+    contribution: float
+
+
+class Explanation(Struct, frozen=True):
+    """`base` and all contributions make up `score`. `scale`: log-odds of readmission, or the probability itself."""
+
+    scale: str
+    base: float
+    score: float
+    contributions: list[Contribution]
+
+
 class Answer(Struct, frozen=True):
-    """`prediction` is 1 where the probability reaches the threshold of the model's version."""
+    """`prediction` is 1 where the probability reaches the threshold of the model's version.
+
+    `explanation`: where `explain=true` asked for it.
+    """
 
     prediction: int
     probability: float
@@ -36,6 +56,7 @@ class Answer(Struct, frozen=True):
     model_name: str
     model_version: str
     warnings: list[str]
+    explanation: Explanation | UnsetType = UNSET
 
 
 class RowError(Struct, frozen=True):
@@ -93,3 +114,19 @@ class Reloaded(Struct, frozen=True):
 
     version: str | None
     reloaded: bool
+
+
+class Rollback(Struct, frozen=True, forbid_unknown_fields=True):
+    """`by`: who asks, and `why`. `version`: where to go; absent: to the one that served before."""
+
+    by: str
+    why: str
+    version: str | None = None
+
+
+class RolledBack(Struct, frozen=True):
+    """`version` is in production now, `before` was. `served`: this API serves it already; the others follow."""
+
+    version: str
+    before: str
+    served: bool

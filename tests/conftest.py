@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 
 from ec2_api.sample import write_sample
-from readmit.core.encounter import BY_NAME, FEATURES
+from readmit.core.encounter import BY_NAME, FEATURES, ICD9, PAYER, SPECIALTY
 from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
 from readmit.settings import Settings, load
 
 ROWS, BATCH_SIZE = 15_000, 5_000
+CODES = {
+    ICD9: ("428", "250.83", "V57", "585"),
+    PAYER: ("MC", "HM", "UN", "SP"),
+    SPECIALTY: ("InternalMedicine", "Cardiology", "Surgery-General", "Family/GeneralPractice"),
+}
+"""Some of each, by pattern."""
 LONGEST = ("test_the_real_demo.py", "test_demo.py", "test_the_day.py", "test_model.py")
 """Files whose tests take minutes: they begin first, so that no core waits for them alone at the end."""
 
@@ -31,9 +37,9 @@ def encounters_by_chance() -> Callable[[int], dict[str, list[str | int]]]:
         columns: dict[str, list[str | int]] = {}
         for name in FEATURES:
             field = BY_NAME[name]
-            among: Sequence[str | int] = field.choices or ("428", "250.83", "V57", "585")
+            among: Sequence[str | int] = field.choices or CODES.get(field.pattern, ())
             if field.whole_number:
-                among = [int(choice) for choice in field.choices] or range(12)
+                among = [int(choice) for choice in field.choices] or range(field.low, 12)
             columns[name] = chance.choices(among, k=rows)
         return columns
 

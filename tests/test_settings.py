@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 
 from readmit.settings import PREFIX, SettingError, Settings, environment_with, load, reach_directly
 
-SECRETS = ("database_password", "s3_secret_key", "reload_token", "key_secret")
+SECRETS = ("database_password", "s3_secret_key", "reload_token", "api_key", "key_secret")
 PASSWORD = "p/w@:#?% ñ&"
 
 

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
         description="addresses of the inference API, by commas; a name may stand for several replicas",
     )
     reload_token: SecretStr | None = Field(None, description="token that lets the API reload its model")
+    api_key: SecretStr | None = Field(
+        None, description="key that the inference API asks for predictions, as X-API-Key; unset: it asks for none"
+    )
     key_secret: SecretStr | None = Field(
         None, description="secret under which encounter and patient numbers become keys"
     )
@@ -99,7 +102,10 @@ class Settings(BaseSettings):
     retry_delay_seconds: float | None = Field(
         None, ge=0, description="shortens the pause before a step's next try; unset: as the table says"
     )
-    model_poll_seconds: float = Field(30, gt=0, description="how often the API asks for a newer production model")
+    model_folder: Path = Field(
+        Path("var/local/models"), description="where the API keeps a copy of the model that it serves"
+    )
+    model_poll_seconds: float = Field(5, gt=0, description="how often the API asks for a newer production model")
     pushgateway_url: str | None = Field(
         None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
     )
@@ -152,7 +158,7 @@ class Settings(BaseSettings):
                 raise ValueError("not an address such as http://HOST:PORT")
         return value
 
-    @field_validator("reload_token")
+    @field_validator("reload_token", "api_key")
     @classmethod
     def _fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):

@@ -1,17 +1,20 @@
+import hashlib
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 from pydantic import SecretStr
+from sklearn.pipeline import Pipeline
 
 from api.app import create_app
+from api.lane import Lane
+from readmit.core.asking import proof_of
+from readmit.core.compiling import compiled
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.model import CANDIDATES, build, model_input
-from readmit.core.served import ServedModel
 from readmit.core.version import Version
 from readmit.settings import Settings
 
@@ -19,12 +22,22 @@ TOKEN = "a token of the tests"
 ROWS = 400
 
 
-class Shelf:
-    """Versions in memory in the registry's place. `away`: what every question to it raises."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A version with its fitted pipeline, and what is served of it."""
 
-    def __init__(self, *models: ServedModel) -> None:
-        self.models = {model.version.number: model for model in models}
+    version: Version
+    pipeline: Pipeline
+    artifact: bytes
+
+
+class Shelf:
+    """Versions in memory in the registry's place. `away`: what every question to it raises; `damaged`: for a model."""
+
+    def __init__(self, *models: Made) -> None:
+        self.artifacts = {model.version.number: model.artifact for model in models}
         self.alias = models[-1].version if models else None
+        self.on_disk: tuple[Version, bytes] | None = None
         self.away: Exception | None = None
         self.damaged: Exception | None = None
 
@@ -33,13 +46,19 @@ class Shelf:
             raise self.away
         return self.alias
 
-    def load(self, version: Version) -> ServedModel:
+    def artifact(self, version: Version) -> bytes:
         if self.damaged:
             raise self.damaged
-        return self.models[version.number]
+        return self.artifacts[version.number]
 
-    def promote(self, model: ServedModel) -> None:
-        self.models[model.version.number] = model
+    def keep(self, version: Version, artifact: bytes) -> None:
+        self.on_disk = version, artifact
+
+    def kept(self) -> tuple[Version, bytes] | None:
+        return self.on_disk
+
+    def promote(self, model: Made) -> None:
+        self.artifacts[model.version.number] = model.artifact
         self.alias = model.version
 
 
@@ -52,22 +71,36 @@ def _column(name: str, chance: random.Random) -> list[str | int | None]:
     return [chance.choice(field.choices or codes.get(name, ("428", "250.83", "V57", "585"))) for _ in range(ROWS)]
 
 
-@pytest.fixture(scope="session")
-def served() -> ServedModel:
-    """Version 1: LightGBM fitted on a few hundred encounters by chance, in which many stays end in a readmission."""
+def _made(candidate: str, **settings: int) -> Made:
+    """Fitted on a few hundred encounters by chance, in which many stays end in a readmission."""
     chance = random.Random(7)
     columns = {name: _column(name, chance) for name in FEATURES}
     outcomes = [int(chance.random() < int(stays or 0) / 60) for stays in columns["number_inpatient"]]
-    candidate = next(candidate for candidate in CANDIDATES if candidate.name == "lightgbm")
-    candidate = replace(candidate, settings={**candidate.settings, "n_estimators": 20})
-    pipeline = build(candidate, seed=1).fit(model_input(columns), outcomes)
-    version = Version("1", "lightgbm", "within_30_days", 1 / 7, 3, "abc", "def", "run1", {"roc_auc": 0.68})
-    return ServedModel(version, pipeline, Coverage.of(columns))
+    found = next(each for each in CANDIDATES if each.name == candidate)
+    encounters, coverage = model_input(columns), Coverage.of(columns)
+    pipeline = build(replace(found, settings={**found.settings, **settings}), seed=1).fit(encounters, outcomes)
+    artifact = compiled(pipeline, encounters, coverage, proof_of(pipeline, coverage)).to_json()
+    digest = hashlib.sha256(artifact).hexdigest()
+    version = Version("1", candidate, "within_30_days", 1 / 7, 3, "abc", "def", "run1", {"roc_auc": 0.68}, digest)
+    return Made(version, pipeline, artifact)
 
 
 @pytest.fixture(scope="session")
-def later(served: ServedModel) -> ServedModel:
-    """Version 2: the same pipeline, under a threshold that nothing reaches."""
+def served() -> Made:
+    """Version 1: LightGBM."""
+    return _made("lightgbm", n_estimators=20)
+
+
+@pytest.fixture(scope="session")
+def additive() -> Made:
+    """Version 3: splines and logistic regression."""
+    made = _made("logistic_regression")
+    return replace(made, version=replace(made.version, number="3"))
+
+
+@pytest.fixture(scope="session")
+def later(served: Made) -> Made:
+    """Version 2: the same model, under a threshold that nothing reaches."""
     return replace(served, version=replace(served.version, number="2", threshold=0.9999))
 
 
@@ -77,11 +110,11 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def shelf(served: ServedModel) -> Shelf:
+def shelf(served: Made) -> Shelf:
     return Shelf(served)
 
 
 @pytest.fixture
-def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Litestar]]:
+def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
     with TestClient(create_app(shelf, settings), raise_server_exceptions=False) as client:
         yield client

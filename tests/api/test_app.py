@@ -4,18 +4,18 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.scoring import EXAMPLE
+from api.example import EXAMPLE
+from api.lane import Lane
 from readmit.core.encounter import BY_NAME
 from readmit.core.refusal import RegistryAway
 from readmit.core.request import TAKEN
-from readmit.core.served import ServedModel
+from readmit.core.scorer import Scorer
 from readmit.settings import Settings
 
-Client = TestClient[Litestar]
+Client = TestClient[Lane]
 TOKEN = {"Authorization": "Bearer a token of the tests"}
 
 
@@ -60,7 +60,7 @@ def test_the_api_comes_up_while_the_registry_is_away_and_serves_once_it_answers(
         assert client.post("/predict", json=EXAMPLE).status_code == 200
 
 
-def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: Settings, later: ServedModel) -> None:
+def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: Settings, later: Any) -> None:
     quick = settings.model_copy(update={"model_poll_seconds": 0.02})
     with TestClient(create_app(shelf, quick)) as client:
         assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
@@ -72,7 +72,7 @@ def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: S
         assert (answer["model_version"], answer["threshold"], answer["prediction"]) == ("2", 0.9999, 0)
 
 
-def test_the_model_route_tells_what_is_served(client: Client, served: ServedModel) -> None:
+def test_the_model_route_tells_what_is_served(client: Client, served: Any) -> None:
     answer = client.get("/model").json()
     version = served.version
     assert (answer["name"], answer["version"], answer["candidate"]) == ("readmit", version.number, "lightgbm")
@@ -80,7 +80,7 @@ def test_the_model_route_tells_what_is_served(client: Client, served: ServedMode
     assert answer["figures"] == {"roc_auc": 0.68}
 
 
-def test_reload_swaps_the_version_once(client: Client, shelf: Any, later: ServedModel) -> None:
+def test_reload_swaps_the_version_once(client: Client, shelf: Any, later: Any) -> None:
     assert client.post("/reload_model", headers=TOKEN).json() == {"version": "1", "reloaded": False}
     shelf.promote(later)
     assert client.post("/reload_model", headers=TOKEN).json() == {"version": "2", "reloaded": True}
@@ -107,7 +107,7 @@ def test_nobody_reloads_where_no_token_is_set(shelf: Any, given: dict[str, str])
 
 @pytest.mark.parametrize("fault", [RegistryAway("no answer"), OSError("artifact is cut"), ValueError("untrusted")])
 def test_a_reload_that_fails_keeps_the_old_model_and_says_so(
-    client: Client, shelf: Any, later: ServedModel, fault: Exception
+    client: Client, shelf: Any, later: Any, fault: Exception
 ) -> None:
     shelf.promote(later)
     shelf.damaged = fault
@@ -122,8 +122,9 @@ def test_a_reload_that_fails_keeps_the_old_model_and_says_so(
     assert client.get("/health/ready").json()["reload_failure"] is None
 
 
-def test_a_version_that_cannot_predict_is_not_swapped_in(client: Client, shelf: Any, served: ServedModel) -> None:
-    shelf.promote(replace(served, version=replace(served.version, number="3"), pipeline=object()))
+def test_a_version_that_cannot_predict_is_not_swapped_in(client: Client, shelf: Any, served: Any) -> None:
+    other = replace(served.version, number="3", scorer="of something else")
+    shelf.promote(replace(served, version=other, artifact=served.artifact.replace(b'"base": ', b'"base": 1')))
     assert client.post("/reload_model", headers=TOKEN).status_code == 503
     assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
 
@@ -142,10 +143,13 @@ def test_a_fault_of_ours_shows_neither_a_trace_nor_a_patient(
     def fail(*_: object) -> list[float]:
         raise KeyError(EXAMPLE["medical_specialty"])
 
-    monkeypatch.setattr("api.predicting.scores", fail)
-    response = client.post("/predict", json=EXAMPLE)
-    assert response.status_code == 500
-    assert response.json()["error"] == {"message": "internal error", "fields": []}
+    monkeypatch.setattr(Scorer, "row", fail)
+    for path in ("/predict", "/predict?explain=false"):
+        response = client.post(path, json=EXAMPLE)
+        assert response.status_code == 500
+        assert response.json()["error"] == {"message": "internal error", "fields": []}
+        assert response.json()["request_id"] == response.headers["x-request-id"]
+    assert metric(client, 'readmit_prediction_errors_total{status="500"}') == 2
     assert "KeyError" in caplog.text
     assert str(EXAMPLE["medical_specialty"]) not in caplog.text
 
@@ -205,7 +209,11 @@ def test_openapi_declares_the_errors_of_each_route(client: Client) -> None:
     paths = client.get("/schema").json()["paths"]
     assert {"400", "413", "415", "422", "503"} <= set(paths["/predict"]["post"]["responses"])
     assert {"400", "406", "413", "415", "503"} <= set(paths["/predict_batch"]["post"]["responses"])
-    assert set(paths["/predict_batch"]["post"]["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert set(paths["/predict_batch"]["post"]["responses"]["200"]["content"]) == {
+        "application/json",
+        "text/csv",
+        "application/vnd.apache.parquet",
+    }
     assert {"401", "503"} <= set(paths["/reload_model"]["post"]["responses"])
     assert {"/", "/health", "/health/live", "/health/ready", "/model"} <= set(paths)
 

@@ -3,16 +3,16 @@ import re
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from api.body import MOST_BYTES
-from api.scoring import EXAMPLE, scores
+from api.example import EXAMPLE
+from api.lane import Lane
 from readmit.core.encounter import BY_NAME
+from readmit.core.model import model_input, probabilities
 from readmit.core.request import parse
-from readmit.core.served import ServedModel
 
-Client = TestClient[Litestar]
+Client = TestClient[Lane]
 
 UCI_HEADER = (
     "encounter_id,patient_nbr,race,gender,age,weight,admission_type_id,discharge_disposition_id,admission_source_id,"
@@ -47,11 +47,10 @@ def refusal(client: Client, body: bytes | str, status: int, **headers: str) -> d
     return dict(answer["error"])
 
 
-def test_an_encounter_gets_the_models_probability_and_the_versions_threshold(
-    client: Client, served: ServedModel
-) -> None:
+def test_an_encounter_gets_the_models_probability_and_the_versions_threshold(client: Client, served: Any) -> None:
     answer = client.post("/predict", json=EXAMPLE).json()
-    (expected,) = scores(served, [parse(EXAMPLE)])
+    values = parse(EXAMPLE).values
+    (expected,) = probabilities(served.pipeline, model_input({name: [value] for name, value in values.items()}))
     assert answer["probability"] == pytest.approx(expected, abs=1e-12)
     assert answer["threshold"] == served.version.threshold
     assert answer["prediction"] == int(expected >= served.version.threshold)

@@ -5,13 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from api import body
-from api.scoring import EXAMPLE
+from api.example import EXAMPLE
+from api.lane import Lane
 
-Client = TestClient[Litestar]
+Client = TestClient[Lane]
 CSV = {"Content-Type": "text/csv"}
 RECORDS: list[Any] = [{**EXAMPLE, "number_inpatient": number} for number in (0, 30, 7, 55)]
 

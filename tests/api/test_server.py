@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from api.app import create_app
-from api.scoring import EXAMPLE
+from api.example import EXAMPLE
 from readmit.settings import Settings
 
 

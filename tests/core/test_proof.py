@@ -6,10 +6,11 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from readmit.core import features
+from readmit.core.asking import LIKELY, hold, proof_of
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import FEATURES
 from readmit.core.model import CANDIDATES, build, model_input
-from readmit.core.proof import QUESTIONS, Proof
+from readmit.core.proof import Proof
 from readmit.core.refusal import VersionUnusable
 
 
@@ -27,13 +28,13 @@ def model(columns: dict[str, list[str | int]]) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def proof(model: Pipeline, columns: dict[str, list[str | int]]) -> Proof:
-    return Proof.of(model, Coverage.of(columns))
+    return proof_of(model, Coverage.of(columns))
 
 
 def test_a_model_says_what_it_said(model: Pipeline, proof: Proof) -> None:
-    assert len(proof.answers) == QUESTIONS
-    assert len(set(proof.answers)) > QUESTIONS // 2
-    Proof.from_json(proof.to_json()).hold(model)
+    assert len(proof.answers) > LIKELY
+    assert len(set(proof.answers)) > LIKELY // 2
+    hold(model, Proof.from_json(proof.to_json()))
 
 
 def test_a_model_that_other_code_reads_otherwise_is_unusable(
@@ -44,13 +45,13 @@ def test_a_model_that_other_code_reads_otherwise_is_unusable(
 
     monkeypatch.setattr(model.named_steps["derived"], "func", otherwise)
     with pytest.raises(VersionUnusable, match="says other than when it was fitted, by up to"):
-        proof.hold(model)
+        hold(model, proof)
 
 
 def test_nobodys_own_encounter_is_among_the_questions(proof: Proof, columns: dict[str, list[str | int]]) -> None:
     asked = set(zip(*(proof.questions[name] for name in FEATURES), strict=True))
     learnt_from = set(zip(*(columns[name] for name in FEATURES), strict=True))
-    assert len(asked) == QUESTIONS
+    assert len(asked) > LIKELY
     assert not asked & learnt_from
 
 
@@ -61,4 +62,4 @@ def test_what_was_never_recorded_can_be_asked_about() -> None:
         def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
             return np.full((len(frame), 2), 0.5)
 
-    assert Proof.of(Calm(), nothing).answers == (0.5,) * QUESTIONS  # type: ignore[arg-type]
+    assert set(proof_of(Calm(), nothing).answers) == {0.5}  # type: ignore[arg-type]

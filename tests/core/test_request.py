@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from readmit.core.encounter import BY_NAME, COLUMNS, DRUGS, FEATURES
-from readmit.core.request import RecordRefused, parse, parse_texts
+from readmit.core.request import RecordRefused, cell_text, parse
 
 ORIGINAL_FORM: dict[str, object] = {
     "age": "[70-80)",
@@ -138,14 +138,14 @@ def test_all_faults_of_a_record_are_told_at_once() -> None:
 def test_a_row_of_csv_is_the_same_encounter_as_its_json() -> None:
     texts = {name: str(value) for name, value in ORIGINAL_FORM.items()}
     empty = {"race": "", "encounter_id": "", "insulin": ""}
-    assert parse_texts({**texts, **empty}) == parse(ORIGINAL_FORM)
+    assert parse({**texts, **empty}, cell_text) == parse(ORIGINAL_FORM)
 
 
 @pytest.mark.parametrize("wrong", ["", "5.0", " 5", "five", "\u0665", "-5"])
 def test_a_whole_number_in_csv_is_digits(wrong: str) -> None:
     texts = {name: str(value) for name, value in ORIGINAL_FORM.items()}
     with pytest.raises(RecordRefused) as refused:
-        parse_texts({**texts, "time_in_hospital": wrong})
+        parse({**texts, "time_in_hospital": wrong}, cell_text)
     assert [fault.field for fault in refused.value.faults] == ["time_in_hospital"]
 
 
@@ -159,4 +159,4 @@ def test_rows_of_the_real_file_are_encounters_as_they_stand() -> None:
     else:
         text = path.read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(text)))[::20]
-    assert [parse_texts(row).encounter_id for row in rows] == [int(row["encounter_id"]) for row in rows]
+    assert [parse(row, cell_text).encounter_id for row in rows] == [int(row["encounter_id"]) for row in rows]

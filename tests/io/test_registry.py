@@ -53,12 +53,11 @@ def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     run = runs.record(fitted)
     assert runs.finished(made) == run
     assert runs.finished(replace(made, seed=131)) is None
-    version = registry.register(run.run_id, made)
+    version = registry.register(run.run_id, made, run.scorer)
     assert registry.version_of(made) == registry.version(version.number) == version
 
-    served = registry.load(version)
-    np.testing.assert_array_equal(probabilities(served.pipeline, frame), probabilities(fitted.model, frame))
-    assert served.coverage == fitted.coverage
+    loaded = registry.load(version)
+    np.testing.assert_array_equal(probabilities(loaded, frame), probabilities(fitted.model, frame))
 
     whole = features.derived
     monkeypatch.setattr(features, "derived", lambda encounters: whole(encounters).assign(number_inpatient=0.0))
@@ -97,7 +96,7 @@ def test_a_model_that_skops_does_not_trust_is_unusable(
 ) -> None:
     registry, made = Registry(settings.mlflow_tracking_uri), key("another snapshot of this test")
     run = Runs(settings.mlflow_tracking_uri).record(fit(made, frame))
-    version = registry.register(run.run_id, made)
+    version = registry.register(run.run_id, made, run.scorer)
     monkeypatch.setattr(import_module("readmit.io.registry.versions"), "TRUSTED_TYPES", ())
     with pytest.raises(VersionUnusable, match=f"version {version.number} can't be read: Untrusted"):
         registry.load(version)

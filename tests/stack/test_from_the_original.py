@@ -18,13 +18,13 @@ import ec2_api.metrics
 import ec2_api.opening
 import ec2_api.settings
 from api.app import create_app
+from api.journal import Requests
 from api.metrics import Metrics
 from ec2_api.sample import write_sample
 from readmit.core.encounter import COLUMNS, FIELDS
 from readmit.core.figures import figures
 from readmit.core.model import CANDIDATES
 from readmit.core.request import TAKEN
-from readmit.core.served import ServedModel
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
 from readmit.embedded.stack import set_ports
 from readmit.io.database.connection import NAMES, connect, using
@@ -91,8 +91,14 @@ class NoModels:
     def production(self) -> Version | None:
         return None
 
-    def load(self, version: Version) -> ServedModel:
+    def artifact(self, version: Version) -> bytes:
         raise AssertionError(f"nobody asked for version {version.number}")
+
+    def keep(self, version: Version, artifact: bytes) -> None:
+        raise AssertionError(f"nobody has version {version.number}, nor its {len(artifact)} bytes")
+
+    def kept(self) -> tuple[Version, bytes] | None:
+        return None
 
 
 class Asked(dict[str, str]):
@@ -117,13 +123,13 @@ def _data_routes(folder: Path) -> set[str]:
 
 
 def _routes() -> set[str]:
-    app = create_app(NoModels(), Settings())
+    app = create_app(NoModels(), Settings()).app
     return {f"{method} {route.path}" for route in app.routes for method in getattr(route, "methods", ())}
 
 
 def _metrics() -> set[str]:
     day = Day(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
-    text = Metrics().text() + ec2_api.metrics.Metrics(1, 1).text() + generate_latest(metrics_of(day))
+    text = Metrics(Requests()).text() + ec2_api.metrics.Metrics(1, 1).text() + generate_latest(metrics_of(day))
     return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
 
 

@@ -14,7 +14,7 @@ from readmit.pipeline import STEPS
 ROOT = Path(__file__).parents[2]
 
 CODE = {
-    "api": ("api.app", "readmit.io.registry.versions"),
+    "api": ("api.__main__", "api.models", "api.batch.worker"),
     "ec2-api": ("ec2_api.__main__",),
     "flows": (
         "flows.serve",
@@ -26,7 +26,7 @@ CODE = {
 }
 """What runs in each image."""
 
-LOADED_BY_NAME = {"api": ("uvicorn",), "ec2-api": (), "flows": ("pymysql", "cryptography", "pyarrow")}
+LOADED_BY_NAME = {"api": ("uvloop", "httptools"), "ec2-api": (), "flows": ("pymysql", "cryptography", "pyarrow")}
 """What a command line or another package loads, so that no import of ours shows it."""
 
 IMPORTER = r"""
@@ -86,3 +86,11 @@ def test_an_images_lock_carries_what_its_code_imports(group: str) -> None:
         [sys.executable, "-c", IMPORTER, asked], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_process_that_serves_holds_none_of_the_libraries_that_its_model_was_fitted_with() -> None:
+    """They would cost it five times its memory. What works on batches is another process."""
+    asked = "import sys, api.__main__, api.models; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    heavy = {"mlflow", "sklearn", "pandas", "polars", "numpy", "scipy", "pyarrow", "lightgbm", "skops", "flask"}
+    assert not heavy & set(loaded.stdout.split())

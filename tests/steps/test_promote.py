@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from readmit.core.coverage import Coverage
 from readmit.core.dataset import Dataset
 from readmit.core.judging import Verdict
 from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
-from readmit.core.served import ServedModel
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
@@ -56,10 +55,10 @@ class Shelf:
     def production(self) -> Version | None:
         return None if self.alias is None else self.held[self.alias]
 
-    def load(self, version: Version) -> ServedModel:
+    def load(self, version: Version) -> Any:
         if version.number in self.broken:
             raise VersionUnusable(f"version {version.number} can't be read")
-        return ServedModel(version, self.knows[version.number], Coverage(0, {}))  # type: ignore[arg-type]
+        return self.knows[version.number]
 
     def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
         assert verdict.startswith(("promoted: ", "refused: "))

@@ -19,15 +19,17 @@ GIVEN = "given"
 """The folder, inside that of the secrets, for logins of servers of one's own: compose/own-*.yaml look there."""
 
 
-def make(folder: Path, given: Mapping[str, str]) -> None:
+def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     """Makes those that are not there. They are never made anew: under another key secret encounters get other keys.
 
     `given`: of servers of one's own; they lie apart, so that who comes back to the stack's own servers can log in.
+    `api_key`: the user's own; an empty file asks nobody for a key.
     """
     _private(folder)
     for name in MADE:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
+    _write(folder / "api_key", api_key)
     known = {name: _read(folder / name) for name in MADE}
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))

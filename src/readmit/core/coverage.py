@@ -61,8 +61,12 @@ class Coverage:
 
         `values`: one for each of FEATURES.
         """
-        found = (_warning(name, seen, values[name]) for name, seen in self.fields.items())
+        found = (self.doubt(name, values[name]) for name in self.fields)
         return [sentence for sentence in found if sentence is not None]
+
+    def doubt(self, name: str, value: str | int | None) -> str | None:
+        """The sentence about one of FEATURES, if its value gives cause for one."""
+        return _warning(name, self.fields[name], value)
 
 
 def _seen(name: str, column: Sequence[str | int | float | None]) -> Seen:

@@ -20,7 +20,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTran
 from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.features import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, derived
+from readmit.core.features import derived
+from readmit.core.inputs import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]

@@ -1,6 +1,6 @@
 """One posted record as an encounter: every value judged, every fault named.
 
-Two ways in, for a whole number stands as a number in JSON and as text in CSV: `parse` and `parse_texts`.
+A whole number stands as a number in JSON and as text in CSV: `json_text` and `cell_text` read a value of either.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +17,8 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
+from readmit.core.inputs import Value
 from readmit.core.refusal import ReadmitError
-
-Value = str | int | None
-"""A whole number, a text, or None: not recorded."""
 
 DROPPED = (PATIENT, OUTCOME)
 """Accepted so that a row of the source can be posted as it is, and never looked at."""
@@ -31,6 +29,7 @@ MOST_STRANGERS = 20
 """Unknown names that are listed one by one: a record of a million of them gets no answer of that size."""
 
 Reader = Callable[[Field, object], str | None]
+"""Gives the text of a raw value; None: not recorded. ValueError: it is of a type that can't stand in the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +58,14 @@ class Encounter:
     values: Mapping[str, Value]
 
 
-def parse(record: Mapping[str, object]) -> Encounter:
-    """The encounter of a decoded JSON object. RecordRefused: with all its faults."""
-    return _parsed(record, _from_json)
-
-
-def parse_texts(record: Mapping[str, str]) -> Encounter:
-    """The encounter of a row of CSV: whole numbers are digits, an empty cell is not recorded. RecordRefused."""
-    return _parsed(record, _from_csv)
-
-
-def _parsed(record: Mapping[str, object], read: Reader) -> Encounter:
+def parse(record: Mapping[str, object], read: Reader | None = None) -> Encounter:
+    """The encounter of a decoded JSON object, or of what else there is a reader for. RecordRefused: with all faults."""
     given, faults = _by_field(record)
     doubtful = {fault.field for fault in faults}
     values: dict[str, Value] = {}
     for name in TAKEN:
         try:
-            values[name] = _value(BY_NAME[name], given.get(name), read)
+            values[name] = value_of(BY_NAME[name], given.get(name), read or json_text)
         except ValueError as error:
             if name not in doubtful:
                 faults.append(RequestFault(name, str(error)))
@@ -96,10 +86,11 @@ def _by_field(record: Mapping[str, object]) -> tuple[dict[str, object], list[Req
         elif name in given:
             faults.append(RequestFault(name, "stands twice, in two spellings"))
         given[name] = value
-    return given, [*faults, *_stranger_faults(strangers)]
+    return given, [*faults, *stranger_faults(strangers)]
 
 
-def _stranger_faults(names: list[str]) -> Iterator[RequestFault]:
+def stranger_faults(names: list[str]) -> Iterator[RequestFault]:
+    """What is wrong with names that no field has."""
     for name in names[:MOST_STRANGERS]:
         yield RequestFault(shown(name), "is no field of an encounter")
     if len(names) > MOST_STRANGERS:
@@ -112,8 +103,8 @@ def shown(text: str) -> str:
     return short if short.isprintable() else ascii(short)
 
 
-def _value(field: Field, raw: object, read: Reader) -> Value:
-    """ValueError: why the value can't stand in the field."""
+def value_of(field: Field, raw: object, read: Reader) -> Value:
+    """What a raw value says; what its absence means if it says nothing. ValueError: why it can't stand in the field."""
     text = read(field, raw)
     if text is None or text == NOT_RECORDED:
         if field.required:
@@ -129,7 +120,8 @@ def _value(field: Field, raw: object, read: Reader) -> Value:
     return int(text) if field.whole_number else text
 
 
-def _from_json(field: Field, raw: object) -> str | None:
+def json_text(field: Field, raw: object) -> str | None:
+    """Reads what a JSON decoder makes of a value."""
     if raw is None or raw == NOT_RECORDED:
         return None
     if field.whole_number:
@@ -142,7 +134,8 @@ def _from_json(field: Field, raw: object) -> str | None:
     return raw
 
 
-def _from_csv(_: Field, raw: object) -> str | None:
+def cell_text(_: Field, raw: object) -> str | None:
+    """Reads a cell of CSV."""
     return None if raw is None or raw == "" else str(raw)
 
 

@@ -32,7 +32,7 @@ def services(
         "s3": _seaweedfs(folder / "s3", host, ports["s3"], inner),
         "mlflow": _mlflow(folder / "mlflow.sqlite3", host, ports["mlflow"]),
         "ec2-api": [*PYTHON, "ec2_api"],
-        "api": [*PYTHON, "uvicorn", "--factory", "api.app:create_app", "--host", host, "--port", str(ports["api"])],
+        "api": [*PYTHON, "api", "--host", host, "--port", str(ports["api"])],
     }
     return [
         Service(name, command, environment, health_of(name, f"http://{host}:{ports[name]}"))

@@ -26,6 +26,7 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "READMIT_DATABASE_URL": f"sqlite:///{folder / 'db'}",
         "READMIT_S3_URL": addresses["s3"],
         "READMIT_API_URLS": addresses["api"],
+        "READMIT_MODEL_FOLDER": str(folder / "models"),
         "MLFLOW_TRACKING_URI": addresses["mlflow"],
         # The MLflow server takes 2 GB and 16 s with its own number of workers and its job runner.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

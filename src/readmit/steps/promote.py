@@ -90,7 +90,7 @@ def _decide(challenger: Version, rival: Version | None, registry: Registry, test
 
 
 def _judged(version: Version, registry: Registry, test: Dataset) -> Judged:
-    said = probabilities(registry.load(version).pipeline, test.encounters)
+    said = probabilities(registry.load(version), test.encounters)
     return Judged(version.number, version.threshold, said)
 
 

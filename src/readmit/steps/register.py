@@ -1,16 +1,30 @@
-"""The candidate with the least log loss on validation, refitted on train and validation, as a new version."""
+"""The candidate with the least log loss on validation, refitted on train and validation, as a new version.
 
+With it goes its compiled model, which is what is served; so no version comes to be whose two models say other things.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sklearn.pipeline import Pipeline
+
+from readmit.core.asking import proof_of
+from readmit.core.compiled import CLOSE
+from readmit.core.compiling import compiled
 from readmit.core.dataset import dataset
-from readmit.core.model import CANDIDATES, Candidate, fitted
+from readmit.core.encounter import FEATURES
+from readmit.core.inputs import Value
+from readmit.core.model import CANDIDATES, Candidate, fitted, model_input, probabilities
+from readmit.core.proof import Proof
 from readmit.core.refusal import NotThereYet
 from readmit.core.snapshot import Snapshot
-from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
+from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING, Split
 from readmit.core.training import Aim, DataSource, FitKey, fit_key
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
 from readmit.io.registry.fits import Fit, Runs
 from readmit.io.registry.versions import Registry
 from readmit.io.revision import code_revision
+from readmit.io.trees import scorer_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
@@ -28,7 +42,7 @@ def run(batch: int, settings: Settings) -> Facts:
     version = registry.version_of(key)
     if version is None:
         made = runs.finished(key) or runs.record(_refit(winner, key, bucket, name, snapshot))
-        version = registry.register(made.run_id, key)
+        version = registry.register(made.run_id, key, made.scorer)
     if promotions.verdict_on(version.number) is None:
         registry.name_challenger(version.number)
     ledger.note(batch, version=int(version.number))
@@ -51,6 +65,20 @@ def _validation_losses(runs: Runs, keys: list[FitKey]) -> dict[str, float]:
 def _refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: Snapshot) -> Fit:
     """No view: what it was fitted on can't measure it, and test is for `promote`."""
     data = dataset(bucket.frame(part.object_name for part in snapshot.of(*key.rows)), key.target)
+    test = bucket.frame(part.object_name for part in snapshot.of(Split.TEST)).select(FEATURES).to_dict(as_series=False)
     model = fitted(winner, key.seed, data.encounters, data.labels)
+    made = compiled(model, data.encounters, data.coverage, proof_of(model, data.coverage)).to_json()
+    _refuse_unless_alike(model, made, test)
     rows = {split: snapshot.rows(split) for split in key.rows}
-    return Fit(key, model, data.encounters.head(5), data.coverage, bucket.address(name), rows, view=None)
+    address = bucket.address(name)
+    return Fit(key, model, data.encounters.head(5), data.coverage, address, rows, view=None, scorer=made)
+
+
+def _refuse_unless_alike(model: Pipeline, made: bytes, test: Mapping[str, Sequence[Value]]) -> None:
+    """VersionUnusable: the compiled model, as who serves it will read it, says other than the fitted one.
+
+    Asked of every encounter of test, and of the made-up ones that it carries as its proof.
+    """
+    scorer = scorer_of(made)
+    scorer.hold()
+    Proof(test, tuple(probabilities(model, model_input(test)).tolist())).hold(scorer.answers(test), CLOSE)

@@ -1,5 +1,6 @@
 """The runs in MLflow, one per fit: what it was made from, how it looks, and the model itself."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +15,17 @@ from mlflow.models import infer_signature
 from mlflow.sklearn import SERIALIZATION_FORMAT_SKOPS
 from sklearn.pipeline import Pipeline
 
+from readmit.core.asking import proof_of
 from readmit.core.coverage import Coverage
 from readmit.core.curves import Curves
 from readmit.core.model import TRUSTED_TYPES, probabilities
-from readmit.core.proof import Proof
 from readmit.core.training import FIT_TAG, FitKey
+from readmit.core.version import SCORER_FILE, SCORER_TAG
 from readmit.io.registry.drawing import pictures
-from readmit.io.registry.server import COVERAGE_FILE, PROOF_FILE, answering, client_of
+from readmit.io.registry.server import PROOF_FILE, answering, client_of
 
 EXPERIMENT = "readmit"
-CURVES_FILE, IMPORTANCES_FILE = "curves.json", "importances.json"
+COVERAGE_FILE, CURVES_FILE, IMPORTANCES_FILE = "coverage.json", "curves.json", "importances.json"
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
 MOST_DIGITS = 36
 """MLflow keeps no longer digest of a dataset."""
@@ -31,10 +33,11 @@ MOST_DIGITS = 36
 
 @dataclass(frozen=True, slots=True)
 class FitRun:
-    """A finished run: `figures` as logged."""
+    """A finished run: `figures` as logged; `scorer`: SHA-256 of its compiled model, empty where it has none."""
 
     run_id: str
     figures: Mapping[str, float]
+    scorer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Fit:
     """One fit. `example`: a few rows of a model input; `view`: none where nothing unseen may be looked at.
 
     `snapshot`: address of the list of datasets; `rows`: how many encounters of each split were used.
+    `scorer`: the compiled model, where it is to be served.
     """
 
     key: FitKey
@@ -60,6 +64,7 @@ class Fit:
     snapshot: str
     rows: Mapping[str, int]
     view: View | None
+    scorer: bytes | None = None
 
 
 class Runs:
@@ -108,7 +113,7 @@ class Runs:
 
 
 def _fit_run(run: Run) -> FitRun:
-    return FitRun(run.info.run_id, dict(run.data.metrics))
+    return FitRun(run.info.run_id, dict(run.data.metrics), run.data.tags.get(SCORER_TAG, ""))
 
 
 def _log(fit: Fit) -> None:
@@ -116,7 +121,10 @@ def _log(fit: Fit) -> None:
     mlflow.log_params(dict(fit.key.settings))
     _log_datasets(fit)
     mlflow.log_text(fit.coverage.to_json(), COVERAGE_FILE)
-    mlflow.log_text(Proof.of(fit.model, fit.coverage).to_json(), PROOF_FILE)
+    mlflow.log_text(proof_of(fit.model, fit.coverage).to_json(), PROOF_FILE)
+    if fit.scorer is not None:
+        mlflow.log_text(fit.scorer.decode(), SCORER_FILE)
+        mlflow.set_tag(SCORER_TAG, hashlib.sha256(fit.scorer).hexdigest())
     if fit.view is not None:
         _log_view(fit, fit.view)
     mlflow.sklearn.log_model(

@@ -16,7 +16,7 @@ from requests.exceptions import RequestException
 
 from readmit.core.refusal import RegistryAway
 
-COVERAGE_FILE, PROOF_FILE = "coverage.json", "proof.json"
+PROOF_FILE = "proof.json"
 """What a run keeps beside its model, without which no version of it is loaded."""
 
 

@@ -13,15 +13,15 @@ import mlflow
 import skops.io
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from sklearn.pipeline import Pipeline
 
-from readmit.core.coverage import Coverage
+from readmit.core.asking import hold
 from readmit.core.model import TRUSTED_TYPES
 from readmit.core.proof import Proof
 from readmit.core.refusal import VersionUnusable
-from readmit.core.served import ServedModel
 from readmit.core.training import FIT_TAG, FitKey
-from readmit.core.version import CHALLENGER, FIGURE, MODEL, PRODUCTION, Version
-from readmit.io.registry.server import COVERAGE_FILE, PROOF_FILE, answering, client_of
+from readmit.core.version import CHALLENGER, FIGURE, MODEL, PRODUCTION, SCORER_TAG, Version
+from readmit.io.registry.server import PROOF_FILE, answering, client_of
 
 UNREADABLE = (
     *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, TypeError, ValueError),
@@ -44,10 +44,11 @@ class Registry:
             found = self._client.search_model_versions(wanted, max_results=1)
         return _version(found[0]) if found else None
 
-    def register(self, run_id: str, key: FitKey) -> Version:
-        """Makes a new version of the model of a run."""
+    def register(self, run_id: str, key: FitKey, scorer: str) -> Version:
+        """Makes a new version of the model of a run. `scorer`: SHA-256 of the compiled model that the run keeps."""
         with answering(self._uri):
-            made = mlflow.register_model(f"runs:/{run_id}/model", MODEL, tags=key.tags)
+            tags = {**key.tags, SCORER_TAG: scorer}
+            made = mlflow.register_model(f"runs:/{run_id}/model", MODEL, tags=tags)
             return _version(self._client.get_model_version(MODEL, made.version))
 
     def version(self, number: str) -> Version:
@@ -86,19 +87,17 @@ class Registry:
             found = self._client.search_model_versions(f"name = '{MODEL}'")
         return sorted((_version(item) for item in found), key=lambda version: int(version.number))
 
-    def load(self, version: Version) -> ServedModel:
-        """The fitted model of a version and what it saw. VersionUnusable: this code can't stand for it."""
+    def load(self, version: Version) -> Pipeline:
+        """The fitted model of a version, to be judged by. VersionUnusable: this code can't stand for it."""
         with tempfile.TemporaryDirectory() as folder:
             with answering(self._uri):
                 uri = f"models:/{MODEL}/{version.number}"
                 path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
-                coverage, proof = (
-                    mlflow.artifacts.load_text(f"runs:/{version.run_id}/{file}") for file in (COVERAGE_FILE, PROOF_FILE)
-                )
+                proof = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{PROOF_FILE}")
             with _readable(version):
-                model = skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED_TYPES))
-                Proof.from_json(proof).hold(model)
-                return ServedModel(version, model, Coverage.from_json(coverage))
+                model: Pipeline = skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED_TYPES))
+                hold(model, Proof.from_json(proof))
+                return model
 
     def _alias(self, alias: str, number: str) -> None:
         with answering(self._uri):

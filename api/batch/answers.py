@@ -1,0 +1,78 @@
+"""The answers to a batch as they go out: JSON with all that /predict says, CSV and Parquet as a table."""
+
+import io
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv as arrow_csv
+
+from api.batch.scoring import Judged
+from api.body import CSV, JSON, PARQUET
+from api.wire import Answer, BatchAnswer, RefusedRow, RowError
+from readmit.core.request import RecordRefused
+from readmit.core.version import MODEL, Version
+
+
+def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
+    """An item for each row: what /predict answers, or the error."""
+    warnings: list[list[str]] = [[] for _ in judged.probabilities]
+    for words, codes in judged.doubts:
+        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes])
+        for index, code in zip(doubtful.tolist(), codes[doubtful].tolist(), strict=True):
+            warnings[index].append(str(words[code]))
+    items = [
+        RefusedRow(_error(judged, index))
+        if index in judged.faults
+        else Answer(
+            int(probability >= version.threshold),
+            probability,
+            version.threshold,
+            f"{request_id}.{index}",
+            MODEL,
+            version.number,
+            warnings[index],
+        )
+        for index, probability in enumerate(judged.probabilities.tolist())
+    ]
+    return msgspec.json.encode(BatchAnswer(items))
+
+
+def _error(judged: Judged, index: int) -> RowError:
+    faults = judged.faults[index]
+    return RowError(index, faults[0].field, str(RecordRefused(faults)))
+
+
+def as_csv(judged: Judged, version: Version, _: str) -> bytes:
+    """A row for each row; where there is an error, nothing else."""
+    out = io.BytesIO()
+    arrow_csv.write_csv(_table(judged, version), out, arrow_csv.WriteOptions(quoting_style="needed"))
+    return out.getvalue()
+
+
+def as_parquet(judged: Judged, version: Version, _: str) -> bytes:
+    """The same as Parquet."""
+    out = io.BytesIO()
+    pq.write_table(_table(judged, version), out)
+    return out.getvalue()
+
+
+def _table(judged: Judged, version: Version) -> pa.Table:
+    said = judged.probabilities
+    refused = np.isnan(said)
+    errors: list[str | None] = [None] * len(said)
+    for index in judged.faults:
+        errors[index] = _error(judged, index).message
+    columns = {
+        "index": pa.array(np.arange(len(said))),
+        "prediction": pa.array((said >= version.threshold).astype(np.int8), mask=refused),
+        "probability": pa.array(said, mask=refused),
+        "error": pa.array(errors, pa.string()),
+    }
+    return pa.table(columns)
+
+
+WRITERS: dict[str, Callable[[Judged, Version, str], bytes]] = {JSON: as_json, CSV: as_csv, PARQUET: as_parquet}
+"""By the content type of the answer."""

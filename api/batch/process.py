@@ -1,0 +1,82 @@
+"""The API's end of the process that works on batches: started with the first one, and again if it should die."""
+
+import asyncio
+import struct
+import sys
+from asyncio.subprocess import PIPE, Process
+
+import msgspec
+
+from api.batch.frames import Reply, Task
+from api.errors import Refused
+from api.served import Served
+from readmit.settings import environment_with
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
+COMMAND = (sys.executable, "-m", "api.batch.worker")
+
+
+class Batches:
+    """One batch at a time; the others wait their turn."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self._holds = ""
+
+    async def answer(
+        self, model: Served, kind: str, wanted: str, body: bytes, request_id: str, most_records: int
+    ) -> tuple[Reply, bytes]:
+        """The reply and the answer to a batch. Refused: 503, the process died of it."""
+        async with self._turn:
+            artifact = b"" if self._is_alive() and self._holds == model.version.scorer else model.artifact
+            task = Task(kind, wanted, request_id, most_records, model.version, len(artifact), len(body))
+            try:
+                process = await self._alive()
+                reply = await _exchange(process, task, artifact, body)
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                self._end()
+                raise Refused(503, "the batch could not be worked on; a smaller one may") from error
+            except asyncio.CancelledError:
+                # Nobody waits for the answer any more; the next one must not be taken for it.
+                self._end()
+                raise
+            self._holds = model.version.scorer
+            return reply
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def _alive(self) -> Process:
+        if self._process is None or self._process.returncode is not None:
+            environment = environment_with(ONE_THREAD)
+            self._process = await asyncio.create_subprocess_exec(
+                *COMMAND, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+            )
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+        self._process, self._holds = None, ""
+
+    async def close(self) -> None:
+        """Lets the batch that is in hand be answered, and ends the process."""
+        async with self._turn:
+            process = self._process
+            if process is not None and process.returncode is None and process.stdin is not None:
+                process.stdin.close()
+                await process.wait()
+            self._process = None
+
+
+async def _exchange(process: Process, task: Task, artifact: bytes, body: bytes) -> tuple[Reply, bytes]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    head = msgspec.msgpack.encode(task)
+    for part in (struct.pack("<I", len(head)), head, artifact, body):
+        process.stdin.write(part)
+    await process.stdin.drain()
+    told, answer = struct.unpack("<II", await process.stdout.readexactly(8))
+    reply = msgspec.msgpack.decode(await process.stdout.readexactly(told), type=Reply)
+    return reply, await process.stdout.readexactly(answer)

@@ -1,0 +1,81 @@
+"""The other process: takes one batch after the other from its standard input, and answers on its standard output.
+
+A batch can take all the time and memory that it likes here, and at worst ends this process: /predict goes on.
+`python -m api.batch.worker` ends when its input does, so with whoever started it.
+"""
+
+import os
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+from litestar.exceptions import HTTPException
+
+from api.batch import csv_body, json_body, parquet_body
+from api.batch.answers import WRITERS
+from api.batch.columns import Columns
+from api.batch.frames import Reply, Task
+from api.batch.scoring import judged
+from api.body import CSV, JSON, PARQUET
+from readmit.core.scorer import Scorer
+from readmit.io.trees import scorer_of
+
+READERS: dict[str, Callable[[bytes, int], Columns]] = {
+    JSON: json_body.columns,
+    CSV: csv_body.columns,
+    PARQUET: parquet_body.columns,
+}
+NICENESS = 5
+"""/predict comes first where both want the same core."""
+
+
+def main() -> None:
+    """Works until there is no more to do."""
+    # Whoever started this decides when it is over, by closing the input.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    os.nice(NICENESS)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def serve(tasks: BinaryIO, replies: BinaryIO) -> None:
+    """Answers each task with a reply and the body of it."""
+    scorer: Scorer | None = None
+    while (task := _task(tasks)) is not None:
+        artifact, body = tasks.read(task.artifact), tasks.read(task.body)
+        scorer = scorer_of(artifact) if artifact else scorer
+        if scorer is None:
+            raise ValueError("the first batch came without a model")
+        reply, answer = answered(task, body, scorer)
+        head = msgspec.msgpack.encode(reply)
+        replies.write(struct.pack("<II", len(head), len(answer)) + head)
+        replies.write(answer)
+        replies.flush()
+
+
+def _task(tasks: BinaryIO) -> Task | None:
+    length = tasks.read(4)
+    return msgspec.msgpack.decode(tasks.read(struct.unpack("<I", length)[0]), type=Task) if length else None
+
+
+def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
+    """The answer to a batch, or the refusal of all of it."""
+    began = perf_counter()
+    try:
+        columns = READERS[task.kind](body, task.most_records)
+    except HTTPException as error:
+        return Reply(error.status_code, error.detail, (0, 0), 0, 0.0), b""
+    said = judged(columns, scorer)
+    flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
+    predicted = columns.rows - len(said.faults)
+    answer = WRITERS[task.wanted](said, task.version, task.request_id)
+    return Reply(200, "", (predicted - flagged, flagged), len(said.faults), perf_counter() - began), answer
+
+
+if __name__ == "__main__":
+    main()
