@@ -121,7 +121,7 @@ e2e *options: _install
 e2e-airflow *options: _install
     @python -m pytest -m airflow tests/e2e "$@"
 
-# Our API against four others under load, all in one go, 20 minutes on a quiet machine: docs/benchmarks.md; `--write` writes there
+# Our API against others under load, in 20 quiet minutes; `just bench --write` puts the figures into docs/benchmarks.md
 [positional-arguments]
 [no-exit-message]
 bench *options: _install

@@ -88,7 +88,7 @@ def _same_answers(folder: Path, api: Seconds) -> None:
             raise BenchRefused(f"as {kind} the API answers {len(ours) - ours.null_count()} of {ROWS} rows")
         apart = (ours - theirs).abs().max()
         if not isinstance(apart, float) or apart > MOST_APART:
-            raise BenchRefused(f"as {kind} a probability of the API's and the pipeline's are {apart} apart")
+            raise BenchRefused(f"as {kind} a probability of the API's and the pipeline's are {apart!r} apart")
 
 
 def _probabilities(file: Path, kind: str) -> pl.Series:

@@ -3,13 +3,13 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.bench.batches import post
 from tests.bench.bodies import CSV, Batch
 from tests.bench.loading import Load
-from tests.bench.machine import BenchRefused
 from tests.bench.rivals import Arena, Rival, ask
 from tests.bench.singles import MANY, ONE, WARM_UP_SECONDS
 
@@ -59,23 +59,16 @@ def _explains(rival: Rival) -> bool:
 def _batches(rival: Rival, body: bytes) -> Iterator[list[int]]:
     """While the block runs, one batch is posted after the other; the list takes the size of each answer."""
     done: list[int] = []
-    failed: list[BenchRefused | OSError] = []
     enough = threading.Event()
 
     def post_them() -> None:
         while not enough.is_set():
-            try:
-                done.append(len(post(rival, body, CSV) or b""))
-            except (BenchRefused, OSError) as error:
-                failed.append(error)
-                return
+            done.append(len(post(rival, body, CSV) or b""))
 
-    posting = threading.Thread(target=post_them)
-    posting.start()
-    try:
-        yield done
-    finally:
-        enough.set()
-        posting.join()
-    if failed:
-        raise BenchRefused(f"a batch beside /predict failed: {failed[0]!r}") from failed[0]
+    with ThreadPoolExecutor(1) as pool:
+        posting = pool.submit(post_them)
+        try:
+            yield done
+        finally:
+            enough.set()
+        posting.result()

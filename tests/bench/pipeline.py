@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _answers(kind: str, body: bytes, model: Pipeline, threshold: float) -> bytes:
     frame = _read_csv(body) if kind == CSV else pd.read_parquet(io.BytesIO(body), columns=list(FEATURES))
-    said = probabilities(model, model_input(frame.to_dict("list")))
+    said = probabilities(model, model_input({name: frame[name].tolist() for name in FEATURES}))
     told = pd.DataFrame({"prediction": (said >= threshold).astype(int), "probability": said, "error": None})
     told.index.name = "index"
     if kind == CSV:
@@ -53,8 +53,9 @@ def _answers(kind: str, body: bytes, model: Pipeline, threshold: float) -> bytes
 
 def _read_csv(body: bytes) -> pd.DataFrame:
     """`None` is a value in the laboratory's columns: not measured."""
-    absent = {"keep_default_na": False, "na_values": ["", NOT_RECORDED]}
-    return pd.read_csv(io.BytesIO(body), usecols=list(FEATURES), dtype=TEXTS, **absent)
+    return pd.read_csv(
+        io.BytesIO(body), usecols=list(FEATURES), dtype=TEXTS, keep_default_na=False, na_values=["", NOT_RECORDED]
+    )
 
 
 if __name__ == "__main__":
