@@ -121,6 +121,12 @@ e2e *options: _install
 e2e-airflow *options: _install
     @python -m pytest -m airflow tests/e2e "$@"
 
+# Our API against others under load, in 20 quiet minutes; `just bench --write` puts the figures into docs/benchmarks.md
+[positional-arguments]
+[no-exit-message]
+bench *options: _install
+    @python -m tests.bench "$@"
+
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install
     ruff format --check .

@@ -1,0 +1,17 @@
+-- For wrk: posts the file that is named after `--`; its last line says, as JSON, what came of it (times in microseconds).
+
+function init(args)
+  local file = assert(io.open(args[1], "rb"))
+  wrk.method, wrk.body = "POST", file:read("*a")
+  wrk.headers["Content-Type"] = "application/json"
+  file:close()
+end
+
+function done(summary, latency, _)
+  local faults = summary.errors
+  io.write(string.format(
+    '\n{"requests": %d, "microseconds": %d, "p50": %.1f, "p99": %.1f, "refused": %d, "broken": %d}\n',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    faults.status, faults.connect + faults.read + faults.write + faults.timeout
+  ))
+end
