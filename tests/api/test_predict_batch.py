@@ -4,10 +4,13 @@ import json
 from itertools import pairwise
 from typing import Any
 
+import pandas as pd
+import psutil
 import pytest
 from litestar.testing import TestClient
 
 from api import body
+from api.body import PARQUET
 from api.example import EXAMPLE
 from api.lane import Lane
 
@@ -139,3 +142,131 @@ def test_probabilities_of_a_batch_follow_its_records_when_they_are_shuffled(clie
     back = [item["probability"] for item in client.post("/predict_batch", json=records[::-1]).json()["predictions"]]
     assert back == forth[::-1]
     assert any(first != second for first, second in pairwise(forth))
+
+
+def as_parquet(frame: pd.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.to_parquet(out, index=False)
+    return out.getvalue()
+
+
+def from_parquet(client: Client, frame: pd.DataFrame, **headers: str) -> Any:
+    return client.post("/predict_batch", content=as_parquet(frame), headers={"Content-Type": PARQUET, **headers})
+
+
+def test_parquet_gets_the_same_probabilities_as_json_whether_its_columns_are_text_or_numbers(client: Client) -> None:
+    expected = [item["probability"] for item in client.post("/predict_batch", json=RECORDS).json()["predictions"]]
+    typed = pd.DataFrame(RECORDS)
+    texts = pd.read_csv(io.StringIO(as_csv(RECORDS)), dtype=str, keep_default_na=False)
+    for frame in (typed, texts, typed.astype({"age": "category"}), typed.assign(weight=None)):
+        answers = from_parquet(client, frame).json()["predictions"]
+        assert [item["probability"] for item in answers] == expected
+
+
+def test_a_number_that_is_absent_beside_others_is_taken_from_a_data_frame(client: Client) -> None:
+    frame = pd.DataFrame([EXAMPLE, {**EXAMPLE, "admission_source_id": None}])
+    assert frame["admission_source_id"].dtype == "float64"
+    first, second = from_parquet(client, frame).json()["predictions"]
+    assert first["probability"] == pytest.approx(single(client, EXAMPLE))
+    assert second["probability"] == pytest.approx(single(client, {**EXAMPLE, "admission_source_id": None}))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("time_in_hospital", 4.5), ("time_in_hospital", True), ("diag_1", 428), ("race", [1]), ("age", b"[70-80)")],
+)
+def test_a_column_of_another_type_is_refused_by_name_row_by_row(client: Client, field: str, value: object) -> None:
+    frame = pd.DataFrame([EXAMPLE, EXAMPLE]).assign(**{field: [value, value]})
+    for item in from_parquet(client, frame).json()["predictions"]:
+        assert item["error"]["field"] == field
+        assert "must be" in item["error"]["message"]
+
+
+def test_the_answer_is_parquet_where_accept_asks_for_it(client: Client) -> None:
+    response = from_parquet(client, pd.DataFrame([EXAMPLE, {**EXAMPLE, "age": "old"}]), Accept=PARQUET)
+    assert response.headers["content-type"] == PARQUET
+    table = pd.read_parquet(io.BytesIO(response.content))
+    assert list(table) == ["index", "prediction", "probability", "error"]
+    assert table["probability"][0] == pytest.approx(single(client, EXAMPLE))
+    assert table["error"].tolist()[1].startswith("age: ")
+    assert table[["prediction", "probability"]].isna().to_numpy().tolist() == [[False, False], [True, True]]
+
+
+def test_what_is_no_parquet_gets_400_and_an_empty_one_no_answers(client: Client) -> None:
+    for content in (b"PAR1", b"PAR1" + b"x" * 100 + b"PAR1", as_parquet(pd.DataFrame([EXAMPLE]))[:-9]):
+        response = client.post("/predict_batch", content=content, headers={"Content-Type": PARQUET})
+        assert response.status_code == 400
+        assert "no valid Parquet" in response.json()["error"]["message"]
+    assert from_parquet(client, pd.DataFrame([EXAMPLE])[:0]).json() == {"predictions": []}
+
+
+def test_a_parquet_that_unpacks_to_more_than_any_memory_gets_413(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "MOST_RECORDS", 50_000)
+    small = as_parquet(pd.DataFrame({"age": ["[70-80)"] * 100_000}))
+    assert len(small) < 5_000
+    response = client.post("/predict_batch", content=small, headers={"Content-Type": PARQUET})
+    assert response.status_code == 413
+
+
+def test_all_faults_of_a_row_of_csv_are_those_that_predict_names(client: Client) -> None:
+    record: dict[str, object] = {**EXAMPLE, "age": "old", "num_medications": 5000, "typo": "x"}
+    del record["gender"]
+    (item,) = client.post("/predict_batch", content=as_csv([record]), headers=CSV).json()["predictions"]
+    one = client.post("/predict", json=record).json()["error"]
+    assert item["error"]["message"] == one["message"].removeprefix("the record is no encounter: ")
+    assert item["error"]["field"] == one["fields"][0]["field"]
+
+
+def test_csv_with_quotes_is_read_like_csv_without(client: Client) -> None:
+    plain = as_csv(RECORDS)
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in plain.splitlines())
+    assert without_ids(client, quoted) == without_ids(client, plain)
+
+
+def without_ids(client: Client, text: str) -> list[Any]:
+    found = client.post("/predict_batch", content=text, headers=CSV).json()["predictions"]
+    return [{**item, "request_id": ""} for item in found]
+
+
+def test_a_batch_warns_of_what_predict_warns_of(client: Client) -> None:
+    strange = {**EXAMPLE, "diag_1": "999.9", "num_medications": 300}
+    items = client.post("/predict_batch", content=as_csv([dict(EXAMPLE), strange]), headers=CSV).json()["predictions"]
+    assert items[0]["warnings"] == client.post("/predict", json=EXAMPLE).json()["warnings"]
+    assert items[1]["warnings"] == client.post("/predict", json=strange).json()["warnings"]
+
+
+def test_ragged_rows_far_down_keep_their_places(client: Client) -> None:
+    header, row = as_csv(RECORDS[:1]).split()
+    rows = [row] * 60_000
+    rows[7] = rows[59_990] = "a,b"
+    found = client.post("/predict_batch", content="\n".join([header, *rows]), headers={**CSV, "Accept": "text/csv"})
+    lines = found.text.splitlines()[1:]
+    assert [place for place, line in enumerate(lines) if "2 cells" in line] == [7, 59_990]
+    assert len(lines) == 60_000
+
+
+def test_each_answer_to_a_batch_names_its_version(client: Client) -> None:
+    response = client.post("/predict_batch", json=RECORDS, headers={"Accept": "text/csv"})
+    assert response.headers["x-model-version"] == "1"
+
+
+def test_a_batch_that_kills_its_process_gets_503_and_the_next_one_is_answered(client: Client) -> None:
+    assert client.post("/predict_batch", json=RECORDS).status_code == 200
+    (worker,) = psutil.Process().children()
+    worker.suspend()
+    worker.kill()
+    codes = {client.post("/predict_batch", json=RECORDS).status_code for _ in range(2)}
+    assert codes <= {200, 503}
+    assert client.post("/predict_batch", json=RECORDS).status_code == 200
+
+
+def test_a_batch_is_scored_by_the_version_that_is_served(client: Client, shelf: Any, additive: Any) -> None:
+    first = client.post("/predict_batch", json=RECORDS).json()["predictions"][0]
+    shelf.promote(additive)
+    client.post("/reload_model", headers={"Authorization": "Bearer a token of the tests"})
+    second = client.post("/predict_batch", json=RECORDS).json()["predictions"][0]
+    assert (first["model_version"], second["model_version"]) == ("1", "3")
+    assert second["probability"] == pytest.approx(single(client, RECORDS[0]), abs=1e-12)
+    assert first["probability"] != second["probability"]

@@ -1,0 +1,81 @@
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from api import examples, wire
+from api.lane import Lane
+
+Client = TestClient[Lane]
+
+
+def operations(client: Client) -> list[tuple[str, dict[str, Any]]]:
+    paths = client.get("/schema").json()["paths"]
+    return [(f"{method} {path}", found) for path, methods in paths.items() for method, found in methods.items()]
+
+
+def test_the_page_and_all_that_it_is_made_of_come_from_the_api_itself(client: Client) -> None:
+    page = client.get("/docs").text
+    asked = re.findall(r"""(?:src|href)=["']?([^"' >]+)""", page)
+    assert len(asked) >= 3
+    for address in asked:
+        assert address.startswith("/docs/assets/"), address
+        response = client.get(address)
+        assert response.status_code == 200
+        assert len(response.content) > 500
+    assert not re.search(r"https?://", page.split("const")[0])
+
+
+def test_what_lies_outside_of_the_pages_files_is_not_handed_out(client: Client) -> None:
+    for path in (
+        "/docs/assets/../../__init__.py",
+        "/docs/assets/%2e%2e/flask_swagger_ui.py",
+        "/docs/assets/nothing.js",
+    ):
+        assert client.get(path).status_code == 404
+
+
+def test_every_route_shows_an_example_of_its_answer_and_of_an_error(client: Client) -> None:
+    found = operations(client)
+    assert len(found) >= 8
+    for name, operation in found:
+        for status, response in operation["responses"].items():
+            if name.endswith("/health/ready") and status == "503":
+                continue
+            assert response["content"]["application/json"]["examples"], f"{name} {status}"
+
+
+def test_every_body_that_is_taken_has_an_example_that_is_answered(client: Client) -> None:
+    for name, operation in operations(client):
+        method, path = name.split()
+        for kind, body in operation.get("requestBody", {}).get("content", {}).items():
+            if kind == "application/json" and path.startswith("/predict"):
+                (example,) = body["examples"].values()
+                assert client.request(method, path, json=example["value"]).status_code == 200
+            elif kind == "text/csv":
+                (example,) = body["examples"].values()
+                response = client.request(method, path, content=example["value"], headers={"Content-Type": kind})
+                assert "error" not in response.json()["predictions"][0]
+
+
+@pytest.mark.parametrize(
+    ("example", "kind"),
+    [
+        (examples.ANSWER, wire.Answer),
+        (examples.ERROR, wire.Error),
+        (examples.HEALTH, wire.Health),
+        (examples.ALIVE, wire.Alive),
+        (examples.MODEL, wire.Model),
+        (examples.RELOADED, wire.Reloaded),
+    ],
+)
+def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> None:
+    assert msgspec.to_builtins(msgspec.convert(example, kind)).keys() == example.keys()  # type: ignore[attr-defined]
+
+
+def test_the_example_of_a_batch_shows_an_answer_and_an_error() -> None:
+    answer, error = examples.BATCH["predictions"]
+    msgspec.convert(answer, wire.Answer)
+    msgspec.convert(error, wire.RefusedRow)
