@@ -90,6 +90,13 @@ quarantine batch="" rows="": _install
 release batch train="yes": _install
     @python -m readmit.stacks on release --batch {{ quote(batch) }} --train {{ quote(train) }}
 
+# The version that served before, or `just rollback 4`, into production again: `just rollback --why "flags everybody"`
+[arg("why", long)]
+[arg("by", long)]
+[no-exit-message]
+rollback version="" why by=`id -un`: _install
+    @python -m readmit.stacks on rollback {{ if version == "" { "" } else { "--version " + quote(version) } }} --why {{ quote(why) }} --by {{ quote(by) }}
+
 # Airflow beside Prefect, the mirror of its day, in containers
 [no-exit-message]
 airflow: _install

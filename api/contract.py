@@ -22,7 +22,7 @@ from litestar.openapi.spec.security_scheme import SecurityScheme
 
 from api.body import CSV, JSON, PARQUET
 from api.example import EXAMPLE
-from api.examples import ERROR
+from api.examples import ERROR, ROLLBACK
 from api.wire import Error
 from readmit.core.encounter import BY_NAME, FIELDS, NOT_RECORDED, Field, Kind
 from readmit.core.request import DROPPED, TAKEN
@@ -148,6 +148,16 @@ class BatchOperation(Operation):
             answer.content[CSV] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description=TABLE))
             file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description=TABLE)
             answer.content[PARQUET] = OpenAPIMediaType(schema=file)
+
+
+@dataclass
+class RollbackOperation(Operation):
+    """Adds an example of what is asked."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.request_body, RequestBody):
+            shown = Example(summary="Back to the version before", value=ROLLBACK)
+            self.request_body.content[JSON].examples = {"rollback": shown}
 
 
 OPENAPI = OpenAPIConfig(

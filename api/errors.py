@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import HTTPScope
 
 from api.wire import Error, ErrorText, FieldFault
-from readmit.core.refusal import ReadmitError
+from readmit.core.refusal import ReadmitError, RollbackRefused
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
@@ -50,7 +50,7 @@ def sane_or_new_id(given: bytes) -> str:
 
 def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[Error]:
     """The answer to what is the caller's fault, or to what the API knows that it can't do now."""
-    fields = error.fields if isinstance(error, Refused) else ()
+    fields = error.fields if isinstance(error, Refused) else _at_fault(error)
     text = ErrorText(error.detail or HTTPStatus(error.status_code).phrase, list(fields))
     return Response(
         Error(text, request_id(request.scope)),
@@ -58,6 +58,12 @@ def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[E
         headers=error.headers,
         media_type="application/json",
     )
+
+
+def _at_fault(error: HTTPException) -> tuple[FieldFault, ...]:
+    """What Litestar found wrong with a typed body or parameter, by name."""
+    found = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
+    return tuple(FieldFault(str(each.get("key", "")), str(each["message"])) for each in found)
 
 
 def fault(request_id: str, error: Exception) -> Error:
@@ -78,6 +84,11 @@ def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Respo
     return refused(request, Refused(422, f"the record is no encounter: {error}", fields))
 
 
+def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:
+    """The answer to who wants to go back to where there is nothing."""
+    return refused(request, Refused(409, str(error)))
+
+
 def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[Error]:
     """The answer when something that the API needs is away."""
     return refused(request, Refused(503, str(error)))
@@ -86,6 +97,7 @@ def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Respons
 HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: refused,
     RecordRefused: no_encounter,
+    RollbackRefused: impossible,
     ReadmitError: unavailable,
     Exception: broken,
 }

@@ -1,9 +1,10 @@
 """Versions from the registry, with the copy on disk beside it."""
 
-from readmit.io.registry.rest import RestRegistry
+from datetime import datetime
 
 from readmit.core.version import Version
 from readmit.io.kept import Kept
+from readmit.io.registry.rest import RestRegistry
 
 
 class RegisteredModels:
@@ -18,6 +19,9 @@ class RegisteredModels:
 
     def artifact(self, version: Version) -> bytes:
         return self._kept.artifact(version.scorer) or self._registry.scorer(version)
+
+    def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
+        return self._registry.roll_back(to, by, why, at)
 
     def keep(self, version: Version, artifact: bytes) -> None:
         self._kept.keep(version, artifact)

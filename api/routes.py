@@ -5,19 +5,28 @@ from typing import Annotated, Any
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 from litestar.types import ControllerRouterHandler
 
 from api import examples
 from api.body import CSV, JSON, MOST_BATCH_BYTES, MOST_BYTES, PARQUET, answer_type, bytes_of, content_type, one, utf8
-from api.contract import WITH_KEY, WITH_TOKEN, BatchOperation, PredictOperation, responses
+from api.contract import (
+    WITH_KEY,
+    WITH_TOKEN,
+    BatchOperation,
+    PredictOperation,
+    RollbackOperation,
+    responses,
+)
 from api.doors import with_key, with_token
-from api.errors import request_id
+from api.errors import Refused, request_id
 from api.metrics import Metrics
 from api.pages import assets, docs
 from api.predicting import Predicting
 from api.serving import Serving
-from api.wire import Alive, Answer, BatchAnswer, Health, Model, Reloaded
+from api.wire import Alive, Answer, BatchAnswer, FieldFault, Health, Model, Reloaded, Rollback, RolledBack
+from readmit.core.placing import words
+from readmit.core.refusal import RollbackRefused
 from readmit.core.version import MODEL
 
 AnyRequest = Request[Any, Any, Any]
@@ -129,6 +138,26 @@ async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
     return Reloaded(serving.loaded.asked.number if serving.loaded else None, changed)
 
 
+@post(
+    "/rollback",
+    status_code=200,
+    guards=[with_token],
+    security=WITH_TOKEN,
+    operation_class=RollbackOperation,
+    responses=responses(RolledBack, examples.ROLLED_BACK, 400, 401, 409, 422, 503),
+)
+async def rollback(data: JSONBody[Rollback], serving: NamedDependency[Serving]) -> RolledBack:
+    """Puts the version that served before back into production, or the one that is named; who and why is noted."""
+    for name in ("by", "why"):
+        try:
+            words(name, getattr(data, name))
+        except RollbackRefused as error:
+            raise Refused(422, str(error), (FieldFault(name, str(error)),)) from error
+    left, goal = await serving.roll_back(data.version, data.by, data.why)
+    served = serving.loaded is not None and serving.loaded.asked.number == goal.number
+    return RolledBack(goal.number, left.number, served)
+
+
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
 def prometheus(metrics: NamedDependency[Metrics]) -> Response[bytes]:
     """For Prometheus."""
@@ -138,5 +167,5 @@ def prometheus(metrics: NamedDependency[Metrics]) -> Response[bytes]:
 ROUTES: list[ControllerRouterHandler] = [
     *(predict, predict_batch),
     *(health, live, ready, model, prometheus),
-    *(reload_model, docs, assets),
+    *(reload_model, rollback, docs, assets),
 ]

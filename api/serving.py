@@ -1,6 +1,7 @@
 """The production model in hand: loaded at start, when the alias moves and when told; never given up for a worse one."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ class Models(Protocol):
 
     def artifact(self, version: Version) -> bytes:
         """The compiled model of that version. ReadmitError: it can't be had, or is not what the version says."""
+
+    def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
+        """Puts an earlier version into production: from which, and to which. RollbackRefused: there is none."""
 
     def keep(self, version: Version, artifact: bytes) -> None:
         """Keeps a version that proved good. OSError: it can't be kept."""
@@ -110,6 +114,17 @@ class Serving:
     def _loaded(self, version: Version, artifact: bytes) -> Loaded:
         model, metrics = Served(version, artifact), self._metrics.predicting(version)
         return Loaded(version, model, datetime.now(UTC), metrics, version.number.encode())
+
+    async def roll_back(self, to: str | None, by: str, why: str) -> tuple[Version, Version]:
+        """Puts an earlier version into production, for all: from which, and to which. RollbackRefused, RegistryAway.
+
+        The others find out as they keep up; here it is loaded at once, unless it can't be: then `failure` says why.
+        """
+        left, goal = await asyncio.to_thread(self._models.roll_back, to, by, why, datetime.now(UTC))
+        log.info("version %s rolled back to version %s by %s: %s", left.number, goal.number, by, why)
+        with contextlib.suppress(ReloadFailed):
+            await self.reload()
+        return left, goal
 
     async def keep_up(self) -> None:
         """Asks for the production model now and every `poll_seconds`, for ever."""

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from readmit import cli
-from readmit.core.refusal import GapInBatches, SourceAway
+from readmit import cli, rollback
+from readmit.core.refusal import GapInBatches, NotServed, RollbackRefused, SourceAway
+from readmit.core.version import Version
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
@@ -155,6 +159,84 @@ def test_a_release_that_comes_after_another_run_of_the_batch_says_so_and_leaves_
     assert cli.main(["release", "--batch", "1"]) == 1
     assert "batch 1 was done by another run meanwhile" in capsys.readouterr().err
     assert ledger.done_batches() == {1}
+
+
+VERSION = Version("4", "lightgbm", "any", 0.5, 1, "snapshot", "code", "run")
+Told = list[tuple[object, ...]]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What the registry and the APIs were told: it goes back from version 5 to 4, and two APIs confirm it."""
+    found: Told = []
+
+    class Shelf:
+        def __init__(self, _: str) -> None: ...
+
+        def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
+            assert abs((datetime.now(UTC) - at).total_seconds()) < 60
+            found.append((to, by, why))
+            if to == "9":
+                raise RollbackRefused("there is no version '9'")
+            return replace(VERSION, number="5"), VERSION
+
+    def reload_everywhere(urls: Sequence[str], token: str, version: str) -> int:
+        found.append((*urls, token, version))
+        return len(urls)
+
+    monkeypatch.setattr(rollback, "RestRegistry", Shelf)
+    monkeypatch.setattr(rollback.serving, "reload_everywhere", reload_everywhere)
+    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+    monkeypatch.setenv("READMIT_API_URLS", "http://one:8000,http://two:8000")
+    monkeypatch.setenv("READMIT_RELOAD_TOKEN", "token")
+    return found
+
+
+def test_a_rollback_moves_the_alias_tells_every_api_and_says_what_serves_now(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["rollback", "--why", "flags everybody"]) == 0
+    assert told == [(None, "ana", "flags everybody"), ("http://one:8000", "http://two:8000", "token", "4")]
+    said = capsys.readouterr().out
+    assert "Version 4 is in production, in the place of version 5; noted on both: ana: flags everybody" in said
+    assert "Every API serves it now; so many confirmed it: 2" in said
+
+
+def test_a_rollback_can_name_the_version_and_the_person(told: Told) -> None:
+    assert cli.main(["rollback", "--version", "3", "--why", "why", "--by", "ben"]) == 0
+    assert told[0] == ("3", "ben", "why")
+
+
+def test_an_api_that_does_not_confirm_a_rollback_is_told_though_the_alias_is_moved(
+    told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: object) -> int:
+        raise NotServed("http://two:8000: no answer")
+
+    monkeypatch.setattr(rollback.serving, "reload_everywhere", away)
+    assert cli.main(["rollback", "--why", "why"]) == 1
+    assert len(told) == 1
+    assert (
+        "readmit: version 4 is in production, in the place of version 5, but not every API confirms that it serves it: "
+        "http://two:8000: no answer" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("asked", "reason"), [("9", "there is no version '9'"), ("4", "READMIT_RELOAD_TOKEN")])
+def test_a_rollback_that_can_not_be_done_tells_no_api(
+    asked: str, reason: str, told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if asked == "4":
+        monkeypatch.delenv("READMIT_RELOAD_TOKEN")
+    assert cli.main(["rollback", "--version", asked, "--why", "why"]) == 1
+    assert reason in capsys.readouterr().err
+    assert not any("token" in each for each in told)
+
+
+def test_a_rollback_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["rollback"])
+    assert "--why" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("one_batch_done")

@@ -1,7 +1,8 @@
-"""The day without an orchestrator, and what it left out.
+"""The day without an orchestrator, what it left out, and the way back from the version that it promoted.
 
 `readmit day --batch 3`, `readmit train`, `readmit backfill 2 4`, `readmit step clean --batch 3`, `readmit quarantine`,
-`readmit release --batch 3`, `readmit days`, `readmit sql "SELECT ..."`, `readmit migrate`.
+`readmit release --batch 3`, `readmit rollback --why "..."`, `readmit days`, `readmit sql "SELECT ..."`,
+`readmit migrate`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from readmit.io.database.tables import migrate
 from readmit.io.objects import Bucket
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
 from readmit.quarantine import Listing, release_in_words
+from readmit.rollback import roll_back
 from readmit.settings import SettingError, Settings, load
 
 
@@ -53,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     again = commands.add_parser("release", help="a batch again from fetch on, after its source was mended")
     again.add_argument("--batch", type=number, required=True, help="number of the batch")
     add_train(again)
+    back = commands.add_parser("rollback", help="the version that served before, or another one, into production")
+    back.add_argument("--version", help="number of the version; that which served before if left out")
+    back.add_argument("--why", required=True, help="what is noted on both versions")
+    back.add_argument("--by", help="who asks for it; the login name if left out")
     history = commands.add_parser("days", help="which batches are done, and how the last one ended")
     history.add_argument("--json", action="store_true", help="for a program")
     question = commands.add_parser(
@@ -79,6 +85,8 @@ def _carry_out(asked: argparse.Namespace) -> None:
         _print(sql.lines(load().database_address, asked.question, _width()))
     elif asked.command == "release":
         release(asked.batch, asked.train == "yes")
+    elif asked.command == "rollback":
+        _print(roll_back(asked.version, asked.by, asked.why))
     elif asked.command == "backfill":
         backfill(asked.first, asked.last)
     elif asked.command == "train":

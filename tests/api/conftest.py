@@ -2,6 +2,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pytest
 from litestar.testing import TestClient
@@ -15,7 +16,8 @@ from readmit.core.compiling import compiled
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.model import CANDIDATES, build, model_input
-from readmit.core.version import Version
+from readmit.core.placing import way_back
+from readmit.core.version import Note, Version
 from readmit.settings import Settings
 
 TOKEN = "a token of the tests"
@@ -35,6 +37,7 @@ class Shelf:
     """Versions in memory in the registry's place. `away`: what every question to it raises; `damaged`: for a model."""
 
     def __init__(self, *models: Made) -> None:
+        self.versions = {model.version.number: model.version for model in models}
         self.artifacts = {model.version.number: model.artifact for model in models}
         self.alias = models[-1].version if models else None
         self.on_disk: tuple[Version, bytes] | None = None
@@ -51,6 +54,16 @@ class Shelf:
             raise self.damaged
         return self.artifacts[version.number]
 
+    def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
+        if self.away:
+            raise self.away
+        assert self.alias is not None
+        noted = Note(at.isoformat(), by, why)
+        known = [replace(each, placed=noted) for each in self.versions.values()]
+        left, goal = way_back(known, self.alias, to)
+        self.alias = goal
+        return left, goal
+
     def keep(self, version: Version, artifact: bytes) -> None:
         self.on_disk = version, artifact
 
@@ -58,6 +71,7 @@ class Shelf:
         return self.on_disk
 
     def promote(self, model: Made) -> None:
+        self.versions[model.version.number] = model.version
         self.artifacts[model.version.number] = model.artifact
         self.alias = model.version
 

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.example import EXAMPLE
 from api.lane import Lane
+from readmit.core.refusal import RegistryAway
 from readmit.settings import Settings
 
 Client = TestClient[Lane]
@@ -49,3 +50,60 @@ def test_no_other_site_may_ask_through_a_browser(client: Client) -> None:
     asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     for response in (client.options("/predict", headers=asked), client.post("/predict", json=EXAMPLE, headers=asked)):
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
+
+
+TOKEN = {"Authorization": "Bearer a token of the tests"}
+ASKED = {"by": "m.alvarez", "why": "flags twice as many"}
+
+
+def test_a_rollback_serves_the_version_before_at_once(client: Client, shelf: Any, later: Any) -> None:
+    shelf.promote(later)
+    client.post("/reload_model", headers=TOKEN)
+    response = client.post("/rollback", json=ASKED, headers=TOKEN)
+    assert response.json() == {"version": "1", "before": "2", "served": True}
+    assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
+    again = client.post("/rollback", json={**ASKED, "version": "2"}, headers=TOKEN)
+    assert again.json() == {"version": "2", "before": "1", "served": True}
+
+
+def test_a_rollback_to_what_cannot_be_loaded_says_that_it_is_not_served(client: Client, shelf: Any, later: Any) -> None:
+    shelf.promote(later)
+    client.post("/reload_model", headers=TOKEN)
+    shelf.damaged = OSError("artifact is cut")
+    assert client.post("/rollback", json=ASKED, headers=TOKEN).json()["served"] is False
+    assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "2"
+    assert "artifact is cut" in client.get("/health/ready").json()["reload_failure"]
+
+
+def test_a_rollback_without_the_token_gets_401_and_moves_nothing(keyed: Client, shelf: Any, later: Any) -> None:
+    shelf.promote(later)
+    for headers in ({}, {"X-API-Key": KEY}, {"Authorization": "Bearer x"}):
+        assert keyed.post("/rollback", json=ASKED, headers=headers).status_code == 401
+    assert shelf.alias == later.version
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"by": "me"}, 400, "why"),
+        ({**ASKED, "why": " "}, 422, "why"),
+        ({**ASKED, "by": "x" * 201}, 422, "by"),
+        ({**ASKED, "whom": "x"}, 400, "whom"),
+        ({**ASKED, "version": 3}, 400, "version"),
+        ({**ASKED, "version": "77"}, 409, "77"),
+        (ASKED, 409, "served before"),
+    ],
+)
+def test_a_rollback_that_cannot_be_is_refused_with_its_reason(
+    client: Client, body: dict[str, object], status: int, named: str
+) -> None:
+    response = client.post("/rollback", json=body, headers=TOKEN)
+    assert response.status_code == status
+    assert named in response.text
+
+
+def test_without_its_registry_nobody_can_go_back(client: Client, shelf: Any) -> None:
+    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    response = client.post("/rollback", json=ASKED, headers=TOKEN)
+    assert response.status_code == 503
+    assert "does not answer" in response.json()["error"]["message"]

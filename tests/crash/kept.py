@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from readmit.core.training import FIT_TAG
-from readmit.core.version import MODEL
+from readmit.core.version import MODEL, PLACED_TAG
 from readmit.embedded.stack import Stack
 from readmit.io.database.connection import NAMES
 from readmit.io.objects import Bucket
@@ -107,10 +107,15 @@ def _versions(client: MlflowClient, finished: set[str]) -> tuple[list[dict[str, 
     assert {version.run_id for version in found} <= finished, "a version is made of a run that was killed"
     named = client.get_registered_model(MODEL).aliases if found else {}
     told: list[dict[str, object]] = [
-        {"number": str(each.version), "tags": dict(each.tags), "page": each.description, "status": each.status}
+        {"number": str(each.version), "tags": _tags(each.tags), "page": each.description, "status": each.status}
         for each in found
     ]
     return told, {alias: str(version) for alias, version in named.items()}
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Who placed a version and why counts, not when."""
+    return {name: json.loads(text)["why"] if name == PLACED_TAG else text for name, text in tags.items()}
 
 
 def _fits(client: MlflowClient, finished: list[Run]) -> dict[str, object]:

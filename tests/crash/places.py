@@ -68,6 +68,10 @@ FROM_PROMOTE = (
     Place("promote: verdict stored, nothing applied", "after", f"{PROMOTIONS}:store"),
     Place("promote: some figures on the version's page", "after", "mlflow:MlflowClient.set_model_version_tag", 5),
     Place("promote: all figures there, the alias not moved", "before", f"{VERSIONS}:Registry.name_production"),
+    Place(
+        "promote: noted as placed, the alias not moved",
+        *("before", "mlflow:MlflowClient.set_registered_model_alias", 1, "production"),
+    ),
     Place("promote: the alias moved, not said", "before", f"{PROMOTIONS}:mark_applied"),
     Place("promote: applied, step not over", "after", f"{PROMOTIONS}:mark_applied"),
     Place("signal: APIs reloaded, no report", "after", "readmit.io.serving:reload_everywhere"),

@@ -94,6 +94,9 @@ class NoModels:
     def artifact(self, version: Version) -> bytes:
         raise AssertionError(f"nobody asked for version {version.number}")
 
+    def roll_back(self, to: str | None, by: str, why: str, at: object) -> tuple[Version, Version]:
+        raise AssertionError(f"nobody went back to {to}, by {by}, {why}, {at}")
+
     def keep(self, version: Version, artifact: bytes) -> None:
         raise AssertionError(f"nobody has version {version.number}, nor its {len(artifact)} bytes")
 

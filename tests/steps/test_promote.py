@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import pytest
 
 from readmit.core.dataset import Dataset
 from readmit.core.judging import Verdict
+from readmit.core.placing import way_back
 from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.tables import migrate
+from readmit.io.registry.noting import note
 from readmit.settings import Settings
 from readmit.steps import promote
 
@@ -52,6 +55,9 @@ class Shelf:
     def version(self, number: str) -> Version:
         return self.held[number]
 
+    def versions(self) -> list[Version]:
+        return list(self.held.values())
+
     def production(self) -> Version | None:
         return None if self.alias is None else self.held[self.alias]
 
@@ -64,10 +70,19 @@ class Shelf:
         assert verdict.startswith(("promoted: ", "refused: "))
         self.held[version] = replace(self.held[version], figures=figures)
 
-    def name_production(self, version: str) -> None:
-        self.alias = version
+    def name_production(self, version: str, by: str, why: str, at: datetime) -> None:
+        assert by == "promote"
+        placed = note(at, by, why, self.versions())
+        self.held[version], self.alias = replace(self.held[version], placed=placed), version
         if self.away_after_alias:
             raise RegistryAway("no answer")
+
+    def roll_back(self, to: str | None = None) -> None:
+        """As a person does it."""
+        left, goal = way_back(self.versions(), self.production(), to)
+        said = note(datetime.now(UTC), "ana", "flags everybody", self.versions())
+        self.held[left.number], self.held[goal.number] = replace(left, left=said), replace(goal, placed=said)
+        self.alias = goal.number
 
 
 @pytest.fixture
@@ -83,7 +98,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_days") -> str:
     """As `register` leaves it: a new version, noted with its batch."""
     number = str(len(shelf.held) + 1)
-    shelf.held[number] = Version(number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run")
+    shelf.held[number] = Version(number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash")
     shelf.knows[number] = Knows(share)
     ledger.note(batch, version=int(number))
     return number
@@ -186,3 +201,73 @@ def test_a_rival_that_can_not_be_used_any_more_is_none_and_the_verdict_says_so(s
     assert told["outcome"] == "provisional"
     assert "without a rival: version 1 can't be read" in str(told["reason"])
     assert shelf.alias == "2"
+
+
+def rolled_back_from_2_to_1(shelf: Shelf) -> None:
+    for batch, share in ((1, 0.3), (2, 0.5)):
+        registered(shelf, batch, share)
+        promote.run(batch, WITHIN)
+    shelf.roll_back()
+    assert shelf.alias == "1"
+
+
+def test_a_version_that_goes_into_production_says_when_and_why(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.5)
+    before = datetime.now(UTC)
+    told = promote.run(1, WITHIN)
+    placed = shelf.held["1"].placed
+    assert placed is not None
+    assert (placed.by, placed.why) == ("promote", told["reason"])
+    assert before <= datetime.fromisoformat(placed.at) <= datetime.now(UTC)
+
+
+def test_after_a_rollback_the_next_challenger_is_compared_with_what_serves_now(shelf: Shelf) -> None:
+    rolled_back_from_2_to_1(shelf)
+    registered(shelf, 3, 0.4)
+    assert promote.run(3, WITHIN)["outcome"] == "promoted", "it is better than 1, and would not be better than 2"
+    stored = promotions.verdict_on("3")
+    assert stored is not None
+    assert stored.rival == "1"
+    shelf.roll_back()
+    assert shelf.alias == "1", "nobody comes back to 2 but by its name"
+
+
+def test_a_day_that_is_run_again_does_not_undo_a_rollback(shelf: Shelf) -> None:
+    rolled_back_from_2_to_1(shelf)
+    assert promote.run(2, WITHIN)["outcome"] == "promoted", "that was its verdict"
+    assert shelf.alias == "1"
+
+
+def test_a_verdict_that_the_alias_followed_before_a_crash_does_not_undo_a_rollback(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.3)
+    promote.run(1, WITHIN)
+    registered(shelf, 2, 0.5)
+    shelf.away_after_alias = True
+    with pytest.raises(RegistryAway):
+        promote.run(2, WITHIN)
+    shelf.away_after_alias = False
+    shelf.roll_back()
+    promote.run(2, WITHIN)
+    assert shelf.alias == "1"
+    assert promotions.is_applied("2")
+
+
+def test_coming_back_to_a_target_finds_the_version_that_a_rollback_had_put_there(shelf: Shelf) -> None:
+    rolled_back_from_2_to_1(shelf)
+    registered(shelf, 2, 0.5, "any")
+    promote.run(2, ANY)
+    assert shelf.alias == "3"
+    ledger.note(2, version=2)
+    promote.run(2, WITHIN)
+    assert shelf.alias == "1"
+
+
+def test_a_version_in_production_that_was_promoted_before_that_was_noted_is_the_rival_all_the_same(
+    shelf: Shelf,
+) -> None:
+    registered(shelf, 1, 0.6)
+    promote.run(1, WITHIN)
+    shelf.held["1"] = replace(shelf.held["1"], placed=None)
+    registered(shelf, 2, 0.4)
+    assert promote.run(2, WITHIN)["outcome"] == "refused"
+    assert shelf.alias == "1"

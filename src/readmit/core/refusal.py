@@ -63,6 +63,18 @@ class VersionUnusable(ReadmitError):
     final = True
 
 
+class VersionUnknown(ReadmitError):
+    """The registry has no version of that number."""
+
+    final = True
+
+
+class RollbackRefused(ReadmitError):
+    """There is no version to go back to, or none that can be served, or it is not said who asks and why."""
+
+    final = True
+
+
 class TablesUnfit(ReadmitError):
     """The tables of a database are not those that this code works with."""
 

@@ -1,7 +1,8 @@
 """A version of the model: what it was made from, what it is for, and how it was judged."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 MODEL = "readmit"
 """The one registered model."""
@@ -10,6 +11,27 @@ FIGURE = "test."
 """What the name of a figure on the test split begins with among the tags of a version."""
 SCORER_FILE, SCORER_TAG = "scorer.json", "scorer"
 """The compiled model, a file of the run that a version was made from; the tag holds the SHA-256 of its bytes."""
+PLACED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
+"""When, by whom and why a version went into production last, and when a person rolled back from it last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Who did something and why. `at`: UTC, ISO 8601 with all six digits of the microseconds, so that it sorts."""
+
+    at: str
+    by: str
+    why: str
+
+    def to_json(self) -> str:
+        """One text: it is written whole or not at all."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Note":
+        """KeyError, TypeError or ValueError: it is no note."""
+        read = json.loads(text)
+        return cls(str(read["at"]), str(read["by"]), str(read["why"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +40,8 @@ class Version:
 
     `figures`: metrics on the test split by name, empty until `promote` has judged it.
     `scorer`: SHA-256 of its SCORER_FILE, 64 hex digits; empty: it was made before versions had one.
+    `placed`: when it went into production last; none if it never did, or before that was noted.
+    `left`: when a person rolled back from it last; none if nobody did.
     """
 
     number: str
@@ -30,10 +54,17 @@ class Version:
     run_id: str
     figures: Mapping[str, float] = field(default_factory=dict)
     scorer: str = ""
+    placed: Note | None = None
+    left: Note | None = None
+
+    @property
+    def rolled_back(self) -> bool:
+        """Whether a person rolled back from it since it went into production last."""
+        return self.left is not None and (self.placed is None or self.left.at >= self.placed.at)
 
     @classmethod
     def of(cls, number: str, run_id: str, tags: Mapping[str, str]) -> "Version":
-        """The version that a registry's tags tell of. KeyError or ValueError: they tell of none of ours."""
+        """The version that a registry's tags tell of. KeyError, TypeError or ValueError: they tell of none of ours."""
         return cls(
             number=number,
             candidate=tags["candidate"],
@@ -45,4 +76,10 @@ class Version:
             run_id=run_id,
             figures={name.removeprefix(FIGURE): float(text) for name, text in tags.items() if name.startswith(FIGURE)},
             scorer=tags.get(SCORER_TAG, ""),
+            placed=_note(tags.get(PLACED_TAG)),
+            left=_note(tags.get(ROLLED_BACK_TAG)),
         )
+
+
+def _note(text: str | None) -> Note | None:
+    return None if text is None else Note.from_json(text)

@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from readmit.core.refusal import VersionUnusable
 from readmit.core.version import Version
 
@@ -45,11 +47,11 @@ class Kept:
     def last(self) -> tuple[Version, bytes] | None:
         """The version that was kept last; None: none was. VersionUnusable: the copy is damaged."""
         try:
-            version = Version(**json.loads((self._folder / NAMED).read_bytes()))
+            version = TypeAdapter(Version).validate_json((self._folder / NAMED).read_bytes())
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
-            raise VersionUnusable(f"{self._folder / NAMED}: {error!r}") from error
+        except ValidationError as error:
+            raise VersionUnusable(f"{self._folder / NAMED} tells of no version") from error
         artifact = self.artifact(version.scorer)
         if artifact is None:
             raise VersionUnusable(f"{self._file(version.scorer)} is not there, or not whole")

@@ -1,10 +1,12 @@
 """Challenger against the model in place on the same test patients: the alias moves if the gates say so."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from readmit.core.dataset import Dataset, dataset
 from readmit.core.judging import Judged, Verdict, judge
 from readmit.core.model import probabilities
+from readmit.core.placing import last_in_place
 from readmit.core.refusal import NotThereYet, VersionUnusable
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
@@ -61,15 +63,15 @@ def _number(version: Version | None) -> str | None:
 
 
 def _in_place(challenger: Version, registry: Registry) -> Version | None:
-    """The version that the challenger has to beat: in production, or promoted last while another target's is there.
+    """The version that the challenger has to beat: in production, or there last while another target's is there now.
 
-    A model of another target answers another question: it is no rival.
+    A model of another target answers another question: it is no rival. Nor is one that a person rolled back from, or
+    one that left production before anybody noted who was there: of those only the alias knows.
     """
     production = registry.production()
     if production is not None and production.target == challenger.target and production.number != challenger.number:
         return production
-    last = promotions.last_promoted(challenger.target, other_than=challenger.number)
-    return None if last is None else registry.version(last)
+    return last_in_place(registry.versions(), challenger.target, other_than=challenger.number)
 
 
 def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
@@ -97,14 +99,19 @@ def _judged(version: Version, registry: Registry, test: Dataset) -> Judged:
 def _apply(verdict: Verdict, registry: Registry) -> None:
     said = "promoted" if verdict.promoted else "refused"
     registry.tag_figures(verdict.version, verdict.figures, f"{said}: {'; '.join(verdict.reasons)}")
-    if verdict.promoted:
-        registry.name_production(verdict.version)
+    # A crash may have left a verdict that the alias followed, and a person may have rolled it back since.
+    if verdict.promoted and not registry.version(verdict.version).rolled_back:
+        _place(verdict.version, "; ".join(verdict.reasons), registry)
 
 
 def _back_in_place(challenger: Version, registry: Registry) -> None:
-    """Who comes back to a target finds the version in production that was promoted last for it."""
+    """Who comes back to a target finds the version in production that was there last for it."""
     production = registry.production()
     if production is None or production.target != challenger.target:
-        last = promotions.last_promoted(challenger.target)
+        last = last_in_place(registry.versions(), challenger.target)
         if last is not None:
-            registry.name_production(last)
+            _place(last.number, f"the target is {challenger.target} again", registry)
+
+
+def _place(version: str, why: str, registry: Registry) -> None:
+    registry.name_production(version, "promote", why, datetime.now(UTC))

@@ -32,19 +32,6 @@ def store(batch: int, target: str, verdict: Verdict) -> None:
         ).on_conflict_replace().execute()
 
 
-def last_promoted(target: str, other_than: str = "0") -> str | None:
-    """The version of a target that was promoted last, other than one; None: there was none."""
-    its_own = (Promotion.target == target) & (Promotion.version != int(other_than))
-    with using(PREDICTIONS):
-        found = (
-            Promotion.select(Promotion.version)
-            .where(its_own & Promotion.promoted & Promotion.applied_at.is_null(False))
-            .order_by(Promotion.decided_at.desc(), Promotion.version.desc())
-            .first()
-        )
-    return None if found is None else str(found.version)
-
-
 def is_applied(version: str) -> bool:
     """Whether the aliases stand as the verdict on a version says."""
     with using(PREDICTIONS):

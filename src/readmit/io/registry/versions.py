@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import mlflow
@@ -20,7 +21,8 @@ from readmit.core.model import TRUSTED_TYPES
 from readmit.core.proof import Proof
 from readmit.core.refusal import VersionUnusable
 from readmit.core.training import FIT_TAG, FitKey
-from readmit.core.version import CHALLENGER, FIGURE, MODEL, PRODUCTION, SCORER_TAG, Version
+from readmit.core.version import CHALLENGER, FIGURE, MODEL, PLACED_TAG, PRODUCTION, SCORER_TAG, Version
+from readmit.io.registry.noting import note
 from readmit.io.registry.server import PROOF_FILE, answering, client_of
 
 UNREADABLE = (
@@ -60,8 +62,11 @@ class Registry:
         """Puts the alias `challenger` on a version."""
         self._alias(CHALLENGER, version)
 
-    def name_production(self, version: str) -> None:
-        """Puts the alias `production` on a version."""
+    def name_production(self, version: str, by: str, why: str, at: datetime) -> None:
+        """Notes on a version who puts it into production, why and when; then puts the alias `production` on it."""
+        placed = note(at, by, why, self.versions())
+        with answering(self._uri):
+            self._client.set_model_version_tag(MODEL, version, PLACED_TAG, placed.to_json())
         self._alias(PRODUCTION, version)
 
     def production(self) -> Version | None:
