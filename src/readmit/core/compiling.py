@@ -4,6 +4,7 @@ Nothing of an encoder is written a second time. It is asked, value by value, wha
 a candidate does to a column by itself is taken over, and a test split says whether that was all it does.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -129,7 +130,8 @@ def _read(block: str) -> Tree:
 
     return Tree(
         feature=whole("split_feature"),
-        threshold=real("threshold"),
+        # At infinity it parts what was recorded from what was not; JSON has no such number.
+        threshold=tuple(min(each, sys.float_info.max) for each in real("threshold")),
         decision=whole("decision_type"),
         left=whole("left_child"),
         right=whole("right_child"),
