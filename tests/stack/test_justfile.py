@@ -1,5 +1,6 @@
-"""What the recipes do before they do anything."""
+"""What the recipes do before they do anything, and what one hands on."""
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 JUST = shutil.which("just")
+INSTALLED = ("pyproject.toml", "requirements/dev.txt")
+"""What an environment remembers that it holds."""
 
 
 def install_into(python: Path) -> subprocess.CompletedProcess[str]:
@@ -33,3 +36,15 @@ def test_an_environment_with_packages_of_somebody_else_is_left_as_it_is(tmp_path
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="no environment is active")
 def test_the_environment_of_these_tests_is_taken() -> None:
     assert install_into(Path(sys.prefix) / "bin/python").returncode == 0
+
+
+def test_a_rollback_hands_on_who_asks_for_it_since_a_container_has_users_of_its_own(tmp_path: Path) -> None:
+    stub = tmp_path / "python"
+    stub.write_text(f"""#!/bin/sh\nif [ "$1" = -c ]; then echo '{tmp_path}'; else printf '%s\\n' "$@"; fi\n""")
+    stub.chmod(0o700)
+    (tmp_path / "readmit.lock").write_text("".join((ROOT / name).read_text() for name in INSTALLED))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = [str(JUST), "--justfile", str(ROOT / "justfile"), "rollback", "4", "--why", "it's me"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    asked = ["rollback", "--version", "4", "--why", "it's me", "--by", getpass.getuser()]
+    assert done.stdout.splitlines() == ["-m", "readmit.stacks", "on", *asked]

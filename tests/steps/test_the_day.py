@@ -51,7 +51,8 @@ def everything_kept(settings: Settings) -> dict[str, object]:
                 )
     kept |= {bucket: Bucket(bucket, *settings.s3_login).names() for bucket in ("raw", "clean", "datasets")}
     registry = Registry(settings.mlflow_tracking_uri)
-    kept["versions"], kept["production"] = registry.versions(), registry.production()
+    production = registry.production()
+    kept["versions"], kept["production"] = registry.versions(), None if production is None else production.number
     return kept
 
 

@@ -40,7 +40,7 @@ def _before(versions: Sequence[Version], current: Version) -> Version:
     if found is None:
         raise RollbackRefused(
             f"no version of the target {current.target} is known to have served before version {current.number}, "
-            "but those that somebody rolled back from: name one"
+            "other than those that somebody rolled back from: name one"
         )
     return found
 
