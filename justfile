@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What is done to the stack now and then: `just --list ops`
 mod ops "compose/ops.just"
 
-groups := "ec2-api mlflow flows api ui"
+groups := "ec2-api mlflow flows api ui locust"
 # Airflow names no upper bounds: what there was on the day of its release is what it was tested with.
 airflow := "--group airflow --exclude-newer 2026-09-17T12:00:00Z"
 compile := "uv pip compile -q --no-header --universal --generate-hashes --python-version 3.11"
