@@ -127,6 +127,12 @@ e2e-airflow *options: _install
 bench *options: _install
     @python -m tests.bench "$@"
 
+# Load on the API of the stack that is up, by Locust: `just load --users 10000`, `just load ci`, `just load capacity`
+[positional-arguments]
+[no-exit-message]
+load *options: _install
+    @python locust/run.py "$@"
+
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install
     ruff format --check .

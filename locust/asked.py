@@ -35,7 +35,7 @@ PROFILES = {
 class Asked:
     """`host`, `source`: addresses as they were named, if they were; `made`: no source is asked for rows.
 
-    `growth` from one step of a capacity to the next, up to `most` users.
+    `growth` from one step of a capacity to the next, up to `most` users; None: as many as this machine can connect.
     """
 
     profile: str
@@ -49,7 +49,7 @@ class Asked:
     made: bool
     reports: Path
     growth: float
-    most: int
+    most: int | None
 
 
 def asked(arguments: Sequence[str] | None) -> Asked:
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_argument("--share", type=float, help="least share of the offered rate")
     steps = parser.add_argument_group("steps of a capacity")
     steps.add_argument("--growth", type=_growth, default=1.25, help="from one step to the next")
-    steps.add_argument("--most", type=_whole, default=20_000, help="users, and then it ends unbroken")
+    steps.add_argument("--most", type=_whole, help="users; as many as this machine can connect if left out")
     return parser
 
 

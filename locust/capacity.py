@@ -9,8 +9,8 @@ from locust import LoadTestShape
 from locust.runners import LocalRunner
 
 from asked import Asked
-from making import Window, allow_connections, locust, started_per_second
-from thresholds import Limits, Measured, Threshold, in_words, judged
+from making import Window, allow_connections, locust, most_users, started_per_second
+from thresholds import Measured, Threshold, in_words, judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Capacity:
 class Steps(LoadTestShape):
     """Locust asks it every second how many users there should be; when a step breaks, none."""
 
-    def __init__(self, asked: Asked, limits: Limits) -> None:
+    def __init__(self, asked: Asked, most: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._asked, self._limits = asked, limits
+        self._asked, self._most = asked, most
         self._users = asked.users
         self._settled_at: float | None = None
         self._window: Window | None = None
@@ -80,7 +80,7 @@ class Steps(LoadTestShape):
             self._wait_until_settled(self.runner)
         elif self._window.seconds >= self._asked.seconds:
             self._close(self._window.measured())
-            if not self.steps[-1].holds or self._users > self._asked.most:
+            if not self.steps[-1].holds or self._users > self._most:
                 return None
         return self._users, started_per_second(self._users)
 
@@ -94,7 +94,7 @@ class Steps(LoadTestShape):
             self._window = Window(runner)
 
     def _close(self, found: Measured) -> None:
-        self.steps.append(Step(found, judged(found, self._limits)))
+        self.steps.append(Step(found, judged(found, self._asked.limits)))
         print(f"{in_words(found)}: {'holds' if self.steps[-1].holds else 'BREAKS'}", flush=True)
         self._users = rounded(self._users * self._asked.growth)
         self._settled_at = self._window = None
@@ -108,8 +108,9 @@ def rounded(users: float) -> int:
 
 def found(asked: Asked, host: str) -> Capacity:
     """Steps until one breaks, or there are as many users as may be. Refused: they could not be started."""
-    allow_connections(asked.most)
-    shape = Steps(asked, asked.limits)
+    most = asked.most or most_users()
+    allow_connections(most)
+    shape = Steps(asked, most)
     with locust(asked, host, shape) as runner:
         runner.start_shape()
         assert runner.shape_greenlet is not None

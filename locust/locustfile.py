@@ -40,7 +40,7 @@ class Caller(FastHttpUser):
     """Whoever answers for another host is not followed there."""
     waits: ClassVar[tuple[float, float]] = (4.0, 6.0)
     """Least and most seconds between an answer and the next request."""
-    own_headers: ClassVar[dict[str, str]] = target.headers()
+    own_headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -122,7 +122,8 @@ USERS: tuple[type[Caller], ...] = (Single, Page, Batch)
 
 
 def give(found: Payloads) -> None:
-    """From now on the users post these."""
+    """From now on the users post these, with the API's key if one is set. Refused: it can't be read."""
+    Caller.own_headers = target.headers()
     chance = random.Random(payloads.SEED)
     batches = [found.some(BATCH_ROWS, chance) for _ in range(BATCH_BODIES)]
     Single.bodies = Page.bodies = list(found.singles)

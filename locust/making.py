@@ -26,15 +26,25 @@ from refusal import Refused
 from thresholds import Measured
 
 START_WITHIN_SECONDS = 20
-LEAST_STARTED = 10
+LEAST_STARTED = 50
 """A second: a handful is not worth a wait."""
 OTHER_FILES = 200
 """Open ones, besides a connection for each user."""
 
 
+PORTS = 25_000
+"""So many a system gives to connections from one address to another, and a little less."""
+
+
 def started_per_second(users: int) -> int:
     """So that all are there within 20 seconds."""
     return max(LEAST_STARTED, -(-users // START_WITHIN_SECONDS))
+
+
+def most_users() -> int:
+    """As many as can be connected from here."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return PORTS if hard == resource.RLIM_INFINITY else min(PORTS, hard - OTHER_FILES)
 
 
 def allow_connections(users: int) -> None:
@@ -69,7 +79,7 @@ def locust(asked: Asked, host: str, shape: LoadTestShape | None = None) -> Itera
     finally:
         _stop(environment, runner)
         # The tables are written once a second: once more, with all that there is.
-        gevent.sleep(2 * CSV_STATS_INTERVAL_SEC)
+        gevent.sleep(1.2 * CSV_STATS_INTERVAL_SEC)
         gevent.killall(at_work)
         tables.close_files()
     _write_page(environment, asked.reports / "locust.html")

@@ -50,8 +50,12 @@ def source(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What goes with every request: the API's key, where one is set."""
-    key = environ.get("READMIT_API_KEY")
-    if file := environ.get("READMIT_API_KEY_FILE"):
-        key = Path(file).read_text().strip()
+    """What goes with every request: the API's key, where one is set. Refused: it can't be read, or is set twice."""
+    key, file = environ.get("READMIT_API_KEY"), environ.get("READMIT_API_KEY_FILE")
+    if key and file:
+        raise Refused("READMIT_API_KEY and READMIT_API_KEY_FILE are both set: keep one")
+    try:
+        key = Path(file).read_text().strip() if file else key
+    except OSError as error:
+        raise Refused(f"READMIT_API_KEY_FILE: {error}") from error
     return {"X-API-Key": key} if key else {}
