@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What is done to the stack now and then: `just --list ops`
 mod ops "compose/ops.just"
 
-groups := "ec2-api mlflow flows api ui"
+groups := "ec2-api mlflow flows api ui locust"
 # Airflow names no upper bounds: what there was on the day of its release is what it was tested with.
 airflow := "--group airflow --exclude-newer 2026-09-17T12:00:00Z"
 compile := "uv pip compile -q --no-header --universal --generate-hashes --python-version 3.11"
@@ -133,6 +133,12 @@ e2e-airflow *options: _install
 [no-exit-message]
 bench *options: _install
     @python -m tests.bench "$@"
+
+# Load on the API of the stack that is up, by Locust: `just load --users 10000`, `just load ci`, `just load capacity`
+[positional-arguments]
+[no-exit-message]
+load *options: _install
+    @python locust/run.py "$@"
 
 # Format, lint, types, the architecture, and locks that are up to date
 check: _install

@@ -23,7 +23,7 @@ from readmit.containers.up import Asked, wanted_of
 from readmit.embedded.stack import free_ports
 
 NAME = "readmit-e2e"
-PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA")
+PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA", "LOCUST")
 LOGS = ROOT / "var/e2e"
 DAY_WITHIN_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 0.5

@@ -8,6 +8,7 @@ from readmit.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 SAID = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+LOAD = ROOT / "locust/target.py"
 SHARED = f"{PREFIX}DATA"
 COMPOSE_FILES = sorted((ROOT / "compose").glob("*.yaml"))
 
@@ -42,4 +43,5 @@ def test_nothing_stands_there_that_nobody_reads() -> None:
     own = {str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in Settings.model_fields.items()}
     data_api = set(re.findall(r'"(READMIT_[A-Z_]+)"', Path(source_settings.__file__).read_text()))
     containers = {name for file in COMPOSE_FILES for name in re.findall(r"\$\{(READMIT_\w+_PORT)", file.read_text())}
-    assert set(SAID) == own | data_api | containers
+    load = set(re.findall(r'"(READMIT_[A-Z_]+)"', LOAD.read_text()))
+    assert set(SAID) == own | data_api | containers | {name.removesuffix("_FILE") for name in load}

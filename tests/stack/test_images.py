@@ -23,10 +23,16 @@ CODE = {
         "readmit.cli",
         *(f"readmit.steps.{step.name}" for step in STEPS),
     ),
+    "locust": ("locust.main", "locustfile"),
 }
 """What runs in each image."""
 
-LOADED_BY_NAME = {"api": ("uvloop", "httptools"), "ec2-api": (), "flows": ("pymysql", "cryptography", "pyarrow")}
+LOADED_BY_NAME = {
+    "api": ("uvloop", "httptools"),
+    "ec2-api": (),
+    "flows": ("pymysql", "cryptography", "pyarrow"),
+    "locust": (),
+}
 """What a command line or another package loads, so that no import of ours shows it."""
 
 IMPORTER = r"""
@@ -65,6 +71,8 @@ class Hiding:
 
 
 sys.meta_path[:] = map(Hiding, sys.meta_path)
+# Locust does so with the folder of its file.
+sys.path.append("locust")
 for module in modules:
     importlib.import_module(module)
 """

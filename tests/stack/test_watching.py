@@ -22,6 +22,7 @@ NOT_SCRAPED = {
     "flows": "a run is over before anybody asks: it pushes",
     "airflow": "its page shows its runs; it is the mirror, and seldom up",
     "ui": "Streamlit tells nothing of its own",
+    "locust": "it is the load, and seldom up",
     "grafana": "it watches and is watched by who looks",
 }
 """Services that stay, and why Prometheus does not ask them."""
