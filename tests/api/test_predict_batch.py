@@ -7,12 +7,17 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from litestar.testing import TestClient
 
 from api import body
+from api.batch.scoring import is_plain_number
 from api.body import PARQUET
 from api.example import EXAMPLE
 from api.lane import Lane
+from readmit.core.encounter import BY_NAME, ENCOUNTER
+from readmit.core.request import cell_text, value_of
 
 Client = TestClient[Lane]
 CSV = {"Content-Type": "text/csv"}
@@ -270,3 +275,18 @@ def test_a_batch_is_scored_by_the_version_that_is_served(client: Client, shelf: 
     assert (first["model_version"], second["model_version"]) == ("1", "3")
     assert second["probability"] == pytest.approx(single(client, RECORDS[0]), abs=1e-12)
     assert first["probability"] != second["probability"]
+
+
+@given(
+    some.one_of(some.from_regex(r"[0-9]{1,14}", fullmatch=True), some.text(max_size=13), some.integers(), some.none())
+)
+def test_a_number_that_is_plain_is_one_that_the_parser_takes(raw: object) -> None:
+    if is_plain_number(raw):
+        assert value_of(BY_NAME[ENCOUNTER], raw, cell_text) == int(str(raw))
+
+
+def test_an_encounters_number_that_is_none_is_named(client: Client) -> None:
+    rows = [{"encounter_id": number, **EXAMPLE} for number in (149190, "x1", "0", "9" * 13)]
+    items = client.post("/predict_batch", content=as_csv(rows), headers=CSV).json()["predictions"]
+    assert ["error" in item for item in items] == [False, True, True, True]
+    assert {item["error"]["field"] for item in items[1:]} == {"encounter_id"}

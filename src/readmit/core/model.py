@@ -191,8 +191,8 @@ CANDIDATES = (
         MappingProxyType(
             {
                 "encoding_folds": 5,
-                "n_estimators": 350,
-                "learning_rate": 0.03,
+                "n_estimators": 200,
+                "learning_rate": 0.05,
                 "num_leaves": 15,
                 "min_child_samples": 60,
                 "subsample": 0.8,
