@@ -5,7 +5,7 @@ set dotenv-load
 # It makes every start four times as slow.
 unexport PYTHONDONTWRITEBYTECODE
 
-# What is done to the stack now and then: `just --list ops`
+# What is done now and then: `just --list ops`
 mod ops "compose/ops.just"
 
 groups := "ec2-api mlflow flows api ui locust"
@@ -101,12 +101,6 @@ rollback version="" why by=`id -un`: _install
 [no-exit-message]
 airflow: _install
     @python -m readmit.containers up airflow ec2-api api --no-day
-
-# One day through Airflow's DAG on the stack of `just local`: without Docker, in an environment that it makes
-[no-exit-message]
-[positional-arguments]
-airflow-test *options: _install
-    @python -m readmit.embedded.airflow "$@"
 
 # The tests, on two cores; what only the real file can show needs READMIT_DATA
 [positional-arguments]

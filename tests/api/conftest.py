@@ -1,10 +1,14 @@
 import hashlib
 import random
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pytest
+import uvicorn
 from litestar.testing import TestClient
 from pydantic import SecretStr
 from sklearn.pipeline import Pipeline
@@ -132,3 +136,17 @@ def shelf(served: Made) -> Shelf:
 def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
     with TestClient(create_app(shelf, settings), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture
+def address(shelf: Shelf, settings: Settings) -> Iterator[str]:
+    """A real server's."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), log_config=None))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)

@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from api.example import EXAMPLE
 from api.lane import Lane
 from readmit.core.encounter import BY_NAME
 from readmit.core.model import model_input, probabilities
-from readmit.core.request import parse
+from readmit.core.request import TAKEN, parse
 
 Client = TestClient[Lane]
 
@@ -167,3 +168,14 @@ def test_the_callers_request_id_comes_back_if_it_is_sane(client: Client) -> None
         assert re.fullmatch("[0-9a-f]{32}", made.json()["request_id"])
     failed = client.post("/predict", content=b"", headers={"X-Request-ID": "ward-7:43"})
     assert failed.headers["x-request-id"] == failed.json()["request_id"] == "ward-7:43"
+
+
+def test_a_payload_of_the_originals_gets_422_that_names_its_fields_and_its_translation_an_answer(
+    client: Client,
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/from-the-original.md").read_text()
+    there, here = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    strangers, lacking = set(json.loads(there)) - set(TAKEN), set(json.loads(here)) - set(json.loads(there))
+    assert strangers
+    assert {fault["field"] for fault in refusal(client, there, 422)["fields"]} == strangers | lacking
+    assert client.post("/predict", json=json.loads(here)).status_code == 200

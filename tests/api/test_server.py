@@ -4,28 +4,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
-import pytest
-import uvicorn
 
-from api.app import create_app
 from api.example import EXAMPLE
-from readmit.settings import Settings
-
-
-@pytest.fixture
-def address(shelf: Any, settings: Settings) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), log_config=None))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
 
 
 def pieces(megabytes: int) -> Iterator[bytes]:

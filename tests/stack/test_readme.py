@@ -43,7 +43,7 @@ def test_every_recipe_that_it_names_exists() -> None:
     assert named <= RECIPES
 
 
-def test_its_encounter_is_one_that_the_api_takes() -> None:
-    body = re.search(r"-d '(\{.*?\})'", README, re.DOTALL)
-    assert body is not None
-    assert parse(json.loads(body[1]))
+def test_its_curl_posts_an_encounter_of_the_repository_that_the_api_takes() -> None:
+    posted = re.search(r"^curl .*/predict\S* .*-d @(\S+)$", README, re.MULTILINE)
+    assert posted is not None
+    assert parse(json.loads((ROOT / posted[1]).read_text()))

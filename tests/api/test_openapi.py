@@ -1,0 +1,51 @@
+"""What the OpenAPI document says holds, whatever schemathesis makes of it: no 5xx, no status that it does not name.
+
+A handful of cases for each route here; `just ops::fuzz` makes thousands.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.app import create_app
+from api.models import RegisteredModels
+from readmit.io.kept import Kept
+from readmit.io.registry.rest import RestRegistry
+from readmit.settings import Settings
+
+CASES = int(os.environ.get("READMIT_TEST_CASES", "20"))
+"""For each route."""
+HELD = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+TOKEN = {"Authorization": "Bearer a token of the tests"}
+
+
+def _operations(folder: str) -> dict[str, Any]:
+    """What the document names, by method and path."""
+    app = create_app(RegisteredModels(RestRegistry("http://127.0.0.1:1"), Kept(Path(folder))), Settings()).app
+    document = schemathesis.openapi.from_dict(app.openapi_schema.to_schema())
+    found = (result.ok() for result in document.get_all_operations())
+    return {f"{each.method.upper()} {each.path}": each for each in found}
+
+
+OPERATIONS = _operations(os.devnull)
+
+
+@pytest.mark.parametrize("headers", [{}, TOKEN], ids=["anybody", "who-may"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_route_answers_as_the_document_says(address: str, operation: str, headers: dict[str, str]) -> None:
+    @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(case=OPERATIONS[operation].as_strategy())
+    def holds(case: Any) -> None:
+        case.call_and_validate(base_url=address, checks=HELD, headers=headers)
+
+    holds()
