@@ -1,4 +1,4 @@
-"""`just ops::airflow-test`: one day as Airflow's DAG has it, on the stack of `just local`, without a server of Airflow's.
+"""`just ops::airflow-test`: one day as Airflow's DAG has it, on the stack of `just local`, with no server of Airflow's.
 
 Airflow can't live in our environment: it gets one of its own, made from its lock. Its tasks run in ours.
 """
