@@ -95,10 +95,6 @@ class Lane:
         return sane_or_new_id(given) if self._doors.fits(key) else None
 
 
-def _asks_for_more(scope: HTTPScope) -> bool:
-    return scope["method"] != "POST" or bool(scope["query_string"])
-
-
 def _parts(status: int, body: bytes, request_id: str, *more: tuple[bytes, bytes]) -> Parts:
     length, number = (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode())
     headers = [(b"content-type", JSON), length, number, *more]
