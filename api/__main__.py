@@ -6,6 +6,7 @@ with the word that the connection closes after it; then what is left is closed.
 
 import argparse
 import asyncio
+import resource
 import socket
 import sys
 
@@ -14,6 +15,9 @@ import uvicorn
 from api import journal
 from api.app import create_app
 
+MOST_CONNECTIONS = 65_536
+KEEP_ALIVE_SECONDS = 75
+"""Longer than people think and programs pause; after uvicorn's 5 s many a connection would close under a request."""
 LAST_WORDS_SECONDS = 1.0
 """How long who is connected and silent may still ask: longer than a busy client is silent."""
 DRAINED_WITHIN_SECONDS = 25
@@ -42,6 +46,7 @@ def main() -> None:
     asked.add_argument("--port", type=int, default=8000)
     options = asked.parse_args()
     journal.to(sys.stdout)
+    _take_all_connections_there_may_be()
     config = uvicorn.Config(
         create_app,
         factory=True,
@@ -52,9 +57,18 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAINED_WITHIN_SECONDS,
     )
     Server(config).run()
+
+
+def _take_all_connections_there_may_be() -> None:
+    """Each is an open file, and a shell grants no more than 1,024 where the system would let it have more."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS if most == resource.RLIM_INFINITY else min(most, MOST_CONNECTIONS)
+    if now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
 """What only a real server shows: bodies that come in pieces over a socket."""
 
+import json
+import re
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 
 from api.example import EXAMPLE
+
+ROOT = Path(__file__).parents[2]
 
 
 def pieces(megabytes: int) -> Iterator[bytes]:
@@ -45,3 +51,13 @@ def test_predict_answers_while_a_batch_runs(address: str) -> None:
             answered += 1
         batch.join()
     assert answered > 3
+
+
+def test_the_readmes_curl_gets_what_the_readme_says(address: str) -> None:
+    line = re.search(r"^curl .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert line is not None
+    command = line[0].replace("http://127.0.0.1:8000", address)
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["prediction"] in (0, 1)
+    assert answer["explanation"]["contributions"]
