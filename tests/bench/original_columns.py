@@ -3,7 +3,8 @@
 import polars as pl
 
 from readmit.core.encounter import BY_NAME, FEATURES, FIELDS, NOT_RECORDED, OUTCOME
-from readmit.core.features import CODES, DIAGNOSES, icd9_chapter
+from readmit.core.icd9 import icd9_chapter
+from readmit.core.inputs import CODES, DIAGNOSES
 from readmit.core.original import derived
 
 COLUMNS = 60
