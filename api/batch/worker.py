@@ -30,7 +30,7 @@ READERS: dict[str, Callable[[bytes, int], Columns]] = {
     CSV: csv_body.columns,
     PARQUET: parquet_body.columns,
 }
-NICENESS = 5
+NICENESS = 10
 """/predict comes first where both want the same core."""
 
 
