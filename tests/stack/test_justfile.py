@@ -48,3 +48,11 @@ def test_a_rollback_hands_on_who_asks_for_it_since_a_container_has_users_of_its_
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     asked = ["rollback", "--version", "4", "--why", "it's me", "--by", getpass.getuser()]
     assert done.stdout.splitlines() == ["-m", "readmit.stacks", "on", *asked]
+
+
+def test_what_the_bench_is_made_of_still_finds_what_it_takes_from_us() -> None:
+    """It is never a test itself, and takes a quarter of an hour."""
+    modules = sorted(file.stem for file in (ROOT / "tests/bench").glob("*.py") if not file.stem.endswith("_server"))
+    imports = "\n".join(f"import tests.bench.{module}" for module in modules)
+    assert len(modules) > 10
+    subprocess.run([sys.executable, "-c", imports], cwd=ROOT, capture_output=True, check=True)
