@@ -1,7 +1,7 @@
 """The fast lane: a plain POST /predict is answered here, before the framework; all else goes on to the app.
 
 The app's own /predict could answer it, too, and with the same bytes, which a test holds. What it costs there, routing,
-the typed handler and its hooks, is five times what the answer itself takes.
+the typed handler and its hooks, is several times what the answer itself takes.
 """
 
 from collections.abc import Iterable
