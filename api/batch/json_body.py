@@ -10,7 +10,7 @@ from api.batch.columns import Column, Columns, Faults, checked_number
 from api.body import LONGEST_RECORD, items, record_of, utf8
 from api.errors import Refused
 from api.plain import NAMES, plain_values
-from readmit.core.request import RecordRefused, RequestFault, json_text, parse
+from readmit.core.request import DROPPED, RecordRefused, RequestFault, json_text, parse
 
 RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -27,7 +27,9 @@ def columns(body: bytes, most: int) -> Columns:
         else:
             rows.append(read)
     by_name = zip(NAMES, zip(*rows, strict=True), strict=True) if rows else ()
-    return Columns(len(rows), {name: _column(values) for name, values in by_name}, json_text, faulty)
+    # What is dropped unread may be anything, and some things can't be told apart.
+    fields = {name: _column(values) for name, values in by_name if name not in DROPPED}
+    return Columns(len(rows), fields, json_text, faulty)
 
 
 def _records(body: bytes) -> Iterator[Sequence[object] | RecordRefused]:

@@ -11,6 +11,7 @@ from api.errors import Refused
 from readmit.core.encounter import Field
 from readmit.core.request import cell_text, json_text
 
+KINDS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
 MOST_UNPACKED_BYTES = 1_000_000_000
 """What a file says that it holds: a small one can be blown up to fill any memory."""
 
@@ -34,11 +35,12 @@ def _column(values: pa.ChunkedArray) -> Column:
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     if len(values) == 0 or pa.types.is_null(kind):
         return Column([None], np.zeros(len(values), dtype=np.int64))
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_primitive(kind)):
-        # A list or a structure can stand in no field; what it holds does not matter.
+    if not any(fits(kind) for fits in KINDS):
+        # A list, a date or a structure can stand in no field; what it holds does not matter.
         return Column([[]], np.zeros(len(values), dtype=np.int64))
+    plain = values.cast(pa.float32() if pa.types.is_float16(kind) else kind)
     # Once more, for values that are coded already may be coded twice.
-    coded = values.cast(kind).dictionary_encode(null_encoding="encode").unify_dictionaries().combine_chunks()
+    coded = plain.dictionary_encode(null_encoding="encode").unify_dictionaries().combine_chunks()
     return Column(coded.dictionary.to_pylist(), coded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
 
 

@@ -2,9 +2,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import psutil
 import pytest
@@ -312,3 +315,27 @@ def test_an_encounters_number_that_is_none_is_named(client: Client) -> None:
     items = client.post("/predict_batch", content=as_csv(rows), headers=CSV).json()["predictions"]
     assert ["error" in item for item in items] == [False, True, True, True]
     assert {item["error"]["field"] for item in items[1:]} == {"encounter_id"}
+
+
+@pytest.mark.parametrize("unread", [[1, 2], {"a": 1}, None, 7])
+def test_what_is_dropped_unread_may_be_anything_in_a_batch_too(client: Client, unread: object) -> None:
+    response = client.post("/predict_batch", json=[{**EXAMPLE, "patient_nbr": unread, "readmitted": unread}])
+    assert response.status_code == 200
+    assert "error" not in response.json()["predictions"][0]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "int8", "uint64"])
+def test_a_number_may_be_of_any_width(client: Client, kind: str) -> None:
+    frame = pd.DataFrame([EXAMPLE, EXAMPLE]).assign(time_in_hospital=np.array([5, 5], dtype=kind))
+    for item in from_parquet(client, frame).json()["predictions"]:
+        assert item["probability"] == pytest.approx(single(client, EXAMPLE))
+
+
+@pytest.mark.parametrize("value", [datetime(2026, 1, 1, tzinfo=UTC), Decimal("4.5"), {"a": 1}, [1]])
+def test_a_column_of_what_is_no_number_and_no_text_is_refused_by_name_but_for_those_dropped(
+    client: Client, value: object
+) -> None:
+    frame = pd.DataFrame([EXAMPLE]).assign(time_in_hospital=[value], patient_nbr=[value])
+    (item,) = from_parquet(client, frame).json()["predictions"]
+    assert item["error"]["field"] == "time_in_hospital"
+    assert "patient_nbr" not in item["error"]["message"]
