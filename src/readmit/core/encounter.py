@@ -63,6 +63,8 @@ class Field:
     """What its absence from a request means; None: not recorded."""
     ucis_name: str = ""
     """How UCI's file spells it, where that is otherwise."""
+    label: str = ""
+    """What a form calls it; where nothing is said, its name."""
 
     @property
     def whole_number(self) -> bool:
@@ -70,7 +72,9 @@ class Field:
 
 
 AGE_BANDS = tuple(f"[{low}-{low + 10})" for low in range(0, 100, 10))
+AGE_WORDS = tuple(f"{low} to {low + 9} years" for low in range(0, 100, 10))
 WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
+WEIGHT_WORDS = (*(f"{low} to {low + 24} pounds" for low in range(0, 200, 25)), "above 200 pounds")
 DRUG_LEVELS = ("No", "Steady", "Down", "Up")
 DRUG_WORDS = ("not prescribed", "dose unchanged", "dose lowered", "dose raised")
 ICD9, ICD9_FORM = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
@@ -84,14 +88,18 @@ DRUGS = (
 )
 
 
-def _id(name: str, meaning: str, words: Mapping[int, str], required: bool = False) -> Field:
-    choices = tuple(str(number) for number in words)
-    return Field(name, Kind.ID, Group.STAY, meaning, choices, tuple(words.values()), required=required)
+def _id(name: str, label: str, meaning: str, words: Mapping[int, str], required: bool = False) -> Field:
+    choices, told = tuple(str(number) for number in words), tuple(words.values())
+    return Field(name, Kind.ID, Group.STAY, meaning, choices, told, required=required, label=label)
 
 
-def _diagnosis(number: int, meaning: str) -> Field:
-    name = f"diag_{number}"
-    return Field(name, Kind.CODE, Group.DIAGNOSES, meaning, pattern=ICD9, form=ICD9_FORM, may_be_unrecorded=True)
+def _diagnosis(number: int, label: str, meaning: str) -> Field:
+    name, group = f"diag_{number}", Group.DIAGNOSES
+    return Field(name, Kind.CODE, group, meaning, pattern=ICD9, form=ICD9_FORM, may_be_unrecorded=True, label=label)
+
+
+def _count(name: str, group: Group, label: str, meaning: str, low: int = 0, high: int = 999) -> Field:
+    return Field(name, Kind.COUNT, group, meaning, low=low, high=high, required=True, label=label)
 
 
 def _drug(name: str) -> Field:
@@ -99,19 +107,24 @@ def _drug(name: str) -> Field:
     levels = ", ".join(f"{level}: {word}" for level, word in zip(DRUG_LEVELS, DRUG_WORDS, strict=True))
     meaning = f"{spelled} during the stay ({levels})"
     ucis_name = "" if spelled == name else spelled
-    return Field(name, Kind.CHOICE, Group.DRUGS, meaning, DRUG_LEVELS, DRUG_WORDS, if_absent="No", ucis_name=ucis_name)
+    kind, group = Kind.CHOICE, Group.DRUGS
+    return Field(
+        name, kind, group, meaning, DRUG_LEVELS, DRUG_WORDS, if_absent="No", ucis_name=ucis_name, label=spelled
+    )
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("encounter_id", Kind.KEY, Group.ADMIN, "number of the encounter", low=1, high=10**12),
-    Field("patient_nbr", Kind.KEY, Group.ADMIN, "number of the patient", low=1, high=10**12),
+    Field("encounter_id", Kind.KEY, Group.ADMIN, "number of the encounter", low=1, high=10**12, label="Encounter"),
+    Field("patient_nbr", Kind.KEY, Group.ADMIN, "number of the patient", low=1, high=10**12, label="Patient"),
     Field(
         "race",
         Kind.CHOICE,
         Group.PERSON,
         "race as recorded",
         choices=("Caucasian", "AfricanAmerican", "Asian", "Hispanic", "Other"),
+        words=("white", "African American", "Asian", "Hispanic", "other"),
         may_be_unrecorded=True,
+        label="Race",
     ),
     Field(
         "gender",
@@ -119,38 +132,43 @@ FIELDS: tuple[Field, ...] = (
         Group.PERSON,
         "gender as recorded",
         choices=("Female", "Male", "Unknown/Invalid"),
+        words=("female", "male", "unknown or invalid"),
         required=True,
+        label="Sex",
     ),
-    Field("age", Kind.CHOICE, Group.PERSON, "age in bands of ten years", choices=AGE_BANDS, required=True),
+    Field(
+        "age", Kind.CHOICE, Group.PERSON, "age in bands of ten years", AGE_BANDS, AGE_WORDS, required=True, label="Age"
+    ),
     Field(
         "weight",
         Kind.CHOICE,
         Group.PERSON,
         "weight in bands, pounds",
         choices=WEIGHT_BANDS,
+        words=WEIGHT_WORDS,
         may_be_unrecorded=True,
+        label="Weight",
     ),
     _id(
         "admission_type_id",
+        "Kind of admission",
         "kind of admission (1 emergency, 2 urgent, 3 elective, ...)",
         ADMISSION_TYPES,
         required=True,
     ),
     _id(
         "discharge_disposition_id",
+        "Discharged to",
         "where the patient went (1 home, 3 skilled nursing, 6 home health, ...)",
         DISCHARGE_DISPOSITIONS,
     ),
-    _id("admission_source_id", "where the patient came from (1 physician, 7 emergency room, ...)", ADMISSION_SOURCES),
-    Field(
-        "time_in_hospital",
-        Kind.COUNT,
-        Group.STAY,
-        "days from admission to discharge",
-        low=1,
-        high=14,
-        required=True,
+    _id(
+        "admission_source_id",
+        "Admitted from",
+        "where the patient came from (1 physician, 7 emergency room, ...)",
+        ADMISSION_SOURCES,
     ),
+    _count("time_in_hospital", Group.STAY, "Days in hospital", "days from admission to discharge", low=1, high=14),
     Field(
         "payer_code",
         Kind.CODE,
@@ -159,6 +177,7 @@ FIELDS: tuple[Field, ...] = (
         pattern=PAYER,
         form=PAYER_FORM,
         may_be_unrecorded=True,
+        label="Payer",
     ),
     Field(
         "medical_specialty",
@@ -168,23 +187,18 @@ FIELDS: tuple[Field, ...] = (
         pattern=SPECIALTY,
         form=SPECIALTY_FORM,
         may_be_unrecorded=True,
+        label="Specialty of the admitting physician",
     ),
-    Field("num_lab_procedures", Kind.COUNT, Group.STAY, "laboratory tests made during the stay", required=True),
-    Field(
-        "num_procedures",
-        Kind.COUNT,
-        Group.STAY,
-        "procedures other than laboratory tests during the stay",
-        required=True,
-    ),
-    Field("num_medications", Kind.COUNT, Group.STAY, "distinct generic drugs given during the stay", required=True),
-    Field("number_outpatient", Kind.COUNT, Group.HISTORY, "outpatient visits in the year before", required=True),
-    Field("number_emergency", Kind.COUNT, Group.HISTORY, "emergency visits in the year before", required=True),
-    Field("number_inpatient", Kind.COUNT, Group.HISTORY, "inpatient stays in the year before", required=True),
-    _diagnosis(1, "primary diagnosis, ICD-9"),
-    _diagnosis(2, "secondary diagnosis, ICD-9"),
-    _diagnosis(3, "additional secondary diagnosis, ICD-9"),
-    Field("number_diagnoses", Kind.COUNT, Group.DIAGNOSES, "diagnoses entered", required=True),
+    _count("num_lab_procedures", Group.STAY, "Laboratory tests", "laboratory tests made during the stay"),
+    _count("num_procedures", Group.STAY, "Other procedures", "procedures other than laboratory tests during the stay"),
+    _count("num_medications", Group.STAY, "Medications", "distinct generic drugs given during the stay"),
+    _count("number_outpatient", Group.HISTORY, "Outpatient visits", "outpatient visits in the year before"),
+    _count("number_emergency", Group.HISTORY, "Emergency visits", "emergency visits in the year before"),
+    _count("number_inpatient", Group.HISTORY, "Inpatient stays", "inpatient stays in the year before"),
+    _diagnosis(1, "Primary diagnosis", "primary diagnosis, ICD-9"),
+    _diagnosis(2, "Second diagnosis", "secondary diagnosis, ICD-9"),
+    _diagnosis(3, "Third diagnosis", "additional secondary diagnosis, ICD-9"),
+    _count("number_diagnoses", Group.DIAGNOSES, "Number of diagnoses", "diagnoses entered"),
     Field(
         "max_glu_serum",
         Kind.CHOICE,
@@ -192,6 +206,7 @@ FIELDS: tuple[Field, ...] = (
         "highest serum glucose, mg/dl; None: not measured",
         choices=("None", "Norm", ">200", ">300"),
         words=("not measured", "normal", "above 200 mg/dl", "above 300 mg/dl"),
+        label="Serum glucose",
     ),
     Field(
         "A1Cresult",
@@ -200,6 +215,7 @@ FIELDS: tuple[Field, ...] = (
         "HbA1c, per cent; None: not measured",
         choices=("None", "Norm", ">7", ">8"),
         words=("not measured", "below 7 %", "above 7 %, below 8 %", "above 8 %"),
+        label="HbA1c",
     ),
     *(_drug(name) for name in DRUGS),
     Field(
@@ -208,7 +224,9 @@ FIELDS: tuple[Field, ...] = (
         Group.DRUGS,
         "a change of diabetes medication, of dose or drug (Ch), or none (No)",
         choices=("No", "Ch"),
+        words=("no change", "changed"),
         if_absent="No",
+        label="Change of diabetes medication",
     ),
     Field(
         "diabetesMed",
@@ -216,7 +234,9 @@ FIELDS: tuple[Field, ...] = (
         Group.DRUGS,
         "any diabetes medication prescribed",
         choices=("No", "Yes"),
+        words=("no", "yes"),
         required=True,
+        label="Diabetes medication",
     ),
     Field(
         "readmitted",
@@ -225,6 +245,7 @@ FIELDS: tuple[Field, ...] = (
         "readmission: within 30 days, later, or none recorded",
         choices=("NO", ">30", "<30"),
         words=("no readmission recorded", "after more than 30 days", "within 30 days"),
+        label="Readmitted",
     ),
 )
 BY_NAME = {field.name: field for field in FIELDS}
