@@ -1,26 +1,42 @@
-"""The page for people, as far as it is: what the inference API says of itself."""
+"""The page for people: `streamlit run ui/page.py`."""
 
-import httpx
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
-from readmit.settings import load
+from ui import data, door, many, model, patient, sidebar, statistics, system
+from ui.room import Room, enter
 
-PATIENCE_SECONDS = 5.0
+PAGES: dict[str, tuple[Callable[[Room], None], str]] = {
+    "patient": (patient.show, ":material/person:"),
+    "many": (many.show, ":material/groups:"),
+    "statistics": (statistics.show, ":material/bar_chart:"),
+    "model": (model.show, ":material/model_training:"),
+    "data": (data.show, ":material/database:"),
+    "system": (system.show, ":material/monitor_heart:"),
+}
+SAY_THE_LANGUAGE = "<script>window.parent.document.documentElement.lang = {language!r};</script>"
 
 
 def main() -> None:
-    st.set_page_config(page_title="Readmit")
-    st.title("Readmit")
-    st.write("Will this patient be back within 30 days? For teaching and research, not a medical device.")
-    try:
-        told = httpx.get(f"{load().api_urls[0]}/health", timeout=PATIENCE_SECONDS).raise_for_status().json()
-    except httpx.HTTPError as error:
-        st.error(f"The inference API does not answer: {error}")
+    st.set_page_config(page_title="Readmit", page_icon=":material/local_hospital:", layout="wide")
+    room = enter()
+    if not door.is_open(room.words):
         return
-    if told["model_loaded"]:
-        st.success(f"The inference API serves version {told['model_version']}.")
-    else:
-        st.info("The inference API is up; no model is in production yet.")
+    pages = [
+        st.Page(
+            partial(show, room), title=room.words(f"pages.{name}"), icon=icon, url_path=name, default=name == "patient"
+        )
+        for name, (show, icon) in PAGES.items()
+    ]
+    chosen = st.navigation(pages)
+    # A screen reader reads by the rules of the language that the document says it is in.
+    st.html(SAY_THE_LANGUAGE.format(language=room.words.language), unsafe_allow_javascript=True)
+    sidebar.show(room)
+    chosen.run()
+    st.divider()
+    st.caption(room.words("page.disclaimer"))
 
 
 main()

@@ -1,0 +1,49 @@
+"""The sidebar: how the API is, which version it serves, and the language."""
+
+import streamlit as st
+
+from ui.answers import Health
+from ui.asking import Away, Refused
+from ui.room import AWAY, LANGUAGE, Room
+from ui.speaking import LANGUAGES
+
+LOOK_AGAIN_SECONDS = 5
+
+
+def show(room: Room) -> None:
+    """All of it."""
+    with st.sidebar:
+        _api(room)
+        st.segmented_control(
+            f"{room.words('side.language')}",
+            list(LANGUAGES),
+            format_func=LANGUAGES.__getitem__,
+            key=LANGUAGE,
+            required=True,
+        )
+        st.caption(room.words("side.theme"))
+
+
+@st.fragment(run_every=LOOK_AGAIN_SECONDS)
+def _api(room: Room) -> None:
+    """Asks again by itself; when the API is back, the whole page is made anew."""
+    words, health = room.words, _health(room)
+    if health is None:
+        st.session_state[AWAY] = True
+        st.error(words("side.away"), icon=":material/cloud_off:")
+        return
+    if st.session_state.pop(AWAY, False):
+        st.rerun()
+    if health.model_loaded:
+        st.success(words("side.serves", version=health.model_version), icon=":material/check_circle:")
+    else:
+        st.info(words("side.no_model"), icon=":material/hourglass_empty:")
+    if health.reload_failure is not None:
+        st.warning(words("side.reload_failed"), icon=":material/warning:")
+
+
+def _health(room: Room) -> Health | None:
+    try:
+        return room.asking.health()
+    except (Away, Refused):
+        return None

@@ -1,0 +1,67 @@
+"""What if one thing were otherwise: a second result beside the first."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from readmit.core.encounter import BY_NAME, FEATURES
+from ui import form, result
+from ui.answers import Answer, Model
+from ui.asking import Case
+from ui.room import Room
+
+CHOSEN, VALUE = "what_if.field", "what_if.value."
+
+
+def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
+    """Asks which field, and what it should hold; shows both answers."""
+    words = room.words
+    st.subheader(words("what_if.title"))
+    name = st.selectbox(
+        words("what_if.field"),
+        FEATURES,
+        index=None,
+        format_func=words.label,
+        key=CHOSEN,
+        placeholder=words("what_if.choose"),
+    )
+    if name is None:
+        return
+    changed = _changed(room, name, case)
+    other = None if changed is None else room.asked(lambda: room.asking.predict(changed))
+    if other is None:
+        return
+    for column, title, each in zip(
+        st.columns(2), (words("what_if.first"), words("what_if.second")), (answer, other), strict=True
+    ):
+        with column.container(border=True):
+            st.markdown(f"**{title}**")
+            result.verdict(words, each)
+            result.numbers(words, each, result.average_of(model))
+    difference = other.probability - answer.probability
+    st.info(words(_way(difference), points=words.number(100 * abs(difference), 1)), icon=":material/compare_arrows:")
+
+
+def forget() -> None:
+    """Another case is asked about: what if begins anew."""
+    for key in [key for key in st.session_state if key == CHOSEN or str(key).startswith(VALUE)]:
+        del st.session_state[key]
+
+
+def _changed(room: Room, name: str, case: Case) -> Mapping[str, str | int] | None:
+    """The case with the field as it is set here; None: what is typed can't stand there."""
+    key, field = VALUE + name, BY_NAME[name]
+    if key not in st.session_state:
+        st.session_state[key] = form.shown(field, case.get(name, field.if_absent))
+    value = form.widget(room.words, field, key)
+    found = form.fault(room.words, field, value)
+    if found is not None:
+        st.error(found)
+        return None
+    return {each: said for each, said in {**case, name: value}.items() if said is not None}
+
+
+def _way(difference: float) -> str:
+    if abs(difference) < 5e-5:
+        return "what_if.same"
+    return "what_if.more" if difference > 0 else "what_if.less"
