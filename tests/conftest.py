@@ -9,7 +9,7 @@ from ec2_api.sample import write_sample
 from readmit.core.encounter import BY_NAME, FEATURES, ICD9, PAYER, SPECIALTY
 from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.settings import Settings, load
 
 ROWS, BATCH_SIZE = 15_000, 5_000

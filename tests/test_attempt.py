@@ -8,15 +8,13 @@ import pytest
 
 from readmit import attempt as joint
 from readmit.attempt import attempt, let_go
-from readmit.core.curves import Curves
-from readmit.core.figures import Interval
-from readmit.core.judging import Verdict
+from readmit.core.parts import Part
 from readmit.core.refusal import ContractBroken, GapInBatches, LeaseLost, NotThereYet
-from readmit.core.snapshot import Part
+from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.io import source
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, Ticket
 from readmit.steps import clean, signal
 

@@ -14,7 +14,7 @@ from readmit.core.refusal import GapInBatches, NotServed, RollbackRefused, Sourc
 from readmit.core.version import Version
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket
 from tests.step_facts import DOOR, facts_of
 

@@ -9,7 +9,7 @@ import pytest
 from readmit import cli, sql
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 
 TWO = "SELECT 1 AS number, '[70-80)' AS age, NULL AS blank UNION ALL SELECT 22, 'a,\"b\"' || char(10) || 'c', 0.5"
 

@@ -21,7 +21,7 @@ from readmit.core.refusal import LeaseLost, ReadmitError
 from readmit.history import History
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect, make_databases
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.objects import Bucket
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
 from readmit.quarantine import Listing, release_in_words

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from readmit.core import refusal
-from readmit.core.cleaning import DOUBLED, POSITION, reason_to_show
+from readmit.core.cleaning import POSITION
 from readmit.core.encounter import ENCOUNTER
+from readmit.core.faults import DOUBLED, reason_to_show
 from readmit.core.printable import printable
 from readmit.io.database import ledger, rows
 from readmit.io.database.rows import Faults

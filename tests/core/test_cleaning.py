@@ -12,7 +12,6 @@ from readmit.core.cleaning import (
     POSITION,
     as_they_came,
     clean,
-    reason_to_show,
     strange_columns,
     too_damaged,
 )
@@ -27,6 +26,7 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
+from readmit.core.faults import reason_to_show
 from readmit.core.refusal import BatchRefused
 
 Row = dict[str, str | None]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
-from readmit.core.curves import POINTS, Curves
+from readmit.core.curves import POINTS, curves_of
 from readmit.core.figures import expected_calibration_error
+from readmit.core.verdict import Curves
 
 CHANCE = np.random.default_rng(8)
 P = CHANCE.beta(1.2, 7, 4_000)
@@ -12,7 +13,7 @@ LABELS = (CHANCE.random(P.size) < P).astype(int).tolist()
 
 @pytest.fixture(scope="module")
 def curves() -> Curves:
-    return Curves.of(LABELS, P)
+    return curves_of(LABELS, P)
 
 
 def test_the_area_below_the_drawn_roc_is_the_auc(curves: Curves) -> None:
@@ -40,6 +41,6 @@ def test_curves_survive_json(curves: Curves) -> None:
 
 
 def test_a_handful_of_encounters_has_curves_too() -> None:
-    few = Curves.of([0, 1, 0], np.array([0.1, 0.1, 0.1]))
+    few = curves_of([0, 1, 0], np.array([0.1, 0.1, 0.1]))
     assert few.roc == ((0.0, 0.0), (1.0, 1.0))
     assert few.precision_recall == ((1.0, 0.33333),)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from readmit.core.figures import Floats
-from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE, Judged, Verdict, judge
+from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE, Judged, judge
+from readmit.core.verdict import Verdict
 
 ROWS = 1_200
 CHANCE = np.random.default_rng(23)

@@ -8,12 +8,12 @@ import pytest
 from ec2_api.sample import encounters
 from readmit.core.cleaning import as_they_came, clean
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
+from readmit.core.parts import Part
 from readmit.core.refusal import GapInBatches
 from readmit.core.snapshot import (
     DATASET_COLUMNS,
     ENCOUNTER_KEY,
     PATIENT_KEY,
-    Part,
     Snapshot,
     assemble,
     content_hash,

@@ -10,7 +10,7 @@ from readmit.embedded.progress import Watch, why_it_failed
 from readmit.embedded.timing import Plan, in_words
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.source import SourceState
 from readmit.stacks.terminal import console
 

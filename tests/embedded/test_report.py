@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from readmit.core.cleaning import FAULTS_SCHEMA, NO_NUMBER
-from readmit.core.judging import Judged, Verdict, judge
+from readmit.core.cleaning import FAULTS_SCHEMA
+from readmit.core.faults import NO_NUMBER
+from readmit.core.judging import Judged, judge
+from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.embedded.left_out import MOST_REASONS
 from readmit.embedded.page import page
@@ -17,7 +19,7 @@ from readmit.embedded.report import Report, report
 from readmit.embedded.summary import other_aim
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.registry.fits import Runs
 from readmit.io.source import SourceState
 from readmit.settings import Settings

@@ -16,7 +16,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows import daily, notice, serve
 from readmit.core.refusal import GapInBatches, SourceAway
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, Ticket
 from tests.step_facts import DOOR, facts_of
 

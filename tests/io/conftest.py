@@ -11,7 +11,8 @@ import pymysql
 import pytest
 
 from readmit.io.database.connection import NAMES, connect, login
-from readmit.io.database.tables import TABLES, migrate
+from readmit.io.database.schema import migrate
+from readmit.io.database.tables import TABLES
 
 LONGEST_RUN = 600
 
@@ -136,7 +137,7 @@ def at_once() -> AtOnce:
     """
     begin = (
         "import sys; import polars as pl; from readmit.io.database import ledger, rows\n"
-        "from readmit.io.database.connection import connect; from readmit.io.database.tables import migrate\n"
+        "from readmit.io.database.connection import connect; from readmit.io.database.schema import migrate\n"
         "connect(sys.argv[1]); me = int(sys.argv[2]); print('ready', flush=True); sys.stdin.readline()\n"
     )
 

@@ -7,11 +7,10 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.core.figures import Interval
-from readmit.core.judging import Verdict
+from readmit.core.parts import Part
 from readmit.core.refusal import ContractBroken, LeaseLost, StoreAway
-from readmit.core.snapshot import Part
 from readmit.core.splitting import SPLIT
+from readmit.core.verdict import Interval, Verdict
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import CLEAN, RAW, connect, now, reading_in_bulk, using
 

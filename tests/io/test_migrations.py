@@ -11,7 +11,8 @@ from readmit.core.encounter import COLUMNS
 from readmit.core.refusal import StoreAway, TablesUnfit
 from readmit.io.database import ledger, migrations, rows
 from readmit.io.database.connection import CLEAN, NAMES, RAW, login, using
-from readmit.io.database.tables import TABLES, migrate
+from readmit.io.database.schema import migrate
+from readmit.io.database.tables import TABLES
 from readmit.settings import Settings
 
 BEFORE = Path(__file__).with_name("before_migrations")

@@ -14,7 +14,8 @@ import pytest
 from readmit.core.refusal import ContractBroken, StoreAway
 from readmit.io.database import connection, ledger, promotions, rows
 from readmit.io.database.connection import RAW, connect, using
-from readmit.io.database.tables import Batch, migrate
+from readmit.io.database.schema import migrate
+from readmit.io.database.tables import Batch
 
 
 def test_a_server_that_is_away_is_named_at_once() -> None:

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from readmit.core import features
 from readmit.core.coverage import Coverage
-from readmit.core.curves import Curves
+from readmit.core.curves import curves_of
 from readmit.core.encounter import FEATURES
 from readmit.core.model import CANDIDATES, build, model_input, probabilities
 from readmit.core.refusal import RegistryAway, VersionUnusable
@@ -37,7 +37,7 @@ def fit(made: FitKey, frame: pd.DataFrame) -> Fit:
     model = build(CANDIDATES[0], seed=1).fit(frame, outcomes)
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
     said = probabilities(model, frame)
-    view = View({"log_loss": 0.25, "base_rate": 0.4}, Curves.of(outcomes, said), {"race": 0.02, "age": -0.001})
+    view = View({"log_loss": 0.25, "base_rate": 0.4}, curves_of(outcomes, said), {"race": 0.02, "age": -0.001})
     rows = {"train": 120, "validation": 80}
     return Fit(made, model, frame.head(5), coverage, "s3://datasets/snapshots/0001-abc.json", rows, view)
 

@@ -13,7 +13,7 @@ from readmit.core.splitting import SPLIT, with_split
 from readmit.io.database import rows
 from readmit.io.database.asking import answer
 from readmit.io.database.connection import CLEAN, on_mysql, using
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 
 BATCHES = {1: 300, 2: 200}
 TARGET = "within_30_days"

@@ -28,7 +28,8 @@ from readmit.core.request import TAKEN
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
 from readmit.embedded.stack import set_ports
 from readmit.io.database.connection import NAMES, connect, using
-from readmit.io.database.tables import TABLES, migrate
+from readmit.io.database.schema import migrate
+from readmit.io.database.tables import TABLES
 from readmit.io.pushing import Day, metrics_of
 from readmit.io.registry.fits import EXPERIMENT
 from readmit.pipeline import STEPS

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from readmit.core.dataset import Dataset
-from readmit.core.judging import Verdict
 from readmit.core.placing import way_back
 from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
+from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.registry.noting import note
 from readmit.settings import Settings
 from readmit.steps import promote

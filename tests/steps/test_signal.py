@@ -12,7 +12,7 @@ import pytest
 from readmit.core.judging import Judged, judge
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.pushing import Day
 from readmit.settings import Settings
 from readmit.steps import signal

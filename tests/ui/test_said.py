@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from readmit.core import judging
-from readmit.core.cleaning import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.coverage import Coverage, Seen
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
-from readmit.core.figures import Interval
+from readmit.core.faults import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.request import RecordRefused, parse
+from readmit.core.verdict import Interval
 from ui.case import usual
 from ui.speaking import words
 

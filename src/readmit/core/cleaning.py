@@ -3,7 +3,6 @@
 Every raw row ends in exactly one of three places, so that raw = clean + quarantined + excluded.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -18,22 +17,19 @@ from readmit.core.encounter import (
     FIELDS,
     NOT_RECORDED,
     Field,
-    Kind,
     python_name,
     value_fault,
 )
+from readmit.core.faults import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.refusal import BatchRefused
 from readmit.core.request import LONGEST
 
 POSITION = "position"
 MOST_QUARANTINED = 0.05
 """Above this share a batch is refused: no model is trained on what is left of it."""
-ABSENT, DOUBLED = "the batch has no such column or cell", "an encounter of this number came before"
 MOST_NAMED = 5
 """So many fields are named in a refusal; the others are counted."""
-NO_NUMBER = "a value that can be no such number"
 TEXT = (pl.String, pl.Categorical, pl.Enum, pl.Null)
-LIKE_A_PATIENTS = re.compile(r"\d{6,}")
 
 FAULTS_SCHEMA = pl.Schema({POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String})
 CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
@@ -157,16 +153,6 @@ def _typed(text: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col(name) != NOT_RECORDED).then(pl.col(name)).alias(name) for name in CLEAN_SCHEMA
     )
     return recorded.cast(CLEAN_SCHEMA)
-
-
-def reason_to_show(field: str, reason: str) -> str:
-    """A fault's reason without the number of an encounter or a patient, as it may go into listings and refusals.
-
-    A patient's number that slipped into another column is hidden like any long number: no field but those two has one.
-    """
-    if BY_NAME[field].kind is Kind.KEY:
-        return reason if reason in (ABSENT, DOUBLED) else NO_NUMBER
-    return LIKE_A_PATIENTS.sub(lambda found: f"(a number of {len(found[0])} digits)", reason)
 
 
 def too_damaged(rows: int, quarantined: int, counts: Iterable[tuple[str, str, int]]) -> str | None:

@@ -1,59 +1,30 @@
 """The curves by which a model is looked at: ROC, precision and recall, calibration; thinned to what an eye can see."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
 
 import numpy as np
 
 from readmit.core.figures import BINS, Floats
+from readmit.core.verdict import Curves, Points
 
 POINTS = 100
 """At most so many of ROC, and of precision and recall."""
 
-Points = tuple[tuple[float, float], ...]
 
+def curves_of(labels: Sequence[int], probabilities: Floats) -> Curves:
+    """The curves of one model on one split, in which both outcomes occur."""
+    # It takes a second and a half, for which nobody should wait who only reads a verdict.
+    from sklearn.metrics import precision_recall_curve, roc_curve
 
-@dataclass(frozen=True, slots=True)
-class Curves:
-    """`roc`: (false positive rate, true positive rate), from (0, 0) to (1, 1).
-
-    `precision_recall`: (recall, precision) by growing recall. `calibration`: (mean probability, observed rate) of
-    each of the bins of equal mass over which the ECE is the mean gap.
-    """
-
-    roc: Points
-    precision_recall: Points
-    calibration: Points
-
-    @classmethod
-    def of(cls, labels: Sequence[int], probabilities: Floats) -> "Curves":
-        """The curves of one model on one split, in which both outcomes occur."""
-        # It takes a second and a half, for which nobody should wait who only reads a verdict.
-        from sklearn.metrics import precision_recall_curve, roc_curve
-
-        false_rate, true_rate, _ = roc_curve(labels, probabilities)
-        precision, recall, _ = precision_recall_curve(labels, probabilities)
-        # The last point, recall 0 at precision 1, is put there by convention and by no patient.
-        recall, precision = recall[-2::-1], precision[-2::-1]
-        return cls(
-            _thinned(false_rate, true_rate),
-            _thinned(recall, precision),
-            _calibration(np.asarray(labels, dtype=np.float64), probabilities),
-        )
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), allow_nan=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Curves":
-        """What `to_json` wrote. KeyError or TypeError: it is not that."""
-        return cls.of_fields(json.loads(text))
-
-    @classmethod
-    def of_fields(cls, read: Mapping[str, Iterable[Sequence[float]]]) -> "Curves":
-        """The curves whose points stand under the names of the fields."""
-        return cls(**{each.name: tuple((x, y) for x, y in read[each.name]) for each in fields(cls)})
+    false_rate, true_rate, _ = roc_curve(labels, probabilities)
+    precision, recall, _ = precision_recall_curve(labels, probabilities)
+    # The last point, recall 0 at precision 1, is put there by convention and by no patient.
+    recall, precision = recall[-2::-1], precision[-2::-1]
+    return Curves(
+        _thinned(false_rate, true_rate),
+        _thinned(recall, precision),
+        _calibration(np.asarray(labels, dtype=np.float64), probabilities),
+    )
 
 
 def _thinned(x: Floats, y: Floats) -> Points:

@@ -5,12 +5,12 @@ weight per encounter, so that each figure is computed for many resamples at once
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from readmit.core.refusal import TooFewEncounters
+from readmit.core.verdict import Interval
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,17 +19,6 @@ BINS = 20
 RESAMPLES_FOR_VERDICT, RESAMPLES_FOR_CANDIDATE = 1000, 200
 AT_A_TIME = 50
 """Resamples held in memory together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    low: float
-    high: float
-
-
-def finite(value: float) -> float | None:
-    """None for what is no finite number: JSON has no word for it."""
-    return value if np.isfinite(value) else None
 
 
 class Ranked:

@@ -1,23 +1,20 @@
 """The verdict on a challenger: the gates of promotion, against the model in production."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from readmit.core.curves import Curves
+from readmit.core.curves import curves_of
 from readmit.core.figures import (
     RESAMPLES_FOR_VERDICT,
     Floats,
-    Interval,
     Ranked,
     figures,
-    finite,
     interval,
     patient_weights,
 )
+from readmit.core.verdict import Interval, Verdict
 
 FIRST_AUC_ABOVE = 0.55
 AUC_CHANGE_ABOVE = -0.005
@@ -32,53 +29,6 @@ class Judged:
     version: str
     threshold: float
     probabilities: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a challenger goes into production, with the figures that decided it. `reasons`: in words.
-
-    `curves`: the challenger's on the test patients; none where it does not answer in numbers.
-    """
-
-    promoted: bool
-    provisional: bool
-    reasons: tuple[str, ...]
-    version: str
-    rival: str | None
-    figures: dict[str, float]
-    rival_figures: dict[str, float]
-    roc_auc: Interval
-    rival_roc_auc: Interval | None
-    roc_auc_change: Interval | None
-    curves: Curves | None
-
-    def to_json(self) -> str:
-        """A figure that is not a number becomes null."""
-        return json.dumps(_each_figure(asdict(self), finite), allow_nan=False)
-
-    @property
-    def outcome(self) -> str:
-        """In a word: promoted, provisional or refused."""
-        return "provisional" if self.provisional else "promoted" if self.promoted else "refused"
-
-    @classmethod
-    def from_json(cls, text: str) -> "Verdict":
-        read = _each_figure(json.loads(text), lambda value: np.nan if value is None else value)
-        change, curves = read.pop("roc_auc_change"), read.pop("curves")
-        rival = read.pop("rival_roc_auc", None)
-        return cls(
-            **{**read, "reasons": tuple(read["reasons"]), "roc_auc": Interval(**read["roc_auc"])},
-            rival_roc_auc=Interval(**rival) if rival else None,
-            roc_auc_change=Interval(**change) if change else None,
-            curves=Curves.of_fields(curves) if curves else None,
-        )
-
-
-def _each_figure(fields: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """The fields of a verdict with each number of its mappings changed; curves hold finite ones alone."""
-    numbers = {name: value for name, value in fields.items() if isinstance(value, dict) and name != "curves"}
-    return fields | {name: {key: change(value) for key, value in found.items()} for name, found in numbers.items()}
 
 
 def judge(
@@ -110,7 +60,7 @@ def judge(
         roc_auc=interval(aucs),
         rival_roc_auc=None if rival is None else interval(rival_aucs),
         roc_auc_change=changes,
-        curves=Curves.of(labels, challenger.probabilities) if np.isfinite(challenger.probabilities).all() else None,
+        curves=curves_of(labels, challenger.probabilities) if np.isfinite(challenger.probabilities).all() else None,
     )
 
 

@@ -12,21 +12,11 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
+from readmit.core.parts import Part
 from readmit.core.refusal import GapInBatches
 
 ENCOUNTER_KEY, PATIENT_KEY = "encounter_key", "patient_key"
 DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One split of one batch. `content`: hash of its rows; `object_name`: in the bucket `datasets`."""
-
-    batch: int
-    split: str
-    rows: int
-    content: str
-    object_name: str
 
 
 @dataclass(frozen=True, slots=True)

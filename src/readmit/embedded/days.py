@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from readmit.core.judging import Verdict
+from readmit.core.verdict import Verdict
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import Batch, StepRun
 from readmit.pipeline import STEPS

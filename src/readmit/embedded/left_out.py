@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from readmit.core.cleaning import reason_to_show
 from readmit.core.encounter import DISPOSITION
+from readmit.core.faults import reason_to_show
 from readmit.io.database import rows
 
 CANNOT_COME_BACK = "the stay ended in death or hospice: the patient can't come back"

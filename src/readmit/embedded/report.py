@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from readmit.core.curves import Curves
-from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT, Interval, finite
+from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
 from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
 from readmit.core.splitting import Split
+from readmit.core.verdict import Curves, Interval, finite
 from readmit.core.version import MODEL, Version
 from readmit.embedded.days import Day, days, seconds_by_step, stations, verdicts_for
 from readmit.embedded.left_out import LeftOut, excluded, quarantine

@@ -16,7 +16,7 @@ from readmit.embedded.services import SEAWEEDFS_INNER, services
 from readmit.embedded.variables import NOT_OURS, variables
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
-from readmit.io.database.tables import migrate
+from readmit.io.database.schema import migrate
 from readmit.io.objects import Bucket
 from readmit.settings import Settings, environment_with, load, reach_directly
 from readmit.stacks import private

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from readmit.core.curves import Curves
+from readmit.core.verdict import Curves
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
 from readmit.io.registry.fits import Runs

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from readmit.core.dataset import Dataset, dataset
-from readmit.core.judging import Judged, Verdict, judge
+from readmit.core.judging import Judged, judge
 from readmit.core.model import probabilities
 from readmit.core.placing import last_in_place
 from readmit.core.refusal import NotThereYet, VersionUnusable
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.training import SEED
+from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket

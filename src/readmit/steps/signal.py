@@ -3,8 +3,8 @@
 import json
 import time
 
-from readmit.core.judging import Verdict
 from readmit.core.refusal import NotThereYet
+from readmit.core.verdict import Verdict
 from readmit.io import pushing, serving
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun

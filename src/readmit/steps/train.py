@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sklearn.pipeline import Pipeline
 
-from readmit.core.curves import Curves
+from readmit.core.curves import curves_of
 from readmit.core.dataset import Dataset, dataset
 from readmit.core.figures import figures, intervals
 from readmit.core.importance import importances
@@ -71,4 +71,4 @@ def _view(model: Pipeline, key: FitKey, fit_seconds: float, validation: Dataset)
     measured = figures(labels, said, key.threshold) | {"fit_seconds": fit_seconds}
     for name, bounds in intervals(labels, said, validation.patients, key.seed).items():
         measured |= {f"{name}_low": bounds.low, f"{name}_high": bounds.high}
-    return View(measured, Curves.of(labels, said), importances(model, validation.encounters, labels, key.seed))
+    return View(measured, curves_of(labels, said), importances(model, validation.encounters, labels, key.seed))

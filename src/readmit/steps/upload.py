@@ -3,8 +3,9 @@
 import polars as pl
 
 from readmit.core.cleaning import too_damaged
+from readmit.core.parts import Part
 from readmit.core.refusal import BatchRefused, NotThereYet
-from readmit.core.snapshot import Part, assemble, content_hash, keyed
+from readmit.core.snapshot import assemble, content_hash, keyed
 from readmit.core.splitting import SPLIT, Split
 from readmit.io.database import ledger, rows
 from readmit.io.objects import Bucket, parquet_of

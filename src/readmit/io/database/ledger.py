@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
-from readmit.core.figures import finite
+from readmit.core.parts import Part
 from readmit.core.refusal import LeaseLost, NotThereYet
-from readmit.core.snapshot import Part
+from readmit.core.verdict import finite
 from readmit.io.database.connection import RAW, now, using
 from readmit.io.database.tables import Batch, DatasetPart, StepRun
 

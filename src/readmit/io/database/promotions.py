@@ -1,6 +1,6 @@
 """Verdicts on versions: stored before they are applied, so that a crash in between loses nothing."""
 
-from readmit.core.judging import Verdict
+from readmit.core.verdict import Verdict
 from readmit.io.database.connection import PREDICTIONS, now, using
 from readmit.io.database.tables import Promotion
 

@@ -7,8 +7,9 @@ import connectorx as cx
 import peewee as pw
 import polars as pl
 
-from readmit.core.cleaning import CLEAN_SCHEMA, DOUBLED, FAULTS_SCHEMA, POSITION
+from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
+from readmit.core.faults import DOUBLED
 from readmit.io.database.connection import CLEAN, RAW, now, quoted, reading_in_bulk, using
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 

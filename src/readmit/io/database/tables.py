@@ -4,10 +4,8 @@ from typing import Any
 
 import peewee as pw
 
-from readmit.core.encounter import ENCOUNTER, FIELDS, TARGETS
-from readmit.io.database.connection import CLEAN, NAMES, PREDICTIONS, RAW
-from readmit.io.database.migrations import bring_up_to_date, migrating
-from readmit.io.database.views import make_views
+from readmit.core.encounter import ENCOUNTER, FIELDS
+from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
 
 
 def _model(name: str, database: pw.DatabaseProxy, key: tuple[str, ...], columns: dict[str, pw.Field]) -> type[pw.Model]:
@@ -144,14 +142,3 @@ class Promotion(pw.Model):
 
 
 TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SplitRow, Promotion)
-
-
-def migrate(target: str = next(iter(TARGETS))) -> None:
-    """Brings the databases to what this code needs, and makes the views anew, with `target` as their `readmitted`.
-
-    TablesUnfit: a database is newer than this code, or lacks columns that no migration adds.
-    """
-    for database in NAMES.values():
-        with migrating(database):
-            bring_up_to_date(database, [table for table in TABLES if table._meta.database is database])
-            make_views(database, target)

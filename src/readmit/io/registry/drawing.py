@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from readmit.core.curves import Curves
+from readmit.core.verdict import Curves
 
 INK, FAINT = "#0b5c8a", "#9aa5ad"
 FIELDS_SHOWN = 15

@@ -17,9 +17,9 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.asking import proof_of
 from readmit.core.coverage import Coverage
-from readmit.core.curves import Curves
 from readmit.core.model import TRUSTED_TYPES, probabilities
 from readmit.core.training import FIT_TAG, FitKey
+from readmit.core.verdict import Curves
 from readmit.core.version import SCORER_FILE, SCORER_TAG
 from readmit.io.registry.drawing import pictures
 from readmit.io.registry.server import PROOF_FILE, answering, client_of
