@@ -18,6 +18,8 @@ from api.lane import Lane
 from api.metrics import Metrics, note_start
 from api.models import RegisteredModels
 from api.predicting import Predicting
+from api.reading.reading import Reading
+from api.reading.routes import READING_ROUTES
 from api.routes import ROUTES
 from api.serving import Models, Serving
 from readmit import settings as configuration
@@ -35,13 +37,13 @@ def create_app(models: Models | None = None, settings: Settings | None = None) -
     requests, doors = Requests(), Doors(settings)
     metrics = Metrics(requests)
     serving = Serving(models or _registered(settings), metrics, settings.model_poll_seconds)
-    predicting = Predicting(serving, metrics)
-    given = {"metrics": metrics, "serving": serving, "predicting": predicting}
+    predicting, reading = Predicting(serving, metrics), Reading(settings)
+    given = {"metrics": metrics, "serving": serving, "predicting": predicting, "reading": reading}
     app = Litestar(
-        ROUTES,
+        [*ROUTES, *READING_ROUTES],
         dependencies={name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()},
         state=State({"doors": doors}),
-        lifespan=[_alive(serving, predicting, requests)],
+        lifespan=[_alive(serving, predicting, reading, requests)],
         exception_handlers=HANDLERS,
         before_request=note_start,
         before_send=[metrics.before_send],
@@ -62,7 +64,7 @@ def _always(thing: object) -> Callable[[], object]:
 
 
 def _alive(
-    serving: Serving, predicting: Predicting, requests: Requests
+    serving: Serving, predicting: Predicting, reading: Reading, requests: Requests
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -74,6 +76,7 @@ def _alive(
         finally:
             keeping_up.cancel()
             await asyncio.wait([keeping_up])
+            reading.close()
             await predicting.close()
             requests.flush()
 

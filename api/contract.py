@@ -36,6 +36,7 @@ WITH_TOKEN: list[dict[str, list[str]]] = [{TOKEN: []}]
 MEANINGS = {
     400: "the body can't be read: empty, no valid JSON, CSV or Parquet, not UTF-8, or of another shape",
     401: "no key or token, or another one",
+    404: "there is none of that name or number",
     406: "Accept names no format of this route",
     409: "there is no such version to go back to",
     413: "the body is too large",

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import HTTPScope
 
 from api.wire import Error, ErrorText, FieldFault
-from readmit.core.refusal import ReadmitError, RollbackRefused
+from readmit.core.refusal import ReadmitError, RollbackRefused, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
@@ -89,6 +89,11 @@ def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Respo
     return refused(request, Refused(409, str(error)))
 
 
+def unknown(request: Request[Any, Any, Any], error: VersionUnknown) -> Response[Error]:
+    """The answer to who asks for a version that there is not."""
+    return refused(request, Refused(404, str(error)))
+
+
 def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[Error]:
     """The answer when something that the API needs is away."""
     return refused(request, Refused(503, str(error)))
@@ -98,6 +103,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: refused,
     RecordRefused: no_encounter,
     RollbackRefused: impossible,
+    VersionUnknown: unknown,
     ReadmitError: unavailable,
     Exception: broken,
 }

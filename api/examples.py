@@ -2,6 +2,7 @@
 
 REQUEST_ID = "6f1d2c3b4a596877d0e1000000000042"
 _WHEN = "2026-11-25T09:41:07.123456+00:00"
+_ONE = {"total": 1, "page": 1, "pages": 1}
 
 ANSWER = {
     "prediction": 1,
@@ -52,6 +53,116 @@ MODEL = {
     "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
     "figures": {"roc_auc": 0.688},
     "loaded_at": _WHEN,
+}
+DAYS = {
+    "items": [
+        {
+            "run_id": "9f0c3b1e5d7a4e0b",
+            "batch": 3,
+            "state": "done",
+            "step": "signal",
+            "started_at": _WHEN,
+            "seconds": 41.7,
+            "error": None,
+            "version": "3",
+            "outcome": "promoted",
+            "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
+            "steps": [
+                {"step": "fetch", "state": "done", "started_at": _WHEN, "seconds": 0.9, "attempts": 1, "error": None}
+            ],
+        }
+    ],
+    **_ONE,
+}
+BATCHES = {
+    "items": [
+        {
+            "batch": 3,
+            "rows": 15000,
+            "clean": 14641,
+            "quarantined": 2,
+            "excluded": 357,
+            "sha256": "0689e7ec031237dc63031b938805c48377748761a3b26acab621567afa24df97",
+            "done_at": _WHEN,
+            "version": "3",
+            "state": "done",
+        }
+    ],
+    **_ONE,
+}
+QUARANTINE = {
+    "items": [
+        {
+            "batch": 3,
+            "field": "time_in_hospital",
+            "reason": "15 is not within 1 to 14",
+            "encounters": 2,
+            "first": 4711,
+        }
+    ],
+    **_ONE,
+}
+_VERSION = {
+    "version": "3",
+    "candidate": "lightgbm",
+    "target": "within_30_days",
+    "threshold": 0.14285714285714285,
+    "batch": 3,
+    "snapshot": "c2cdd8bb5b1d84b5",
+    "code": "9a3c61d8a2a0f7be",
+    "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
+    "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
+    "in_production": True,
+    "outcome": "promoted",
+    "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
+    "decided_at": _WHEN,
+    "placed": {"at": _WHEN, "by": "promote", "why": "log loss 0.32410 against 0.32502"},
+    "rolled_back": None,
+}
+VERSIONS = {"items": [_VERSION], **_ONE}
+VERSION = {
+    **_VERSION,
+    "rival": "2",
+    "rival_figures": {"roc_auc": 0.6849, "log_loss": 0.32502},
+    "intervals": {"roc_auc": {"low": 0.675, "high": 0.701}},
+    "rival_roc_auc": {"low": 0.672, "high": 0.698},
+    "roc_auc_change": {"low": -0.0012, "high": 0.007},
+    "curves": {
+        "roc": [[0.0, 0.0], [0.2, 0.43], [1.0, 1.0]],
+        "precision_recall": [[0.1, 0.34], [1.0, 0.112]],
+        "calibration": [[0.04, 0.038], [0.31, 0.3]],
+    },
+    "candidates": [
+        {
+            "name": "lightgbm",
+            "chosen": True,
+            "run_id": "7be1c8b04c0c4f0d8f6e9b1f1f0f4a11",
+            "figures": {"roc_auc": 0.681, "roc_auc_low": 0.668, "roc_auc_high": 0.694, "log_loss": 0.3262},
+        }
+    ],
+}
+STATISTICS = {
+    "items": [
+        {
+            "field": "age",
+            "values": ["[0-10)", "[10-20)"],
+            "encounters": 849,
+            "readmitted": 43,
+            "rate": 0.050647820965842166,
+        }
+    ],
+    "target": "within_30_days",
+    "smallest": 11,
+    **_ONE,
+}
+SERVICES = {
+    "items": [
+        {"name": "mlflow", "state": "up", "milliseconds": 3.1, "error": None, "page": "http://127.0.0.1:5000"},
+        {"name": "grafana", "state": "down", "milliseconds": None, "error": "Connection refused", "page": None},
+    ],
+    "total": 2,
+    "page": 1,
+    "pages": 1,
 }
 RELOADED = {"version": "3", "reloaded": True}
 ROLLED_BACK = {"version": "2", "before": "3", "served": True}

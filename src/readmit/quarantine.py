@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from readmit.core import refusal
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import ENCOUNTER
 from readmit.core.faults import DOUBLED, reason_to_show
 from readmit.core.printable import printable
+from readmit.core.refusal import in_words
 from readmit.io.database import ledger, rows
 from readmit.io.database.rows import Faults
 from readmit.io.database.tables import Batch, StepRun
@@ -114,9 +114,7 @@ def _why_not_done(last: StepRun) -> str:
         return f"Not done yet: {last.step} is running, or was killed."
     if last.state == "done":
         return f"Not done yet: its day stopped after {last.step}."
-    kind, _, text = str(last.error).partition(": ")
-    reason = text if kind in vars(refusal) else f"{kind}: {text}".removesuffix(": ")
-    return f"Not done, stopped at {last.step}: {printable(reason)}"
+    return f"Not done, stopped at {last.step}: {printable(in_words(str(last.error)))}"
 
 
 def _by_field(found: Sequence[Faults]) -> list[tuple[str, ...]]:

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
         None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
     )
 
+    services: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="what the inference API asks whether it is up: NAME=ADDRESS that answers 200, by commas"
+    )
+    pages: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="where a person's browser finds them: NAME=ADDRESS, by commas"
+    )
+
     schedule: str | None = Field(
         None, description="when Prefect begins a day, as cron says it, in America/Lima; unset: 30 9 * * *"
     )
@@ -129,11 +136,24 @@ class Settings(BaseSettings):
     s3_port: Port = Field(8333, description="the same of the S3 server; containers publish it if asked to")
     mlflow_port: Port = Field(5000, description="the same of the MLflow server")
     api_port: Port = Field(8000, description="the same of the inference API")
+    ui_port: Port = Field(8501, description="the same of the page for people")
 
     @field_validator("api_urls", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("services", "pages", mode="before")
+    @classmethod
+    def _named_addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = tuple(tuple(part.strip().split("=", 1)) for part in value.split(",") if part.strip())
+        for pair in pairs:
+            parts = urlsplit(pair[-1])
+            if len(pair) < 2 or not pair[0] or parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"{pair[0]!r} is not followed by an address, as in mlflow=http://HOST:PORT/health")
+        return pairs
 
     @field_validator("schedule", "airflow_schedule")
     @classmethod

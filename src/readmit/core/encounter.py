@@ -259,6 +259,9 @@ ENCOUNTER, PATIENT, OUTCOME, DISPOSITION = (
 FEATURES = tuple(name for name in COLUMNS if name not in (ENCOUNTER, PATIENT, OUTCOME))
 """What a model may see of an encounter: no id and no outcome."""
 
+COUNTED_BY = ("age", "gender", "race", "diag_1")
+"""What readmissions are counted by."""
+
 CANNOT_RETURN = ("11", "13", "14", "19", "20", "21")
 """Discharge dispositions that end in death or hospice: those patients can't come back."""
 

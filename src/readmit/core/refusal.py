@@ -7,6 +7,12 @@ class ReadmitError(Exception):
     final = False
 
 
+def in_words(noted: str) -> str:
+    """An error as the ledger notes it, `Kind: text`, for a reader: one of ours says all in its text."""
+    kind, _, text = noted.partition(": ")
+    return text if kind in globals() else f"{kind}: {text}".removesuffix(": ")
+
+
 class ContractBroken(ReadmitError):
     """The source did not hand out what it declared."""
 

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from readmit.embedded.services import PURPOSE
 from readmit.embedded.sources import SOURCES
+from readmit.embedded.stack import SERVICES
 from readmit.embedded.timing import START_SECONDS, Plan, in_words
 from readmit.io.source import SourceState
 from readmit.settings import Settings
@@ -27,7 +28,7 @@ def opening(settings: Settings, folder: Path, terminal: Console) -> None:
         f"On two cores that takes {small} for {2 * BATCH_ROWS:,} encounters, {large} for {7 * BATCH_ROWS:,}; a second "
         "run finds nothing new. At the end there is a page of results. It starts, on free ports:"
     )
-    for name, purpose in {**PURPOSE, "flow": "runs the days, then ends"}.items():
+    for name, purpose in {**{name: PURPOSE[name] for name in SERVICES}, "flow": "runs the days, then ends"}.items():
         terminal.print(f"  {name:<8} {purpose}")
     terminal.print(f"All of it is stopped at the end, on Ctrl-C, too; the state stays in {folder}.")
 

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from readmit.embedded.processes import Service
 
-HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live"}
+HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live", "ui": "/_stcore/health"}
 """The path that answers 200 when a service works."""
+FOR_PEOPLE = {"ec2-api": "", "mlflow": "", "api": "/docs"}
+"""The path that a person looks at."""
 PURPOSE = {
     "ec2-api": "the hospitals' data, a batch at a time",
     "s3": "snapshots and artifacts",
     "mlflow": "runs and versions",
     "api": "predictions; /docs to try them",
+    "ui": "the page for people",
 }
 SEAWEEDFS_INNER = (
     *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
@@ -27,13 +30,19 @@ FLOW_GRACE_SECONDS = 3.0
 def services(
     folder: Path, host: str, ports: Mapping[str, int], inner: Mapping[str, int], environment: Mapping[str, str]
 ) -> list[Service]:
-    """In the order of their start, S3 first. `inner`: ports of SeaweedFS's own, by the names above."""
+    """In the order of their start, S3 first: those that have a port, and the page only then.
+
+    `inner`: ports of SeaweedFS's own, by the names above.
+    """
     commands = {
         "s3": _seaweedfs(folder / "s3", host, ports["s3"], inner),
         "mlflow": _mlflow(folder / "mlflow.sqlite3", host, ports["mlflow"]),
         "ec2-api": [*PYTHON, "ec2_api"],
         "api": [*PYTHON, "api", "--host", host, "--port", str(ports["api"])],
     }
+    if "ui" in ports:
+        options = ["--server.address", host, "--server.port", str(ports["ui"])]
+        commands["ui"] = [*PYTHON, "streamlit", "run", "ui/page.py", *options]
     return [
         Service(name, command, environment, health_of(name, f"http://{host}:{ports[name]}"))
         for name, command in commands.items()

@@ -24,7 +24,9 @@ from readmit.stacks.refusal import StackRefused
 
 HOST = "127.0.0.1"
 SERVICES = ("ec2-api", "s3", "mlflow", "api")
-"""Those with a port: a setting where the stack stays up; a demo takes free ones instead."""
+"""Those with a port; a demo takes free ones."""
+KEPT_UP = (*SERVICES, "ui")
+"""Those of a stack that stays up, whose ports are settings: who looks at a page needs one that is there to stay."""
 STACK_FILE = "stack.json"
 CLOCK_MAY_MOVE_SECONDS = 2.0
 """A process seems to have begun a little earlier or later when the system's clock is set."""
@@ -77,7 +79,7 @@ def _is_taken(port: int) -> bool:
 
 def set_ports(settings: Settings) -> dict[str, int]:
     """Where the services of a stack that stays up listen, as the settings say."""
-    return {name: getattr(settings, f"{name.replace('-', '_')}_port") for name in SERVICES}
+    return {name: getattr(settings, f"{name.replace('-', '_')}_port") for name in KEPT_UP}
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from readmit.core.candidates import RUN, Fact, by_candidate
 from readmit.core.verdict import Curves
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
@@ -50,7 +51,11 @@ def candidates(runs: list[StepRun], target: str, registry: Runs) -> tuple[Traine
     """
     trainings = [_training(runs[place:]) for place, run in enumerate(runs) if run.step == "train"]
     last = max((each for each in trainings if each.facts["target"] == target), key=_place, default=None)
-    return () if last is None else tuple(_trained(name, last, registry) for name in _names(last.facts))
+    return (
+        ()
+        if last is None
+        else tuple(_trained(name, told, last, registry) for name, told in by_candidate(last.facts).items())
+    )
 
 
 def _place(training: _Training) -> tuple[int, int]:
@@ -76,13 +81,8 @@ def _text(fact: object) -> str | None:
     return None if fact is None else str(fact)
 
 
-def _names(facts: Facts) -> list[str]:
-    return list(dict.fromkeys(name.partition(".")[0] for name in facts if "." in name))
-
-
-def _trained(name: str, training: _Training, registry: Runs) -> Trained:
-    told = {key.partition(".")[2]: value for key, value in training.facts.items() if key.startswith(f"{name}.")}
-    run = told.pop("run", None)
+def _trained(name: str, told: dict[str, Fact], training: _Training, registry: Runs) -> Trained:
+    run = told.pop(RUN, None)
     kept = {} if run is None else registry.importances(str(run))
     version = training.version if name == training.chosen else None
     verdict = None if version is None else promotions.verdict_on(version)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from readmit.embedded.services import FOR_PEOPLE, HEALTH
 from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
 
@@ -27,6 +28,8 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "READMIT_S3_URL": addresses["s3"],
         "READMIT_API_URLS": addresses["api"],
         "READMIT_MODEL_FOLDER": str(folder / "models"),
+        "READMIT_SERVICES": _named(addresses, HEALTH),
+        "READMIT_PAGES": _named(addresses, FOR_PEOPLE),
         "MLFLOW_TRACKING_URI": addresses["mlflow"],
         # The MLflow server takes 2 GB and 16 s with its own number of workers and its job runner.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -42,6 +45,10 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
     }
+
+
+def _named(addresses: Mapping[str, str], paths: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={address}{paths[name]}" for name, address in addresses.items() if name in paths)
 
 
 def _secrets(file: Path) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Verdicts on versions: stored before they are applied, so that a crash in between loses nothing."""
 
+from datetime import datetime
+
 from readmit.core.verdict import Verdict
 from readmit.io.database.connection import PREDICTIONS, now, using
 from readmit.io.database.tables import Promotion
@@ -44,6 +46,13 @@ def mark_applied(version: str) -> None:
     """The aliases stand as the verdict says."""
     with using(PREDICTIONS):
         Promotion.update(applied_at=now()).where(Promotion.version == int(version)).execute()
+
+
+def decided() -> list[tuple[Verdict, datetime]]:
+    """Each verdict and when it was given, UTC without a zone; oldest version first."""
+    with using(PREDICTIONS):
+        rows = list(Promotion.select().order_by(Promotion.version))
+    return [(Verdict.from_json(row.verdict), row.decided_at) for row in rows]
 
 
 def verdicts() -> list[tuple[int, Verdict]]:

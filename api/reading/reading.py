@@ -1,0 +1,89 @@
+"""What is read of the ledger, the stores and the registry: a service that the routes ask."""
+
+import time
+from functools import partial
+
+from api.errors import Refused
+from api.reading import days, statistics, versions
+from api.reading.desk import Desk
+from api.reading.paging import Paging
+from api.reading.services import Answering
+from api.reading.told import (
+    Batches,
+    Days,
+    Quarantine,
+    Services,
+    ServiceTold,
+    Statistics,
+    VersionInFull,
+    Versions,
+)
+from readmit.core.refusal import ReadmitError
+from readmit.core.version import Version
+from readmit.io.database import days as stored
+from readmit.io.database.connection import connect
+from readmit.io.registry.rest import RestRegistry
+from readmit.settings import Settings
+
+DATABASE = "database"
+
+
+class Reading:
+    """Every method raises Refused or ReadmitError, each a 503, when who must be asked does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        connect(settings.database_address)
+        self._target: str = settings.target
+        self._registry = RestRegistry(settings.mlflow_tracking_uri)
+        self._database, self._versions = Desk("the database"), Desk("the registry")
+        self._answering = Answering(dict(settings.services), dict(settings.pages))
+
+    async def days(self, paging: Paging, batch: int | None) -> Days:
+        return await self._database.ask(partial(days.days_told, paging, batch))
+
+    async def batches(self, paging: Paging) -> Batches:
+        return await self._database.ask(partial(days.batches_told, paging))
+
+    async def quarantine(self, paging: Paging, batch: int | None) -> Quarantine:
+        return await self._database.ask(partial(days.quarantine_told, paging, batch))
+
+    async def statistics(self, paging: Paging, field: str | None) -> Statistics:
+        return await self._database.ask(partial(statistics.statistics_told, paging, field, self._target))
+
+    async def versions(self, paging: Paging) -> Versions:
+        known = list(reversed(await self._versions.ask(self._registry.versions)))
+        production = await self._versions.ask(self._registry.production)
+        judged = await self._database.ask(versions.verdicts)
+        items = [versions.told(each, production, judged) for each in paging.cut(known)]
+        return Versions(items=items, **paging.of(len(known)))
+
+    async def version(self, number: str) -> VersionInFull:
+        """VersionUnknown: there is none of that number."""
+        version = await self._versions.ask(partial(self._registry.version, number))
+        production = await self._versions.ask(self._registry.production)
+        return await self._database.ask(partial(_in_full, version, production))
+
+    async def services(self, paging: Paging) -> Services:
+        items = [*await self._answering.all(), await self._database_told()]
+        return Services(items=paging.cut(items), **paging.of(len(items)))
+
+    async def _database_told(self) -> ServiceTold:
+        try:
+            took = await self._database.ask(_milliseconds)
+        except (Refused, ReadmitError) as error:
+            return ServiceTold(DATABASE, "down", None, getattr(error, "detail", str(error)), None)
+        return ServiceTold(DATABASE, "up", round(took, 1), None, None)
+
+    def close(self) -> None:
+        for each in (self._database, self._versions, self._answering):
+            each.close()
+
+
+def _in_full(version: Version, production: Version | None) -> VersionInFull:
+    return versions.told_in_full(version, production, versions.verdicts())
+
+
+def _milliseconds() -> float:
+    began = time.perf_counter()
+    stored.answers()
+    return 1000 * (time.perf_counter() - began)

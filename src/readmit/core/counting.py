@@ -1,0 +1,89 @@
+"""Groups of encounters and how many of them were readmitted, told so that nobody can be found in a small one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from readmit.core.encounter import BY_NAME, COUNTED_BY, ICD9, NOT_RECORDED
+from readmit.core.icd9 import icd9_chapter
+
+BATCH = "batch"
+FIELDS_COUNTED = (*COUNTED_BY, BATCH)
+SMALLEST = 11
+"""CMS, cell size suppression policy: no cell of 1 to 10 is shown, nor one from which such a cell can be derived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The encounters with one of these values of a field; NOT_RECORDED is one of them."""
+
+    values: tuple[str, ...]
+    encounters: int
+    readmitted: int
+
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether none of its cells is small: all, those who were readmitted, those who were not."""
+        cells = (self.encounters, self.readmitted, self.encounters - self.readmitted)
+        return all(cell == 0 or cell >= SMALLEST for cell in cells)
+
+    def with_(self, other: "Group") -> "Group":
+        """Both in one."""
+        return Group(
+            (*self.values, *other.values), self.encounters + other.encounters, self.readmitted + other.readmitted
+        )
+
+
+def grouped(field: str, counts: Iterable[tuple[str | int | None, int, int]]) -> list[Group]:
+    """One group for each value, diagnoses by their chapter, in their order. `counts`: value, encounters, readmitted."""
+    found: dict[str, Group] = {}
+    for value, encounters, readmitted in counts:
+        name = _name(field, value)
+        group = Group((name,), encounters, readmitted)
+        found[name] = group if name not in found else Group((name,), *_sums(found[name], group))
+    return [found[name] for name in sorted(found, key=lambda name: _place(field, name))]
+
+
+def protected(groups: Sequence[Group]) -> tuple[Group, ...]:
+    """The groups, those with a small cell in one; if that has a small cell, too, the smallest of the others joins it.
+
+    Sums stay what they are. Empty: even all together have a small cell.
+    """
+    shown = [group for group in groups if group.can_be_shown]
+    if len(shown) == len(groups):
+        return tuple(groups)
+    pool = [group for group in groups if not group.can_be_shown]
+    while not (together := _together(groups, pool)).can_be_shown:
+        if not shown:
+            return ()
+        joins = min(shown, key=lambda group: group.encounters)
+        shown.remove(joins)
+        pool.append(joins)
+    return tuple(together if group is pool[0] else group for group in groups if group in shown or group is pool[0])
+
+
+def _together(groups: Sequence[Group], pool: Sequence[Group]) -> Group:
+    """One group of those in the pool, its values in the order of all."""
+    first, *rest = [group for group in groups if group in pool]
+    for group in rest:
+        first = first.with_(group)
+    return first
+
+
+def _sums(one: Group, other: Group) -> tuple[int, int]:
+    return one.encounters + other.encounters, one.readmitted + other.readmitted
+
+
+def _name(field: str, value: str | int | None) -> str:
+    if value is None:
+        return NOT_RECORDED
+    return icd9_chapter(str(value)) if field in BY_NAME and BY_NAME[field].pattern == ICD9 else str(value)
+
+
+def _place(field: str, name: str) -> tuple[int, int, str]:
+    """Choices in their own order, numbers by size, and what is not recorded last."""
+    if name == NOT_RECORDED:
+        return 2, 0, name
+    choices = BY_NAME[field].choices if field in BY_NAME else ()
+    if name in choices:
+        return 0, choices.index(name), name
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
