@@ -209,9 +209,10 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics(Listed[Counted]):
+class Statistics:
     """`smallest`: no group of fewer encounters is shown."""
 
+    items: tuple[Counted, ...]
     target: str
     smallest: int
 

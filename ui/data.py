@@ -1,6 +1,5 @@
 """The page of the data: what came in each batch, what became of it, and what was left out and why."""
 
-import pandas as pd
 import streamlit as st
 
 from ui.answers import Batch
@@ -34,7 +33,7 @@ def _totals(words: Words, batches: tuple[Batch, ...]) -> None:
 
 
 def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
-    st.dataframe(
+    st.table(
         {
             words("data.batch"): [words("data.batch_number", batch=each.batch) for each in batches],
             words("data.state"): [words.of("batch_state", each.state) for each in batches],
@@ -46,8 +45,7 @@ def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
             words("model.version"): [each.version or "" for each in batches],
         },
         hide_index=True,
-        width="stretch",
-        height="content",
+        border="horizontal",
     )
 
 
@@ -62,14 +60,15 @@ def _quarantine(room: Room, batches: list[int]) -> None:
     told = room.asked(lambda: room.asking.quarantine(batch))
     if told is None:
         return
-    frame = pd.DataFrame(
+    st.table(
         {
             words("data.field"): [words.label(each.field) for each in told.items],
             words("data.reason"): [words.said(each.reason) for each in told.items],
-            words("data.encounters"): [each.encounters for each in told.items],
-            words("data.first"): [each.first for each in told.items],
-        }
+            words("data.encounters"): [words.number(each.encounters) for each in told.items],
+            words("data.first"): [words.number(each.first) for each in told.items],
+        },
+        hide_index=True,
+        border="horizontal",
     )
-    st.dataframe(frame, hide_index=True, width="stretch")
     if told.pages > 1:
         st.caption(words("data.first_of", shown=words.number(len(told.items)), total=words.number(told.total)))

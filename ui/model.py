@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ui import charts
-from ui.answers import Interval, Version, VersionInFull
+from ui.answers import Curves, Interval, Version, VersionInFull
 from ui.room import Room
 from ui.speaking import Words
 
 CHOSEN = "model.version"
 FIRST_FIGURES = ("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "observed_expected", "base_rate")
 SHARES = frozenset({"base_rate", "flagged", "precision", "recall", "accuracy"})
-OF_CANDIDATES = ("roc_auc", "pr_auc", "log_loss", "brier", "ece", "observed_expected", "fit_seconds")
+OF_CANDIDATES = ("roc_auc", "log_loss", "brier", "ece", "fit_seconds")
 
 
 def show(room: Room) -> None:
@@ -55,7 +55,7 @@ def _version(room: Room, told: VersionInFull) -> None:
     _figures(words, told)
     if told.curves is not None:
         st.header(words("model.curves"))
-        _curves(words, told)
+        _curves(words, told.curves)
     if told.candidates:
         st.header(words("model.candidates"))
         st.write(words("model.candidates_intro"))
@@ -70,7 +70,14 @@ def _verdict(words: Words, told: Version) -> None:
     (st.success if told.in_production else st.info)(text, icon=":material/gavel:")
     for key, note in (("model.placed", told.placed), ("model.rolled_back", told.rolled_back)):
         if note is not None:
-            st.caption(words(key, at=words.moment(note.at), by=note.by, why=words.said(note.why)))
+            st.caption(
+                words(
+                    key,
+                    at=words.moment(note.at),
+                    by=words.texts.get(f"step.{note.by}", note.by),
+                    why=words.said(note.why),
+                )
+            )
 
 
 def _facts(room: Room, told: Version) -> None:
@@ -82,7 +89,8 @@ def _facts(room: Room, told: Version) -> None:
         "batches": words("model.batches_told", batch=told.batch),
     }
     for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
-        column.metric(words(f"model.{name}"), value)
+        column.caption(words(f"model.{name}"))
+        column.write(value)
     st.link_button(
         words("model.in_mlflow"),
         f"{room.mlflow}/#/models/readmit/versions/{told.version}",
@@ -101,7 +109,11 @@ def _figures(words: Words, told: VersionInFull) -> None:
     if told.rival is not None:
         title = words("model.of_rival", version=told.rival)
         columns[title] = [value(words, name, told.rival_figures.get(name)) for name in ordered]
-    st.dataframe(columns, hide_index=True, width="stretch", height="content")
+    st.table(
+        columns,
+        hide_index=True,
+        border="horizontal",
+    )
     if told.roc_auc_change is not None:
         st.caption(words("model.change", interval=interval(words, told.roc_auc_change)))
     st.caption(words("model.interval_help"))
@@ -118,13 +130,12 @@ def interval(words: Words, found: Interval | None) -> str:
     return words("model.from_to", low=words.number(found.low, 3), high=words.number(found.high, 3))
 
 
-def _curves(words: Words, told: VersionInFull) -> None:
-    assert told.curves is not None
+def _curves(words: Words, found: Curves) -> None:
     pictures = {
-        "roc": charts.curve(told.curves.roc, words("curve.false"), words("curve.true"), diagonal=True),
-        "pr": charts.curve(told.curves.precision_recall, words("curve.true"), words("curve.precision"), diagonal=False),
+        "roc": charts.curve(found.roc, words("curve.false"), words("curve.true"), diagonal=True),
+        "pr": charts.curve(found.precision_recall, words("curve.true"), words("curve.precision"), diagonal=False),
         "calibration": charts.curve(
-            told.curves.calibration, words("curve.said"), words("curve.happened"), diagonal=True, dots=True
+            found.calibration, words("curve.said"), words("curve.happened"), diagonal=True, dots=True
         ),
     }
     for column, (name, picture) in zip(st.columns(len(pictures)), pictures.items(), strict=True):
@@ -143,7 +154,11 @@ def _candidates(words: Words, told: VersionInFull) -> None:
     }
     for name in found:
         columns[words.of("figure", name)] = [_of_candidate(words, name, each.figures) for each in told.candidates]
-    st.dataframe(columns, hide_index=True, width="stretch", height="content")
+    st.table(
+        columns,
+        hide_index=True,
+        border="horizontal",
+    )
 
 
 def _of_candidate(words: Words, name: str, figures: Mapping[str, float | None]) -> str:
@@ -153,7 +168,7 @@ def _of_candidate(words: Words, name: str, figures: Mapping[str, float | None]) 
 
 
 def _versions(words: Words, versions: Sequence[Version]) -> None:
-    st.dataframe(
+    st.table(
         {
             words("model.version"): [each.version for each in versions],
             words("model.candidate"): [words.of("candidate", each.candidate) for each in versions],
@@ -164,8 +179,7 @@ def _versions(words: Words, versions: Sequence[Version]) -> None:
             words("model.why"): ["; ".join(words.said(reason) for reason in each.reasons) for each in versions],
         },
         hide_index=True,
-        width="stretch",
-        height="content",
+        border="horizontal",
     )
 
 

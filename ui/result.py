@@ -33,10 +33,10 @@ def show(room: Room, answer: Answer, model: Model | None, case: Case) -> None:
     found = _named(words, answer)
     st.altair_chart(charts.contributions(words, found, answer.explanation.scale), width="stretch")
     with st.expander(words("why.in_numbers")):
-        st.dataframe(
+        st.table(
             {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]},
             hide_index=True,
-            width="stretch",
+            border="horizontal",
         )
         st.caption(_sum(words, answer))
     st.caption(words("answer.made_by", version=answer.model_version, request=answer.request_id))

@@ -52,7 +52,11 @@ def _table(words: Words, names: Sequence[str], counted: Sequence[Counted]) -> No
             words.percent(n) for n in (*(each.rate for each in counted), readmitted / encounters)
         ],
     }
-    st.dataframe(columns, hide_index=True, width="stretch", height="content")
+    st.table(
+        columns,
+        hide_index=True,
+        border="horizontal",
+    )
 
 
 def _named(words: Words, name: str) -> str:
@@ -60,7 +64,7 @@ def _named(words: Words, name: str) -> str:
 
 
 def _group(words: Words, counted: Counted) -> str:
-    return words("statistics.or").join(_value(words, counted.field, value) for value in counted.values)
+    return ", ".join(_value(words, counted.field, value) for value in counted.values)
 
 
 def _value(words: Words, name: str, value: str) -> str:

@@ -49,18 +49,17 @@ def _links(words: Words, services: tuple[Service, ...]) -> None:
 
 
 def _services(words: Words, services: tuple[Service, ...]) -> None:
-    st.dataframe(
+    st.table(
         {
             words("system.service"): [words.of("service", each.name) for each in services],
             words("system.state"): [
-                f"{'🔵' if each.state == 'up' else '🟠'} {words.of('service_state', each.state)}" for each in services
+                f"{'●' if each.state == 'up' else '○'} {words.of('service_state', each.state)}" for each in services
             ],
             words("system.answers_in"): [_milliseconds(words, each) for each in services],
             words("system.purpose"): [words.of("purpose", each.name) for each in services],
         },
         hide_index=True,
-        width="stretch",
-        height="content",
+        border="horizontal",
     )
 
 
@@ -74,7 +73,7 @@ def _days(words: Words, days: tuple[Day, ...]) -> None:
     if not days:
         st.info(words("system.no_days"))
         return
-    st.dataframe(
+    st.table(
         {
             words("system.began"): [words.moment(each.started_at) for each in days],
             words("data.batch"): [words.number(each.batch) for each in days],
@@ -84,8 +83,7 @@ def _days(words: Words, days: tuple[Day, ...]) -> None:
             words("system.outcome"): [_outcome(words, each) for each in days],
         },
         hide_index=True,
-        width="stretch",
-        height="content",
+        border="horizontal",
     )
     for day in days:
         if day.error is not None:
@@ -102,7 +100,7 @@ def _outcome(words: Words, day: Day) -> str:
 
 
 def _steps(words: Words, day: Day) -> None:
-    st.dataframe(
+    st.table(
         {
             words("system.step"): [words.of("step", each.step) for each in day.steps],
             words("system.state"): [words.of("day_state", each.state) for each in day.steps],
@@ -110,8 +108,7 @@ def _steps(words: Words, day: Day) -> None:
             words("system.attempts"): [words.number(each.attempts) for each in day.steps],
         },
         hide_index=True,
-        width="stretch",
-        height="content",
+        border="horizontal",
     )
 
 
