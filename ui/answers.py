@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Point = tuple[float, float]
+Figures = Mapping[str, float | None]
+"""By name; null: it is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Model:
     threshold: float
     batch: int
     run_id: str
-    figures: Mapping[str, float]
+    figures: Figures
     loaded_at: datetime
 
 
@@ -154,7 +156,7 @@ class Version:
     snapshot: str
     code: str
     run_id: str
-    figures: Mapping[str, float]
+    figures: Figures
     in_production: bool
     outcome: str | None
     reasons: tuple[str, ...]
@@ -183,13 +185,13 @@ class Candidate:
     name: str
     chosen: bool
     run_id: str | None
-    figures: Mapping[str, float | None]
+    figures: Figures
 
 
 @dataclass(frozen=True, slots=True)
 class VersionInFull(Version):
     rival: str | None = None
-    rival_figures: Mapping[str, float] = field(default_factory=dict)
+    rival_figures: Figures = field(default_factory=dict)
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     rival_roc_auc: Interval | None = None
     roc_auc_change: Interval | None = None

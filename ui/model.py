@@ -1,11 +1,11 @@
 """The page of the model: the version, how it was judged, its curves, its candidates, and every version before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 from ui import charts
-from ui.answers import Curves, Interval, Version, VersionInFull
+from ui.answers import Curves, Figures, Interval, Version, VersionInFull
 from ui.room import Room
 from ui.speaking import Words
 
@@ -161,7 +161,7 @@ def _candidates(words: Words, told: VersionInFull) -> None:
     )
 
 
-def _of_candidate(words: Words, name: str, figures: Mapping[str, float | None]) -> str:
+def _of_candidate(words: Words, name: str, figures: Figures) -> str:
     low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
     told = value(words, name, figures.get(name))
     return told if low is None or high is None else f"{told} ({interval(words, Interval(low, high))})"

@@ -16,15 +16,14 @@ from api.app import create_app
 from api.lane import Lane
 from api.reading import desk
 from api.reading.desk import Desk
-from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA
+from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.core.counting import FIELDS_COUNTED, SMALLEST
-from readmit.core.encounter import ENCOUNTER, OUTCOME, PATIENT
-from readmit.core.verdict import Curves, Interval, Verdict
-from readmit.io.database import asking, ledger, promotions, rows
+from readmit.io.database import asking, ledger, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from tests.api.conftest import Shelf
+from tests.api.filling import judge, step, store_encounters
 from tests.api.registry import registry
 from tests.io.conftest import Answer, answering
 
@@ -62,22 +61,6 @@ def items(client: Client, path: str) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["items"]
     return found
-
-
-def step(run_id: str, name: str, batch: int, outcome: dict[str, object] | str | None = None) -> None:
-    number = ledger.begin_step(run_id, name, batch)
-    if outcome is not None:
-        ledger.end_step(number, batch, 1.5, outcome)
-
-
-def judge(version: str, promoted: bool = True) -> None:
-    curve = ((0.0, 0.0), (1.0, 1.0))
-    figures = {"roc_auc": 0.68, "log_loss": float("nan")}
-    verdict = Verdict(
-        *(promoted, False, ("better",), version, "1", figures, {"roc_auc": 0.67}),
-        *(Interval(0.66, 0.70), Interval(0.65, 0.69), Interval(-0.01, 0.02), Curves(curve, curve, curve)),
-    )
-    promotions.store(2, "within_30_days", verdict)
 
 
 def test_where_nothing_happened_yet_every_list_is_empty(reader: Client) -> None:
@@ -179,22 +162,6 @@ def test_a_version_that_there_is_not_is_404(reader: Client) -> None:
         answer = reader.get(f"/versions/{number}")
         assert answer.status_code == 404
         assert number in answer.json()["error"]["message"]
-
-
-def store_encounters() -> None:
-    """In two batches: 700 women, 500 men, and three of whose sex nobody knows."""
-    sexes = ["Female"] * 700 + ["Male"] * 500 + ["Unknown/Invalid"] * 3
-    height = len(sexes)
-    told = {
-        ENCOUNTER: list(range(height)),
-        PATIENT: list(range(height)),
-        "gender": sexes,
-        "diag_1": [("428", "250.83", None)[place % 3] for place in range(height)],
-        OUTCOME: [("<30", ">30", "NO", "NO")[place % 4] for place in range(height)],
-    }
-    frame = pl.DataFrame({name: [None] * height for name in CLEAN_SCHEMA} | told, schema=CLEAN_SCHEMA)
-    rows.replace_clean(1, frame.head(600))
-    rows.replace_clean(2, frame.tail(height - 600))
 
 
 def test_statistics_equal_what_sql_counts_over_the_same_rows(reader: Client, database: str) -> None:

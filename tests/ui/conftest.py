@@ -1,13 +1,20 @@
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import streamlit as st
+from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
-from tests.api.conftest import address, served, settings, shelf
+from readmit.io.database.connection import connect
+from readmit.io.database.schema import migrate
+from readmit.settings import Settings
+from tests.api.conftest import TOKEN, address, later, served, shelf
+from tests.api.registry import registry
+from tests.io.conftest import Answer, answering
 from ui.room import LANGUAGE
 
-__all__ = ["address", "served", "settings", "shelf"]
+__all__ = ["address", "answering", "later", "served", "shelf"]
 SCRIPT = """
 from ui import {page}
 from ui.room import enter
@@ -16,6 +23,23 @@ from ui.room import enter
 """
 
 Visit = Callable[..., AppTest]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, answering: Callable[[Callable[[str], Answer]], str]) -> Settings:
+    """Of an inference API over stores of the test's own, and a registry of two versions."""
+    database, mlflow = f"sqlite:///{tmp_path / 'db'}", answering(registry)
+    connect(database)
+    migrate()
+    named = (("mlflow", f"{mlflow}/health"), ("grafana", "http://127.0.0.1:9/"))
+    return Settings(
+        reload_token=SecretStr(TOKEN),
+        model_poll_seconds=3600,
+        database_url=database,
+        mlflow_tracking_uri=mlflow,
+        services=named,
+        pages=(("mlflow", "http://127.0.0.1:5000"), ("grafana", "http://127.0.0.1:3000")),
+    )
 
 
 @pytest.fixture
