@@ -130,6 +130,7 @@ def _code(words: Words, key: str, label: str) -> None:
         format_func=lambda code: codes.in_words(words, code),
         key=key,
         placeholder=words("patient.code_search"),
+        filter_mode="contains",
         accept_new_options=True,
     )
 

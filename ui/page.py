@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -16,11 +17,13 @@ PAGES: dict[str, tuple[Callable[[Room], None], str]] = {
     "data": (data.show, ":material/database:"),
     "system": (system.show, ":material/monitor_heart:"),
 }
+# A file of ours: an icon by its name would be fetched from elsewhere.
+ICON = Path(__file__).parent / "icon.png"
 SAY_THE_LANGUAGE = "<script>window.parent.document.documentElement.lang = {language!r};</script>"
 
 
 def main() -> None:
-    st.set_page_config(page_title="Readmit", page_icon=":material/local_hospital:", layout="wide")
+    st.set_page_config(page_title="Readmit", page_icon=str(ICON), layout="wide")
     room = enter()
     if not door.is_open(room.words):
         return

@@ -65,7 +65,7 @@ def _files(words: Words) -> None:
         left, right = st.columns(2)
         left.download_button(
             words("case.save"),
-            lambda: as_file(form.case()),
+            as_file(form.case()),
             "readmit-case.json",
             "application/json",
             icon=":material/download:",

@@ -1,0 +1,66 @@
+"""Debian's Chromium in a container on this machine's network, driven by Playwright."""
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, sync_playwright
+
+from readmit.embedded.stack import free_ports
+
+IMAGE, NAME = "readmit-browser", "readmit-browser-chromium"
+FOLDER = Path(__file__).parent
+UP_WITHIN_SECONDS = 60.0
+
+
+def _docker(*arguments: str) -> None:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser; gone at the end."""
+    (port,) = free_ports(1)
+    _docker("build", "--tag", IMAGE, str(FOLDER))
+    subprocess.run(["docker", "rm", "--force", NAME], capture_output=True, check=False)
+    # What it downloads, Playwright looks for in a folder of its own among the temporary ones.
+    shared, user = tempfile.gettempdir(), f"{os.getuid()}:{os.getgid()}"
+    options = ("--name", NAME, "--network", "host", "--shm-size", "1g", "--init", "--user", user)
+    _docker(
+        "run",
+        "--detach",
+        "--rm",
+        *options,
+        "--volume",
+        f"{shared}:{shared}",
+        IMAGE,
+        f"--remote-debugging-port={port}",
+        "about:blank",
+    )
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.connect_over_cdp(_with_a_page(f"http://127.0.0.1:{port}"))
+            yield browser
+            browser.close()
+    finally:
+        _docker("rm", "--force", NAME)
+
+
+def _with_a_page(address: str) -> str:
+    """Waits for its first page: who connects before hangs."""
+    deadline = time.monotonic() + UP_WITHIN_SECONDS
+    while True:
+        try:
+            targets = httpx.get(f"{address}/json/list", timeout=2.0, trust_env=False).raise_for_status().json()
+            if any(target["type"] == "page" for target in targets):
+                return address
+        except httpx.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
