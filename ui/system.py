@@ -34,7 +34,7 @@ def show(room: Room) -> None:
 
 
 def _links(words: Words, services: tuple[Service, ...]) -> None:
-    pages = {each.name: each for each in services if each.page is not None}
+    pages = {each.name: each for each in services if each.page is not None and each.state == "up"}
     shown = [pages[name] for name in PAGES if name in pages]
     if not shown:
         return
@@ -43,7 +43,6 @@ def _links(words: Words, services: tuple[Service, ...]) -> None:
             words.of("service", each.name),
             str(each.page),
             icon=":material/open_in_new:",
-            disabled=each.state != "up",
             width="stretch",
         )
 
