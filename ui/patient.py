@@ -31,8 +31,13 @@ def show(room: Room) -> None:
     form.keep()
     _files(words)
     faults = form.show(words)
-    case = form.case()
-    if st.button(words("patient.ask"), type="primary", disabled=bool(faults), icon=":material/calculate:"):
+    _question(room, form.case(), may_be_asked=not faults)
+
+
+@st.fragment
+def _question(room: Room, case: Case, *, may_be_asked: bool) -> None:
+    """The button and what follows from it: made anew by itself, while the form above stays as it is."""
+    if st.button(room.words("patient.ask"), type="primary", disabled=not may_be_asked, icon=":material/calculate:"):
         _ask(room, case)
     if (answered := st.session_state.get(ANSWERED)) is not None:
         _answered(room, answered, case)

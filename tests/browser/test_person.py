@@ -53,10 +53,11 @@ def test_she_finds_a_diagnosis_by_a_word_and_sees_what_it_changes(visiting: Visi
     visitor.press("patient.ask")
     visitor.sees_heading("answer.title")
     visitor.chooses(visitor.words("what_if.field"), visitor.words.label("number_inpatient"), by="Hospitaliz")
-    stays = visitor.page.get_by_role("spinbutton", name=visitor.words.label("number_inpatient")).last
-    stays.fill("9")
-    stays.press("Enter")
-    visitor.sees("El riesgo sería")
+    stays = visitor.page.get_by_role("spinbutton", name=visitor.words.label("number_inpatient"))
+    expect(stays).to_have_count(2, timeout=PATIENCE)
+    stays.last.fill("9")
+    stays.last.press("Enter")
+    visitor.sees("puntos mayor")
     visitor.picture("what-if-es")
 
 

@@ -83,7 +83,7 @@ def test_the_system_page_tells_services_and_days_and_why_one_failed(visit: Visit
     fill()
     app = visit("system")
     told = said(app)
-    for text in ("● up", "○ down", "Version 2: Promoted", "failed"):
+    for text in ("● up", "○ no answer", "Version 2: Promoted", "failed"):
         assert text in told
     assert any("too much in quarantine" in str(each.value) for each in app.markdown)
 
