@@ -132,7 +132,15 @@ def _code(words: Words, key: str, label: str) -> None:
         placeholder=words("patient.code_search"),
         filter_mode="contains",
         accept_new_options=True,
+        on_change=_take_the_code,
+        args=(key,),
     )
+
+
+def _take_the_code(key: str) -> None:
+    """What was typed stands there as its code, so that its title is shown beside it."""
+    if (chosen := st.session_state[key]) is not None:
+        st.session_state[key] = codes.code_of(str(chosen))
 
 
 def _prescriptions(words: Words) -> None:

@@ -115,7 +115,7 @@ def _figures(words: Words, told: VersionInFull) -> None:
         border="horizontal",
     )
     if told.roc_auc_change is not None:
-        st.caption(words("model.change", interval=interval(words, told.roc_auc_change)))
+        st.caption(words("model.change", interval=interval(words, told.roc_auc_change, digits=4)))
     st.caption(words("model.interval_help"))
 
 
@@ -124,10 +124,10 @@ def value(words: Words, name: str, number: float | None) -> str:
     return words.percent(number) if name in SHARES else words.number(number, 4 if name == "log_loss" else 3)
 
 
-def interval(words: Words, found: Interval | None) -> str:
+def interval(words: Words, found: Interval | None, digits: int = 3) -> str:
     if found is None:
         return ""
-    return words("model.from_to", low=words.number(found.low, 3), high=words.number(found.high, 3))
+    return words("model.from_to", low=words.number(found.low, digits), high=words.number(found.high, digits))
 
 
 def _curves(words: Words, found: Curves) -> None:
