@@ -5,12 +5,15 @@ from streamlit.errors import StreamlitSecretNotFoundError
 
 from ui.speaking import Words
 
+NO_SECRETS = "no-secrets-found"
+"""Streamlit's word for: there is no file of secrets."""
+
 
 def is_open(words: Words) -> bool:
     """Whether the page may be shown; if not, it asks to sign in."""
     if not _asks_who():
         return True
-    if st.user.is_logged_in:
+    if st.user.get("is_logged_in", False):
         st.sidebar.button(words("door.leave"), on_click=st.logout, icon=":material/logout:")
         return True
     st.title("Readmit")
@@ -22,5 +25,8 @@ def is_open(words: Words) -> bool:
 def _asks_who() -> bool:
     try:
         return "auth" in st.secrets
-    except StreamlitSecretNotFoundError:
-        return False
+    except StreamlitSecretNotFoundError as error:
+        # A file that can't be read may have said who may come in: then nobody may.
+        if error.error_id == NO_SECRETS:
+            return False
+        raise

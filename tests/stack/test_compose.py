@@ -116,7 +116,7 @@ def test_a_secret_that_is_read_is_handed_over_and_one_that_is_handed_over_is_mad
     secrets.make(tmp_path / "secrets", {})
     declared, told = read(COMPOSE / "shared.yaml")["secrets"], SERVICES[name].told
     handed = set(told.get("secrets", []))
-    read_by_path = set(re.findall(r"/run/secrets/(\w+)", str(told)))
+    read_by_path = set(re.findall(r"/run/secrets/(\w+(?:\.toml)?)", str(told)))
     assert read_by_path <= handed
     for secret in handed:
         assert (tmp_path / "secrets" / declared[secret]["file"].rpartition("/")[2]).exists()

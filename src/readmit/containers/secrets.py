@@ -15,6 +15,9 @@ MADE = (
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
 )
 
+FOR_THE_PAGE = "ui_secrets.toml"
+"""Streamlit's own: who wants people to sign in writes `[auth]` into it. Made once."""
+
 GIVEN = "given"
 """The folder, inside that of the secrets, for logins of servers of one's own: compose/own-*.yaml look there."""
 
@@ -30,6 +33,8 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
     _write(folder / "api_key", api_key)
+    if not (folder / FOR_THE_PAGE).exists():
+        _write(folder / FOR_THE_PAGE, "# [auth], as Streamlit reads it, has people sign in.\n")
     known = {name: _read(folder / name) for name in MADE}
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
