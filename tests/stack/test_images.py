@@ -24,6 +24,9 @@ CODE = {
         *(f"readmit.steps.{step.name}" for step in STEPS),
     ),
     "locust": ("locust.main", "locustfile"),
+    "ui": tuple(
+        f"ui.{name}" for name in ("patient", "many", "statistics", "model", "data", "system", "sidebar", "door")
+    ),
 }
 """What runs in each image."""
 
@@ -32,6 +35,7 @@ LOADED_BY_NAME = {
     "ec2-api": (),
     "flows": ("pymysql", "cryptography", "pyarrow"),
     "locust": (),
+    "ui": ("streamlit.web.cli", "authlib"),
 }
 """What a command line or another package loads, so that no import of ours shows it."""
 
