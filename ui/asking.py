@@ -35,7 +35,11 @@ Case = Mapping[str, str | int]
 
 
 class Away(Exception):
-    """Who was asked does not answer, or not in the way that was agreed."""
+    """Who was asked does not answer, or not in the way that was agreed. `address`: where."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"{address}: {why}")
+        self.address = address
 
 
 class Refused(Exception):
@@ -79,17 +83,21 @@ class Asking:
         headers = {**self._key, "Content-Type": PARQUET, "Accept": PARQUET}
         return self._send("POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
 
-    def days(self, page: int = 1, per_page: int = 20) -> Listed[Day]:
-        return self._ask(Listed[Day], "/days", page=page, per_page=per_page)
+    def days(self, most: int) -> Listed[Day]:
+        """The last days, newest first."""
+        return self._ask(Listed[Day], "/days", per_page=most)
 
-    def batches(self, page: int = 1) -> Listed[Batch]:
-        return self._ask(Listed[Batch], "/batches", page=page, per_page=MOST_PER_PAGE)
+    def batches(self) -> Listed[Batch]:
+        """The last batches, newest first."""
+        return self._ask(Listed[Batch], "/batches", per_page=MOST_PER_PAGE)
 
-    def quarantine(self, batch: int, page: int = 1) -> Listed[Quarantined]:
-        return self._ask(Listed[Quarantined], "/quarantine", batch=batch, page=page, per_page=MOST_PER_PAGE)
+    def quarantine(self, batch: int) -> Listed[Quarantined]:
+        """What was left out of a batch."""
+        return self._ask(Listed[Quarantined], "/quarantine", batch=batch, per_page=MOST_PER_PAGE)
 
-    def versions(self, page: int = 1) -> Listed[Version]:
-        return self._ask(Listed[Version], "/versions", page=page, per_page=MOST_PER_PAGE)
+    def versions(self) -> Listed[Version]:
+        """The last versions, newest first."""
+        return self._ask(Listed[Version], "/versions", per_page=MOST_PER_PAGE)
 
     def version(self, number: str) -> VersionInFull:
         return self._ask(VersionInFull, f"/versions/{number}")
@@ -124,14 +132,14 @@ class Asking:
         try:
             read: T = reader.validate_json(answer.content)
         except ValidationError as error:
-            raise Away(f"{address}: another answer than agreed: {error.errors()[0]['msg']}") from error
+            raise Away(address, f"another answer than agreed: {error.errors()[0]['msg']}") from error
         return read
 
     def _send(self, method: str, address: str, **options: object) -> httpx.Response:
         try:
             answer = self._client.request(method, address, **options)  # type: ignore[arg-type]  # httpx's own names
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Away(f"{address}: {error or type(error).__name__}") from error
+            raise Away(address, str(error) or type(error).__name__) from error
         if answer.status_code != 200:
             raise _refusal(answer)
         return answer

@@ -11,10 +11,11 @@ from ui.many_results import Scored
 from ui.room import Room
 from ui.sending import Progress, predicted
 from ui.speaking import Words
-from ui.table import Checked, NoTable, read
+from ui.table import MOST_ROWS, Checked, NoTable, read
 
 SCORED, UPLOAD, BATCH = "scored", "encounters_file", "source_batch"
 MOST_NAMED = 12
+WAYS = ("file", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,19 @@ def show(room: Room) -> None:
     words = room.words
     st.title(words("many.title"))
     st.write(words("many.intro"))
-    own, source = st.tabs([words("many.from_file"), words("many.from_source")])
-    with own:
+    # One at a time: a source that is switched off would be waited for by who has a file.
+    way = st.segmented_control(
+        words("many.way"),
+        WAYS,
+        format_func=lambda each: words(f"many.from_{each}"),
+        default=WAYS[0],
+        key="way",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if way == WAYS[0]:
         _of_file(room)
-    with source:
+    else:
         _of_source(room)
     if (scored := st.session_state.get(SCORED)) is not None:
         many_results.show(words, scored)
@@ -42,7 +52,11 @@ def show(room: Room) -> None:
 def _of_file(room: Room) -> None:
     words = room.words
     uploaded = st.file_uploader(
-        words("many.drop"), type=["csv", "parquet"], key=UPLOAD, help=words("many.drop_help"), on_change=_forget
+        words("many.drop"),
+        type=["csv", "parquet"],
+        key=UPLOAD,
+        help=words("many.drop_help", most=words.number(MOST_ROWS)),
+        on_change=_forget,
     )
     if uploaded is None:
         return
@@ -83,7 +97,7 @@ def _checked(words: Words, name: str, content: Callable[[], bytes]) -> Brought |
         checked = read(content())
     except NoTable as error:
         named = ", ".join(words.label(each) for each in error.named[:MOST_NAMED])
-        st.error(words(f"many.{error.why}", columns=named), icon=":material/table_view:")
+        st.error(words(f"many.{error.why}", columns=named, most=words.number(MOST_ROWS)), icon=":material/table_view:")
         return None
     if checked.dropped:
         st.info(words("many.dropped", columns=", ".join(checked.dropped[:MOST_NAMED])))

@@ -11,8 +11,8 @@ from ui.asking import Asking, Away, Refused
 from ui.speaking import LANGUAGES, Words, language_of, words
 
 T = TypeVar("T")
-LANGUAGE, AWAY = "language", "away"
-"""Keys of the session: the language that was chosen, and whether the API was away when it was asked last."""
+LANGUAGE = "language"
+"""Key of the session: the language that was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,8 @@ class Room:
         if isinstance(error, Refused):
             st.warning(self.refusal(error), icon=":material/block:")
             return
-        st.session_state[AWAY] = True
         st.error(self.words("away.title"), icon=":material/cloud_off:")
-        st.caption(self.words("away.what_now", address=_address_of(error)))
+        st.caption(self.words("away.what_now", address=error.address))
 
     def refusal(self, error: Refused) -> str:
         """Why the API said no."""
@@ -70,8 +69,3 @@ def _asking() -> Asking:
     settings = _settings()
     key = None if settings.api_key is None else settings.secret("api_key")
     return Asking(settings.api_urls[0], settings.source_url, key)
-
-
-def _address_of(error: Away) -> str:
-    """The address alone: what a library says of a broken connection is no sentence for a reader."""
-    return str(error).split(": ", 1)[0]

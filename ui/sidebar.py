@@ -4,10 +4,12 @@ import streamlit as st
 
 from ui.answers import Health
 from ui.asking import Away, Refused
-from ui.room import AWAY, LANGUAGE, Room
+from ui.room import LANGUAGE, Room
 from ui.speaking import LANGUAGES
 
 LOOK_AGAIN_SECONDS = 5
+AWAY = "away"
+"""Key of the session: the API was away when it was asked last."""
 
 
 def show(room: Room) -> None:

@@ -26,7 +26,7 @@ def show(room: Room) -> None:
         _links(words, services.items)
         _services(words, services.items)
     st.header(words("system.days"))
-    days = room.asked(lambda: room.asking.days(per_page=DAYS))
+    days = room.asked(lambda: room.asking.days(DAYS))
     if days is not None:
         _days(words, days.items)
     st.header(words("system.operate"))

@@ -31,7 +31,7 @@ def _day(run: RunOfBatch) -> DayTold:
     return DayTold(
         run_id=run.run_id,
         batch=run.batch,
-        state=_state(last, alive),
+        state=RUNNING if alive and last.state == DONE else _state(last, alive),
         step=last.step,
         started_at=utc(run.attempts[0].started_at),
         seconds=sum(each.seconds or 0.0 for each in run.attempts),

@@ -1,7 +1,9 @@
 """What is read of the ledger, the stores and the registry: a service that the routes ask."""
 
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from api.errors import Refused
 from api.reading import days, statistics, versions
@@ -18,13 +20,14 @@ from api.reading.told import (
     VersionInFull,
     Versions,
 )
-from readmit.core.refusal import ReadmitError
+from readmit.core.refusal import ReadmitError, StoreAway
 from readmit.core.version import Version
 from readmit.io.database import days as stored
 from readmit.io.database.connection import connect
 from readmit.io.registry.rest import RestRegistry
 from readmit.settings import Settings
 
+T = TypeVar("T")
 DATABASE = "database"
 
 
@@ -32,28 +35,28 @@ class Reading:
     """Every method raises Refused or ReadmitError, each a 503, when who must be asked does not answer."""
 
     def __init__(self, settings: Settings) -> None:
-        connect(settings.database_address)
+        self._address, self._connected = settings.database_address, False
         self._target: str = settings.target
         self._registry = RestRegistry(settings.mlflow_tracking_uri)
         self._database, self._versions = Desk("the database"), Desk("the registry")
         self._answering = Answering(dict(settings.services), dict(settings.pages))
 
     async def days(self, paging: Paging, batch: int | None) -> Days:
-        return await self._database.ask(partial(days.days_told, paging, batch))
+        return await self._of_database(partial(days.days_told, paging, batch))
 
     async def batches(self, paging: Paging) -> Batches:
-        return await self._database.ask(partial(days.batches_told, paging))
+        return await self._of_database(partial(days.batches_told, paging))
 
     async def quarantine(self, paging: Paging, batch: int | None) -> Quarantine:
-        return await self._database.ask(partial(days.quarantine_told, paging, batch))
+        return await self._of_database(partial(days.quarantine_told, paging, batch))
 
     async def statistics(self, paging: Paging, field: str | None) -> Statistics:
-        return await self._database.ask(partial(statistics.statistics_told, paging, field, self._target))
+        return await self._of_database(partial(statistics.statistics_told, paging, field, self._target))
 
     async def versions(self, paging: Paging) -> Versions:
         known = list(reversed(await self._versions.ask(self._registry.versions)))
         production = await self._versions.ask(self._registry.production)
-        judged = await self._database.ask(versions.verdicts)
+        judged = await self._of_database(versions.verdicts)
         items = [versions.told(each, production, judged) for each in paging.cut(known)]
         return Versions(items=items, **paging.of(len(known)))
 
@@ -61,15 +64,26 @@ class Reading:
         """VersionUnknown: there is none of that number."""
         version = await self._versions.ask(partial(self._registry.version, number))
         production = await self._versions.ask(self._registry.production)
-        return await self._database.ask(partial(_in_full, version, production))
+        return await self._of_database(partial(_in_full, version, production))
 
     async def services(self, paging: Paging) -> Services:
         items = [*await self._answering.all(), await self._database_told()]
         return Services(items=paging.cut(items), **paging.of(len(items)))
 
+    async def _of_database(self, question: Callable[[], T]) -> T:
+        """Nothing is made or opened before somebody asks: an API without a database predicts all the same."""
+
+        def asked() -> T:
+            if not self._connected:
+                _connect(self._address)
+                self._connected = True
+            return question()
+
+        return await self._database.ask(asked)
+
     async def _database_told(self) -> ServiceTold:
         try:
-            took = await self._database.ask(_milliseconds)
+            took = await self._of_database(_milliseconds)
         except (Refused, ReadmitError) as error:
             return ServiceTold(DATABASE, "down", None, getattr(error, "detail", str(error)), None)
         return ServiceTold(DATABASE, "up", round(took, 1), None, None)
@@ -77,6 +91,13 @@ class Reading:
     def close(self) -> None:
         for each in (self._database, self._versions, self._answering):
             each.close()
+
+
+def _connect(address: str) -> None:
+    try:
+        connect(address)
+    except OSError as error:
+        raise StoreAway(f"the database: {error.strerror}") from error
 
 
 def _in_full(version: Version, production: Version | None) -> VersionInFull:

@@ -250,6 +250,21 @@ def test_with_database_and_registry_away_they_say_503_and_predictions_go_on(shel
         assert client.post("/predict", json=example).status_code == 200
 
 
+def test_an_api_that_can_make_no_folder_for_a_database_predicts_all_the_same(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    settings = over(f"sqlite:///{tmp_path / 'file' / 'db'}", "http://127.0.0.1:9")
+    with TestClient(create_app(shelf, settings)) as client:
+        answer = client.get("/batches")
+        assert (answer.status_code, answer.json()["error"]["message"]) == (503, "the database: Not a directory")
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_between_two_steps_a_day_is_running(reader: Client) -> None:
+    step("r", "fetch", 1, {})
+    ledger.take_lease(1, "r", at=time.time(), seconds=60)
+    assert [day["state"] for day in items(reader, "/days")] == ["running"]
+
+
 def test_they_ask_for_the_key_where_one_is_set(shelf: Shelf, database: str, mlflow: str) -> None:
     settings = over(database, mlflow, api_key=SecretStr("a key"))
     with TestClient(create_app(shelf, settings)) as client:

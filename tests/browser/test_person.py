@@ -107,7 +107,7 @@ def test_an_analyst_predicts_15000_rows_and_takes_them_home(visiting: Visiting, 
 def test_a_batch_of_the_source_is_predicted_without_a_file(visiting: Visiting) -> None:
     visitor = visiting("es")
     visitor.open("many")
-    visitor.page.get_by_role("tab", name=visitor.words("many.from_source")).click()
+    visitor.page.get_by_role("radio", name=visitor.words("many.from_source")).click()
     visitor.chooses(visitor.words("many.batch"), visitor.words("many.batch_option", batch=1, number="15.000"))
     visitor.press("many.ask", number="15.000")
     visitor.sees_heading("many.results", name=visitor.words("many.batch_name", batch=1))

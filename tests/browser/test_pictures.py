@@ -58,7 +58,7 @@ def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
     visitor = Visitor(page, stack.addresses["ui"], words("en"))
     visitor.open(name)
     if name == "many":
-        visitor.page.get_by_role("tab", name=visitor.words("many.from_source")).click()
+        visitor.page.get_by_role("radio", name=visitor.words("many.from_source")).click()
         visitor.chooses(visitor.words("many.batch"), visitor.words("many.batch_option", batch=3, number="15,000"))
         visitor.press("many.ask", number="15,000")
         visitor.sees_heading("many.results", name=visitor.words("many.batch_name", batch=3))

@@ -38,8 +38,8 @@ def grouped(field: str, counts: Iterable[tuple[str | int | None, int, int]]) -> 
     found: dict[str, Group] = {}
     for value, encounters, readmitted in counts:
         name = _name(field, value)
-        group = Group((name,), encounters, readmitted)
-        found[name] = group if name not in found else Group((name,), *_sums(found[name], group))
+        before = found.get(name, Group((name,), 0, 0))
+        found[name] = Group((name,), before.encounters + encounters, before.readmitted + readmitted)
     return [found[name] for name in sorted(found, key=lambda name: _place(field, name))]
 
 
@@ -67,10 +67,6 @@ def _together(groups: Sequence[Group], pool: Sequence[Group]) -> Group:
     for group in rest:
         first = first.with_(group)
     return first
-
-
-def _sums(one: Group, other: Group) -> tuple[int, int]:
-    return one.encounters + other.encounters, one.readmitted + other.readmitted
 
 
 def _name(field: str, value: str | int | None) -> str:
