@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -55,12 +55,10 @@ def chromium() -> Iterator[Browser]:
 def _with_a_page(address: str) -> str:
     """Waits for its first page: who connects before hangs."""
     deadline = time.monotonic() + UP_WITHIN_SECONDS
-    while True:
-        try:
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
             targets = httpx.get(f"{address}/json/list", timeout=2.0, trust_env=False).raise_for_status().json()
             if any(target["type"] == "page" for target in targets):
                 return address
-        except httpx.HTTPError:
-            if time.monotonic() > deadline:
-                raise
         time.sleep(0.1)
+    raise TimeoutError(f"no page in the browser at {address} after {UP_WITHIN_SECONDS:.0f} s")

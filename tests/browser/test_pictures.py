@@ -30,7 +30,7 @@ SIDEBAR = 301
 @pytest.fixture(scope="session")
 def stack(data: Path, kept: Path) -> Iterator[Stack]:
     """In the place of the other one: with Airflow and Locust."""
-    wanted = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus")
+    wanted = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus", "alertmanager", "pushgateway")
     with stack_of_its_own("readmit-pictures", data, kept, only=wanted) as up:
         for batch in (1, 2):
             assert up.day(batch=batch).state == "COMPLETED"
@@ -134,7 +134,7 @@ def test_airflows_dag_after_a_day(page: Page, stack: Stack, kept: Path) -> None:
 def test_a_run_in_mlflow(page: Page, stack: Stack) -> None:
     version = stack.get("api", "/versions/1")
     (chosen,) = (each for each in version["candidates"] if each["chosen"])
-    page.goto(f"{stack.addresses['mlflow']}/#/experiments/1/runs/{chosen['run_id']}/model-metrics")
+    page.goto(f"{stack.addresses['mlflow']}/#/experiments/1/runs/{chosen['run_id']}")
     page.get_by_role("button", name="Close").click()
     page.wait_for_timeout(STANDS_AFTER)
     keep("mlflow", page.screenshot())
