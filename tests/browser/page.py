@@ -15,8 +15,8 @@ SERIOUS = ("serious", "critical")
 WIDE = {"width": 1280, "height": 900}
 PATIENCE = 15_000
 """Milliseconds."""
-AT_WORK = "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]"
-"""What Streamlit shows while it makes a page."""
+AT_WORK = "[data-test-script-state=running], [data-testid=stSkeleton], [data-stale=true]"
+"""What Streamlit's page holds while it is being made; a person sees its sign only later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Visitor:
 
     def chooses(self, label: str, option: str, by: str = "") -> None:
         """Opens a list, types what he looks for it by, and takes an option."""
+        # A list that is open while the page is being made closes.
+        self.settle()
         box = self.page.get_by_role("combobox", name=label)
         box.click()
         box.press_sequentially(by)
