@@ -99,8 +99,8 @@ def _facts(room: Room, told: Version) -> None:
 
 
 def _figures(words: Words, told: VersionInFull) -> None:
-    names = [*(name for name in FIRST_FIGURES if name in told.figures), *(set(told.figures) - set(FIRST_FIGURES))]
-    ordered = [*names[: len(FIRST_FIGURES)], *sorted(names[len(FIRST_FIGURES) :])]
+    ordered = [name for name in FIRST_FIGURES if name in told.figures]
+    ordered += sorted(set(told.figures) - set(FIRST_FIGURES))
     columns = {
         words("model.figure"): [words.of("figure", name) for name in ordered],
         words("model.on_test"): [value(words, name, told.figures[name]) for name in ordered],
