@@ -86,7 +86,7 @@ def _facts(room: Room, told: Version) -> None:
         "candidate": words.of("candidate", told.candidate),
         "target": words.of("target", told.target),
         "threshold": words.percent(told.threshold),
-        "batches": words("model.batches_told", batch=told.batch),
+        "batches": _batches(words, told),
     }
     for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         column.caption(words(f"model.{name}"))
@@ -96,6 +96,10 @@ def _facts(room: Room, told: Version) -> None:
         f"{room.mlflow}/#/models/readmit/versions/{told.version}",
         icon=":material/open_in_new:",
     )
+
+
+def _batches(words: Words, version: Version) -> str:
+    return words("model.batch_told" if version.batch == 1 else "model.batches_told", batch=version.batch)
 
 
 def _figures(words: Words, told: VersionInFull) -> None:
@@ -172,7 +176,7 @@ def _versions(words: Words, versions: Sequence[Version]) -> None:
         {
             words("model.version"): [each.version for each in versions],
             words("model.candidate"): [words.of("candidate", each.candidate) for each in versions],
-            words("model.batches"): [words("model.batches_told", batch=each.batch) for each in versions],
+            words("model.batches"): [_batches(words, each) for each in versions],
             words("figure.roc_auc"): [words.number(each.figures.get("roc_auc"), 3) for each in versions],
             words("model.verdict"): [_standing(words, each) for each in versions],
             words("model.when"): [words.moment(each.decided_at) for each in versions],

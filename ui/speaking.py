@@ -19,6 +19,9 @@ FOLDER = Path(__file__).parent / "words"
 THOUSANDS_AND_DECIMALS = {"en": str.maketrans({}), "es": str.maketrans(",.", ".,")}
 NO_NUMBER, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 GAP = re.compile(r"\{(\w+)\}")
+TYPED = "value"
+"""The gap for what somebody typed: it stays as it was, be it a number or a diagnosis."""
+FIGURE = re.compile(r"[+-]?\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,12 @@ class Words:
     def _by_form(self, sentence: str) -> str | None:
         for form in self.forms:
             if found := form.known.fullmatch(sentence):
-                return form.text.format(**{name: self._in_gap(text) for name, text in found.groupdict().items()})
+                return form.text.format(**{name: self._in_gap(name, text) for name, text in found.groupdict().items()})
         return None
 
-    def _in_gap(self, text: str) -> str:
+    def _in_gap(self, name: str, text: str) -> str:
+        if name != TYPED and FIGURE.fullmatch(text):
+            return text.translate(THOUSANDS_AND_DECIMALS[self.language]).replace("-", MINUS)
         return self.label(text) if text in BY_NAME else self.term(text)
 
     def number(self, value: float | None, digits: int = 0) -> str:

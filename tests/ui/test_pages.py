@@ -1,5 +1,6 @@
 """The pages of an analyst and an operator, over a real inference API and its stores."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -70,6 +71,7 @@ def test_the_model_page_tells_version_verdict_candidates_and_versions(visit: Vis
         "lotes 1 a 2",
     ):
         assert text in told
+    assert re.findall(r"\b0\.\d+", told) == []
 
 
 def test_the_data_page_tells_batches_and_why_encounters_were_left_out(visit: Visit) -> None:

@@ -72,6 +72,14 @@ def test_a_reason_of_the_quarantine_is_said_in_spanish(reason: str) -> None:
     assert_spanish(reason)
 
 
+def test_figures_are_written_as_in_spanish_and_what_was_typed_stays_as_it_was() -> None:
+    speak = words("es")
+    assert speak.said("log loss 0.33765 against 0.34011, ROC-AUC +0.0082 (-0.0001 to +0.0166)") == (
+        "pérdida logarítmica 0,33765 frente a 0,34011, ROC-AUC +0,0082 (\N{MINUS SIGN}0,0001 a +0,0166)"
+    )
+    assert "250.13" in speak.said("diag_1 250.13 is not among what the model learnt from.")
+
+
 def test_a_hidden_number_is_said_in_spanish() -> None:
     assert_spanish(reason_to_show("diag_1", "'123456789' is not an ICD-9 code such as 428, 250.83, V57.1 or E885"))
 
