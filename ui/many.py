@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui import many_results
+from ui import many_results, many_rows
 from ui.asking import Away, Refused
 from ui.many_results import Scored
 from ui.room import Room
@@ -123,6 +123,7 @@ def _predict(room: Room, brought: Brought) -> None:
     bar.empty()
     model = room.asked(room.asking.model)
     if model is not None:
+        many_rows.begin()
         st.session_state[SCORED] = Scored(brought.name, table, answers, model.version, model.threshold)
 
 

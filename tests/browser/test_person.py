@@ -94,6 +94,10 @@ def test_an_analyst_predicts_15000_rows_and_takes_them_home(visiting: Visiting, 
     visitor.press("many.ask", number="15,000")
     visitor.sees_heading("many.results", name=batch.name)
     visitor.settle()
+    first = visitor.page.get_by_role("table").get_by_role("cell").first
+    at_risk = first.inner_text()
+    visitor.page.get_by_role("button", name="Page 2", exact=True).click()
+    expect(first).not_to_have_text(at_risk)
     with visitor.page.expect_download() as saving:
         visitor.press("many.download")
     saving.value.save_as(tmp_path / "predictions.csv")

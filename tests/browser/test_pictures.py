@@ -65,7 +65,7 @@ def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
     whole = visitor.picture(name, tmp_path).read_bytes()
     if name == "many":
         # Nobody's own stay is put into a document.
-        rows = visitor.page.get_by_test_id("stDataFrame")
+        rows = visitor.page.get_by_role("table")
         whole = _cut(whole, 0, 0, _from_the_top(visitor, rows))
     keep(name, whole)
 
