@@ -123,7 +123,7 @@ def _predict(room: Room, brought: Brought) -> None:
     bar.empty()
     model = room.asked(room.asking.model)
     if model is not None:
-        many_rows.begin()
+        many_rows.begin(many_rows.PAGES)
         st.session_state[SCORED] = Scored(brought.name, table, answers, model.version, model.threshold)
 
 

@@ -16,7 +16,7 @@ ROW, RISK = "row", "risk"
 UP, DOWN = "up", "down"
 BESIDE = (ENCOUNTER, *COUNTED_BY)
 """The fields that an encounter is known by, beside its answer."""
-PAGE, FAILED_PAGE = "rows.page", "rows.failed_page"
+PAGE, FAILED_PAGE = PAGES = "rows.page", "rows.failed_page"
 
 
 @st.fragment
@@ -60,10 +60,11 @@ def show_failed(words: Words, failed: pd.DataFrame) -> None:
     _page_of(len(failed), FAILED_PAGE, told)
 
 
-def begin() -> None:
+def begin(pages: tuple[str, ...] = (PAGE,)) -> None:
     """Other rows, or in another order: from the first page on."""
-    for key in (PAGE, FAILED_PAGE):
-        st.session_state.pop(key, None)
+    for key in pages:
+        # Set, not forgotten: only then does the browser turn back, too.
+        st.session_state[key] = 1
 
 
 def _one_of(words: Words, name: str, ways: tuple[str, ...]) -> str:
@@ -97,7 +98,7 @@ def places(encounters: pa.Table, wanted: pd.DataFrame, by: str, *, rising: bool)
     elif by == ROW:
         rank = wanted["index"]
     else:
-        rank = _rank(by, _values(encounters, wanted, by))
+        rank = _rank(by, pd.Series(_values(encounters, wanted, by), dtype=object))
     ordered: pd.Index = rank.reset_index(drop=True).sort_values(ascending=rising, kind="stable").index
     return ordered
 
@@ -109,13 +110,13 @@ def _rank(name: str, values: pd.Series) -> pd.Series:
         return values.astype(str).map({choice: place for place, choice in enumerate(field.choices)})
     if field.whole_number:
         return pd.to_numeric(values, errors="coerce")
-    return values.where(values != NOT_RECORDED)
+    return values
 
 
-def _values(encounters: pa.Table, rows: pd.DataFrame, name: str) -> pd.Series:
-    """A column at some rows."""
-    found: pd.Series = encounters[name].take(pa.array(rows["index"].to_numpy())).to_pandas()
-    return found
+def _values(encounters: pa.Table, rows: pd.DataFrame, name: str) -> list[str | int | None]:
+    """A column at some rows; None: not recorded."""
+    found = encounters[name].take(pa.array(rows["index"].to_numpy())).to_pylist()
+    return [None if value == NOT_RECORDED else value for value in found]
 
 
 def _told(words: Words, encounters: pa.Table, rows: pd.DataFrame, beside: list[str]) -> dict[str, list[str]]:
@@ -126,9 +127,7 @@ def _told(words: Words, encounters: pa.Table, rows: pd.DataFrame, beside: list[s
         words("risk.risk"): [words.percent(each) for each in rows["probability"]],
     }
     for name in beside:
-        values = _values(encounters, rows, name)
-        recorded = values.where(values.notna() & (values != NOT_RECORDED), None)
-        said[words.label(name)] = [value_in_words(words, name, each) for each in recorded]
+        said[words.label(name)] = [value_in_words(words, name, each) for each in _values(encounters, rows, name)]
     return said
 
 

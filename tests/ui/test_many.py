@@ -103,6 +103,20 @@ def test_a_field_sorts_by_what_it_means_and_what_is_not_recorded_comes_last(
     assert list(places(encounters, answers, name, rising=False))[len(values) - len(last) :] == last
 
 
+def test_what_a_parquet_does_not_hold_is_told_as_not_recorded(visit: Visit) -> None:
+    written = io.BytesIO()
+    told = {**usual(), "diag_1": "428"}
+    pl.DataFrame([{**told, "encounter_id": 7}, {**told, "encounter_id": None, "diag_1": None}]).write_parquet(written)
+    app = visit("many", "en")
+    app.file_uploader(key=UPLOAD).set_value(("cases.parquet", written.getvalue(), "application/octet-stream")).run()
+    app.button(key="ask_file").click().run()
+    app.selectbox(key="sort").set_value("row").run()
+    assert [(row[3], row[-1]) for row in rows(app)] == [
+        ("not recorded", "not recorded"),
+        ("7", "428 · Heart failure"),
+    ]
+
+
 def test_columns_are_checked_before_anything_is_sent(visit: Visit) -> None:
     app = uploaded(visit, pl.read_csv(csv(2), infer_schema=False).drop("age").write_csv().encode())
     assert any("lacking" in str(error.value) and "Age" in str(error.value) for error in app.error)
