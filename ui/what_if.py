@@ -44,7 +44,9 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
 
 def forget() -> None:
     """Another case is asked about: what if begins anew."""
-    for key in [key for key in st.session_state if key == CHOSEN or str(key).startswith(VALUE)]:
+    # Set, not forgotten: else the browser would go on showing a field that nobody asks about.
+    st.session_state[CHOSEN] = None
+    for key in [key for key in st.session_state if str(key).startswith(VALUE)]:
         del st.session_state[key]
 
 

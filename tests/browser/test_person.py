@@ -59,6 +59,9 @@ def test_she_finds_a_diagnosis_by_a_word_and_sees_what_it_changes(visiting: Visi
     stays.last.press("Enter")
     visitor.sees("puntos mayor")
     visitor.picture("what-if-es")
+    visitor.press("patient.ask")
+    expect(visitor.page.get_by_role("combobox", name=visitor.words("what_if.field"))).to_have_value("")
+    expect(stays).to_have_count(1)
 
 
 def test_a_case_is_saved_and_loaded_again(visiting: Visiting, tmp_path: Path) -> None:
