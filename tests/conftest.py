@@ -11,6 +11,9 @@ from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings, load
+from tests.e2e.containers import containers, data
+
+__all__ = ["containers", "data"]
 
 ROWS, BATCH_SIZE = 15_000, 5_000
 CODES = {

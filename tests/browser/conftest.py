@@ -10,10 +10,9 @@ from playwright.sync_api import Browser
 from readmit.containers import secrets
 from tests.browser.chromium import chromium
 from tests.browser.page import WIDE, Visitor
-from tests.e2e.conftest import Stack, data, stack_of_its_own
+from tests.e2e.containers import Stack, stack_of_its_own
 from ui.speaking import words
 
-__all__ = ["data"]
 NAME = "readmit-browser"
 LOCALES = {"en": "en-US", "es": "es-PE"}
 Visiting = Callable[..., Visitor]

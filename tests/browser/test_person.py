@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visiting
 from tests.browser.page import PATIENCE, Visitor
-from tests.e2e.conftest import Stack
+from tests.e2e.containers import Stack
 
 pytestmark = pytest.mark.browser
 PAGES = ("patient", "many", "statistics", "model", "data", "system")

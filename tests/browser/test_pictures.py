@@ -13,7 +13,7 @@ from readmit.containers.project import ROOT
 from readmit.pipeline import DAG
 from tests.browser.conftest import LOCALES
 from tests.browser.page import WIDE, Visitor
-from tests.e2e.conftest import Stack, stack_of_its_own
+from tests.e2e.containers import Stack, stack_of_its_own
 from tests.e2e.dag_runs import Airflow
 from ui.speaking import words
 

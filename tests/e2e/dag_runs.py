@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from readmit.pipeline import DAG
-from tests.e2e.conftest import Stack
+from tests.e2e.containers import Stack
 
 RUN_WITHIN_SECONDS = 600.0
 LOOK_AGAIN_SECONDS = 1.0

@@ -10,7 +10,7 @@ import pytest
 
 from readmit.core.encounter import COLUMNS
 from readmit.pipeline import STEPS
-from tests.e2e.conftest import Stack
+from tests.e2e.containers import Stack
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = json.loads((Path(__file__).parents[2] / "api/example.json").read_text())

@@ -12,7 +12,7 @@ from readmit.containers import days, flow_runs
 from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
 from readmit.stacks.refusal import StackRefused
-from tests.e2e.conftest import Stack
+from tests.e2e.containers import Stack
 from tests.e2e.test_stack import content, finished_runs, predicted, versions
 
 pytestmark = pytest.mark.e2e

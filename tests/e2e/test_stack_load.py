@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.e2e.conftest import ROOT, Stack
+from tests.e2e.containers import ROOT, Stack
 
 pytestmark = pytest.mark.e2e
 

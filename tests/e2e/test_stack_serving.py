@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Stack
+from tests.e2e.containers import Stack
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = json.loads((Path(__file__).parents[2] / "api/example.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 from ec2_api.sample import write_sample
 from readmit.containers import flow_runs, secrets
 from readmit.pipeline import STEPS
-from tests.e2e.conftest import Stack, stack_of_its_own
+from tests.e2e.containers import Stack, stack_of_its_own
 from tests.e2e.dag_runs import Airflow
 from tests.e2e.test_stack import content
 

@@ -1,0 +1,36 @@
+"""Collects the results of the attack tests: `attack_table` writes them into docs/security.md."""
+
+import json
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+RESULTS_VARIABLE = "READMIT_ATTACK_RESULTS"
+"""Names the file that gets a line of JSON for each attack: `attack`, `service`, `passed`, `answer`."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        answer = dict(item.user_properties).get("answer")
+        for mark in item.iter_markers("attack"):
+            _append(*mark.args, passed=report.passed, answer=answer)
+    return report
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly:
+        for item in session.items:
+            for mark in item.iter_markers("attack"):
+                _append(*mark.args, passed=None, answer=None)
+
+
+def _append(attack: str, service: str, passed: bool | None, answer: object) -> None:
+    if path := os.environ.get(RESULTS_VARIABLE):
+        with Path(path).open("a") as file:
+            file.write(json.dumps({"attack": attack, "service": service, "passed": passed, "answer": answer}) + "\n")
