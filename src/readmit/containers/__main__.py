@@ -10,6 +10,7 @@ from rich.console import Console
 
 from readmit.containers import days, status
 from readmit.containers.project import Project
+from readmit.containers.rotation import rotate
 from readmit.containers.up import Asked, up
 from readmit.containers.users import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import SettingError, load
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
             down(asked.volumes, terminal)
         elif asked.command == "status":
             status.show(project_of(load()), SHOWN_SECRETS, terminal)
+        elif asked.command == "rotate":
+            rotate(project_of(load()), SECRETS, asked.names, terminal)
         else:
             on(asked.rest, terminal)
     except (StackRefused, SettingError) as error:
@@ -51,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("down", prog="just down")
     stop.add_argument("--volumes", action="store_true", help="the data, too")
     commands.add_parser("status")
+    commands.add_parser("rotate", prog="just ops::rotate").add_argument("names", nargs="+")
     commands.add_parser("on").add_argument("rest", nargs=argparse.REMAINDER, help="a command of readmit")
     return parser
 

@@ -70,6 +70,15 @@ class Project:
         told = json.loads(self.output("config", "--format", "json"))["services"]
         return [_service(name, each) for name, each in sorted(told.items())]
 
+    def secrets(self) -> Mapping[str, Sequence[Path]]:
+        """Return the files that each service mounts as secrets. Raises StackRefused when the files can't be read so."""
+        told = json.loads(self.output("config", "--format", "json"))
+        files = {name: Path(each["file"]) for name, each in told["secrets"].items()}
+        return {
+            name: [files[each["source"]] for each in service.get("secrets", ())]
+            for name, service in told["services"].items()
+        }
+
     def states(self) -> list[State]:
         """Of every container that there is."""
         lines = self.output("ps", "--all", "--format", "json").splitlines()
@@ -83,9 +92,9 @@ class Project:
         if code:
             raise StackRefused(f"docker compose {arguments[0]} ended with {code}; what it said stands above")
 
-    def output(self, *arguments: str) -> str:
+    def output(self, *arguments: str, standard_input: str | None = None) -> str:
         """What a command says. StackRefused: it failed, and why."""
-        return output(self.command(*arguments), self.environment())
+        return output(self.command(*arguments), self.environment(), standard_input)
 
     def command(self, *arguments: str) -> Sequence[str]:
         files = [option for file in ("compose.yaml", *self.files) for option in ("--file", str(ROOT / file))]
@@ -96,11 +105,15 @@ class Project:
         return environment_with(self.variables)
 
 
-def output(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+def output(
+    command: Sequence[str], environment: Mapping[str, str] | None = None, standard_input: str | None = None
+) -> str:
     """What a command of Docker says. StackRefused: there is no Docker, or it failed; the text says why."""
     if shutil.which("docker") is None:
         raise StackRefused("Docker is not installed: https://docs.docker.com/engine/install/ (or `just demo`, without)")
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, input=standard_input, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise StackRefused(done.stderr.strip() or f"{' '.join(command[:3])} ended with {done.returncode}")
     return done.stdout

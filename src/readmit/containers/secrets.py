@@ -35,15 +35,29 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     _write(folder / "api_key", api_key)
     if not (folder / FOR_THE_PAGE).exists():
         _write(folder / FOR_THE_PAGE, "# [auth], as Streamlit reads it, has people sign in.\n")
-    known = {name: _read(folder / name) for name in MADE}
-    _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
-    _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
-    _write_login(folder, known)
+    _write_derived(folder)
     if given:
         _private(folder / GIVEN)
         for name, secret in given.items():
             _write(folder / GIVEN / name, secret)
         _write_login(folder / GIVEN, given)
+
+
+def replace(folder: Path, values: Mapping[str, str]) -> list[Path]:
+    """Write other values for some of MADE, and what is derived from them. Return the files that changed."""
+    before = {file: file.read_text() for file in folder.iterdir() if file.is_file()}
+    for name, value in values.items():
+        _write(folder / name, value)
+    _write_derived(folder)
+    return [file for file, text in before.items() if file.read_text() != text]
+
+
+def _write_derived(folder: Path) -> None:
+    """Write the files that hold a secret in the form that some client reads."""
+    known = {name: _read(folder / name) for name in MADE}
+    _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
+    _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
+    _write_login(folder, known)
 
 
 def _private(folder: Path) -> None:
