@@ -107,7 +107,8 @@ def stack_of_its_own(
         "READMIT_SCHEDULE": "0 0 29 2 *",
         **{f"READMIT_{name}": "" for name in NOT_OF_THE_USER},
     }
-    project = Project(name, {**settings, **ports, **own})
+    # Days run with outgoing traffic cut: nothing of ours needs the Internet, telemetry included.
+    project = Project(name, {**settings, **ports, **own}, ("tests/e2e/no-outgoing.yaml",))
     found = project.services()
     addresses = {service.name: service.ports[0].address for service in found if service.ports}
     wanted = wanted_of(found, Asked(only, without, with_day=False, publish_stores=False))

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from readmit.containers.project import output
 from readmit.core.encounter import COLUMNS
 from readmit.pipeline import STEPS
 from tests.e2e.containers import Stack
@@ -70,6 +71,14 @@ def predicted(stack: Stack) -> dict[str, object]:
     answer = httpx.post(f"{stack.addresses['api']}/predict", json=EXAMPLE, timeout=30.0, trust_env=False)
     told: dict[str, object] = answer.raise_for_status().json()
     return {name: value for name, value in told.items() if name != "request_id"}
+
+
+def test_the_days_run_with_outgoing_traffic_cut(stack: Stack) -> None:
+    names = [f"{stack.project.name}_{network}" for network in ("stores", "services", "published")]
+    networks = json.loads(output(["docker", "network", "inspect", *names]))
+    for each in networks:
+        masquerades = each["Options"].get("com.docker.network.bridge.enable_ip_masquerade") != "false"
+        assert each["Internal"] or not masquerades, f"{each['Name']} reaches the outside"
 
 
 def test_before_the_first_day_the_api_is_up_and_says_that_it_has_no_model(stack: Stack) -> None:
