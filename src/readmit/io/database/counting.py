@@ -57,7 +57,7 @@ def readmissions(fields: Sequence[str], target: str) -> dict[str, list[tuple[str
     query = EncounterCount.select(*keys, *sums).where(EncounterCount.field.in_(fields)).group_by(*keys)
     found: dict[str, list[tuple[str, int, int]]] = {field: [] for field in fields}
     with using(CLEAN):
-        rows: Any = query.tuples()
-        for field, name, encounters, readmitted in rows:
-            found[field].append((name, int(encounters), int(readmitted)))
+        rows = CLEAN.execute(query).fetchall()
+    for field, name, encounters, readmitted in rows:
+        found[field].append((name, int(encounters), int(readmitted)))
     return found

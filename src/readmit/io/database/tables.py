@@ -140,6 +140,8 @@ class EncounterCount(pw.Model):
         database = CLEAN
         table_name = "encounter_counts"
         primary_key = pw.CompositeKey("batch", "field", "value")
+        # Sums over all batches are made of the index alone, without sorting.
+        indexes = ((("field", "value", "encounters", *READMITTED_COLUMNS.values()), False),)
 
 
 for _column in READMITTED_COLUMNS.values():
