@@ -1,7 +1,7 @@
 """Counts of clean encounters, stored with each batch: a question about all batches reads no encounter."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import peewee as pw
@@ -17,36 +17,45 @@ _COLUMNS = ("batch", "field", "value", "encounters", *READMITTED_COLUMNS.values(
 _Row = tuple[int | str, ...]
 
 
-def replace_counts(batch: int | None = None) -> None:
-    """Replace the stored counts of a batch, or of all batches, by counts of the clean encounters that are stored.
+def replace_counts(batch: int, counts: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
+    """Replace the counts of a batch by `counts`, as core.batch_counts makes them.
 
     To be called with an open connection, in the transaction that writes the encounters.
     """
-    delete, encounters = EncounterCount.delete(), CleanEncounter.select()
-    if batch is not None:
-        delete = delete.where(EncounterCount.batch == batch)
-        encounters = encounters.where(getattr(CleanEncounter, BATCH) == batch)
-    delete.execute()
+    EncounterCount.delete().where(EncounterCount.batch == batch).execute()
+    for field, by_name in counts.items():
+        _insert(_rows(batch, field, by_name))
+
+
+def count_all_batches() -> None:
+    """Replace all counts by those of the encounters that are stored. To be called in a transaction."""
+    EncounterCount.delete().execute()
     for field in FIELDS_COUNTED:
-        for rows in pw.chunked(_counts(encounters, field), ROWS_PER_INSERT):
-            EncounterCount.insert_many(rows, _COLUMNS).execute()
+        for batch, counts in _by_batch(field).items():
+            _insert(_rows(batch, field, sums_by_name(field, counts)))
 
 
-def _counts(encounters: pw.ModelSelect, field: str) -> Iterator[_Row]:
-    """Count the encounters by batch and value of a field, and yield the rows to store."""
+def _by_batch(field: str) -> Mapping[int, list[tuple[str | int | None, list[int]]]]:
     keys = (getattr(CleanEncounter, BATCH), getattr(CleanEncounter, field))
     readmitted = (pw.fn.SUM(_is_one_of(outcomes)) for outcomes in TARGETS.values())
-    counted: Any = encounters.select(*keys, pw.fn.COUNT(pw.SQL("*")), *readmitted).group_by(*keys).tuples()
+    counted: Any = CleanEncounter.select(*keys, pw.fn.COUNT(pw.SQL("*")), *readmitted).group_by(*keys).tuples()
     by_batch: dict[int, list[tuple[str | int | None, list[int]]]] = defaultdict(list)
     for batch, value, *numbers in counted:
         by_batch[batch].append((value, [int(number) for number in numbers]))
-    for batch, counts in by_batch.items():
-        for name, sums in sums_by_name(field, counts).items():
-            yield batch, field, name, *sums
+    return by_batch
 
 
 def _is_one_of(outcomes: Sequence[str]) -> pw.Case:
     return pw.Case(None, [(getattr(CleanEncounter, OUTCOME).in_(outcomes), 1)], 0)
+
+
+def _rows(batch: int, field: str, counts: Mapping[str, tuple[int, ...]]) -> Iterator[_Row]:
+    return ((batch, field, name, *numbers) for name, numbers in counts.items())
+
+
+def _insert(rows: Iterable[_Row]) -> None:
+    for chunk in pw.chunked(rows, ROWS_PER_INSERT):
+        EncounterCount.insert_many(chunk, _COLUMNS).execute()
 
 
 def readmissions(fields: Sequence[str], target: str) -> dict[str, list[tuple[str, int, int]]]:

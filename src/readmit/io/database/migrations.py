@@ -13,7 +13,7 @@ import peewee as pw
 
 from readmit.core.refusal import StoreAway, TablesUnfit
 from readmit.io.database.connection import BUSY_SECONDS, COLLATION, name_of, now, on_mysql, using
-from readmit.io.database.counting import replace_counts
+from readmit.io.database.counting import count_all_batches
 from readmit.io.database.tables import EncounterCount
 
 LOOK_AGAIN_SECONDS = 0.05
@@ -49,7 +49,7 @@ def counts_of_batches(database: pw.DatabaseProxy, models: Tables) -> None:
     if EncounterCount in models:
         EncounterCount.create_table(safe=True)
         with database.atomic():
-            replace_counts()
+            count_all_batches()
 
 
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (tables, mysql_as_sqlite, counts_of_batches)

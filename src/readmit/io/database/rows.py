@@ -7,6 +7,7 @@ import connectorx as cx
 import peewee as pw
 import polars as pl
 
+from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.faults import DOUBLED
@@ -24,7 +25,7 @@ def replace_clean(batch: int, encounters: pl.DataFrame) -> None:
     """Replace a batch's clean encounters and the counts of them, in one transaction. `encounters`: CLEAN_SCHEMA."""
     with using(CLEAN), CLEAN.atomic():
         _delete_and_insert(CleanEncounter, batch, encounters, now())
-        replace_counts(batch)
+        replace_counts(batch, counts_of_batch(batch, encounters))
 
 
 def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
