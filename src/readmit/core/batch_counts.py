@@ -20,4 +20,4 @@ def counts_of_batch(batch: int, encounters: pl.DataFrame) -> Counts:
 def _by_value(encounters: pl.DataFrame, field: str) -> list[tuple[str | int | None, list[int]]]:
     readmitted = (pl.col(OUTCOME).is_in(outcomes).sum().alias(target) for target, outcomes in TARGETS.items())
     counted = encounters.group_by(field).agg(pl.len(), *readmitted)
-    return [(value, numbers) for value, *numbers in counted.iter_rows()]
+    return [(value, numbers) for value, *numbers in counted.rows()]
