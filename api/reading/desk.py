@@ -1,4 +1,4 @@
-"""Where slow questions wait, so that nothing else does: one thread each for the database and for the registry."""
+"""Where slow questions wait, so that nothing else does: a thread and a bounded queue for each kind of question."""
 
 import asyncio
 from collections.abc import Callable

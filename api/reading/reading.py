@@ -1,5 +1,6 @@
 """What is read of the ledger, the stores and the registry: a service that the routes ask."""
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -35,10 +36,12 @@ class Reading:
     """Every method raises Refused or ReadmitError, each a 503, when who must be asked does not answer."""
 
     def __init__(self, settings: Settings) -> None:
-        self._address, self._connected = settings.database_address, False
+        self._database = _Database(settings.database_address)
         self._target: str = settings.target
         self._registry = RestRegistry(settings.mlflow_tracking_uri)
-        self._database, self._versions = Desk("the database"), Desk("the registry")
+        # Statistics have a thread and a connection of their own: however slow they are, the other routes answer.
+        self._ledger, self._statistics = Desk("the database"), Desk("the database")
+        self._versions = Desk("the registry")
         self._answering = Answering(dict(settings.services), dict(settings.pages))
 
     async def days(self, paging: Paging, batch: int | None) -> Days:
@@ -51,7 +54,8 @@ class Reading:
         return await self._of_database(partial(days.quarantine_told, paging, batch))
 
     async def statistics(self, paging: Paging, field: str | None) -> Statistics:
-        return await self._of_database(partial(statistics.statistics_told, paging, field, self._target))
+        question = partial(statistics.statistics_told, paging, field, self._target)
+        return await self._statistics.ask(partial(self._database.ask, question))
 
     async def versions(self, paging: Paging) -> Versions:
         known = list(reversed(await self._versions.ask(self._registry.versions)))
@@ -71,15 +75,7 @@ class Reading:
         return Services(items=paging.cut(items), **paging.of(len(items)))
 
     async def _of_database(self, question: Callable[[], T]) -> T:
-        """Nothing is made or opened before somebody asks: an API without a database predicts all the same."""
-
-        def asked() -> T:
-            if not self._connected:
-                _connect(self._address)
-                self._connected = True
-            return question()
-
-        return await self._database.ask(asked)
+        return await self._ledger.ask(partial(self._database.ask, question))
 
     async def _database_told(self) -> ServiceTold:
         try:
@@ -89,15 +85,30 @@ class Reading:
         return ServiceTold(DATABASE, "up", round(took, 1), None, None)
 
     def close(self) -> None:
-        for each in (self._database, self._versions, self._answering):
+        for each in (self._ledger, self._statistics, self._versions, self._answering):
             each.close()
 
 
-def _connect(address: str) -> None:
-    try:
-        connect(address)
-    except OSError as error:
-        raise StoreAway(f"the database: {error.strerror}") from error
+class _Database:
+    """Nothing is made or opened before somebody asks: an API without a database predicts all the same."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._connected = address, False
+        self._connecting = threading.Lock()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Return the answer, from any thread. Raises StoreAway when the database cannot be reached."""
+        with self._connecting:
+            if not self._connected:
+                self._connect()
+                self._connected = True
+        return question()
+
+    def _connect(self) -> None:
+        try:
+            connect(self._address)
+        except OSError as error:
+            raise StoreAway(f"the database: {error.strerror}") from error
 
 
 def _in_full(version: Version, production: Version | None) -> VersionInFull:

@@ -3,19 +3,15 @@
 from api.reading.paging import Paging
 from api.reading.told import CountTold, Statistics
 from readmit.core.counting import FIELDS_COUNTED, SMALLEST, Group, grouped, protected
-from readmit.core.encounter import TARGETS
 from readmit.io.database import counting
 
 
 def statistics_told(paging: Paging, field: str | None, target: str) -> Statistics:
     """One page of the groups of one field, or of all."""
     fields = FIELDS_COUNTED if field is None else (field,)
-    items = [_count(name, group) for name in fields for group in _groups(name, target)]
+    counts = counting.readmissions(fields, target)
+    items = [_count(name, group) for name in fields for group in protected(grouped(name, counts[name]))]
     return Statistics(items=paging.cut(items), target=target, smallest=SMALLEST, **paging.of(len(items)))
-
-
-def _groups(field: str, target: str) -> tuple[Group, ...]:
-    return protected(grouped(field, counting.readmissions(field, TARGETS[target])))
 
 
 def _count(field: str, group: Group) -> CountTold:

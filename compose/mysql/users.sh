@@ -17,8 +17,8 @@ GRANT ALL ON predictions_db.* TO flows;
 CREATE USER mlflow IDENTIFIED BY '$(< /run/secrets/mlflow_password)';
 GRANT ALL ON mlflow_db.* TO mlflow;
 
--- People who ask: just sql.
-CREATE USER reader IDENTIFIED BY '$(< /run/secrets/reader_password)' WITH MAX_USER_CONNECTIONS 5;
+-- People who ask, just sql, and the inference API: two connections at most for each replica.
+CREATE USER reader IDENTIFIED BY '$(< /run/secrets/reader_password)' WITH MAX_USER_CONNECTIONS 10;
 GRANT SELECT, SHOW VIEW ON raw_data_db.* TO reader;
 GRANT SELECT, SHOW VIEW ON clean_data_db.* TO reader;
 GRANT SELECT, SHOW VIEW ON predictions_db.* TO reader;

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readmit.core.counting import SMALLEST, Group, grouped, protected
+from readmit.core.counting import SMALLEST, Group, grouped, protected, sums_by_name
 from readmit.core.encounter import BY_NAME
 
 counts = st.lists(
@@ -50,12 +50,17 @@ def test_no_cell_that_is_shown_is_small_and_no_encounter_is_lost(counted: list[t
 
 
 def test_values_stand_in_the_order_of_their_field_and_what_is_not_recorded_comes_last() -> None:
-    ages = grouped("age", [(None, 1, 0), ("[90-100)", 2, 0), ("[0-10)", 3, 0), ("[10-20)", 4, 0)])
+    ages = grouped("age", [("?", 1, 0), ("[90-100)", 2, 0), ("[0-10)", 3, 0), ("[10-20)", 4, 0)])
     assert [group.values[0] for group in ages] == ["[0-10)", "[10-20)", "[90-100)", "?"]
-    assert [group.values[0] for group in grouped("batch", [(10, 1, 0), (9, 1, 0)])] == ["9", "10"]
+    assert [group.values[0] for group in grouped("batch", [("10", 1, 0), ("9", 1, 0)])] == ["9", "10"]
     assert BY_NAME["age"].choices[-1] == "[90-100)"
 
 
 def test_diagnoses_are_counted_by_their_chapter() -> None:
-    found = grouped("diag_1", [("428", 5, 1), ("410.1", 3, 2), ("V57", 2, 0), ("250.83", 7, 1)])
-    assert found == [Group(("3",), 7, 1), Group(("7",), 8, 3), Group(("V",), 2, 0)]
+    found = sums_by_name("diag_1", [("428", (5, 1)), ("410.1", (3, 2)), ("V57", (2, 0)), ("250.83", (7, 1))])
+    assert found == {"3": (7, 1), "7": (8, 3), "V": (2, 0)}
+
+
+def test_what_is_not_recorded_has_a_name_and_a_number_becomes_text() -> None:
+    assert sums_by_name("race", [(None, (5, 1)), ("Asian", (3, 2))]) == {"?": (5, 1), "Asian": (3, 2)}
+    assert sums_by_name("batch", [(7, (5, 1))]) == {"7": (5, 1)}

@@ -81,6 +81,28 @@ def test_a_bulk_read_waits_for_open_connections_of_other_threads_and_refuses_its
     assert read == [1]
 
 
+def test_threads_hold_connections_to_a_database_at_the_same_time() -> None:
+    counted: list[int] = []
+    with using(RAW):
+        RAW.execute_sql("SELECT COUNT(*) FROM encounters").fetchone()
+        other = threading.Thread(target=lambda: counted.append(len(ledger.batch_rows())))
+        other.start()
+        other.join(10)
+        assert counted == [0]
+
+
+def test_a_connection_waits_for_the_bulk_read_of_another_thread() -> None:
+    rows.replace_raw(1, raw("11"))
+    counted: list[int] = []
+    with reading_in_bulk(RAW):
+        other = threading.Thread(target=lambda: counted.append(len(ledger.batch_rows())))
+        other.start()
+        other.join(0.3)
+        assert counted == []
+    other.join(10)
+    assert counted == [0]
+
+
 def test_a_file_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "raw_data_db.sqlite3").mkdir()
     connect(f"sqlite:///{tmp_path}")

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA
-from readmit.core.counting import FIELDS_COUNTED
-from readmit.core.encounter import ENCOUNTER, OUTCOME, PATIENT
+from readmit.core.counting import FIELDS_COUNTED, sums_by_name
+from readmit.core.encounter import ENCOUNTER, OUTCOME, PATIENT, TARGETS
+from readmit.core.refusal import ContractBroken
 from readmit.io.database import counting, days, ledger, rows
 from readmit.io.database.connection import CLEAN, using
 
@@ -86,6 +87,7 @@ def store_encounters() -> None:
     told = {
         ENCOUNTER: list(range(6)),
         PATIENT: list(range(6)),
+        "diag_1": ["428", "410.1", None, "V57", "428", "250.83"],
         "age": ["[70-80)"] * 4 + ["[0-10)", None],
         OUTCOME: ["<30", ">30", "NO", "<30", "NO", "<30"],
     }
@@ -95,18 +97,42 @@ def store_encounters() -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS_COUNTED)
-@pytest.mark.parametrize("outcomes", [("<30",), ("<30", ">30")])
-def test_readmissions_are_counted_as_sql_counts_them(field: str, outcomes: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_stored_counts_are_those_that_sql_makes_of_the_rows(field: str, target: str) -> None:
     store_encounters()
-    among = ", ".join(f"'{outcome}'" for outcome in outcomes)
+    assert sorted(counting.readmissions((field,), target)[field]) == counts_of_rows(field, target)
+    store_encounters()
+    assert sorted(counting.readmissions((field,), target)[field]) == counts_of_rows(field, target)
+
+
+def counts_of_rows(field: str, target: str) -> list[tuple[str, int, int]]:
+    among = ", ".join(f"'{outcome}'" for outcome in TARGETS[target])
     question = (
         f"SELECT {field}, COUNT(*), SUM(CASE WHEN readmitted IN ({among}) THEN 1 ELSE 0 END) "
         f"FROM encounters GROUP BY {field}"
     )
     with using(CLEAN):
-        said = [(value, int(each), int(came)) for value, each, came in CLEAN.execute_sql(question).fetchall()]
-    assert sorted(counting.readmissions(field, outcomes), key=str) == sorted(said, key=str)
-    assert sum(encounters for _, encounters, _ in said) == 6
+        counted = [(value, (int(each), int(came))) for value, each, came in CLEAN.execute_sql(question).fetchall()]
+    assert sum(encounters for _, (encounters, _) in counted) == 6
+    return sorted((name, *sums) for name, sums in sums_by_name(field, counted).items())
+
+
+def test_a_batch_that_is_stored_again_replaces_its_counts_and_no_others() -> None:
+    store_encounters()
+    rows.replace_clean(1, pl.DataFrame(schema=CLEAN_SCHEMA))
+    assert counting.readmissions(("batch", "age"), "any") == {
+        "batch": [("2", 2, 1)],
+        "age": [("?", 1, 1), ("[0-10)", 1, 0)],
+    }
+
+
+def test_a_batch_that_cannot_be_stored_leaves_the_counts_as_they_were() -> None:
+    store_encounters()
+    before = counting.readmissions(FIELDS_COUNTED, "any")
+    doubled = {name: [None] * 2 for name in CLEAN_SCHEMA} | {ENCOUNTER: [9, 9], PATIENT: [9, 9]}
+    with pytest.raises(ContractBroken):
+        rows.replace_clean(1, pl.DataFrame(doubled, schema=CLEAN_SCHEMA))
+    assert counting.readmissions(FIELDS_COUNTED, "any") == before
 
 
 def test_a_database_that_answers_raises_nothing() -> None:

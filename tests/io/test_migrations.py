@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import peewee as pw
+import polars as pl
 import pymysql
 import pytest
 
-from readmit.core.encounter import COLUMNS
+from readmit.core.cleaning import CLEAN_SCHEMA
+from readmit.core.counting import FIELDS_COUNTED
+from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
 from readmit.core.refusal import StoreAway, TablesUnfit
-from readmit.io.database import ledger, migrations, rows
+from readmit.io.database import counting, ledger, migrations, rows
 from readmit.io.database.connection import CLEAN, NAMES, RAW, login, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
@@ -155,6 +158,44 @@ def test_on_mysql_a_migrator_waits_for_the_other_and_says_so_when_that_takes_too
         cursor.execute("SELECT GET_LOCK('raw_data_db migrates', 1)")
         with pytest.raises(StoreAway, match="another migration has been under way"):
             migrate()
+
+
+def test_encounters_from_before_the_counts_are_counted_once(bare: str) -> None:
+    assert bare
+    migrate()
+    counts = store_and_count()
+    with using(CLEAN):
+        CLEAN.execute_sql("DROP TABLE encounter_counts")
+        CLEAN.execute_sql("DELETE FROM migrations WHERE name = 'counts_of_batches'")
+    migrate()
+    assert counting.readmissions(FIELDS_COUNTED, "any") == counts
+    with using(CLEAN):
+        CLEAN.execute_sql("DELETE FROM encounters")
+    migrate()
+    assert counting.readmissions(FIELDS_COUNTED, "any") == counts, "a migration is carried out once"
+
+
+def test_a_count_that_a_crash_cut_in_half_is_begun_again(bare: str) -> None:
+    assert bare
+    migrate()
+    counts = store_and_count()
+    with using(CLEAN):
+        CLEAN.execute_sql("DELETE FROM encounter_counts WHERE field = 'age'")
+        CLEAN.execute_sql("DELETE FROM migrations WHERE name = 'counts_of_batches'")
+    migrate()
+    assert counting.readmissions(FIELDS_COUNTED, "any") == counts
+
+
+def store_and_count() -> dict[str, list[tuple[str, int, int]]]:
+    """Store two batches of clean encounters, and return their counts."""
+    columns = {"age": ["[0-10)", "[0-10)", None], "diag_1": ["428", "410.1", "V57"], OUTCOME: ["<30", ">30", "NO"]}
+    for batch in (1, 2):
+        keys = [10 * batch + place for place in range(3)]
+        told = {name: [None] * 3 for name in CLEAN_SCHEMA} | columns | {ENCOUNTER: keys, PATIENT: keys}
+        rows.replace_clean(batch, pl.DataFrame(told, schema=CLEAN_SCHEMA))
+    counts = counting.readmissions(FIELDS_COUNTED, "any")
+    assert sorted(counts["diag_1"]) == [("7", 4, 4), ("V", 2, 0)]
+    return counts
 
 
 def test_on_new_databases_the_first_migration_leaves_nothing_to_do(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:

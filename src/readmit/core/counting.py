@@ -1,7 +1,9 @@
 """Groups of encounters and how many of them were readmitted, told so that nobody can be found in a small one."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import add
 
 from readmit.core.encounter import BY_NAME, COUNTED_BY, ICD9, NOT_RECORDED
 from readmit.core.icd9 import icd9_chapter
@@ -33,14 +35,23 @@ class Group:
         )
 
 
-def grouped(field: str, counts: Iterable[tuple[str | int | None, int, int]]) -> list[Group]:
-    """One group for each value, diagnoses by their chapter, in their order. `counts`: value, encounters, readmitted."""
-    found: dict[str, Group] = {}
-    for value, encounters, readmitted in counts:
+def sums_by_name(field: str, counts: Iterable[tuple[str | int | None, Sequence[int]]]) -> dict[str, tuple[int, ...]]:
+    """Return the sums of the counts of all values that share a name: diagnoses of one chapter do.
+
+    `counts`: a value as it is stored with the encounter, and numbers of encounters, always as many.
+    """
+    sums: dict[str, tuple[int, ...]] = {}
+    for value, numbers in counts:
         name = _name(field, value)
-        before = found.get(name, Group((name,), 0, 0))
-        found[name] = Group((name,), before.encounters + encounters, before.readmitted + readmitted)
-    return [found[name] for name in sorted(found, key=lambda name: _place(field, name))]
+        before = sums.get(name, (0,) * len(numbers))
+        sums[name] = tuple(map(add, before, numbers))
+    return sums
+
+
+def grouped(field: str, counts: Iterable[tuple[str, int, int]]) -> list[Group]:
+    """Return a group for each name, in the order of the field. `counts`: name, encounters, readmitted."""
+    groups = [Group((name,), encounters, readmitted) for name, encounters, readmitted in counts]
+    return sorted(groups, key=lambda group: _place(field, group.values[0]))
 
 
 def protected(groups: Sequence[Group]) -> tuple[Group, ...]:
@@ -48,20 +59,21 @@ def protected(groups: Sequence[Group]) -> tuple[Group, ...]:
 
     Sums stay what they are. Empty: even all together have a small cell.
     """
-    shown = [group for group in groups if group.can_be_shown]
-    if len(shown) == len(groups):
+    small = [group for group in groups if not group.can_be_shown]
+    if not small:
         return tuple(groups)
-    pool = [group for group in groups if not group.can_be_shown]
+    # Sets and a queue: there are as many groups as batches, hundreds of them.
+    pool = set(small)
+    others = deque(sorted((group for group in groups if group not in pool), key=lambda group: group.encounters))
     while not (together := _together(groups, pool)).can_be_shown:
-        if not shown:
+        if not others:
             return ()
-        joins = min(shown, key=lambda group: group.encounters)
-        shown.remove(joins)
-        pool.append(joins)
-    return tuple(together if group is pool[0] else group for group in groups if group in shown or group is pool[0])
+        pool.add(others.popleft())
+    shown = (together if group is small[0] else group for group in groups if group not in pool or group is small[0])
+    return tuple(shown)
 
 
-def _together(groups: Sequence[Group], pool: Sequence[Group]) -> Group:
+def _together(groups: Sequence[Group], pool: Collection[Group]) -> Group:
     """One group of those in the pool, its values in the order of all."""
     first, *rest = [group for group in groups if group in pool]
     for group in rest:

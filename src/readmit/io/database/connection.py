@@ -1,6 +1,5 @@
 """Three databases behind one address: SQLite (a file each) or MySQL, by one setting."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import peewee as pw
 from pymysql.constants import CLIENT
 
 from readmit.core.refusal import ContractBroken, StoreAway
+from readmit.io.database.locking import BulkReadLock
 
 RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
 NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIONS}
@@ -28,7 +28,7 @@ ALIVE = (
 """By which connectorx, which knows no longest time for an answer, finds that a server is gone."""
 
 _addresses: dict[str, str] = {}
-_one_at_a_time = threading.RLock()
+_lock = BulkReadLock()
 
 
 def connect(address: str) -> None:
@@ -53,13 +53,13 @@ def make_databases(address: str) -> None:
 
 @contextmanager
 def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
-    """An open connection for this thread, closed again at the end; one thread of a process at a time.
+    """An open connection for this thread, closed again at the end; it waits while another thread reads in bulk.
 
     StoreAway: the server does not answer, or refuses us. ContractBroken: it does not take the rows as they are.
     """
     try:
         # What a driver's own cursor raises becomes peewee's error, too.
-        with _one_at_a_time, database.connection_context(), pw.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its stubs
+        with _lock.connection(), database.connection_context(), pw.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its stubs
             yield
     except (pw.IntegrityError, pw.DataError) as error:
         raise ContractBroken(f"{name_of(database)}: {error}") from error
@@ -74,9 +74,9 @@ def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
     connectorx brings a SQLite of its own, and closing a file in one of two SQLites in a process drops the
     locks that the other holds on it (sqlite.org/howtocorrupt.html, 2.2.1).
     """
-    with _one_at_a_time:
-        if not database.is_closed():
-            raise RuntimeError("a connection is open: a bulk read would drop its locks")
+    if not all(each.is_closed() for each in NAMES.values()):
+        raise RuntimeError("a connection is open: a bulk read would drop its locks")
+    with _lock.bulk_read():
         if on_mysql(database):
             # A server that is away, or refuses us, is found at once; connectorx would try for half a minute.
             with using(database):

@@ -13,6 +13,8 @@ import peewee as pw
 
 from readmit.core.refusal import StoreAway, TablesUnfit
 from readmit.io.database.connection import BUSY_SECONDS, COLLATION, name_of, now, on_mysql, using
+from readmit.io.database.counting import count_all_batches
+from readmit.io.database.tables import EncounterCount
 
 LOOK_AGAIN_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -42,7 +44,15 @@ def mysql_as_sqlite(database: pw.DatabaseProxy, models: Tables) -> None:
             database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {COLLATION}, {wider}")
 
 
-MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (tables, mysql_as_sqlite)
+def counts_of_batches(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Count the clean encounters that are stored already; from here on each batch brings its counts along."""
+    if EncounterCount in models:
+        EncounterCount.create_table(safe=True)
+        with database.atomic():
+            count_all_batches()
+
+
+MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (tables, mysql_as_sqlite, counts_of_batches)
 """A migration's number is its place here, from 1: none is ever taken out or put before another."""
 
 

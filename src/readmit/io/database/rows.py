@@ -7,10 +7,12 @@ import connectorx as cx
 import peewee as pw
 import polars as pl
 
+from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.faults import DOUBLED
 from readmit.io.database.connection import CLEAN, RAW, now, quoted, reading_in_bulk, using
+from readmit.io.database.counting import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 
 
@@ -20,8 +22,10 @@ def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
 
 
 def replace_clean(batch: int, encounters: pl.DataFrame) -> None:
-    """Puts a batch's clean encounters in the place of those that stand there. `encounters`: CLEAN_SCHEMA."""
-    _replace(CleanEncounter, batch, encounters, now())
+    """Replace a batch's clean encounters and the counts of them, in one transaction. `encounters`: CLEAN_SCHEMA."""
+    with using(CLEAN), CLEAN.atomic():
+        _delete_and_insert(CleanEncounter, batch, encounters, now())
+        replace_counts(batch, counts_of_batch(batch, encounters))
 
 
 def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
@@ -126,16 +130,21 @@ def doubled_encounters() -> pl.DataFrame:
 
 def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
     """Deletes what stands there for the batch and writes the rows, in one transaction."""
+    database = model._meta.database
+    with using(database), database.atomic():
+        _delete_and_insert(model, batch, rows, created_at)
+
+
+def _delete_and_insert(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
     columns = ["batch", *rows.columns, *(["created_at"] if created_at else [])]
     table, database = model._meta.table_name, model._meta.database
     names = ", ".join(quoted(database, name) for name in columns)
     marks = ", ".join([database.param] * len(columns))
     before, after = (batch,), (created_at.isoformat(" "),) if created_at else ()
-    with using(database), database.atomic():
-        database.execute_sql(f"DELETE FROM {table} WHERE batch = {database.param}", (batch,))
-        database.cursor().executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*before, *row, *after) for row in rows.iter_rows()]
-        )
+    database.execute_sql(f"DELETE FROM {table} WHERE batch = {database.param}", (batch,))
+    database.cursor().executemany(
+        f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*before, *row, *after) for row in rows.iter_rows()]
+    )
 
 
 def _read(database: pw.DatabaseProxy, query: str, schema: pl.Schema) -> pl.DataFrame:

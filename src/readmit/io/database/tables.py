@@ -4,7 +4,7 @@ from typing import Any
 
 import peewee as pw
 
-from readmit.core.encounter import ENCOUNTER, FIELDS
+from readmit.core.encounter import ENCOUNTER, FIELDS, TARGETS
 from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
 
 
@@ -125,6 +125,29 @@ class SplitRow(pw.Model):
         table_name = "splits"
 
 
+READMITTED_COLUMNS = {target: f"readmitted_{target}" for target in TARGETS}
+
+
+class EncounterCount(pw.Model):
+    """How many clean encounters of a batch share a value of a field, and how many were readmitted, by target."""
+
+    batch = pw.IntegerField()
+    field = pw.CharField(32)
+    value = pw.CharField(64)
+    encounters = pw.IntegerField()
+
+    class Meta:
+        database = CLEAN
+        table_name = "encounter_counts"
+        primary_key = pw.CompositeKey("batch", "field", "value")
+        # Sums over all batches are made of the index alone, without sorting.
+        indexes = ((("field", "value", "encounters", *READMITTED_COLUMNS.values()), False),)
+
+
+for _column in READMITTED_COLUMNS.values():
+    EncounterCount._meta.add_field(_column, pw.IntegerField())
+
+
 class Promotion(pw.Model):
     """One verdict on one version. It is decided first and applied then, so that a crash in between loses nothing."""
 
@@ -141,4 +164,4 @@ class Promotion(pw.Model):
         table_name = "promotions"
 
 
-TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SplitRow, Promotion)
+TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SplitRow, EncounterCount, Promotion)

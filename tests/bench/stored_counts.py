@@ -1,0 +1,157 @@
+"""`python -m tests.bench.stored_counts`: /statistics from stored counts against counting all rows, on SQLite.
+
+Never a test: the seconds are those of the machine. The rows are counted by the query that /statistics made before the
+counts were stored with each batch.
+"""
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from litestar.testing import TestClient
+
+from api.app import create_app
+from api.lane import Lane
+from readmit.core.batch_counts import counts_of_batch
+from readmit.core.cleaning import CLEAN_SCHEMA
+from readmit.core.counting import FIELDS_COUNTED
+from readmit.core.encounter import BY_NAME, ENCOUNTER, ICD9, OUTCOME, PATIENT
+from readmit.io.database import rows
+from readmit.io.database.connection import CLEAN, connect, using
+from readmit.io.database.counting import count_all_batches
+from readmit.io.database.schema import migrate
+from readmit.io.database.tables import EncounterCount
+from readmit.settings import Settings
+from tests.api.conftest import Shelf
+
+BATCH_ROWS = 15_000
+OUTCOME_WEIGHTS = (54, 35, 11)
+"""In a hundred encounters: NO, >30, <30."""
+DIAGNOSES = 700
+MILLION = 1_000_000
+
+
+def main(options: Sequence[str]) -> int:
+    """Print the seconds of both ways and their ratio, and the milliseconds of /statistics over 10 million rows."""
+    asked = _asked(options)
+    with TemporaryDirectory() as folder:
+        _against_rows(Path(folder) / "rows", asked.rows, asked.rounds)
+        _alone(Path(folder) / "counts", asked.counted, asked.rounds)
+    return 0
+
+
+def _asked(options: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.stored_counts", description=__doc__)
+    parser.add_argument("--rows", type=int, default=845_000, help="clean rows to count (845000)")
+    parser.add_argument("--counted", type=int, default=10 * MILLION, help="rows behind the counts alone (10000000)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; medians are told (5)")
+    return parser.parse_args(options)
+
+
+def _against_rows(folder: Path, height: int, rounds: int) -> None:
+    batches = -(-height // BATCH_ROWS)
+    with _api_over(folder) as client:
+        frame = _encounters()
+        stored = [_seconds(lambda batch=batch: _store(batch, frame)) for batch in range(1, batches + 1)]
+        counted = [_seconds(lambda: counts_of_batch(1, frame)) for _ in range(rounds)]
+        migrated = _seconds(_count_all_batches)
+        by_turns = [(_seconds(_count_rows), _seconds(lambda: _ask(client))) for _ in range(rounds)]
+    old, new = (median(each) for each in zip(*by_turns, strict=True))
+    print(f"{batches * BATCH_ROWS:,} rows in {batches} batches")
+    print(f"  counting all rows       {1000 * old:10,.1f} ms")
+    print(f"  /statistics             {1000 * new:10,.1f} ms")
+    print(f"  ratio                   {old / new:10,.1f}")
+    print(
+        f"  storing a batch         {1000 * median(stored):10,.1f} ms, {1000 * median(counted):,.1f} ms of it counting"
+    )
+    print(f"  counting all, once      {1000 * migrated:10,.1f} ms, by the migration")
+
+
+def _alone(folder: Path, height: int, rounds: int) -> None:
+    batches = -(-height // BATCH_ROWS)
+    with _api_over(folder) as client:
+        _store(1, _encounters())
+        _copy_counts(batches)
+        seconds = [_seconds(lambda: _ask(client)) for _ in range(2 * rounds)]
+        with using(CLEAN):
+            counts = EncounterCount.select().count()
+    print(f"{batches * BATCH_ROWS:,} rows in {batches} batches: {counts:,} counts")
+    print(f"  /statistics             {1000 * median(seconds):10,.1f} ms, the slowest {1000 * max(seconds):,.1f} ms")
+
+
+@contextmanager
+def _api_over(folder: Path) -> Iterator[TestClient[Lane]]:
+    """The API over new databases, without a model."""
+    address = f"sqlite:///{folder}"
+    connect(address)
+    migrate()
+    # Its log of requests goes to what is the standard output by now.
+    with redirect_stdout(StringIO()):
+        app = create_app(Shelf(), Settings(database_url=address, model_poll_seconds=3600))
+    with TestClient(app) as client:
+        yield client
+
+
+def _encounters() -> pl.DataFrame:
+    """One batch, any value in each field that may stand there, diagnoses from many codes."""
+    chance = random.Random(130)
+    columns: dict[str, list[str | int | None]] = {}
+    for name, field in BY_NAME.items():
+        among: Sequence[str | int | None] = field.choices or range(1, 12)
+        if field.whole_number:
+            among = [int(choice) for choice in among if choice is not None]
+        elif field.pattern:
+            among = [*map(str, range(1, DIAGNOSES)), "V57", None] if field.pattern == ICD9 else ["MC"]
+        columns[name] = chance.choices(among, k=BATCH_ROWS)
+    columns |= {name: list(range(BATCH_ROWS)) for name in (ENCOUNTER, PATIENT)}
+    columns[OUTCOME] = list(chance.choices(BY_NAME[OUTCOME].choices, OUTCOME_WEIGHTS, k=BATCH_ROWS))
+    return pl.DataFrame(columns, schema=CLEAN_SCHEMA)
+
+
+def _store(batch: int, frame: pl.DataFrame) -> None:
+    rows.replace_clean(batch, frame.with_columns(pl.col(ENCOUNTER) + BATCH_ROWS * batch))
+
+
+def _count_all_batches() -> None:
+    with using(CLEAN), CLEAN.atomic():
+        count_all_batches()
+
+
+def _copy_counts(batches: int) -> None:
+    """Give batches from 2 on the counts of batch 1."""
+    columns = ", ".join(name for name in EncounterCount._meta.columns if name not in ("batch", "value"))
+    value = "CASE field WHEN 'batch' THEN ? ELSE value END"
+    copy = f"INSERT INTO encounter_counts (batch, value, {columns}) SELECT ?, {value}, {columns} FROM encounter_counts"
+    with using(CLEAN), CLEAN.atomic():
+        for batch in range(2, batches + 1):
+            CLEAN.execute_sql(f"{copy} WHERE batch = 1", (batch, str(batch)))
+
+
+def _count_rows() -> None:
+    """Count as /statistics did."""
+    readmitted = f"SUM(CASE WHEN {OUTCOME} IN ('<30') THEN 1 ELSE 0 END)"
+    for field in FIELDS_COUNTED:
+        with using(CLEAN):
+            CLEAN.execute_sql(f"SELECT {field}, COUNT(*), {readmitted} FROM encounters GROUP BY {field}").fetchall()
+
+
+def _ask(client: TestClient[Lane]) -> None:
+    client.get("/statistics").raise_for_status()
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
