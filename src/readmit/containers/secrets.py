@@ -28,7 +28,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     `given`: of servers of one's own; they lie apart, so that who comes back to the stack's own servers can log in.
     `api_key`: the user's own; an empty file asks nobody for a key.
     """
-    _private(folder)
+    private.make_folder(folder)
     for name in MADE:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
@@ -40,15 +40,10 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
     _write_login(folder, known)
     if given:
-        _private(folder / GIVEN)
+        private.make_folder(folder / GIVEN)
         for name, secret in given.items():
             _write(folder / GIVEN / name, secret)
         _write_login(folder / GIVEN, given)
-
-
-def _private(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
 
 
 def _write_login(folder: Path, known: Mapping[str, str]) -> None:
