@@ -122,17 +122,17 @@ class Away:
         raise RegistryAway("nobody is there")
 
 folder = sys.argv.pop(1)
-api.create_app = lambda: create_app(Away(folder), Settings())
+api.create_app = lambda output: create_app(Away(folder), Settings(), output)
 api.main()
 """
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
+def serving(folder: Path, log: Path | None = None) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """A process that serves the copy in a folder; its address, and the file that takes what it writes."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    out = folder / "out.txt"
+    out = log or folder / "out.txt"
     command = [sys.executable, "-c", SERVE, str(folder), "--port", str(port)]
     with out.open("wb") as written, subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT) as process:
         address = f"http://127.0.0.1:{port}"
