@@ -113,11 +113,11 @@ def test_a_version_carries_the_hash_of_its_model_file_and_other_bytes_never_reac
     version = registry.register(Runs(settings.mlflow_tracking_uri).record(fit(made, frame)), made)
     registry.load(version)
 
-    def exchanged(**asked: str) -> str:
-        folder = download(**asked)
-        with Path(folder, MODEL_FILE).open("ab") as file:
-            file.write(b" ")
-        return folder
+    def exchanged(*asked: str, **options: str) -> str:
+        found = Path(download(*asked, **options))
+        if (file := found / MODEL_FILE).exists():
+            file.write_bytes(file.read_bytes() + b" ")
+        return str(found)
 
     download = mlflow.artifacts.download_artifacts
     monkeypatch.setattr(mlflow.artifacts, "download_artifacts", exchanged)
