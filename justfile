@@ -82,7 +82,7 @@ step name batch="": _install
 [arg("rows", long, value="--rows")]
 [no-exit-message]
 quarantine batch="" rows="": _install
-    @python -m readmit.stacks on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ rows }}
+    @python -m readmit.stacks on quarantine {{ if batch == "" { "" } else { "--batch " + quote(batch) } }} {{ if rows == "" { "" } else { quote(rows) } }}
 
 # A batch again, from fetch to signal, after its source was mended: `just release 3`
 [arg("train", long)]
@@ -134,12 +134,14 @@ bench *options: _install
 load *options: _install
     @python locust/run.py "$@"
 
-# Format, lint, types, the architecture, and locks that are up to date
+# Format, lint, types, the architecture, the workflows, and locks that are up to date
 check: _install
     ruff format --check .
     ruff check .
     mypy
     lint-imports
+    actionlint .github/workflows/*.yml
+    zizmor --offline --quiet .github
     @just _locks_are_up_to_date
 
 # Lock every image's packages into requirements/, names, versions and hashes

@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import resource
 import socket
-import sys
+from functools import partial
 
 import uvicorn
 
@@ -45,10 +45,11 @@ def main() -> None:
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=8000)
     options = asked.parse_args()
-    journal.to(sys.stdout)
+    output = journal.LogOutput()
+    journal.to(output)
     _take_all_connections_there_may_be()
     config = uvicorn.Config(
-        create_app,
+        partial(create_app, output=output),
         factory=True,
         host=options.host,
         port=options.port,

@@ -13,7 +13,7 @@ from api.body import MOST_BYTES
 from api.contract import OPENAPI
 from api.doors import Doors
 from api.errors import HANDLERS
-from api.journal import Requests
+from api.journal import LogOutput, Requests
 from api.lane import Lane
 from api.metrics import Metrics, note_start
 from api.models import RegisteredModels
@@ -31,10 +31,10 @@ START_PATIENCE_SECONDS = 10.0
 """How long the start waits for the first model; then the API comes up without one and goes on trying."""
 
 
-def create_app(models: Models | None = None, settings: Settings | None = None) -> Lane:
+def create_app(models: Models | None = None, settings: Settings | None = None, output: LogOutput | None = None) -> Lane:
     """The app. Without arguments: with the settings of this process and the registry that they name."""
     settings = settings or configuration.load()
-    requests, doors = Requests(), Doors(settings)
+    requests, doors = Requests(output), Doors(settings)
     metrics = Metrics(requests)
     serving = Serving(models or _registered(settings), metrics, settings.model_poll_seconds)
     predicting, reading = Predicting(serving, metrics), Reading(settings)

@@ -3,14 +3,41 @@
 import asyncio
 import json
 import logging
-import sys
+import os
 from datetime import UTC, datetime
+from threading import Lock
 from time import time
-from typing import TextIO
 
 FLUSH_SECONDS = 0.5
 FULL = 500
 """Lines that are written before their time."""
+STANDARD_OUTPUT = 1
+
+
+class LogOutput:
+    """The file descriptor that the log goes to. Lines that it does not take are dropped and counted.
+
+    A full disk or a reader that is gone must not fail the request that is logged, and the log goes on by itself once
+    there is room again. Nothing is buffered: what Python's own streams keep after a failed write would fail later,
+    at the latest when the process ends.
+    """
+
+    def __init__(self, descriptor: int = STANDARD_OUTPUT) -> None:
+        self._descriptor = descriptor
+        self._lock = Lock()
+        self._cut = False
+        self.dropped = 0
+
+    def write(self, text: str) -> None:
+        """Write whole lines; a line that was cut by a full disk is ended first."""
+        with self._lock:
+            rest = (f"\n{text}" if self._cut else text).encode(errors="backslashreplace")
+            try:
+                while rest:
+                    written = os.write(self._descriptor, rest)
+                    self._cut, rest = rest[written - 1 : written] != b"\n", rest[written:]
+            except OSError:
+                self.dropped += rest.removeprefix(b"\n").count(b"\n")
 
 
 class JsonLines(logging.Formatter):
@@ -28,9 +55,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(told, ensure_ascii=False)
 
 
-def to(stream: TextIO) -> None:
-    """From now on all that this process logs goes to the stream, in lines of JSON."""
-    handler = logging.StreamHandler(stream)
+def to(output: LogOutput) -> None:
+    """From now on all that this process logs goes to the output, in lines of JSON."""
+    handler = logging.StreamHandler(output)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
@@ -41,8 +68,8 @@ class Requests:
     Within one event loop. What a killed process had not written yet, of the last half second, is lost.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+    def __init__(self, output: LogOutput | None = None) -> None:
+        self.output = output or LogOutput()
         self._lines: list[str] = []
         self._second, self._stamp = 0, ""
 
@@ -61,8 +88,7 @@ class Requests:
         """Writes what there is to write."""
         lines, self._lines = self._lines, []
         if lines:
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            self.output.write("".join(lines))
 
     def _now(self) -> str:
         """To the millisecond; the part before it is made once a second."""

@@ -1,6 +1,6 @@
 """What Prometheus reads of the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -9,9 +9,11 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from api.errors import REQUEST_ID, request_id
-from api.journal import Requests
+from api.journal import LogOutput, Requests
 from readmit.core.version import MODEL, Version
 
 STARTED = "started"
@@ -29,6 +31,17 @@ class Predicting(NamedTuple):
     request_duration: Callable[[float], None]
 
 
+class DroppedLines(Collector):
+    """The count that the log keeps of itself: requests are not the only ones that log."""
+
+    def __init__(self, output: LogOutput) -> None:
+        self._output = output
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        text = "Log lines that the disk or the reader of the log did not take."
+        yield CounterMetricFamily("readmit_log_lines_dropped", text, value=self._output.dropped)
+
+
 class Metrics:
     """The metrics of one app, in a registry of its own."""
 
@@ -36,6 +49,7 @@ class Metrics:
         self._noted = requests
         self._registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
+        own.register(DroppedLines(requests.output))
         self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=own)
         self.duration = Histogram(
             "readmit_prediction_duration_seconds",

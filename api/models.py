@@ -1,4 +1,4 @@
-"""Versions from the registry, with the copy on disk beside it."""
+"""Versions from the registry, with the copies on disk beside it."""
 
 from datetime import datetime
 
@@ -28,3 +28,6 @@ class RegisteredModels:
 
     def kept(self) -> tuple[Version, bytes] | None:
         return self._kept.last()
+
+    def previously_kept(self) -> tuple[Version, bytes] | None:
+        return self._kept.previous()

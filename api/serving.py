@@ -21,7 +21,7 @@ log = logging.getLogger("readmit.api")
 
 
 class Models(Protocol):
-    """Where versions come from, and where the last one is kept for a bad day."""
+    """Where versions come from, and where the last two are kept for a bad day."""
 
     def production(self) -> Version | None:
         """The version in production; None: there is none yet. ReadmitError: who knows it does not answer."""
@@ -37,6 +37,9 @@ class Models(Protocol):
 
     def kept(self) -> tuple[Version, bytes] | None:
         """What was kept last, if anything was. ReadmitError: it is damaged."""
+
+    def previously_kept(self) -> tuple[Version, bytes] | None:
+        """What that one replaced, if it is kept. ReadmitError: it is damaged."""
 
 
 class ReloadFailed(ReadmitError):
@@ -55,7 +58,11 @@ class Loaded:
 
 
 class Serving:
-    """Holds at most one model; replacing it is one assignment, so that a request sees the old or the new one."""
+    """Serves one model; replacing it is one assignment, so that a request sees the old or the new one.
+
+    `previous`: the one that was served before, ready to serve, so that a rollback needs neither the artifact store nor
+    the disk. It costs the memory of a second model.
+    """
 
     def __init__(self, models: Models, metrics: Metrics, poll_seconds: float) -> None:
         self._models = models
@@ -63,6 +70,7 @@ class Serving:
         self._poll_seconds = poll_seconds
         self._reloading = asyncio.Lock()
         self.loaded: Loaded | None = None
+        self.previous: Loaded | None = None
         self.failure: str | None = None
         self.tried = asyncio.Event()
 
@@ -90,7 +98,7 @@ class Serving:
             return fresh is not None
 
     def _serve(self, fresh: Loaded) -> None:
-        self.loaded = fresh
+        self.previous, self.loaded = self.loaded, fresh
         self._metrics.model_loaded(fresh.asked, fresh.at)
         log.info("serving version %s (%s)", fresh.asked.number, fresh.asked.candidate)
 
@@ -99,14 +107,16 @@ class Serving:
         version, old = self._models.production(), self.loaded
         if version is None:
             return None
-        if old is not None and (old.asked.number, old.asked.scorer) == (version.number, version.scorer):
+        if old is not None and _is(old, version):
             # It may have been judged meanwhile.
             self.loaded = replace(old, asked=version)
             return None
-        artifact = self._models.artifact(version)
-        fresh = self._loaded(version, artifact)
+        if self.previous is not None and _is(self.previous, version):
+            fresh = replace(self.previous, asked=version, at=datetime.now(UTC))
+        else:
+            fresh = self._loaded(version, self._models.artifact(version))
         try:
-            self._models.keep(version, artifact)
+            self._models.keep(version, fresh.model.artifact)
         except OSError as error:
             log.warning("version %s is served, but no copy of it could be kept: %s", version.number, error)
         return fresh
@@ -138,18 +148,23 @@ class Serving:
             await asyncio.sleep(self._poll_seconds)
 
     async def _fall_back(self) -> None:
-        """Who has nothing to serve takes what was kept when last something was."""
-        if self.loaded is not None:
-            return
-        try:
-            kept = await asyncio.to_thread(self._models.kept)
-            if kept is not None:
-                self._serve(await asyncio.to_thread(self._loaded, *kept))
-        except (ReadmitError, OSError) as error:
-            self.failure = f"{self.failure}; nor is the copy on disk any good: {_in_short(error)}"
+        """Who has nothing to serve takes what was kept when last something was; if that is damaged, the one before."""
+        for kept, name in ((self._models.kept, "copy"), (self._models.previously_kept, "previous copy")):
+            if self.loaded is not None:
+                return
+            try:
+                found = await asyncio.to_thread(kept)
+                if found is not None:
+                    self._serve(await asyncio.to_thread(self._loaded, *found))
+            except (ReadmitError, OSError) as error:
+                self.failure = f"{self.failure}; nor is the {name} on disk any good: {_in_short(error)}"
 
     def _still(self) -> str:
         return f"version {self.loaded.asked.number} is served" if self.loaded else "no model is served"
+
+
+def _is(loaded: Loaded, version: Version) -> bool:
+    return (loaded.asked.number, loaded.asked.scorer) == (version.number, version.scorer)
 
 
 def _in_short(error: Exception) -> str:

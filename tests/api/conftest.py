@@ -45,6 +45,7 @@ class Shelf:
         self.artifacts = {model.version.number: model.artifact for model in models}
         self.alias = models[-1].version if models else None
         self.on_disk: tuple[Version, bytes] | None = None
+        self.before_on_disk: tuple[Version, bytes] | None = None
         self.away: Exception | None = None
         self.damaged: Exception | None = None
 
@@ -73,6 +74,9 @@ class Shelf:
 
     def kept(self) -> tuple[Version, bytes] | None:
         return self.on_disk
+
+    def previously_kept(self) -> tuple[Version, bytes] | None:
+        return self.before_on_disk
 
     def promote(self, model: Made) -> None:
         self.versions[model.version.number] = model.version

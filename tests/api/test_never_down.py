@@ -21,9 +21,12 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
+from api.models import RegisteredModels
 from api.serving import Models
 from readmit.core.refusal import RegistryAway, VersionUnusable
+from readmit.core.version import Version
 from readmit.io.kept import Kept
+from readmit.io.registry.rest import RestRegistry
 from readmit.settings import Settings
 
 TOKEN = {"Authorization": "Bearer a token of the tests"}
@@ -55,13 +58,43 @@ def test_a_copy_that_is_damaged_is_not_served_and_the_api_says_both_reasons(
     assert "nor is the copy on disk any good" in said
 
 
+def test_when_the_last_copy_is_damaged_the_one_before_is_served(
+    shelf: Any, settings: Settings, served: Any, later: Any
+) -> None:
+    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.on_disk, shelf.before_on_disk = (later.version, later.artifact[:-100]), (served.version, served.artifact)
+    with TestClient(create_app(shelf, settings)) as client:
+        assert client.post("/predict", json=EXAMPLE).headers["x-model-version"] == "1"
+        ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert "nor is the copy on disk any good" in ready.json()["reload_failure"]
+
+
+def test_a_rollback_to_the_version_before_needs_neither_the_artifact_store_nor_the_disk(
+    shelf: Any, settings: Settings, later: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TestClient(create_app(shelf, settings)) as client:
+        first = client.get("/model").json()
+        shelf.promote(later)
+        client.post("/reload_model", headers=TOKEN).raise_for_status()
+        shelf.damaged = RegistryAway("the artifact store does not answer")
+        monkeypatch.setattr(shelf, "keep", _full)
+        told = client.post("/rollback", headers=TOKEN, json={"version": "1", "by": "ana", "why": "flags nobody"}).json()
+        assert (told["version"], told["served"]) == ("1", True)
+        assert client.post("/predict", json=EXAMPLE).headers["x-model-version"] == "1"
+        again = client.get("/model").json()
+        assert again["loaded_at"] > first["loaded_at"]
+        assert client.get("/health/ready").json()["reload_failure"] is None
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
     shelf: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(shelf, "keep", full)
+    monkeypatch.setattr(shelf, "keep", _full)
     with TestClient(create_app(shelf, settings)) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 200
         assert client.get("/health/ready").json()["reload_failure"] is None
@@ -95,6 +128,69 @@ def test_the_copy_on_disk_is_the_version_that_was_kept_last_whole(tmp_path: Path
         kept.last()
 
 
+def numbered(version: Version, number: int, target: str = "within_30_days") -> Version:
+    return replace(version, number=str(number), target=target)
+
+
+def test_the_version_that_was_replaced_is_kept_too(tmp_path: Path, served: Any, additive: Any) -> None:
+    kept = Kept(tmp_path)
+    kept.keep(served.version, served.artifact)
+    assert kept.previous() is None
+    for _ in range(2):
+        kept.keep(additive.version, additive.artifact)
+        assert kept.previous() == (served.version, served.artifact)
+    (tmp_path / f"scorer-{additive.version.scorer}.json").write_bytes(b"damaged")
+    with pytest.raises(VersionUnusable, match="not whole"):
+        kept.last()
+    assert kept.previous() == (served.version, served.artifact)
+    for number in range(6):
+        (tmp_path / f"scorer-{number}.json").write_text("newer")
+    kept.keep(additive.version, additive.artifact)
+    assert kept.previous() == (served.version, served.artifact), "however old its file is"
+
+
+class NoFiles(RestRegistry):
+    """A registry whose artifact store is away."""
+
+    def scorer(self, version: Version) -> bytes:
+        raise RegistryAway(f"the file of version {version.number} is not handed out")
+
+
+def test_who_goes_back_after_a_restart_takes_the_copy_on_disk(tmp_path: Path, served: Any, additive: Any) -> None:
+    for each in (served, additive):
+        Kept(tmp_path).keep(each.version, each.artifact)
+    models = RegisteredModels(NoFiles("http://127.0.0.1:1"), Kept(tmp_path))
+    assert models.artifact(served.version) == served.artifact
+    (tmp_path / f"scorer-{served.version.scorer}.json").write_bytes(served.artifact[:-1])
+    with pytest.raises(RegistryAway, match="the file of version 1 is not handed out"):
+        models.artifact(served.version)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param((2, "within_30_days"), (1, "within_30_days"), id="a person rolled back from it"),
+        pytest.param((1, "any"), (2, "within_30_days"), id="it answers another question"),
+    ],
+)
+def test_what_must_not_be_served_in_place_of_a_version_is_not_kept_as_its_previous_one(
+    before: tuple[int, str], now: tuple[int, str], tmp_path: Path, served: Any, additive: Any
+) -> None:
+    kept = Kept(tmp_path)
+    kept.keep(numbered(additive.version, *before), additive.artifact)
+    kept.keep(numbered(served.version, *now), served.artifact)
+    assert kept.last() == (numbered(served.version, *now), served.artifact)
+    assert kept.previous() is None
+
+
+def test_a_torn_note_of_what_is_kept_does_not_keep_a_version_from_being_kept(tmp_path: Path, served: Any) -> None:
+    (tmp_path / "production.json").write_text('{"number": "1"')
+    kept = Kept(tmp_path)
+    kept.keep(served.version, served.artifact)
+    assert kept.last() == (served.version, served.artifact)
+    assert kept.previous() is None
+
+
 def test_copies_do_not_pile_up_and_the_one_that_is_served_stays(tmp_path: Path, served: Any) -> None:
     kept = Kept(tmp_path)
     kept.keep(served.version, served.artifact)
@@ -117,22 +213,22 @@ from readmit.settings import Settings
 
 class Away:
     def __init__(self, folder):
-        self.kept = Kept(Path(folder)).last
+        self.kept, self.previously_kept = Kept(Path(folder)).last, Kept(Path(folder)).previous
     def production(self):
         raise RegistryAway("nobody is there")
 
 folder = sys.argv.pop(1)
-api.create_app = lambda: create_app(Away(folder), Settings())
+api.create_app = lambda output: create_app(Away(folder), Settings(), output)
 api.main()
 """
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
+def serving(folder: Path, log: Path | None = None) -> Iterator[tuple[subprocess.Popen[bytes], str, Path]]:
     """A process that serves the copy in a folder; its address, and the file that takes what it writes."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    out = folder / "out.txt"
+    out = log or folder / "out.txt"
     command = [sys.executable, "-c", SERVE, str(folder), "--port", str(port)]
     with out.open("wb") as written, subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT) as process:
         address = f"http://127.0.0.1:{port}"

@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.cleaning import POSITION, clean
 from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT, labels, python_name
-from readmit.core.model import CANDIDATES, TRUSTED_TYPES, Candidate, build, model_input, probabilities
+from readmit.core.model import CANDIDATES, TRUSTED_TYPES, Candidate, build, model_input, probabilities, raw_values
 from readmit.core.splitting import SPLIT, Split, with_split
 
 ROWS = 300
@@ -226,3 +226,9 @@ def test_on_permuted_labels_nothing_is_learnt(sample: Path) -> None:
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
     learnt_well = probabilities(build(candidate, 0).fit(frames[0], outcomes), frames[1])
     assert roc_auc_score(happened, learnt_well) > 0.55, "with the labels in place there is something to learn"
+
+
+def test_what_a_frame_was_made_of_can_be_had_back() -> None:
+    columns = encounters()
+    assert any(value is None for values in columns.values() for value in values)
+    assert raw_values(model_input(columns)) == columns

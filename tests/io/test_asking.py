@@ -72,6 +72,18 @@ def test_what_the_database_does_not_take_is_said_in_its_words(question: str, dat
         pass
 
 
+def test_a_query_is_ended_when_its_time_is_up(databases: str) -> None:
+    """It counts as many rows as there are ways to draw twenty from a few."""
+    few = "(SELECT 1 AS i UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)"
+    endless = f"SELECT COUNT(*) FROM {', '.join(f'{few} AS t{place}' for place in range(20))}"
+    with (
+        pytest.raises(QueryRefused, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
+        answer(databases, endless, seconds=0.5) as found,
+    ):
+        list(found.rows)
+    assert asked(databases, "SELECT 1") == [(1,)]
+
+
 def test_databases_that_are_not_there_are_said_to_be_away() -> None:
     with (
         pytest.raises(StoreAway, match="clean_data_db: unable to open"),

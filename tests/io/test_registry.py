@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from mlflow import MlflowClient
 
 from readmit.core import features
@@ -17,6 +20,7 @@ from readmit.core.model import CANDIDATES, build, model_input, probabilities
 from readmit.core.refusal import RegistryAway, VersionUnusable
 from readmit.core.splitting import FOR_SERVING
 from readmit.core.training import Aim, DataSource, FitKey, fit_key
+from readmit.core.version import MODEL_FILE
 from readmit.io.registry.fits import Fit, Runs, View
 from readmit.io.registry.versions import Registry
 from readmit.settings import Settings
@@ -53,7 +57,7 @@ def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     run = runs.record(fitted)
     assert runs.finished(made) == run
     assert runs.finished(replace(made, seed=131)) is None
-    version = registry.register(run.run_id, made, run.scorer)
+    version = registry.register(run, made)
     assert registry.version_of(made) == registry.version(version.number) == version
 
     loaded = registry.load(version)
@@ -96,10 +100,32 @@ def test_a_model_that_skops_does_not_trust_is_unusable(
 ) -> None:
     registry, made = Registry(settings.mlflow_tracking_uri), key("another snapshot of this test")
     run = Runs(settings.mlflow_tracking_uri).record(fit(made, frame))
-    version = registry.register(run.run_id, made, run.scorer)
+    version = registry.register(run, made)
     monkeypatch.setattr(import_module("readmit.io.registry.versions"), "TRUSTED_TYPES", ())
     with pytest.raises(VersionUnusable, match=f"version {version.number} can't be read: Untrusted"):
         registry.load(version)
+
+
+def test_a_version_carries_the_hash_of_its_model_file_and_other_bytes_never_reach_skops(
+    settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, made = Registry(settings.mlflow_tracking_uri), key("a snapshot whose model is exchanged")
+    version = registry.register(Runs(settings.mlflow_tracking_uri).record(fit(made, frame)), made)
+    registry.load(version)
+
+    def exchanged(*asked: str, **options: str) -> str:
+        found = Path(download(*asked, **options))
+        if (file := found / MODEL_FILE).exists():
+            file.write_bytes(file.read_bytes() + b" ")
+        return str(found)
+
+    download = mlflow.artifacts.download_artifacts
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", exchanged)
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("unverified bytes are read"))
+    with pytest.raises(VersionUnusable, match=rf"version {version.number}: model.skops has SHA-256 .* as registered"):
+        registry.load(version)
+    with pytest.raises(VersionUnusable, match=r"made before versions carried a hash of model.skops"):
+        registry.load(replace(version, model_file=""))
 
 
 def test_a_server_that_is_away_is_named() -> None:

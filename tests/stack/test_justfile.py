@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 JUST = shutil.which("just")
@@ -38,16 +40,49 @@ def test_the_environment_of_these_tests_is_taken() -> None:
     assert install_into(Path(sys.prefix) / "bin/python").returncode == 0
 
 
-def test_a_rollback_hands_on_who_asks_for_it_since_a_container_has_users_of_its_own(tmp_path: Path) -> None:
-    stub = tmp_path / "python"
-    stub.write_text(f"""#!/bin/sh\nif [ "$1" = -c ]; then echo '{tmp_path}'; else printf '%s\\n' "$@"; fi\n""")
-    stub.chmod(0o700)
+@pytest.fixture
+def recording(tmp_path: Path) -> Callable[..., list[str]]:
+    """Runs `just` with a `python` and a `docker` that do nothing; returns the words that the recipe gave them."""
+    for name in ("python", "docker"):
+        stub = tmp_path / name
+        stub.write_text(
+            f"""#!/bin/sh\nif [ "$1" = -c ]; then echo '{tmp_path}'; exit; fi\n"""
+            """printf '%s\\0' "$READMIT_TEST_CASES" "$@"\n"""
+        )
+        stub.chmod(0o700)
     (tmp_path / "readmit.lock").write_text("".join((ROOT / name).read_text() for name in INSTALLED))
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    command = [str(JUST), "--justfile", str(ROOT / "justfile"), "rollback", "4", "--why", "it's me"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    def run(*words: str) -> list[str]:
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "READMIT_TEST_CASES": ""}
+        command = [str(JUST), "--justfile", str(ROOT / "justfile"), *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return [word for word in done.stdout.split("\0") if word]
+
+    return run
+
+
+def test_a_rollback_hands_on_who_asks_for_it_since_a_container_has_users_of_its_own(
+    recording: Callable[..., list[str]],
+) -> None:
     asked = ["rollback", "--version", "4", "--why", "it's me", "--by", getpass.getuser()]
-    assert done.stdout.splitlines() == ["-m", "readmit.stacks", "on", *asked]
+    assert recording("rollback", "4", "--why", "it's me") == ["-m", "readmit.stacks", "on", *asked]
+
+
+def test_services_to_leave_out_of_the_footprint_are_one_word(recording: Callable[..., list[str]]) -> None:
+    assert recording("ops::footprint", "--without", "grafana $(id)")[-1] == "grafana $(id)"
+
+
+def test_a_failed_run_on_github_hands_out_logs_alone_and_keeps_no_credentials() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    assert workflow["permissions"] == {}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        for step in job["steps"]:
+            options = step.get("with", {})
+            if "checkout" in step.get("uses", ""):
+                assert options["persist-credentials"] is False
+            if "upload-artifact" in step.get("uses", ""):
+                assert options["path"].split() == ["var/e2e/*.log"]
 
 
 def test_what_the_bench_is_made_of_still_finds_what_it_takes_from_us() -> None:

@@ -1,6 +1,6 @@
 """What `promote` does in each situation: databases and judge are real, versions answer from memory."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +10,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 from readmit.core.dataset import Dataset
+from readmit.core.model import model_input, probabilities
 from readmit.core.placing import way_back
-from readmit.core.refusal import NotThereYet, RegistryAway, VersionUnusable
+from readmit.core.refusal import NotThereYet, ReadmitError, RegistryAway, VersionUnusable
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.registry.noting import note
+from readmit.pipeline import worth_another_try
 from readmit.settings import Settings
 from readmit.steps import promote
+from tests.api.conftest import Made, additive, served
+
+__all__ = ["additive", "served"]
 
 CHANCE = np.random.default_rng(5)
 RISK = CHANCE.beta(1.2, 7, 1_500)
@@ -44,12 +50,13 @@ class Knows:
 
 @dataclass
 class Shelf:
-    """The registry's place: versions by number, and who is in production. `broken`: can't be loaded."""
+    """The registry's place: versions by number, and who is in production. `broken`: why one can't be loaded."""
 
     held: dict[str, Version] = field(default_factory=dict)
     knows: dict[str, Knows] = field(default_factory=dict)
     alias: str | None = None
-    broken: set[str] = field(default_factory=set)
+    broken: dict[str, ReadmitError] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
     away_after_alias: bool = False
 
     def version(self, number: str) -> Version:
@@ -62,9 +69,15 @@ class Shelf:
         return None if self.alias is None else self.held[self.alias]
 
     def load(self, version: Version) -> Any:
+        assert version.model_file, "without a hash nothing is loaded"
         if version.number in self.broken:
-            raise VersionUnusable(f"version {version.number} can't be read")
+            raise self.broken[version.number]
         return self.knows[version.number]
+
+    def scorer(self, version: Version) -> bytes:
+        if not version.scorer:
+            raise VersionUnusable(f"version {version.number} can't be served")
+        return self.artifacts[version.number]
 
     def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
         assert verdict.startswith(("promoted: ", "refused: "))
@@ -98,7 +111,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
 def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_days") -> str:
     """As `register` leaves it: a new version, noted with its batch."""
     number = str(len(shelf.held) + 1)
-    shelf.held[number] = Version(number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash")
+    shelf.held[number] = Version(
+        number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash", model_file="another"
+    )
     shelf.knows[number] = Knows(share)
     ledger.note(batch, version=int(number))
     return number
@@ -192,15 +207,78 @@ def test_who_was_overtaken_while_it_judged_judges_again(shelf: Shelf, monkeypatc
     assert shelf.alias == best
 
 
-def test_a_rival_that_can_not_be_used_any_more_is_none_and_the_verdict_says_so(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.6)
+@pytest.mark.parametrize(
+    ("error", "tried_again"),
+    [
+        (VersionUnusable("version 1: model.skops has SHA-256 0f, and not 1e as registered"), False),
+        (RegistryAway("MLflow at http://mlflow:5000: no answer"), True),
+    ],
+)
+def test_a_champion_that_can_not_be_loaded_stops_promotion_and_stays_in_production(
+    error: ReadmitError, tried_again: bool, shelf: Shelf
+) -> None:
+    registered(shelf, 1, 0.3)
     promote.run(1, WITHIN)
-    shelf.broken.add("1")
-    registered(shelf, 2, 0.4)
-    told = promote.run(2, WITHIN)
-    assert told["outcome"] == "provisional"
-    assert "without a rival: version 1 can't be read" in str(told["reason"])
+    shelf.broken["1"] = error
+    registered(shelf, 2, 0.6)
+    with pytest.raises(type(error), match=str(error)) as stopped:
+        promote.run(2, WITHIN)
+    assert worth_another_try(stopped.value) is tried_again
+    assert shelf.alias == "1"
+    assert promotions.verdict_on("2") is None
+
+
+def test_who_is_told_that_a_champion_can_not_be_loaded_is_told_what_to_do_and_doing_it_helps(shelf: Shelf) -> None:
+    registered(shelf, 1, 0.3)
+    promote.run(1, WITHIN)
+    shelf.broken["1"] = VersionUnusable("version 1 can't be read")
+    registered(shelf, 2, 0.6)
+    with pytest.raises(VersionUnusable, match=r"`just rollback NUMBER --why ...` \(NUMBER may be 2\)"):
+        promote.run(2, WITHIN)
+    shelf.roll_back(to="2")
+    assert promote.run(2, WITHIN)["outcome"] == "provisional"
     assert shelf.alias == "2"
+
+
+@pytest.fixture
+def before_hashes(
+    shelf: Shelf,
+    served: Made,
+    additive: Made,
+    encounters_by_chance: Callable[[int], dict[str, list[str | int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Dataset:
+    """A champion whose model file carries no hash, its challenger, real models both, and the test patients."""
+    shelf.artifacts = {"1": served.artifact, "2": additive.artifact}
+    columns = encounters_by_chance(300)
+    labels = [int(int(stays) > 5) for stays in columns["number_inpatient"]]
+    test = Dataset(model_input(columns), labels, [str(row) for row in range(300)])
+    monkeypatch.setattr(promote, "_test_patients", lambda *_: test)
+    for batch in (1, 2):
+        registered(shelf, batch, 0.5)
+    shelf.held["1"] = replace(shelf.held["1"], model_file="")
+    shelf.name_production("1", "promote", "first", datetime.now(UTC))
+    return test
+
+
+def test_a_champion_from_before_hashes_is_judged_by_its_compiled_model_which_has_one(
+    before_hashes: Dataset, served: Made, additive: Made
+) -> None:
+    promote.run(2, WITHIN)
+    verdict = promotions.verdict_on("2")
+    assert verdict is not None
+    assert verdict.rival == "1"
+    for figures, pipeline in ((verdict.figures, additive.pipeline), (verdict.rival_figures, served.pipeline)):
+        said = probabilities(pipeline, before_hashes.encounters)
+        assert figures["log_loss"] == pytest.approx(log_loss(before_hashes.labels, said), abs=1e-7)
+
+
+@pytest.mark.usefixtures("before_hashes")
+def test_a_champion_with_neither_hash_stops_promotion(shelf: Shelf) -> None:
+    shelf.held["1"] = replace(shelf.held["1"], scorer="")
+    with pytest.raises(VersionUnusable, match=r"version 2 is not promoted.*version 1 can't be served"):
+        promote.run(2, WITHIN)
+    assert shelf.alias == "1"
 
 
 def rolled_back_from_2_to_1(shelf: Shelf) -> None:

@@ -158,4 +158,4 @@ def _images(services: Sequence[Service]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(" ".join(sys.argv[1:]).split()))

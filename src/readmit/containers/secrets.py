@@ -28,7 +28,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     `given`: of servers of one's own; they lie apart, so that who comes back to the stack's own servers can log in.
     `api_key`: the user's own; an empty file asks nobody for a key.
     """
-    _private(folder)
+    private.make_folder(folder)
     for name in MADE:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
@@ -37,7 +37,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
         _write(folder / FOR_THE_PAGE, "# [auth], as Streamlit reads it, has people sign in.\n")
     _write_derived(folder)
     if given:
-        _private(folder / GIVEN)
+        private.make_folder(folder / GIVEN)
         for name, secret in given.items():
             _write(folder / GIVEN / name, secret)
         _write_login(folder / GIVEN, given)
@@ -58,11 +58,6 @@ def _write_derived(folder: Path) -> None:
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
     _write_login(folder, known)
-
-
-def _private(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
 
 
 def _write_login(folder: Path, known: Mapping[str, str]) -> None:

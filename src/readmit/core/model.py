@@ -1,5 +1,6 @@
 """The models that are tried for readmission: each takes the raw encounter, all encoding is inside the pipeline."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.features import derived
-from readmit.core.inputs import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES
+from readmit.core.inputs import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, Value
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]
@@ -64,6 +65,17 @@ def _column(name: str, values: Sequence[str | int | float | None]) -> pd.Series:
         return pd.Series([np.nan if value is None else value for value in values], dtype=np.float64)
     # NaN is the one value that differs from itself.
     return pd.Series([None if value != value else value for value in values], dtype=object)
+
+
+def raw_values(frame: pd.DataFrame) -> dict[str, list[Value]]:
+    """Return the columns that `model_input` made a frame of: whole numbers and texts, None for not recorded."""
+    return {str(name): [_raw(value) for value in column.tolist()] for name, column in frame.items()}
+
+
+def _raw(value: str | float | None) -> Value:
+    if isinstance(value, float):
+        return None if math.isnan(value) else int(value)
+    return value
 
 
 def build(candidate: Candidate, seed: int) -> Pipeline:

@@ -11,6 +11,8 @@ FIGURE = "test."
 """What the name of a figure on the test split begins with among the tags of a version."""
 SCORER_FILE, SCORER_TAG = "scorer.json", "scorer"
 """The compiled model, a file of the run that a version was made from; the tag holds the SHA-256 of its bytes."""
+MODEL_FILE, MODEL_FILE_TAG = "model.skops", "model_file"
+"""The fitted model, in MLflow's folder for it; the tag holds the SHA-256 of its bytes."""
 PLACED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
 """When, by whom and why a version went into production last, and when a person rolled back from it last."""
 
@@ -40,6 +42,7 @@ class Version:
 
     `figures`: metrics on the test split by name, empty until `promote` has judged it.
     `scorer`: SHA-256 of its SCORER_FILE, 64 hex digits; empty: it was made before versions had one.
+    `model_file`: SHA-256 of its MODEL_FILE; empty: it was made before versions had one.
     `placed`: when it went into production last; none if it never did, or before that was noted.
     `left`: when a person rolled back from it last; none if nobody did.
     """
@@ -56,6 +59,7 @@ class Version:
     scorer: str = ""
     placed: Note | None = None
     left: Note | None = None
+    model_file: str = ""
 
     @property
     def rolled_back(self) -> bool:
@@ -78,6 +82,7 @@ class Version:
             scorer=tags.get(SCORER_TAG, ""),
             placed=_note(tags.get(PLACED_TAG)),
             left=_note(tags.get(ROLLED_BACK_TAG)),
+            model_file=tags.get(MODEL_FILE_TAG, ""),
         )
 
 

@@ -15,6 +15,7 @@ from readmit.embedded.local import the_one_up
 from readmit.embedded.stack import reach_the_stack_directly
 from readmit.pipeline import DAG
 from readmit.settings import SettingError, environment_with
+from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
 from readmit.stacks.terminal import console
 
@@ -33,6 +34,7 @@ def main(options: Sequence[str]) -> int:
     try:
         variables = the_one_up()[1].variables
         reach_the_stack_directly()
+        private.make_folder(FOLDER)
         environment = environment_with({**variables, **own_variables(FOLDER / "home")})
         airflow = _installed() / "bin/airflow"
         for prepared in (("db", "migrate"), ("dags", "reserialize")):

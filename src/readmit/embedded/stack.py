@@ -86,10 +86,11 @@ def set_ports(settings: Settings) -> dict[str, int]:
 def running(folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> Iterator[Stack]:
     """A stack whose state lies in `folder`; all is ended when the block is left. `own`: variables on top.
 
-    StackRefused: it runs already, or a port is taken. ServiceFailed: a service does not come up.
+    StackRefused: it runs already, its folder can't be closed to other users, or a port is taken.
+    ServiceFailed: a service does not come up.
     """
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make_folder(folder)
     _refuse_if_up(folder)
     processes = Processes(folder / "processes")
     processes.end_leftovers()

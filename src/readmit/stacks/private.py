@@ -1,7 +1,24 @@
-"""Files for their owner alone, written whole or not at all: secrets, and notes about what runs."""
+"""Files and folders for their owner alone: secrets, patients' rows, and notes about what runs."""
 
 import os
 from pathlib import Path
+
+from readmit.stacks.refusal import StackRefused
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder of mode 0700, or narrow the mode of one that is there.
+
+    Raises StackRefused when the mode can't be set, as when the folder belongs to another user.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.chmod(0o700)
+    except PermissionError as error:
+        raise StackRefused(
+            f"{folder} holds patients' rows and secrets, and can't be closed to other users: {error.strerror}. "
+            f"Its owner has uid {folder.stat().st_uid}: change the owner, or move the folder away"
+        ) from error
 
 
 def write(file: Path, text: str) -> None:

@@ -1,11 +1,13 @@
 """Challenger against the model in place on the same test patients: the alias moves if the gates say so."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+
 from readmit.core.dataset import Dataset, dataset
+from readmit.core.figures import Floats
 from readmit.core.judging import Judged, judge
-from readmit.core.model import probabilities
+from readmit.core.model import probabilities, raw_values
 from readmit.core.placing import last_in_place
 from readmit.core.refusal import NotThereYet, VersionUnusable
 from readmit.core.snapshot import Snapshot
@@ -16,12 +18,16 @@ from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.objects import Bucket
 from readmit.io.registry.versions import Registry
+from readmit.io.trees import scorer_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """A verdict that was applied stands; one that a crash left unapplied is applied, if its rival is still in place."""
+    """A verdict that was applied stands; one that a crash left unapplied is applied, if its rival is still in place.
+
+    Raises VersionUnusable when either model can't be loaded; nothing is promoted then.
+    """
     registry = Registry(settings.mlflow_tracking_uri)
     challenger = registry.version(ledger.made(ledger.batch_row(batch), "version"))
     if challenger.target != settings.target:
@@ -82,19 +88,34 @@ def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
 
 
 def _decide(challenger: Version, rival: Version | None, registry: Registry, test: Dataset) -> Verdict:
-    """The gates' verdict. A rival that this code can't use is none, and the verdict says so."""
-    own, said = _judged(challenger, registry, test), None
+    """The gates' verdict. Both models answer by the same of their two files, so that equal models answer equally."""
+    fitted = challenger.model_file != "" and (rival is None or rival.model_file != "")
+    own = _judged(challenger, registry, test, fitted)
     try:
-        other = None if rival is None else _judged(rival, registry, test)
+        other = None if rival is None else _judged(rival, registry, test, fitted)
     except VersionUnusable as error:
-        other, said = None, str(error)
-    verdict = judge(challenger.target, test.labels, test.patients, own, other, SEED)
-    return verdict if said is None else replace(verdict, reasons=(*verdict.reasons, f"without a rival: {said}"))
+        raise _stopped(challenger, error) from error
+    return judge(challenger.target, test.labels, test.patients, own, other, SEED)
 
 
-def _judged(version: Version, registry: Registry, test: Dataset) -> Judged:
-    said = probabilities(registry.load(version), test.encounters)
+def _stopped(challenger: Version, error: VersionUnusable) -> VersionUnusable:
+    return VersionUnusable(
+        f"version {challenger.number} is not promoted, because the version to beat can't be loaded: {error}. "
+        "Production stays as it is. Restore that version's files, or put another version in its place with "
+        f"`just rollback NUMBER --why ...` (NUMBER may be {challenger.number}), and run the day again"
+    )
+
+
+def _judged(version: Version, registry: Registry, test: Dataset, fitted: bool) -> Judged:
+    said = probabilities(registry.load(version), test.encounters) if fitted else _compiled(version, registry, test)
     return Judged(version.number, version.threshold, said)
+
+
+def _compiled(version: Version, registry: Registry, test: Dataset) -> Floats:
+    """Return what the compiled model says: versions from before `model_file` carry a hash of that file alone."""
+    scorer = scorer_of(registry.scorer(version))
+    scorer.hold()
+    return np.array(scorer.answers(raw_values(test.encounters)))
 
 
 def _apply(verdict: Verdict, registry: Registry) -> None:

@@ -42,7 +42,7 @@ def run(batch: int, settings: Settings) -> Facts:
     version = registry.version_of(key)
     if version is None:
         made = runs.finished(key) or runs.record(_refit(winner, key, bucket, name, snapshot))
-        version = registry.register(made.run_id, key, made.scorer)
+        version = registry.register(made, key)
     if promotions.verdict_on(version.number) is None:
         registry.name_challenger(version.number)
     ledger.note(batch, version=int(version.number))

@@ -5,13 +5,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Run
-from mlflow.models import infer_signature
+from mlflow.models import Model, infer_signature
 from mlflow.sklearn import SERIALIZATION_FORMAT_SKOPS
 from sklearn.pipeline import Pipeline
 
@@ -20,7 +22,7 @@ from readmit.core.coverage import Coverage
 from readmit.core.model import TRUSTED_TYPES, probabilities
 from readmit.core.training import FIT_TAG, FitKey
 from readmit.core.verdict import Curves
-from readmit.core.version import SCORER_FILE, SCORER_TAG
+from readmit.core.version import MODEL_FILE, MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
 from readmit.io.registry.drawing import pictures
 from readmit.io.registry.server import PROOF_FILE, answering, client_of
 
@@ -33,11 +35,12 @@ MOST_DIGITS = 36
 
 @dataclass(frozen=True, slots=True)
 class FitRun:
-    """A finished run: `figures` as logged; `scorer`: SHA-256 of its compiled model, empty where it has none."""
+    """A finished run: `figures` as logged; `scorer`, `model_file`: SHA-256 of each, empty where it has none."""
 
     run_id: str
     figures: Mapping[str, float]
     scorer: str
+    model_file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,20 @@ class Runs:
 
 
 def _fit_run(run: Run) -> FitRun:
-    return FitRun(run.info.run_id, dict(run.data.metrics), run.data.tags.get(SCORER_TAG, ""))
+    tags = run.data.tags
+    return FitRun(run.info.run_id, dict(run.data.metrics), tags.get(SCORER_TAG, ""), tags.get(MODEL_FILE_TAG, ""))
+
+
+class HashedSklearn:
+    """MLflow's flavor for scikit-learn, which takes the SHA-256 of the model's file before anything is sent."""
+
+    __name__ = mlflow.sklearn.__name__
+    digest: str
+
+    def save_model(self, path: str, **options: Any) -> None:
+        """As `mlflow.sklearn` does."""
+        mlflow.sklearn.save_model(path=path, **options)
+        self.digest = hashlib.sha256(Path(path, MODEL_FILE).read_bytes()).hexdigest()
 
 
 def _log(fit: Fit) -> None:
@@ -127,8 +143,11 @@ def _log(fit: Fit) -> None:
         mlflow.set_tag(SCORER_TAG, hashlib.sha256(fit.scorer).hexdigest())
     if fit.view is not None:
         _log_view(fit, fit.view)
-    mlflow.sklearn.log_model(
-        fit.model,
+    flavor = HashedSklearn()
+    Model.log(
+        artifact_path=None,
+        flavor=flavor,
+        sk_model=fit.model,
         name="model",
         signature=infer_signature(fit.example, probabilities(fit.model, fit.example)),
         pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
@@ -136,6 +155,7 @@ def _log(fit: Fit) -> None:
         skops_trusted_types=list(TRUSTED_TYPES),
         pyfunc_predict_fn="predict_proba",
     )
+    mlflow.set_tag(MODEL_FILE_TAG, flavor.digest)
 
 
 def _name(key: FitKey) -> str:

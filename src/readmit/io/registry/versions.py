@@ -1,8 +1,10 @@
 """The versions of the one registered model: made, named, judged on their page, loaded.
 
-A fitted model is kept as skops and loaded by it, with the types that `core.model` trusts: no pickle.
+A fitted model is kept as skops and loaded by it, with the types that `core.model` trusts: no pickle. The registry's
+database says which SHA-256 the file has; only bytes that have it reach skops.
 """
 
+import hashlib
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -21,8 +23,20 @@ from readmit.core.model import TRUSTED_TYPES
 from readmit.core.proof import Proof
 from readmit.core.refusal import VersionUnusable
 from readmit.core.training import FIT_TAG, FitKey
-from readmit.core.version import CHALLENGER, FIGURE, MODEL, PLACED_TAG, PRODUCTION, SCORER_TAG, Version
+from readmit.core.version import (
+    CHALLENGER,
+    FIGURE,
+    MODEL,
+    MODEL_FILE,
+    MODEL_FILE_TAG,
+    PLACED_TAG,
+    PRODUCTION,
+    SCORER_TAG,
+    Version,
+)
+from readmit.io.registry.fits import FitRun
 from readmit.io.registry.noting import note
+from readmit.io.registry.rest import RestRegistry
 from readmit.io.registry.server import PROOF_FILE, answering, client_of
 
 UNREADABLE = (
@@ -46,11 +60,12 @@ class Registry:
             found = self._client.search_model_versions(wanted, max_results=1)
         return _version(found[0]) if found else None
 
-    def register(self, run_id: str, key: FitKey, scorer: str) -> Version:
-        """Makes a new version of the model of a run. `scorer`: SHA-256 of the compiled model that the run keeps."""
+    def register(self, run: FitRun, key: FitKey) -> Version:
+        """Makes a new version of the model of a run, which carries the SHA-256 of its two files."""
+        digests = {SCORER_TAG: run.scorer, MODEL_FILE_TAG: run.model_file}
         with answering(self._uri):
-            tags = {**key.tags, SCORER_TAG: scorer}
-            made = mlflow.register_model(f"runs:/{run_id}/model", MODEL, tags=tags)
+            tags = {**key.tags, **{name: digest for name, digest in digests.items() if digest}}
+            made = mlflow.register_model(f"runs:/{run.run_id}/model", MODEL, tags=tags)
             return _version(self._client.get_model_version(MODEL, made.version))
 
     def version(self, number: str) -> Version:
@@ -92,21 +107,37 @@ class Registry:
             found = self._client.search_model_versions(f"name = '{MODEL}'")
         return sorted((_version(item) for item in found), key=lambda version: int(version.number))
 
+    def scorer(self, version: Version) -> bytes:
+        """The compiled model of a version. VersionUnusable: it has none, or another than it was registered with."""
+        return RestRegistry(self._uri).scorer(version)
+
     def load(self, version: Version) -> Pipeline:
-        """The fitted model of a version, to be judged by. VersionUnusable: this code can't stand for it."""
+        """The fitted model of a version, to be judged by.
+
+        VersionUnusable: its file is not the one that was registered, or this code can't stand for it.
+        """
+        if not version.model_file:
+            raise VersionUnusable(f"version {version.number} was made before versions carried a hash of {MODEL_FILE}")
         with tempfile.TemporaryDirectory() as folder:
             with answering(self._uri):
                 uri = f"models:/{MODEL}/{version.number}"
                 path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
                 proof = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{PROOF_FILE}")
             with _readable(version):
-                model: Pipeline = skops.io.load(Path(path) / "model.skops", trusted=list(TRUSTED_TYPES))
+                model: Pipeline = skops.io.loads(_verified(path, version), trusted=list(TRUSTED_TYPES))
                 hold(model, Proof.from_json(proof))
                 return model
 
     def _alias(self, alias: str, number: str) -> None:
         with answering(self._uri):
             self._client.set_registered_model_alias(MODEL, alias, number)
+
+
+def _verified(folder: str, version: Version) -> bytes:
+    body = Path(folder, MODEL_FILE).read_bytes()
+    if (found := hashlib.sha256(body).hexdigest()) != version.model_file:
+        raise VersionUnusable(f"{MODEL_FILE} has SHA-256 {found}, and not {version.model_file} as registered")
+    return body
 
 
 @contextmanager
