@@ -1,7 +1,5 @@
 """`python -m ec2_api`: opens the source and serves it until SIGTERM or SIGINT."""
 
-# APScheduler 3 and waitress carry no annotations.
-
 import logging
 import os
 import signal
@@ -9,20 +7,17 @@ import sys
 import time
 from types import FrameType
 
-from waitress.server import create_server
-
 from ec2_api import settings
 from ec2_api.announcing import Announcer
 from ec2_api.app import create_app
+from ec2_api.bounded_server import create_bounded_server
 from ec2_api.metrics import Metrics
 from ec2_api.opening import open_source
 from ec2_api.refusal import Refusal
 
 log = logging.getLogger("ec2_api")
 
-THREADS = 4
 REFUSED = 2
-LARGEST_BODY = 64 * 1024
 
 
 def main() -> int:
@@ -50,11 +45,9 @@ def serve(chosen: settings.Settings) -> None:
     opened = open_source(chosen, time.time)
     metrics = Metrics(opened.release.total, opened.rows)
     announcer = Announcer(opened.release, metrics, time.time)
-    app = create_app(opened, metrics)
+    app = create_app(opened, metrics, chosen.allowed_hosts)
     try:
-        server = create_server(
-            app, host=chosen.host, port=chosen.port, threads=THREADS, ident=None, max_request_body_size=LARGEST_BODY
-        )
+        server = create_bounded_server(app, chosen.host, chosen.port)
     except OSError as error:
         raise Refusal(f"READMIT_SOURCE_PORT: {chosen.host}:{chosen.port}: {error.strerror or error}") from error
     announcer.tick()

@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from flask import Flask, Response, g, jsonify, render_template, request, send_file
 from flask.json.provider import DefaultJSONProvider
@@ -11,9 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable, NotFound
 
 from ec2_api import facts
+from ec2_api.host_check import check_request
 from ec2_api.metrics import Metrics
 from ec2_api.opening import Opened
 from ec2_api.representation import Form
+from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 
 TOO_EARLY = 425
 BY_MEDIA_TYPE = {form.media_type: form for form in Form}
@@ -25,7 +27,9 @@ class OrderedJson(DefaultJSONProvider):
     sort_keys = False
 
 
-def create_app(opened: Opened, metrics: Metrics, clock: Callable[[], float] = time.time) -> Flask:
+def create_app(
+    opened: Opened, metrics: Metrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
+) -> Flask:
     """The application over one opened source; `clock` gives epoch seconds."""
     app = Flask(__name__, static_folder=None)
     app.json = OrderedJson(app)
@@ -36,13 +40,15 @@ def create_app(opened: Opened, metrics: Metrics, clock: Callable[[], float] = ti
     app.add_url_rule("/get_data", "get_data", lambda: _rows(opened, opened.release.released(clock()), Form.JSON))
     app.add_url_rule("/metrics", "metrics", lambda: Response(metrics.text(), content_type=CONTENT_TYPE_LATEST))
     app.register_error_handler(HTTPException, _error)
+    # First in, last out: requests that are refused are counted, too.
     _count_requests(app, metrics)
+    _protect(app, allowed_hosts)
     return app
 
 
 def _page(opened: Opened, now: float) -> Response:
     page = Response(render_template("index.html", health=facts.health(opened, now), batches=facts.batches(opened, now)))
-    page.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+    page.headers["Content-Security-Policy"] = PAGE_CONTENT_SECURITY_POLICY
     return page
 
 
@@ -89,7 +95,10 @@ def _rows(opened: Opened, number: int, form: Form) -> Response:
         download_name=f"batch-{number}.{form}",
         etag=rendered.sha256,
         last_modified=opened.release.moment(number),
+        conditional=False,
     )
+    # Whole or not modified, never a range: waitress would hold a thread until the client has read it.
+    answer.make_conditional(request)
     answer.headers["X-Rows"] = str(opened.batches[number - 1].rows)
     return answer
 
@@ -115,4 +124,18 @@ def _count_requests(app: Flask, metrics: Metrics) -> None:
         # Addresses that no route knows share one label: anybody can invent them.
         route = request.url_rule.rule if request.url_rule else "unknown"
         metrics.answered(route, answer.status_code, time.perf_counter() - g.begun)
+        return answer
+
+
+def _protect(app: Flask, allowed_hosts: Set[str]) -> None:
+    """Check each request before it is answered, and add the security headers to each answer."""
+
+    @app.before_request
+    def check() -> None:
+        check_request(request, allowed_hosts)
+
+    @app.after_request
+    def add_headers(answer: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            answer.headers.setdefault(name, value)
         return answer

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from ec2_api.csv_fault import find_csv_fault
+
 DRUGS = (
     *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
     *("glipizide", "glyburide", "tolbutamide", "pioglitazone", "rosiglitazone", "acarbose", "miglitol"),
@@ -76,8 +78,9 @@ def table(content: bytes) -> pl.DataFrame:
     try:
         # Blank lines at the end are no encounters; one in the middle is damage, and is handed on.
         frame = pl.read_csv(content.rstrip(b"\r\n"), infer_schema=False, empty_string_is_null=False)
-    except pl.exceptions.PolarsError as error:
-        raise NotInLayout(f"it is no readable CSV: {str(error).splitlines()[0]}") from error
+    except pl.exceptions.PolarsError:
+        # The reader's own text repeats cells.
+        raise NotInLayout(f"it is no readable CSV: {find_csv_fault(content, COLUMNS) or 'unknown fault'}") from None
     if "encounter_id" not in frame.columns:
         raise NotInLayout("it has no column encounter_id")
     if frame.is_empty():

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ec2_api.host_check import normalize_host
 from ec2_api.refusal import Refusal
 
+ALLOWED_HOSTS = "localhost,127.0.0.1,[::1],ec2-api"
 UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospitals+for+years+1999-2008.zip"
 
 
@@ -15,6 +17,7 @@ class Settings:
     """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded.
 
     `mended`: batches whose rows may differ from what the release began with.
+    `allowed_hosts`: host names, in lower case and without port, under which requests may reach the API.
     """
 
     data: Path | None
@@ -25,6 +28,7 @@ class Settings:
     batch_size: int
     download_url: str
     mended: frozenset[int]
+    allowed_hosts: frozenset[str]
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -39,6 +43,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         batch_size=_whole(environ, "READMIT_SOURCE_BATCH_SIZE", 15_000, 1, 1_000_000),
         download_url=_url(environ, "READMIT_SOURCE_DOWNLOAD_URL", UCI_URL),
         mended=_numbers(environ, "READMIT_SOURCE_MENDED"),
+        allowed_hosts=_hosts(environ, "READMIT_ALLOWED_HOSTS", ALLOWED_HOSTS),
     )
 
 
@@ -55,6 +60,14 @@ def _numbers(environ: Mapping[str, str], name: str) -> frozenset[int]:
     if not all(re.fullmatch(r"[1-9][0-9]{0,8}", part) for part in parts):
         raise Refusal(f"{name}: {text!r} is not a list of batches such as 3 or 3,7")
     return frozenset(map(int, parts))
+
+
+def _hosts(environ: Mapping[str, str], name: str, default: str) -> frozenset[str]:
+    text = environ.get(name) or default
+    hosts = [normalize_host(part.strip()) for part in text.split(",") if part.strip()]
+    if not hosts or None in hosts:
+        raise Refusal(f"{name}: {text!r} is not a list of host names without ports, such as localhost,ec2-api")
+    return frozenset(host for host in hosts if host)
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -56,7 +56,9 @@ def serve(clock: SimpleNamespace) -> Callable[[Settings], FlaskClient]:
 
     def start(settings: Settings) -> FlaskClient:
         opened = open_source(settings, lambda: clock.now)
-        return create_app(opened, Metrics(opened.release.total, opened.rows), lambda: clock.now).test_client()
+        return create_app(
+            opened, Metrics(opened.release.total, opened.rows), settings.allowed_hosts, lambda: clock.now
+        ).test_client()
 
     return start
 

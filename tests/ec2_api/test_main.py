@@ -3,44 +3,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
-import ec2_api
-
-ROOT = Path(ec2_api.__file__).parents[1]
-
-
-@contextmanager
-def _running(log: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    """The data API as a process on a free port, and a client of it."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("READMIT_")}
-    environ |= {"READMIT_SOURCE_PORT": "0"} | {f"READMIT_{name}": value for name, value in changes.items()}
-    with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", "ec2_api"], env=environ, stderr=file, cwd=ROOT)
-    try:
-        address = _within(20, lambda: re.search(r"listening on (http\S+)", log.read_text()), process)
-        with httpx.Client(base_url=address[1], timeout=20) as client:
-            yield process, client
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _within(
-    seconds: float, seen: Callable[[], re.Match[str] | None], process: subprocess.Popen[bytes]
-) -> re.Match[str]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        if found := seen():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("the process did not come to it in time")
+from tests.ec2_api.source_process import ROOT, running, within
 
 
 @pytest.fixture
@@ -58,11 +25,11 @@ def test_batches_come_out_by_the_clock_are_told_in_the_log_and_a_signal_stops_it
     tmp_path: Path, small: dict[str, str], number: signal.Signals
 ) -> None:
     log = tmp_path / "log"
-    with _running(log, **small) as (process, client):
+    with running(log, **small) as (process, client):
         assert client.get("/health").json()["current"] == 1
         early = client.get("/batches/3")
         assert early.status_code == 425
-        _within(5, lambda: re.search(r"exhausted", log.read_text()), process)
+        within(5, lambda: re.search(r"exhausted", log.read_text()), process)
         assert client.get("/health").json()["exhausted"] is True
         assert client.get("/batches/3").status_code == 200
         assert "readmit_source_batches_released 3.0" in client.get("/metrics").text
@@ -77,7 +44,7 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path: Path, small: dict[str, 
     small["SOURCE_INTERVAL_SECONDS"] = "600"
     seen = []
     for log in (tmp_path / "log1", tmp_path / "log2"):
-        with _running(log, **small) as (process, client):
+        with running(log, **small) as (process, client):
             seen.append(
                 (
                     client.get("/health").json()["started_at"],

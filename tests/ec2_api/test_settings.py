@@ -31,3 +31,21 @@ def test_an_empty_download_address_means_no_download_and_an_empty_path_means_no_
 def test_a_value_that_cannot_be_used_is_refused_by_the_variables_name(name: str, value: str) -> None:
     with pytest.raises(Refusal, match=name):
         load({name: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("", {"localhost", "127.0.0.1", "[::1]", "ec2-api"}),
+        ("Data.Example.org, 10.0.0.7 ,", {"data.example.org", "10.0.0.7"}),
+        ("::1,[2001:DB8:0::7]", {"[::1]", "[2001:db8::7]"}),
+    ],
+)
+def test_allowed_hosts_replace_the_default_and_are_compared_in_one_spelling(text: str, hosts: set[str]) -> None:
+    assert load({"READMIT_ALLOWED_HOSTS": text}).allowed_hosts == hosts
+
+
+@pytest.mark.parametrize("text", [",", "*", "http://localhost", "localhost:5001", "a b", "[10.0.0.7]", "localhost."])
+def test_what_is_no_list_of_host_names_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="READMIT_ALLOWED_HOSTS"):
+        load({"READMIT_ALLOWED_HOSTS": text})

@@ -3,17 +3,27 @@
 import re
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.embedded import proxy_recorder
 from tests.embedded.demos import StrangeNumbers, check_page, check_report, ended, left_of, run, start
 
-PROXY_THAT_IS_AWAY = {"http_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "no_proxy": ""}
+
+@pytest.fixture
+def proxy() -> Iterator[dict[str, str]]:
+    """Variables of a proxy through which nothing gets out; at the end nothing has tried to."""
+    with proxy_recorder.recording() as (variables, seen):
+        yield variables
+        assert seen == [], "a request to the outside"
 
 
 def test_with_nothing_to_download_the_sample_is_announced_and_a_second_run_finds_nothing_new(
-    tmp_path: Path, strange_numbers: StrangeNumbers
+    tmp_path: Path, proxy: dict[str, str], strange_numbers: StrangeNumbers
 ) -> None:
-    own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": "", **PROXY_THAT_IS_AWAY}
+    own = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_DATA": "", **proxy}
     said, first = run(tmp_path, **own)
     assert "synthetic sample" in said
     assert re.search(r"2 batches: 2 of them to do, which takes (about|less than) ", said), (

@@ -11,6 +11,14 @@ from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
 
 SECRETS = ("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY", "READMIT_RELOAD_TOKEN", "READMIT_KEY_SECRET")
+TELEMETRY_OFF = {
+    # MLflow takes no "1" here.
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+}
+"""Nothing reports to whoever made it."""
 NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
 """Were they kept, the flow would report to a Prefect server that is not this stack's."""
 
@@ -41,9 +49,8 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "GOMEMLIMIT": "400MiB",
         "GOGC": "50",
         "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "DO_NOT_TRACK": "1",
+        **TELEMETRY_OFF,
     }
 
 

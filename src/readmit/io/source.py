@@ -10,6 +10,7 @@ from readmit.core.refusal import ContractBroken, NotThereYet, SourceAway
 
 PARQUET = "application/vnd.apache.parquet"
 PATIENCE = httpx.Timeout(60.0, connect=5.0)
+NOT_THERE = {404: "there is no such batch", 425: "the batch is not released yet"}
 Value = TypeVar("Value", str, int, bool)
 
 
@@ -39,10 +40,11 @@ def state(url: str) -> SourceState:
     answer = _get(address)
     try:
         told = answer.json()
-    except ValueError as error:
-        raise ContractBroken(f"{address}: no JSON: {answer.text[:300]!r}") from error
+    except ValueError:
+        # What came is not shown: under a wrong address it may be rows.
+        raise ContractBroken(f"{address}: the answer is not JSON ({len(answer.content):,} bytes)") from None
     if not isinstance(told, dict):
-        raise ContractBroken(f"{address}: no JSON object: {answer.text[:300]!r}")
+        raise ContractBroken(f"{address}: the answer is not a JSON object ({len(answer.content):,} bytes)")
     try:
         return SourceState(
             kind=_agreed(told, "source", str),
@@ -52,7 +54,7 @@ def state(url: str) -> SourceState:
             exhausted=_agreed(told, "exhausted", bool),
         )
     except ValueError as error:
-        raise ContractBroken(f"{address}: {error} in {answer.text[:300]!r}") from error
+        raise ContractBroken(f"{address}: {error}") from error
 
 
 def _agreed(told: dict[str, object], name: str, kind: type[Value]) -> Value:
@@ -82,8 +84,8 @@ def _get(address: str, accept: str = "application/json") -> httpx.Response:
     # An address that can't be one ends in InvalidURL or, where its name can't, in UnicodeError.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise SourceAway(f"{address}: {error!r}") from error
-    if answer.status_code in (404, 425):
-        raise NotThereYet(f"{address}: {answer.text.strip()[:300]}")
+    if answer.status_code in NOT_THERE:
+        raise NotThereYet(f"{address}: {NOT_THERE[answer.status_code]} (status {answer.status_code})")
     if answer.status_code != 200:
         raise SourceAway(f"{address}: status {answer.status_code}")
     return answer

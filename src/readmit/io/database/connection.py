@@ -11,6 +11,7 @@ import peewee as pw
 from pymysql.constants import CLIENT
 
 from readmit.core.refusal import ContractBroken, StoreAway
+from readmit.io.database.error_text import describe_database_error, hide_quoted
 from readmit.io.database.locking import BulkReadLock
 
 RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
@@ -62,9 +63,10 @@ def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
         with _lock.connection(), database.connection_context(), pw.__exception_wrapper__:  # type: ignore[attr-defined]  # not in its stubs
             yield
     except (pw.IntegrityError, pw.DataError) as error:
-        raise ContractBroken(f"{name_of(database)}: {error}") from error
+        # Not even as its cause: a log with a traceback would show the value that it quotes.
+        raise ContractBroken(f"{name_of(database)}: {describe_database_error(error)}") from None
     except (pw.OperationalError, pw.InterfaceError, pw.InternalError, pw.ProgrammingError) as error:
-        raise StoreAway(f"{name_of(database)}: {error}") from error
+        raise StoreAway(f"{name_of(database)}: {describe_database_error(error)}") from None
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
         try:
             yield _addresses[name_of(database)]
         except RuntimeError as error:
-            raise StoreAway(f"{name_of(database)}: {error}") from error
+            raise StoreAway(f"{name_of(database)}: {hide_quoted(str(error))}") from None
 
 
 def on_mysql(database: pw.DatabaseProxy) -> bool:
