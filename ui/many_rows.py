@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from readmit.core.encounter import BY_NAME, COUNTED_BY, ENCOUNTER, NOT_RECORDED
+from readmit.core.encounter import BY_NAME, COUNTED_BY, DISPOSITION, ENCOUNTER, NOT_RECORDED
 from ui.result import value_in_words
 from ui.speaking import Words
 
@@ -16,7 +16,7 @@ ROW, RISK = "row", "risk"
 UP, DOWN = "up", "down"
 BESIDE = (ENCOUNTER, *COUNTED_BY)
 """The fields that an encounter is known by, beside its answer."""
-PAGE, FAILED_PAGE = PAGES = "rows.page", "rows.failed_page"
+PAGE, FAILED_PAGE, ENDED_PAGE = PAGES = "rows.page", "rows.failed_page", "rows.not_applicable_page"
 
 
 @st.fragment
@@ -58,6 +58,21 @@ def show_failed(words: Words, failed: pd.DataFrame) -> None:
         }
 
     _page_of(len(failed), FAILED_PAGE, told)
+
+
+@st.fragment
+def show_not_applicable(words: Words, encounters: pa.Table, ended: pd.DataFrame) -> None:
+    """Show the rows of stays that ended in death or hospice: each by its encounter, and how it ended."""
+    beside = [name for name in (ENCOUNTER, DISPOSITION) if name in encounters.column_names]
+
+    def cells(place: slice) -> dict[str, list[str]]:
+        shown = ended.iloc[place]
+        return {words("many.row"): [words.number(index + 1) for index in shown["index"]]} | {
+            words.label(name): [value_in_words(words, name, each) for each in _values(encounters, shown, name)]
+            for name in beside
+        }
+
+    _page_of(len(ended), ENDED_PAGE, cells)
 
 
 def begin(pages: tuple[str, ...] = (PAGE,)) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from readmit.core.applicability import is_applicable
 from ui import form, result, what_if
 from ui.answers import Answer, Model
 from ui.asking import Case
@@ -37,8 +38,13 @@ def show(room: Room) -> None:
 @st.fragment
 def _question(room: Room, case: Case, *, may_be_asked: bool) -> None:
     """The button and what follows from it: made anew by itself, while the form above stays as it is."""
-    if st.button(room.words("patient.ask"), type="primary", disabled=not may_be_asked, icon=":material/calculate:"):
+    applicable = is_applicable(case)
+    disabled = not (may_be_asked and applicable)
+    if st.button(room.words("patient.ask"), type="primary", disabled=disabled, icon=":material/calculate:"):
         _ask(room, case)
+    if not applicable:
+        result.not_applicable(room.words)
+        return
     if (answered := st.session_state.get(ANSWERED)) is not None:
         _answered(room, answered, case)
 
@@ -57,7 +63,7 @@ def _answered(room: Room, answered: Answered, case: Case) -> None:
     st.header(room.words("answer.title"))
     if answered.case != case:
         st.info(room.words("answer.stale"), icon=":material/edit:")
-    result.show(room, answered.answer, answered.model, answered.case)
+    result.show(room, answered.answer, answered.model)
     what_if.show(room, answered.case, answered.answer, answered.model)
 
 

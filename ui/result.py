@@ -6,10 +6,8 @@ from itertools import islice
 
 import streamlit as st
 
-from readmit.core.encounter import CANNOT_RETURN, DISPOSITION
 from ui import charts, codes
 from ui.answers import Answer, Model
-from ui.asking import Case
 from ui.form import is_diagnosis
 from ui.room import Room
 from ui.speaking import Words
@@ -23,12 +21,12 @@ YES_COLOUR, NO_COLOUR = "#A84300", "#0B5FA5"
 """White on either is read by whoever needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3)."""
 
 
-def show(room: Room, answer: Answer, model: Model | None, case: Case) -> None:
+def show(room: Room, answer: Answer, model: Model | None) -> None:
     """The whole result."""
     words = room.words
     verdict(words, answer)
     numbers(words, answer, average_of(model))
-    doubts(words, answer, case)
+    doubts(words, answer)
     st.markdown(f"**{words('why.title')}**")
     found = _named(words, answer)
     st.altair_chart(charts.contributions(words, found, answer.explanation.scale), width="stretch")
@@ -62,13 +60,16 @@ def numbers(words: Words, answer: Answer, average: float | None) -> None:
     st.altair_chart(charts.risk(words, answer.probability, answer.threshold, average), width="stretch")
 
 
-def doubts(words: Words, answer: Answer, case: Case) -> None:
+def doubts(words: Words, answer: Answer) -> None:
     """What makes this answer less sure than others."""
-    if str(case.get(DISPOSITION)) in CANNOT_RETURN:
-        st.warning(words("patient.cannot_return"), icon=":material/warning:")
     if answer.warnings:
         listed = "\n".join(f"- {words.said(sentence)}" for sentence in answer.warnings)
         st.warning(f"{words('answer.doubts')}\n\n{listed}", icon=":material/warning:")
+
+
+def not_applicable(words: Words) -> None:
+    """Show, in the place of a risk, that the stay ended in death or hospice."""
+    st.info(words("patient.cannot_return"), icon=":material/info:")
 
 
 def average_of(model: Model | None) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, FEATURES
 from ui import form, result
 from ui.answers import Answer, Model
@@ -28,7 +29,12 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
     if name is None:
         return
     changed = _changed(room, name, case)
-    other = None if changed is None else room.asked(lambda: room.asking.predict(changed))
+    if changed is None:
+        return
+    if not is_applicable(changed):
+        result.not_applicable(words)
+        return
+    other = room.asked(lambda: room.asking.predict(changed))
     if other is None:
         return
     for column, title, each in zip(
