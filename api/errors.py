@@ -91,7 +91,9 @@ def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Respo
 def not_applicable(request: Request[Any, Any, Any], error: NotApplicable) -> Response[Error]:
     """Return the answer to an encounter that ended in death or hospice."""
     request.scope["state"][WITHOUT_RISK] = True
-    return refused(request, Refused(422, f"no risk of readmission: {error}", (FieldFault(DISPOSITION, NOT_APPLICABLE),)))
+    return refused(
+        request, Refused(422, f"no risk of readmission: {error}", (FieldFault(DISPOSITION, NOT_APPLICABLE),))
+    )
 
 
 def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:

@@ -7,8 +7,10 @@ import pyarrow as pa
 import streamlit as st
 
 from readmit.core.encounter import BY_NAME, COUNTED_BY, DISPOSITION, ENCOUNTER, NOT_RECORDED
+from ui.escaping import escape_markdown
 from ui.result import value_in_words
 from ui.speaking import Words
+from ui.tables import show_table
 
 ON_A_PAGE = 20
 ALL, YES, NO = "all", "yes", "no"
@@ -42,7 +44,7 @@ def show(words: Words, encounters: pa.Table, answers: pd.DataFrame) -> None:
         way = _one_of(words, "order", (DOWN, UP))
     wanted = _wanted(answers, kept, least / 100, most / 100)
     ordered = wanted.iloc[places(encounters, wanted, by, rising=way == UP)]
-    st.caption(words("many.shown", number=words.number(len(ordered)), of=words.number(len(answers))))
+    st.caption(escape_markdown(words("many.shown", number=words.number(len(ordered)), of=words.number(len(answers)))))
     _page_of(len(ordered), PAGE, lambda place: _told(words, encounters, ordered.iloc[place], beside))
 
 
@@ -152,6 +154,6 @@ def _page_of(rows: int, key: str, told: Callable[[slice], dict[str, list[str]]])
         return
     pages = -(-rows // ON_A_PAGE)
     page = min(st.session_state.get(key, 1), pages)
-    st.table(told(slice((page - 1) * ON_A_PAGE, page * ON_A_PAGE)), hide_index=True, border="horizontal")
+    show_table(told(slice((page - 1) * ON_A_PAGE, page * ON_A_PAGE)))
     if pages > 1:
         st.pagination(pages, key=key)

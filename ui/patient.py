@@ -9,6 +9,7 @@ from ui import form, result, what_if
 from ui.answers import Answer, Model
 from ui.asking import Case
 from ui.case import NoCase, as_file, of_file, usual
+from ui.escaping import escape_markdown
 from ui.room import Room
 from ui.speaking import Words
 
@@ -72,7 +73,8 @@ def _files(words: Words) -> None:
     with st.expander(words("case.title"), icon=":material/save:"):
         st.file_uploader(words("case.load"), type="json", key=LOADED, on_change=_load, help=words("case.load_help"))
         for name, message in st.session_state.get(NO_CASE, ()):
-            st.error(f"{words.label(name)}: {words.said(message)}" if name else words.said(message))
+            said = words.said(message)
+            st.error(escape_markdown(f"{words.label(name)}: {said}" if name else said))
         left, right = st.columns(2)
         left.download_button(
             words("case.save"),

@@ -8,9 +8,11 @@ import streamlit as st
 
 from ui import charts, codes
 from ui.answers import Answer, Model
+from ui.escaping import escape_markdown
 from ui.form import is_diagnosis
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 MOST_SHOWN = 12
 CARD = (
@@ -31,13 +33,12 @@ def show(room: Room, answer: Answer, model: Model | None) -> None:
     found = _named(words, answer)
     st.altair_chart(charts.contributions(words, found, answer.explanation.scale), width="stretch")
     with st.expander(words("why.in_numbers")):
-        st.table(
-            {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]},
-            hide_index=True,
-            border="horizontal",
+        show_table(
+            {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]}
         )
-        st.caption(_sum(words, answer))
-    st.caption(words("answer.made_by", version=answer.model_version, request=answer.request_id))
+        st.caption(escape_markdown(_sum(words, answer)))
+    made_by = words("answer.made_by", version=answer.model_version, request=answer.request_id)
+    st.caption(escape_markdown(made_by))
     st.caption(words("page.disclaimer"))
 
 
@@ -63,7 +64,7 @@ def numbers(words: Words, answer: Answer, average: float | None) -> None:
 def doubts(words: Words, answer: Answer) -> None:
     """What makes this answer less sure than others."""
     if answer.warnings:
-        listed = "\n".join(f"- {words.said(sentence)}" for sentence in answer.warnings)
+        listed = "\n".join(f"- {escape_markdown(words.said(sentence))}" for sentence in answer.warnings)
         st.warning(f"{words('answer.doubts')}\n\n{listed}", icon=":material/warning:")
 
 

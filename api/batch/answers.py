@@ -15,6 +15,7 @@ from api.wire import Answer, BatchAnswer, NotApplicableRow, RefusedRow, RowError
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.encounter import DISPOSITION
 from readmit.core.request import RecordRefused
+from readmit.core.spreadsheet import escape_formula
 from readmit.core.version import MODEL, Version
 
 
@@ -56,9 +57,11 @@ def _error(judged: Judged, index: int) -> RowError:
 
 
 def as_csv(judged: Judged, version: Version, _: str) -> bytes:
-    """A row for each row; where there is an error, nothing else."""
-    out = io.BytesIO()
-    arrow_csv.write_csv(_table(judged, version), out, arrow_csv.WriteOptions(quoting_style="needed"))
+    """A row for each row; where there is an error, nothing else. An error may name a column of the caller's."""
+    out, table = io.BytesIO(), _table(judged, version)
+    errors = [None if error is None else escape_formula(error) for error in table["error"].to_pylist()]
+    safe = table.set_column(table.num_columns - 1, "error", pa.array(errors, pa.string()))
+    arrow_csv.write_csv(safe, out, arrow_csv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
 
 

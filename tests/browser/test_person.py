@@ -11,8 +11,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visiting
 from readmit.core.applicability import is_applicable
+from tests.browser.conftest import Visiting
 from tests.browser.page import PATIENCE, Visitor
 from tests.e2e.containers import Stack
 

@@ -140,7 +140,9 @@ def test_no_stay_of_the_real_file_that_ended_in_death_or_hospice_is_flagged(clie
         pytest.skip("READMIT_DATA names no zip of UCI's: only the real file can show it")
     with zipfile.ZipFile(named) as archive, archive.open("diabetic_data.csv") as file:
         header, *lines = file.read().splitlines(keepends=True)
-    found = [flagged(client, header + b"".join(lines[start : start + 50_000])) for start in range(0, len(lines), 50_000)]
+    found = [
+        flagged(client, header + b"".join(lines[start : start + 50_000])) for start in range(0, len(lines), 50_000)
+    ]
     ended, predicted = (sum(counts) for counts in zip(*found, strict=True))
     assert ended > 2_000
     assert predicted == 0
