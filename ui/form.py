@@ -48,7 +48,7 @@ def show(words: Words) -> dict[str, str]:
     faults: dict[str, str] = {}
     for group in GROUPS:
         with st.container(border=True):
-            st.subheader(f"{ICONS.get(group, '')} {words.term(group.value).capitalize()}")
+            st.subheader(f"{ICONS.get(group, '')} {escape_markdown(words.term(group.value).capitalize())}")
             for row in _rows(fields_of(group)):
                 for column, field in zip(st.columns(IN_A_ROW), row, strict=False):
                     with column:

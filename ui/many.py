@@ -63,7 +63,9 @@ def _of_file(room: Room) -> None:
         return
     brought = _checked(words, uploaded.name, uploaded.getvalue)
     if brought is not None and st.button(
-        words("many.ask", number=words.number(brought.checked.table.num_rows)), type="primary", key="ask_file"
+        escape_markdown(words("many.ask", number=words.number(brought.checked.table.num_rows))),
+        type="primary",
+        key="ask_file",
     ):
         _predict(room, brought)
 
@@ -84,7 +86,7 @@ def _of_source(room: Room) -> None:
         placeholder=words("many.choose_batch"),
     )
     if number is not None and st.button(
-        words("many.ask", number=words.number(rows[number])), type="primary", key="ask_batch"
+        escape_markdown(words("many.ask", number=words.number(rows[number]))), type="primary", key="ask_batch"
     ):
         content = room.asked(lambda: room.asking.source_batch(number))
         brought = None if content is None else _checked(words, words("many.batch_name", batch=number), lambda: content)

@@ -23,6 +23,8 @@ from api import examples
 from api.app import create_app
 from api.example import EXAMPLE
 from readmit.core.spreadsheet import FORMULA_STARTS, escape_formula
+from readmit.io.database.connection import connect
+from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from readmit.sql import lines
 from tests.api.conftest import TOKEN, Shelf, address, served, shelf
@@ -268,5 +270,7 @@ def test_a_csv_answer_of_the_api_holds_no_formula(served: Any, start: str, recor
 
 
 def test_a_question_in_sql_answered_as_csv_holds_no_formula(tmp_path: Path) -> None:
+    connect(f"sqlite:///{tmp_path}")
+    migrate()
     question = "SELECT '=1+1' AS \"@name\", -5 AS number"
     assert list(lines(f"sqlite:///{tmp_path}", question, None)) == ["'@name,number", "'=1+1,-5"]
