@@ -14,7 +14,11 @@ import pyarrow as pa
 import pytest
 import streamlit as st
 from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import settings as cases
+from hypothesis import strategies as some
 from litestar.testing import TestClient
+from markdown_it import MarkdownIt
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
@@ -31,7 +35,7 @@ from tests.api.conftest import TOKEN, Shelf, address, served, shelf
 from tests.io.conftest import Answer, answering
 from tests.ui.conftest import Visit, settings, visit
 from ui.case import usual
-from ui.escaping import escape_markdown
+from ui.escaping import JOINER, escape_markdown
 from ui.many import UPLOAD
 from ui.many_results import Scored, as_csv
 from ui.patient import LOADED
@@ -200,6 +204,16 @@ def test_a_text_begins_no_heading_list_or_quotation(line: str) -> None:
 @pytest.mark.parametrize("text", ["12.3 %", "428 · Heart failure", "'old' is wrong", "2026-11-25 09:41", "a, b; c (d)"])
 def test_a_text_without_markdown_stays_as_it_is(text: str) -> None:
     assert escape_markdown(text) == text
+
+
+@cases(max_examples=300, deadline=None)
+@given(some.text(some.sampled_from("\\`*_{}[]()<>#+-.!|~$:;&^='\" \n\tab19/@www"), max_size=40))
+def test_no_text_means_anything_to_a_markdown_parser(text: str) -> None:
+    blocks = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(escape_markdown(text))
+    children = [child for block in blocks for child in block.children or []]
+    assert {block.type for block in blocks} <= {"paragraph_open", "inline", "paragraph_close"}
+    assert {child.type for child in children} <= {"text"}
+    assert "".join(child.content for child in children).replace(JOINER, "") == " ".join(text.split())
 
 
 SINKS = {
