@@ -24,11 +24,15 @@ from api.body import CSV, JSON, PARQUET
 from api.example import EXAMPLE
 from api.examples import ERROR, ROLLBACK
 from api.wire import Error
-from readmit.core.encounter import BY_NAME, FIELDS, NOT_RECORDED, Field, Kind
+from readmit.core.applicability import NOT_APPLICABLE
+from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, FIELDS, NOT_RECORDED, Field, Kind
 from readmit.core.request import DROPPED, TAKEN
 
 TOKEN, KEY = "token", "key"
-TABLE = "index, prediction, probability, error"
+TABLE = (
+    f"index, prediction, probability, error; in a row of a stay without a risk, `error` is {NOT_APPLICABLE!r} "
+    "and prediction and probability are empty"
+)
 WITH_KEY: list[dict[str, list[str]]] = [{KEY: []}, {}]
 """Where the API was given a key; else nobody is asked for one."""
 WITH_TOKEN: list[dict[str, list[str]]] = [{TOKEN: []}]
@@ -41,7 +45,8 @@ MEANINGS = {
     409: "there is no such version to go back to",
     413: "the body is too large",
     415: "the body is of a content type that this route does not take",
-    422: "the record is no encounter; `fields` names what is missing, unknown or out of range",
+    422: "the record is no encounter: `fields` names what is missing, unknown or out of range; or the stay ended in "
+    f"death or hospice: `fields` names {DISPOSITION}",
     500: "a fault of the API",
     503: "no model is loaded, or what the route needs is away",
 }
@@ -65,12 +70,18 @@ def errors(*statuses: int) -> dict[int, ResponseSpec]:
 
 def _value_schema(field: Field) -> Schema:
     if field.choices and field.whole_number:
-        return Schema(type=OpenAPIType.INTEGER, enum=[int(choice) for choice in field.choices])
+        return Schema(type=OpenAPIType.INTEGER, enum=_ids(field))
     if field.whole_number:
         return Schema(type=OpenAPIType.INTEGER, minimum=field.low, maximum=field.high)
     if field.kind is Kind.CODE:
         return Schema(type=OpenAPIType.STRING, pattern=f"^(?:{field.pattern})$")
     return Schema(type=OpenAPIType.STRING, enum=list(field.choices))
+
+
+def _ids(field: Field) -> list[int]:
+    """Return the ids that get a prediction: a stay that ended in death or hospice is a 422."""
+    refused = CANNOT_RETURN if field.name == DISPOSITION else ()
+    return [int(choice) for choice in field.choices if choice not in refused]
 
 
 def _field_schema(field: Field) -> Schema:
@@ -79,6 +90,8 @@ def _field_schema(field: Field) -> Schema:
         unrecorded = [Schema(type=OpenAPIType.NULL), Schema(const=NOT_RECORDED)]
         schema = Schema(any_of=[schema, *unrecorded], default=field.if_absent)
     schema.description = field.meaning
+    if field.name == DISPOSITION:
+        schema.description += f"; {', '.join(CANNOT_RETURN)}: no prediction ({NOT_APPLICABLE})"
     return schema
 
 

@@ -13,11 +13,15 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import HTTPScope
 
 from api.wire import Error, ErrorText, FieldFault
+from readmit.core.applicability import NOT_APPLICABLE, NotApplicable
+from readmit.core.encounter import DISPOSITION
 from readmit.core.refusal import ReadmitError, RollbackRefused, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+WITHOUT_RISK = "without risk"
+"""Set in a request's state when it got no risk because the encounter ended in death or hospice."""
 _OURS, _COUNT = secrets.token_hex(10), itertools.count()
 """An id of ours says which process made it and which of its requests it is: random ones cost ten times as much."""
 
@@ -84,6 +88,14 @@ def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Respo
     return refused(request, Refused(422, f"the record is no encounter: {error}", fields))
 
 
+def not_applicable(request: Request[Any, Any, Any], error: NotApplicable) -> Response[Error]:
+    """Return the answer to an encounter that ended in death or hospice."""
+    request.scope["state"][WITHOUT_RISK] = True
+    return refused(
+        request, Refused(422, f"no risk of readmission: {error}", (FieldFault(DISPOSITION, NOT_APPLICABLE),))
+    )
+
+
 def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:
     """The answer to who wants to go back to where there is nothing."""
     return refused(request, Refused(409, str(error)))
@@ -102,6 +114,7 @@ def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Respons
 HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: refused,
     RecordRefused: no_encounter,
+    NotApplicable: not_applicable,
     RollbackRefused: impossible,
     VersionUnknown: unknown,
     ReadmitError: unavailable,

@@ -23,6 +23,13 @@ BATCH = {
     "predictions": [
         {key: value for key, value in ANSWER.items() if key != "explanation"},
         {"error": {"index": 1, "field": "age", "message": "age: is required"}},
+        {
+            "not_applicable": {
+                "index": 2,
+                "field": "discharge_disposition_id",
+                "message": "not applicable: ended in death or hospice",
+            }
+        },
     ]
 }
 ERROR = {

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from api.errors import REQUEST_ID, request_id
+from api.errors import REQUEST_ID, WITHOUT_RISK, request_id
 from api.journal import LogOutput, Requests
 from readmit.core.version import MODEL, Version
 
@@ -64,6 +64,11 @@ class Metrics:
             ["status"],
             registry=own,
         )
+        self._not_applicable = Counter(
+            "readmit_predictions_not_applicable",
+            "Encounters without a prediction because they ended in death or hospice, a batch's rows included.",
+            registry=own,
+        )
         self._requests = Counter("readmit_http_requests", "Requests.", ["route", "method", "status"], registry=own)
         self._request_duration = Histogram(
             "readmit_http_request_duration_seconds", "From routing to answer.", ["route"], buckets=SECONDS, registry=own
@@ -96,11 +101,17 @@ class Metrics:
     def refused_rows(self, rows: int) -> None:
         self._errors.labels(422).inc(rows)
 
+    def not_applicable(self, rows: int) -> None:
+        """Count encounters that ended in death or hospice."""
+        self._not_applicable.inc(rows)
+
     def answered(self, scope: HTTPScope, route: str, status: int, seconds: float) -> None:
         """Counts one answer, and has it noted."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.labels(route, method, status).inc()
-        if route in PREDICTING and status >= 400:
+        if scope["state"].get(WITHOUT_RISK):
+            self.not_applicable(1)
+        elif route in PREDICTING and status >= 400:
             self._errors.labels(status).inc()
         self._request_duration.labels(route).observe(seconds)
         self._noted.note(request_id(scope), method, route, status, seconds)

@@ -10,7 +10,8 @@ from msgspec import UNSET, DecodeError, Struct, UnsetType, defstruct
 from msgspec.json import Decoder
 from msgspec.structs import astuple
 
-from readmit.core.encounter import BY_NAME, ENCOUNTER, Field
+from readmit.core.applicability import NOT_APPLICABLE
+from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, ENCOUNTER, Field
 from readmit.core.inputs import SINGLE
 from readmit.core.request import DROPPED, json_text, value_of
 from readmit.core.scorer import Cell, Scorer
@@ -51,17 +52,31 @@ def plain_values(body: bytes) -> tuple[Any, ...] | None:
     return values if body.count(b":") == len(NAMES) - values.count(UNSET) else None
 
 
+def _applicable_text(field: Field, raw: object) -> str | None:
+    """Read a JSON value like `json_text`. Raises ValueError for a disposition of death or hospice.
+
+    Its cell is never remembered, so the check costs the fast path nothing.
+    """
+    text = json_text(field, raw)
+    if field.name == DISPOSITION and text in CANNOT_RETURN:
+        raise ValueError(NOT_APPLICABLE)
+    return text
+
+
 class Plain:
     """Plain encounters as one model sees them. For one thread."""
 
     def __init__(self, scorer: Scorer) -> None:
-        self._cells = scorer.cells(json_text)
+        self._cells = scorer.cells(_applicable_text)
         for name, cells in zip(SINGLE, self._cells, strict=True):
             if not BY_NAME[name].required:
                 cells[UNSET] = cells[None]
 
     def read(self, body: bytes) -> list[Cell] | None:
-        """The cells of a plain encounter, one for each of SINGLE; None: the body is none, whatever else it is."""
+        """The cells of a plain encounter, one for each of SINGLE; None: the body is none, whatever else it is.
+
+        An encounter that ended in death or hospice is none either: the app refuses it.
+        """
         values = plain_values(body)
         if values is None:
             return None

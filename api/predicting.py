@@ -12,6 +12,7 @@ from api.errors import Refused
 from api.metrics import Metrics
 from api.serving import Loaded, Serving
 from api.wire import Answer
+from readmit.core.applicability import check_applicable
 from readmit.core.request import Encounter
 
 
@@ -25,7 +26,8 @@ class Predicting:
         self._batches = Batches()
 
     async def one(self, encounter: Encounter, request_id: str, explain: bool) -> Answer:
-        """Refused: 503, no model is served."""
+        """Refused: 503, no model is served. Raises NotApplicable when the encounter ended in death or hospice."""
+        check_applicable(encounter.values)
         loaded, began = self._serving.in_hand(), perf_counter()
         answer = loaded.model.answer(loaded.model.cells_of(encounter), request_id)
         if explain:
@@ -46,6 +48,7 @@ class Predicting:
         for count, number in zip(loaded.metrics.outcomes, reply.outcomes, strict=True):
             count(number)
         self._metrics.refused_rows(reply.refused)
+        self._metrics.not_applicable(reply.not_applicable)
         return loaded, answer
 
     async def close(self) -> None:

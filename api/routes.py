@@ -46,7 +46,7 @@ async def predict(
     predicting: NamedDependency[Predicting],
     explain: Annotated[bool, Parameter(description="also what each field adds to the score")] = False,
 ) -> Response[Answer]:
-    """The probability that the patient of one encounter is readmitted."""
+    """The probability that the patient of one encounter is readmitted; 422 where the stay ended in death or hospice."""
     content_type(request, JSON)
     encounter = one(utf8(await bytes_of(request, MOST_BYTES)))
     answer = await predicting.one(encounter, request_id(request.scope), explain)
@@ -65,7 +65,10 @@ async def predict(
     ),
 )
 async def predict_batch(request: AnyRequest, predicting: NamedDependency[Predicting]) -> Response[bytes]:
-    """The same for many encounters, as JSON array, CSV or Parquet; a record that is none has its error in its place."""
+    """The same for many encounters, as JSON array, CSV or Parquet; a record that is none has its error in its place.
+
+    A stay that ended in death or hospice is `not_applicable`: no prediction, and no failure.
+    """
     kind, wanted = content_type(request, JSON, CSV, PARQUET), answer_type(request)
     body = await bytes_of(request, MOST_BATCH_BYTES)
     loaded, answers = await predicting.many(body, kind, wanted, request_id(request.scope))

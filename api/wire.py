@@ -71,11 +71,17 @@ class RefusedRow(Struct, frozen=True):
     error: RowError
 
 
+class NotApplicableRow(Struct, frozen=True):
+    """A valid record without a prediction: the stay ended in death or hospice."""
+
+    not_applicable: RowError
+
+
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
     """One item per record, in order. No Struct: msgspec takes no union of two of them without a tag on the wire."""
 
-    predictions: list[Answer | RefusedRow]
+    predictions: list[Answer | RefusedRow | NotApplicableRow]
 
 
 class Health(Struct, frozen=True):

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
+from readmit.core.applicability import is_applicable
 from readmit.core.encounter import (
     BY_NAME,
+    CANNOT_RETURN,
+    DISPOSITION,
     ENCOUNTER,
     FEATURES,
     ICD9,
@@ -58,15 +61,15 @@ class Payloads:
 
 
 def of_source(address: str) -> Payloads:
-    """Rows of the source's first batch that are encounters. Refused: it does not answer, or has none."""
+    """Rows of the source's first batch that get a prediction. Refused: it does not answer, or has none."""
     whole = _first_batch(address)
     fit = [row for row in whole if is_encounter(row)]
     if not fit:
-        raise Refused(f"{address}: no row of its first batch is an encounter")
+        raise Refused(f"{address}: no row of its first batch is an encounter with a risk of readmission")
     kept = random.Random(SEED).sample(fit, min(MOST_KEPT, len(fit)))
     words = f"{len(kept):,} rows of the source at {address}"
     left_out = len(whole) - len(fit)
-    return Payloads.of(kept, words + (f" ({left_out:,} of its first batch are no encounters)" if left_out else ""))
+    return Payloads.of(kept, words + (f" ({left_out:,} of its first batch get no prediction)" if left_out else ""))
 
 
 def by_chance(count: int = MOST_KEPT, seed: int = SEED) -> Payloads:
@@ -86,10 +89,12 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def is_encounter(row: Row) -> bool:
-    """Whether the API is bound to take it: the fields' own words, not the API's."""
+    """Whether the API is bound to answer it with a prediction: the fields' own words, not the API's."""
     given = {python_name(name): value for name, value in row.items()}
-    return given.keys() <= BY_NAME.keys() and all(
-        _stands(BY_NAME[name], given.get(name)) for name in (ENCOUNTER, *FEATURES)
+    return (
+        given.keys() <= BY_NAME.keys()
+        and all(_stands(BY_NAME[name], given.get(name)) for name in (ENCOUNTER, *FEATURES))
+        and is_applicable(given)
     )
 
 
@@ -113,7 +118,8 @@ def _value(field: Field, chance: random.Random) -> str | int:
     if field.pattern:
         return chance.choice(CODES[field.pattern])
     if field.choices:
-        chosen = chance.choice(field.choices)
+        out = CANNOT_RETURN if field.name == DISPOSITION else ()
+        chosen = chance.choice([choice for choice in field.choices if choice not in out])
         return int(chosen) if field.whole_number else chosen
     return chance.randint(field.low, min(field.high, HIGHEST_COUNT))
 

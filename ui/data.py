@@ -3,8 +3,10 @@
 import streamlit as st
 
 from ui.answers import Batch
+from ui.escaping import escape_markdown
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 CHOSEN = "data.batch"
 
@@ -33,7 +35,7 @@ def _totals(words: Words, batches: tuple[Batch, ...]) -> None:
 
 
 def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
-    st.table(
+    show_table(
         {
             words("data.batch"): [words("data.batch_number", batch=each.batch) for each in batches],
             words("data.state"): [words.of("batch_state", each.state) for each in batches],
@@ -44,8 +46,6 @@ def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
             words("data.done_at"): [words.moment(each.done_at) for each in batches],
             words("model.version"): [each.version or "" for each in batches],
         },
-        hide_index=True,
-        border="horizontal",
     )
 
 
@@ -60,15 +60,14 @@ def _quarantine(room: Room, batches: list[int]) -> None:
     told = room.asked(lambda: room.asking.quarantine(batch))
     if told is None:
         return
-    st.table(
+    show_table(
         {
             words("data.field"): [words.label(each.field) for each in told.items],
             words("data.reason"): [words.said(each.reason) for each in told.items],
             words("data.encounters"): [words.number(each.encounters) for each in told.items],
             words("data.first"): [words.number(each.first) for each in told.items],
         },
-        hide_index=True,
-        border="horizontal",
     )
     if told.pages > 1:
-        st.caption(words("data.first_of", shown=words.number(len(told.items)), total=words.number(told.total)))
+        shown, total = words.number(len(told.items)), words.number(told.total)
+        st.caption(escape_markdown(words("data.first_of", shown=shown, total=total)))

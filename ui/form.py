@@ -9,6 +9,7 @@ from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, Field, Gro
 from ui import codes
 from ui.asking import Case
 from ui.case import GROUPS, fields_of, usual
+from ui.escaping import escape_markdown
 from ui.speaking import Words
 
 IN_A_ROW = 3
@@ -47,7 +48,7 @@ def show(words: Words) -> dict[str, str]:
     faults: dict[str, str] = {}
     for group in GROUPS:
         with st.container(border=True):
-            st.subheader(f"{ICONS.get(group, '')} {words.term(group.value).capitalize()}")
+            st.subheader(f"{ICONS.get(group, '')} {escape_markdown(words.term(group.value).capitalize())}")
             for row in _rows(fields_of(group)):
                 for column, field in zip(st.columns(IN_A_ROW), row, strict=False):
                     with column:
@@ -94,7 +95,7 @@ def _asked(words: Words, field: Field, key: str) -> Mapping[str, str]:
     value = widget(words, field, key)
     found = fault(words, field, value)
     if found is not None:
-        st.error(found)
+        st.error(escape_markdown(found))
         return {field.name: found}
     if is_diagnosis(field.name) and value is not None:
         st.caption(codes.chapter(words, str(value)))

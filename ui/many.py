@@ -7,6 +7,7 @@ import streamlit as st
 
 from ui import many_results, many_rows
 from ui.asking import Away, Refused
+from ui.escaping import escape_markdown
 from ui.many_results import Scored
 from ui.room import Room
 from ui.sending import Progress, predicted
@@ -55,14 +56,16 @@ def _of_file(room: Room) -> None:
         words("many.drop"),
         type=["csv", "parquet"],
         key=UPLOAD,
-        help=words("many.drop_help", most=words.number(MOST_ROWS)),
+        help=escape_markdown(words("many.drop_help", most=words.number(MOST_ROWS))),
         on_change=_forget,
     )
     if uploaded is None:
         return
     brought = _checked(words, uploaded.name, uploaded.getvalue)
     if brought is not None and st.button(
-        words("many.ask", number=words.number(brought.checked.table.num_rows)), type="primary", key="ask_file"
+        escape_markdown(words("many.ask", number=words.number(brought.checked.table.num_rows))),
+        type="primary",
+        key="ask_file",
     ):
         _predict(room, brought)
 
@@ -83,7 +86,7 @@ def _of_source(room: Room) -> None:
         placeholder=words("many.choose_batch"),
     )
     if number is not None and st.button(
-        words("many.ask", number=words.number(rows[number])), type="primary", key="ask_batch"
+        escape_markdown(words("many.ask", number=words.number(rows[number]))), type="primary", key="ask_batch"
     ):
         content = room.asked(lambda: room.asking.source_batch(number))
         brought = None if content is None else _checked(words, words("many.batch_name", batch=number), lambda: content)
@@ -97,13 +100,14 @@ def _checked(words: Words, name: str, content: Callable[[], bytes]) -> Brought |
         checked = read(content())
     except NoTable as error:
         named = ", ".join(words.label(each) for each in error.named[:MOST_NAMED])
-        st.error(words(f"many.{error.why}", columns=named, most=words.number(MOST_ROWS)), icon=":material/table_view:")
+        why = words(f"many.{error.why}", columns=named, most=words.number(MOST_ROWS))
+        st.error(escape_markdown(why), icon=":material/table_view:")
         return None
     if checked.dropped:
-        st.info(words("many.dropped", columns=", ".join(checked.dropped[:MOST_NAMED])))
+        st.info(escape_markdown(words("many.dropped", columns=", ".join(checked.dropped[:MOST_NAMED]))))
     if checked.torn:
         lines = ", ".join(words.number(each) for each in checked.torn[:MOST_NAMED])
-        st.warning(words("many.torn", number=words.number(len(checked.torn)), lines=lines))
+        st.warning(escape_markdown(words("many.torn", number=words.number(len(checked.torn)), lines=lines)))
     return Brought(name, checked)
 
 
@@ -112,7 +116,7 @@ def _predict(room: Room, brought: Brought) -> None:
     bar = st.progress(0.0, text=words("many.begins"))
 
     def tell(progress: Progress) -> None:
-        bar.progress(progress.share, text=_told(words, progress))
+        bar.progress(progress.share, text=escape_markdown(_told(words, progress)))
 
     try:
         answers = predicted(room.asking, table, tell)

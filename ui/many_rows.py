@@ -6,9 +6,11 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from readmit.core.encounter import BY_NAME, COUNTED_BY, ENCOUNTER, NOT_RECORDED
+from readmit.core.encounter import BY_NAME, COUNTED_BY, DISPOSITION, ENCOUNTER, NOT_RECORDED
+from ui.escaping import escape_markdown
 from ui.result import value_in_words
 from ui.speaking import Words
+from ui.tables import show_table
 
 ON_A_PAGE = 20
 ALL, YES, NO = "all", "yes", "no"
@@ -16,7 +18,7 @@ ROW, RISK = "row", "risk"
 UP, DOWN = "up", "down"
 BESIDE = (ENCOUNTER, *COUNTED_BY)
 """The fields that an encounter is known by, beside its answer."""
-PAGE, FAILED_PAGE = PAGES = "rows.page", "rows.failed_page"
+PAGE, FAILED_PAGE, ENDED_PAGE = PAGES = "rows.page", "rows.failed_page", "rows.not_applicable_page"
 
 
 @st.fragment
@@ -42,7 +44,7 @@ def show(words: Words, encounters: pa.Table, answers: pd.DataFrame) -> None:
         way = _one_of(words, "order", (DOWN, UP))
     wanted = _wanted(answers, kept, least / 100, most / 100)
     ordered = wanted.iloc[places(encounters, wanted, by, rising=way == UP)]
-    st.caption(words("many.shown", number=words.number(len(ordered)), of=words.number(len(answers))))
+    st.caption(escape_markdown(words("many.shown", number=words.number(len(ordered)), of=words.number(len(answers)))))
     _page_of(len(ordered), PAGE, lambda place: _told(words, encounters, ordered.iloc[place], beside))
 
 
@@ -58,6 +60,21 @@ def show_failed(words: Words, failed: pd.DataFrame) -> None:
         }
 
     _page_of(len(failed), FAILED_PAGE, told)
+
+
+@st.fragment
+def show_not_applicable(words: Words, encounters: pa.Table, ended: pd.DataFrame) -> None:
+    """Show the rows of stays that ended in death or hospice: each by its encounter, and how it ended."""
+    beside = [name for name in (ENCOUNTER, DISPOSITION) if name in encounters.column_names]
+
+    def cells(place: slice) -> dict[str, list[str]]:
+        shown = ended.iloc[place]
+        return {words("many.row"): [words.number(index + 1) for index in shown["index"]]} | {
+            words.label(name): [value_in_words(words, name, each) for each in _values(encounters, shown, name)]
+            for name in beside
+        }
+
+    _page_of(len(ended), ENDED_PAGE, cells)
 
 
 def begin(pages: tuple[str, ...] = (PAGE,)) -> None:
@@ -137,6 +154,6 @@ def _page_of(rows: int, key: str, told: Callable[[slice], dict[str, list[str]]])
         return
     pages = -(-rows // ON_A_PAGE)
     page = min(st.session_state.get(key, 1), pages)
-    st.table(told(slice((page - 1) * ON_A_PAGE, page * ON_A_PAGE)), hide_index=True, border="horizontal")
+    show_table(told(slice((page - 1) * ON_A_PAGE, page * ON_A_PAGE)))
     if pages > 1:
         st.pagination(pages, key=key)

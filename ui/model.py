@@ -1,13 +1,16 @@
 """The page of the model: the version, how it was judged, its curves, its candidates, and every version before it."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import streamlit as st
 
 from ui import charts
 from ui.answers import Curves, Figures, Interval, Version, VersionInFull
+from ui.escaping import escape_markdown
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 CHOSEN = "model.version"
 FIRST_FIGURES = ("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "observed_expected", "base_rate")
@@ -65,19 +68,13 @@ def _version(room: Room, told: VersionInFull) -> None:
 def _verdict(words: Words, told: Version) -> None:
     """How it was judged, and where it stands."""
     outcome = words.of("outcome", told.outcome or "none")
-    reasons = "\n".join(f"- {words.said(reason)}" for reason in told.reasons)
-    text = f"**{outcome}**\n\n{reasons}" if reasons else f"**{outcome}**"
+    reasons = "\n".join(f"- {escape_markdown(words.said(reason))}" for reason in told.reasons)
+    text = f"**{escape_markdown(outcome)}**\n\n{reasons}"
     (st.success if told.in_production else st.info)(text, icon=":material/gavel:")
     for key, note in (("model.placed", told.placed), ("model.rolled_back", told.rolled_back)):
         if note is not None:
-            st.caption(
-                words(
-                    key,
-                    at=words.moment(note.at),
-                    by=words.texts.get(f"step.{note.by}", note.by),
-                    why=words.said(note.why),
-                )
-            )
+            by = words.texts.get(f"step.{note.by}", note.by)
+            st.caption(escape_markdown(words(key, at=words.moment(note.at), by=by, why=words.said(note.why))))
 
 
 def _facts(room: Room, told: Version) -> None:
@@ -90,10 +87,10 @@ def _facts(room: Room, told: Version) -> None:
     }
     for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
         column.caption(words(f"model.{name}"))
-        column.write(value)
+        column.write(escape_markdown(value))
     st.link_button(
         words("model.in_mlflow"),
-        f"{room.mlflow}/#/models/readmit/versions/{told.version}",
+        f"{room.mlflow}/#/models/readmit/versions/{quote(told.version, safe='')}",
         icon=":material/open_in_new:",
     )
 
@@ -113,13 +110,11 @@ def _figures(words: Words, told: VersionInFull) -> None:
     if told.rival is not None:
         title = words("model.of_rival", version=told.rival)
         columns[title] = [value(words, name, told.rival_figures.get(name)) for name in ordered]
-    st.table(
+    show_table(
         columns,
-        hide_index=True,
-        border="horizontal",
     )
     if told.roc_auc_change is not None:
-        st.caption(words("model.change", interval=interval(words, told.roc_auc_change, digits=4)))
+        st.caption(escape_markdown(words("model.change", interval=interval(words, told.roc_auc_change, digits=4))))
     st.caption(words("model.interval_help"))
 
 
@@ -158,10 +153,8 @@ def _candidates(words: Words, told: VersionInFull) -> None:
     }
     for name in found:
         columns[words.of("figure", name)] = [_of_candidate(words, name, each.figures) for each in told.candidates]
-    st.table(
+    show_table(
         columns,
-        hide_index=True,
-        border="horizontal",
     )
 
 
@@ -172,7 +165,7 @@ def _of_candidate(words: Words, name: str, figures: Figures) -> str:
 
 
 def _versions(words: Words, versions: Sequence[Version]) -> None:
-    st.table(
+    show_table(
         {
             words("model.version"): [each.version for each in versions],
             words("model.candidate"): [words.of("candidate", each.candidate) for each in versions],
@@ -182,8 +175,6 @@ def _versions(words: Words, versions: Sequence[Version]) -> None:
             words("model.when"): [words.moment(each.decided_at) for each in versions],
             words("model.why"): ["; ".join(words.said(reason) for reason in each.reasons) for each in versions],
         },
-        hide_index=True,
-        border="horizontal",
     )
 
 

@@ -1,4 +1,4 @@
-"""The page for people: `streamlit run ui/page.py`."""
+"""The page for people, which `ui/server.py` serves."""
 
 from collections.abc import Callable
 from functools import partial

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from readmit.core.applicability import is_applicable
 from ui import form, result, what_if
 from ui.answers import Answer, Model
 from ui.asking import Case
 from ui.case import NoCase, as_file, of_file, usual
+from ui.escaping import escape_markdown
 from ui.room import Room
 from ui.speaking import Words
 
@@ -37,8 +39,13 @@ def show(room: Room) -> None:
 @st.fragment
 def _question(room: Room, case: Case, *, may_be_asked: bool) -> None:
     """The button and what follows from it: made anew by itself, while the form above stays as it is."""
-    if st.button(room.words("patient.ask"), type="primary", disabled=not may_be_asked, icon=":material/calculate:"):
+    applicable = is_applicable(case)
+    disabled = not (may_be_asked and applicable)
+    if st.button(room.words("patient.ask"), type="primary", disabled=disabled, icon=":material/calculate:"):
         _ask(room, case)
+    if not applicable:
+        result.not_applicable(room.words)
+        return
     if (answered := st.session_state.get(ANSWERED)) is not None:
         _answered(room, answered, case)
 
@@ -57,7 +64,7 @@ def _answered(room: Room, answered: Answered, case: Case) -> None:
     st.header(room.words("answer.title"))
     if answered.case != case:
         st.info(room.words("answer.stale"), icon=":material/edit:")
-    result.show(room, answered.answer, answered.model, answered.case)
+    result.show(room, answered.answer, answered.model)
     what_if.show(room, answered.case, answered.answer, answered.model)
 
 
@@ -66,7 +73,8 @@ def _files(words: Words) -> None:
     with st.expander(words("case.title"), icon=":material/save:"):
         st.file_uploader(words("case.load"), type="json", key=LOADED, on_change=_load, help=words("case.load_help"))
         for name, message in st.session_state.get(NO_CASE, ()):
-            st.error(f"{words.label(name)}: {words.said(message)}" if name else words.said(message))
+            said = words.said(message)
+            st.error(escape_markdown(f"{words.label(name)}: {said}" if name else said))
         left, right = st.columns(2)
         left.download_button(
             words("case.save"),

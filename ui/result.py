@@ -6,13 +6,13 @@ from itertools import islice
 
 import streamlit as st
 
-from readmit.core.encounter import CANNOT_RETURN, DISPOSITION
 from ui import charts, codes
 from ui.answers import Answer, Model
-from ui.asking import Case
+from ui.escaping import escape_markdown
 from ui.form import is_diagnosis
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 MOST_SHOWN = 12
 CARD = (
@@ -23,23 +23,22 @@ YES_COLOUR, NO_COLOUR = "#A84300", "#0B5FA5"
 """White on either is read by whoever needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3)."""
 
 
-def show(room: Room, answer: Answer, model: Model | None, case: Case) -> None:
+def show(room: Room, answer: Answer, model: Model | None) -> None:
     """The whole result."""
     words = room.words
     verdict(words, answer)
     numbers(words, answer, average_of(model))
-    doubts(words, answer, case)
+    doubts(words, answer)
     st.markdown(f"**{words('why.title')}**")
     found = _named(words, answer)
     st.altair_chart(charts.contributions(words, found, answer.explanation.scale), width="stretch")
     with st.expander(words("why.in_numbers")):
-        st.table(
-            {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]},
-            hide_index=True,
-            border="horizontal",
+        show_table(
+            {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]}
         )
-        st.caption(_sum(words, answer))
-    st.caption(words("answer.made_by", version=answer.model_version, request=answer.request_id))
+        st.caption(escape_markdown(_sum(words, answer)))
+    made_by = words("answer.made_by", version=answer.model_version, request=answer.request_id)
+    st.caption(escape_markdown(made_by))
     st.caption(words("page.disclaimer"))
 
 
@@ -62,13 +61,16 @@ def numbers(words: Words, answer: Answer, average: float | None) -> None:
     st.altair_chart(charts.risk(words, answer.probability, answer.threshold, average), width="stretch")
 
 
-def doubts(words: Words, answer: Answer, case: Case) -> None:
+def doubts(words: Words, answer: Answer) -> None:
     """What makes this answer less sure than others."""
-    if str(case.get(DISPOSITION)) in CANNOT_RETURN:
-        st.warning(words("patient.cannot_return"), icon=":material/warning:")
     if answer.warnings:
-        listed = "\n".join(f"- {words.said(sentence)}" for sentence in answer.warnings)
+        listed = "\n".join(f"- {escape_markdown(words.said(sentence))}" for sentence in answer.warnings)
         st.warning(f"{words('answer.doubts')}\n\n{listed}", icon=":material/warning:")
+
+
+def not_applicable(words: Words) -> None:
+    """Show, in the place of a risk, that the stay ended in death or hospice."""
+    st.info(words("patient.cannot_return"), icon=":material/info:")
 
 
 def average_of(model: Model | None) -> float | None:

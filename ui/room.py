@@ -8,6 +8,7 @@ import streamlit as st
 
 from readmit.settings import Settings, load
 from ui.asking import Asking, Away, Refused
+from ui.escaping import escape_markdown
 from ui.speaking import LANGUAGES, Words, language_of, words
 
 T = TypeVar("T")
@@ -34,10 +35,10 @@ class Room:
     def refuse(self, error: Away | Refused) -> None:
         """Says on the page why there is no answer."""
         if isinstance(error, Refused):
-            st.warning(self.refusal(error), icon=":material/block:")
+            st.warning(escape_markdown(self.refusal(error)), icon=":material/block:")
             return
         st.error(self.words("away.title"), icon=":material/cloud_off:")
-        st.caption(self.words("away.what_now", address=error.address))
+        st.caption(escape_markdown(self.words("away.what_now", address=error.address)))
 
     def refusal(self, error: Refused) -> str:
         """Why the API said no."""

@@ -4,6 +4,7 @@ import streamlit as st
 
 from ui.answers import Health
 from ui.asking import Away, Refused
+from ui.escaping import escape_markdown
 from ui.room import LANGUAGE, Room
 from ui.speaking import LANGUAGES
 
@@ -37,7 +38,8 @@ def _api(room: Room) -> None:
     if st.session_state.pop(AWAY, False):
         st.rerun()
     if health.model_loaded:
-        st.success(words("side.serves", version=health.model_version), icon=":material/check_circle:")
+        served = escape_markdown(words("side.serves", version=health.model_version))
+        st.success(served, icon=":material/check_circle:")
     else:
         st.info(words("side.no_model"), icon=":material/hourglass_empty:")
     if health.reload_failure is not None:

@@ -7,9 +7,11 @@ import streamlit as st
 from readmit.core.encounter import BY_NAME, NOT_RECORDED
 from ui import charts, codes
 from ui.answers import Counted
+from ui.escaping import escape_markdown
 from ui.form import is_diagnosis
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 
 def show(room: Room) -> None:
@@ -19,7 +21,7 @@ def show(room: Room) -> None:
     told = room.asked(room.asking.statistics)
     if told is None:
         return
-    st.write(words("statistics.intro", target=words.of("target", told.target)))
+    st.write(escape_markdown(words("statistics.intro", target=words.of("target", told.target))))
     fields = list(dict.fromkeys(each.field for each in told.items))
     if not fields:
         st.info(words("statistics.none"))
@@ -27,7 +29,7 @@ def show(room: Room) -> None:
     by = st.segmented_control(
         words("statistics.by"),
         fields,
-        format_func=lambda name: _named(words, name),
+        format_func=lambda name: escape_markdown(_named(words, name)),
         default=fields[0],
         key="statistics.by",
         required=True,
@@ -39,7 +41,7 @@ def show(room: Room) -> None:
         width="stretch",
     )
     _table(words, names, counted)
-    st.caption(words("statistics.smallest", smallest=told.smallest))
+    st.caption(escape_markdown(words("statistics.smallest", smallest=told.smallest)))
 
 
 def _table(words: Words, names: Sequence[str], counted: Sequence[Counted]) -> None:
@@ -52,15 +54,13 @@ def _table(words: Words, names: Sequence[str], counted: Sequence[Counted]) -> No
             words.percent(n) for n in (*(each.rate for each in counted), readmitted / encounters)
         ],
     }
-    st.table(
+    show_table(
         columns,
-        hide_index=True,
-        border="horizontal",
     )
 
 
 def _named(words: Words, name: str) -> str:
-    return words.label(name) if name in BY_NAME else words(f"statistics.{name}")
+    return words.label(name) if name in BY_NAME else words.of("statistics", name)
 
 
 def _group(words: Words, counted: Counted) -> str:

@@ -7,8 +7,10 @@ import streamlit as st
 
 from ui.answers import Day, Service
 from ui.asking import Away, Refused
+from ui.escaping import escape_markdown
 from ui.room import Room
 from ui.speaking import Words
+from ui.tables import show_table
 
 T = TypeVar("T")
 PAGES = ("prefect", "airflow", "grafana", "mlflow", "prometheus", "ec2-api", "api")
@@ -40,7 +42,7 @@ def _links(words: Words, services: tuple[Service, ...]) -> None:
         return
     for column, each in zip(st.columns(len(shown)), shown, strict=True):
         column.link_button(
-            words.of("service", each.name),
+            escape_markdown(words.of("service", each.name)),
             str(each.page),
             icon=":material/open_in_new:",
             width="stretch",
@@ -48,7 +50,7 @@ def _links(words: Words, services: tuple[Service, ...]) -> None:
 
 
 def _services(words: Words, services: tuple[Service, ...]) -> None:
-    st.table(
+    show_table(
         {
             words("system.service"): [words.of("service", each.name) for each in services],
             words("system.state"): [
@@ -57,8 +59,6 @@ def _services(words: Words, services: tuple[Service, ...]) -> None:
             words("system.answers_in"): [_milliseconds(words, each) for each in services],
             words("system.purpose"): [words.of("purpose", each.name) for each in services],
         },
-        hide_index=True,
-        border="horizontal",
     )
 
 
@@ -72,7 +72,7 @@ def _days(words: Words, days: tuple[Day, ...]) -> None:
     if not days:
         st.info(words("system.no_days"))
         return
-    st.table(
+    show_table(
         {
             words("system.began"): [words.moment(each.started_at) for each in days],
             words("data.batch"): [words.number(each.batch) for each in days],
@@ -81,13 +81,12 @@ def _days(words: Words, days: tuple[Day, ...]) -> None:
             words("system.seconds"): [words.number(each.seconds, 1) for each in days],
             words("system.outcome"): [_outcome(words, each) for each in days],
         },
-        hide_index=True,
-        border="horizontal",
     )
     for day in days:
         if day.error is not None:
-            with st.expander(words("system.why_not", batch=words.number(day.batch), step=words.of("step", day.step))):
-                st.write(words.said(day.error))
+            title = words("system.why_not", batch=words.number(day.batch), step=words.of("step", day.step))
+            with st.expander(escape_markdown(title)):
+                st.write(escape_markdown(words.said(day.error)))
     with st.expander(words("system.last_steps")):
         _steps(words, days[0])
 
@@ -99,15 +98,13 @@ def _outcome(words: Words, day: Day) -> str:
 
 
 def _steps(words: Words, day: Day) -> None:
-    st.table(
+    show_table(
         {
             words("system.step"): [words.of("step", each.step) for each in day.steps],
             words("system.state"): [words.of("day_state", each.state) for each in day.steps],
             words("system.seconds"): [words.number(each.seconds, 1) for each in day.steps],
             words("system.attempts"): [words.number(each.attempts) for each in day.steps],
         },
-        hide_index=True,
-        border="horizontal",
     )
 
 
@@ -116,7 +113,7 @@ def _operate(room: Room) -> None:
     words = room.words
     st.write(words("system.operate_intro"))
     if (done := st.session_state.pop(DONE, None)) is not None:
-        st.success(done, icon=":material/task_alt:")
+        st.success(escape_markdown(done), icon=":material/task_alt:")
     token = st.text_input(words("system.token"), type="password", key="token", autocomplete="off")
     left, right = st.columns(2)
     with left.container(border=True):

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, FEATURES
 from ui import form, result
 from ui.answers import Answer, Model
 from ui.asking import Case
+from ui.escaping import escape_markdown
 from ui.room import Room
 
 CHOSEN, VALUE = "what_if.field", "what_if.value."
@@ -28,7 +30,12 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
     if name is None:
         return
     changed = _changed(room, name, case)
-    other = None if changed is None else room.asked(lambda: room.asking.predict(changed))
+    if changed is None:
+        return
+    if not is_applicable(changed):
+        result.not_applicable(words)
+        return
+    other = room.asked(lambda: room.asking.predict(changed))
     if other is None:
         return
     for column, title, each in zip(
@@ -39,7 +46,8 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
             result.verdict(words, each)
             result.numbers(words, each, result.average_of(model))
     difference = other.probability - answer.probability
-    st.info(words(_way(difference), points=words.number(100 * abs(difference), 1)), icon=":material/compare_arrows:")
+    told = words(_way(difference), points=words.number(100 * abs(difference), 1))
+    st.info(escape_markdown(told), icon=":material/compare_arrows:")
 
 
 def forget() -> None:
@@ -58,7 +66,7 @@ def _changed(room: Room, name: str, case: Case) -> Mapping[str, str | int] | Non
     value = form.widget(room.words, field, key)
     found = form.fault(room.words, field, value)
     if found is not None:
-        st.error(found)
+        st.error(escape_markdown(found))
         return None
     return {each: said for each, said in {**case, name: value}.items() if said is not None}
 

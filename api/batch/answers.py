@@ -11,22 +11,24 @@ from pyarrow import csv as arrow_csv
 
 from api.batch.scoring import Judged
 from api.body import CSV, JSON, PARQUET
-from api.wire import Answer, BatchAnswer, RefusedRow, RowError
+from api.wire import Answer, BatchAnswer, NotApplicableRow, RefusedRow, RowError
+from readmit.core.applicability import NOT_APPLICABLE
+from readmit.core.encounter import DISPOSITION
 from readmit.core.request import RecordRefused
+from readmit.core.spreadsheet import escape_formula
 from readmit.core.version import MODEL, Version
 
 
 def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
-    """An item for each row: what /predict answers, or the error."""
+    """An item for each row: what /predict answers, the error, or that no risk is applicable."""
     warnings: list[list[str]] = [[] for _ in judged.probabilities]
     for words, codes in judged.doubts:
         doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes])
         for index, code in zip(doubtful.tolist(), codes[doubtful].tolist(), strict=True):
             warnings[index].append(str(words[code]))
     items = [
-        RefusedRow(_error(judged, index))
-        if index in judged.faults
-        else Answer(
+        _without_prediction(judged, index)
+        or Answer(
             int(probability >= version.threshold),
             probability,
             version.threshold,
@@ -40,15 +42,26 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
     return msgspec.json.encode(BatchAnswer(items))
 
 
+def _without_prediction(judged: Judged, index: int) -> RefusedRow | NotApplicableRow | None:
+    """Return the item of a row that has no probability; None: it has one."""
+    if index in judged.faults:
+        return RefusedRow(_error(judged, index))
+    if index in judged.not_applicable:
+        return NotApplicableRow(RowError(index, DISPOSITION, NOT_APPLICABLE))
+    return None
+
+
 def _error(judged: Judged, index: int) -> RowError:
     faults = judged.faults[index]
     return RowError(index, faults[0].field, str(RecordRefused(faults)))
 
 
 def as_csv(judged: Judged, version: Version, _: str) -> bytes:
-    """A row for each row; where there is an error, nothing else."""
-    out = io.BytesIO()
-    arrow_csv.write_csv(_table(judged, version), out, arrow_csv.WriteOptions(quoting_style="needed"))
+    """A row for each row; where there is an error, nothing else. An error may name a column of the caller's."""
+    out, table = io.BytesIO(), _table(judged, version)
+    errors = [None if error is None else escape_formula(error) for error in table["error"].to_pylist()]
+    safe = table.set_column(table.num_columns - 1, "error", pa.array(errors, pa.string()))
+    arrow_csv.write_csv(safe, out, arrow_csv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
 
 
@@ -65,6 +78,8 @@ def _table(judged: Judged, version: Version) -> pa.Table:
     errors: list[str | None] = [None] * len(said)
     for index in judged.faults:
         errors[index] = _error(judged, index).message
+    for index in judged.not_applicable:
+        errors[index] = NOT_APPLICABLE
     columns = {
         "index": pa.array(np.arange(len(said))),
         "prediction": pa.array((said >= version.threshold).astype(np.int8), mask=refused),

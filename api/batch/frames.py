@@ -21,10 +21,14 @@ class Task(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True):
-    """`status` 200 with the answer's bytes, or the refusal of the whole batch. `outcomes`: predictions 0 and 1."""
+    """`status` 200 with the answer's bytes, or the refusal of the whole batch. `outcomes`: predictions 0 and 1.
+
+    `refused` and `not_applicable`: rows without a prediction, each counted once.
+    """
 
     status: int
     message: str
     outcomes: tuple[int, int]
     refused: int
+    not_applicable: int
     seconds: float

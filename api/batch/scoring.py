@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from api.batch.columns import Codes, Column, Columns, Faults
-from readmit.core.encounter import BY_NAME, ENCOUNTER
+from readmit.core.applicability import is_applicable
+from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
 from readmit.core.inputs import GIVEN, SINGLE
 from readmit.core.request import TAKEN, RequestFault, value_of
 from readmit.core.scorer import Cell, Scorer
@@ -22,12 +23,14 @@ NOTHING = Cell(0.0, "", None)
 class Judged:
     """`probabilities`: shape (rows,), NaN where `faults` says, by index, why there is none.
 
+    NaN, too, at the indices `not_applicable`: valid encounters that ended in death or hospice.
     `doubts`: by field the warning for each distinct value, and which of them stands in each row.
     """
 
     probabilities: Floats
     faults: dict[int, Faults]
     doubts: Sequence[tuple[Sequence[str | None], Codes]]
+    not_applicable: frozenset[int] = frozenset()
 
 
 def judged(columns: Columns, scorer: Scorer) -> Judged:
@@ -39,9 +42,27 @@ def judged(columns: Columns, scorer: Scorer) -> Judged:
     coded = [(cells[name], columns.of(name).codes) for name in SINGLE]
     scores = _scores(coded, columns.rows, scorer) if columns.rows else np.zeros(0)
     probabilities = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
-    probabilities[list(faults)] = np.nan
+    not_applicable = frozenset(_ended(columns)) - faults.keys()
+    probabilities[[*faults, *not_applicable]] = np.nan
     doubts = [([cell.doubt for cell in found], codes) for found, codes in coded if any(cell.doubt for cell in found)]
-    return Judged(probabilities, {index: tuple(found) for index, found in faults.items()}, doubts)
+    named = {index: tuple(found) for index, found in faults.items()}
+    return Judged(probabilities, named, doubts, not_applicable)
+
+
+def _ended(columns: Columns) -> list[int]:
+    """Return the rows whose discharge disposition is death or hospice, at fault or not."""
+    column = columns.of(DISPOSITION)
+    texts = [_text(columns, raw) for raw in column.raws]
+    ends = np.array([not is_applicable({DISPOSITION: text}) for text in texts], dtype=bool)
+    return np.flatnonzero(ends[column.codes]).tolist() if columns.rows else []
+
+
+def _text(columns: Columns, raw: object) -> str | None:
+    try:
+        return columns.read(BY_NAME[DISPOSITION], raw)
+    except ValueError:
+        # A value that can't stand in the field: the row has its fault already.
+        return None
 
 
 def _cells(

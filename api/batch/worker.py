@@ -69,12 +69,14 @@ def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
     try:
         columns = READERS[task.kind](body, task.most_records)
     except HTTPException as error:
-        return Reply(error.status_code, error.detail, (0, 0), 0, 0.0), b""
+        return Reply(error.status_code, error.detail, (0, 0), 0, 0, 0.0), b""
     said = judged(columns, scorer)
     flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
-    predicted = columns.rows - len(said.faults)
+    predicted = columns.rows - len(said.faults) - len(said.not_applicable)
     answer = WRITERS[task.wanted](said, task.version, task.request_id)
-    return Reply(200, "", (predicted - flagged, flagged), len(said.faults), perf_counter() - began), answer
+    refused, not_applicable = len(said.faults), len(said.not_applicable)
+    outcomes, seconds = (predicted - flagged, flagged), perf_counter() - began
+    return Reply(200, "", outcomes, refused, not_applicable, seconds), answer
 
 
 if __name__ == "__main__":

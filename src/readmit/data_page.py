@@ -180,7 +180,8 @@ Every row that comes is clean, quarantined or excluded; the three add up to what
 
 - **Excluded**: stays that ended in death or hospice, `discharge_disposition_id` {excluded}
   ([in words](#discharge_disposition_id)). Those patients can't come back
-  ([decision 1](decisions/0001-readmitted-within-30-days.md)).
+  ([decision 1](decisions/0001-readmitted-within-30-days.md)): no model learns from them, and `/predict`
+  refuses them (422).
 - **Quarantined**: rows with a value that this page does not allow, and every encounter that came before. Each is kept
   with its field and its reason; nothing is filled in ([decision 6](decisions/0006-contract-and-quarantine.md)).
 

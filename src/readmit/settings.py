@@ -84,6 +84,10 @@ class Settings(BaseSettings):
         ("http://127.0.0.1:8000",),
         description="addresses of the inference API, by commas; a name may stand for several replicas",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("localhost", "127.0.0.1", "[::1]", "api", "ui"),
+        description="host names, by commas and without port, under which requests reach the inference API and the UI",
+    )
     reload_token: SecretStr | None = Field(None, description="token that lets the API reload its model")
     api_key: SecretStr | None = Field(
         None, description="key that the inference API asks for predictions, as X-API-Key; unset: it asks for none"
@@ -138,7 +142,7 @@ class Settings(BaseSettings):
     api_port: Port = Field(8000, description="the same of the inference API")
     ui_port: Port = Field(8501, description="the same of the page for people")
 
-    @field_validator("api_urls", mode="before")
+    @field_validator("api_urls", "allowed_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from readmit.core.printable import printable
+from readmit.core.spreadsheet import escape_formula
 from readmit.io.database.asking import Answer, answer
 
 MOST_SHOWN = 1_000
@@ -35,7 +36,7 @@ def _csv(found: Answer) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="")
     for row in chain([found.columns], found.rows) if found.columns else ():
-        writer.writerow(row)
+        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row])
         yield line.getvalue()
         line.seek(0)
         line.truncate()

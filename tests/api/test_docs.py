@@ -75,7 +75,8 @@ def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> Non
     assert msgspec.to_builtins(msgspec.convert(example, kind)).keys() == example.keys()  # type: ignore[attr-defined]
 
 
-def test_the_example_of_a_batch_shows_an_answer_and_an_error() -> None:
-    answer, error = examples.BATCH["predictions"]
+def test_the_example_of_a_batch_shows_an_answer_an_error_and_a_row_without_a_risk() -> None:
+    answer, error, not_applicable = examples.BATCH["predictions"]
     msgspec.convert(answer, wire.Answer)
     msgspec.convert(error, wire.RefusedRow)
+    msgspec.convert(not_applicable, wire.NotApplicableRow)

@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 
 import payloads
 from ec2_api.settings import Settings
-from readmit.core.encounter import BY_NAME, FEATURES
+from readmit.core.applicability import is_applicable
+from readmit.core.encounter import BY_NAME, CANNOT_RETURN, FEATURES
 from readmit.core.request import RecordRefused, cell_text, parse
 from refusal import Refused
 from tests.ec2_api.conftest import clock, make_settings, serve, small_csv
@@ -56,6 +57,15 @@ def test_a_row_that_the_api_would_refuse_is_no_encounter(wrong: dict[str, object
     assert not payloads.is_encounter({**ROW, **wrong})
 
 
+@pytest.mark.parametrize("disposition", CANNOT_RETURN)
+def test_a_stay_that_ended_in_death_or_hospice_is_not_posted(disposition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = {**ROW, "discharge_disposition_id": int(disposition)}
+    monkeypatch.setattr(payloads, "_first_batch", lambda _: [ROW, ended])
+    assert payloads.of_source("http://127.0.0.1:5001").rows == [ROW]
+    made = [json.loads(body) for body in payloads.by_chance(500).singles]
+    assert int(disposition) not in {row.get("discharge_disposition_id") for row in made}
+
+
 def test_the_sources_rows_are_posted_as_they_are(
     serve: Callable[[Settings], FlaskClient],
     make_settings: Callable[..., Settings],
@@ -64,16 +74,18 @@ def test_the_sources_rows_are_posted_as_they_are(
     whole = serve(make_settings()).get("/batches/1").get_json()
     monkeypatch.setattr(payloads, "_first_batch", lambda _: whole)
     found = payloads.of_source("http://127.0.0.1:5001")
-    assert len(found.rows) == len(whole)
+    ended = [row for row in whole if not is_applicable(row)]
+    assert len(found.rows) == len(whole) - len(ended)
     assert all(row in whole and parse(row) for row in map(json.loads, found.singles))
-    assert found.words == "300 rows of the source at http://127.0.0.1:5001"
+    left_out = f" ({len(ended)} of its first batch get no prediction)"
+    assert found.words == f"{300 - len(ended)} rows of the source at http://127.0.0.1:5001{left_out}"
 
 
 def test_rows_that_are_no_encounters_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payloads, "_first_batch", lambda _: [ROW, {**ROW, "age": "old"}])
     found = payloads.of_source("http://127.0.0.1:5001")
     assert found.rows == [ROW]
-    assert found.words.endswith("(1 of its first batch are no encounters)")
+    assert found.words.endswith("(1 of its first batch get no prediction)")
 
 
 def test_a_source_that_does_not_answer_is_no_reason_to_make_rows_up() -> None:

@@ -1,6 +1,7 @@
 """The page of many patients, over a real inference API."""
 
 import io
+from collections.abc import Collection
 
 import pandas as pd
 import polars as pl
@@ -17,9 +18,15 @@ from ui.many_rows import PAGE, places
 WRONG = {"age": "old"}
 
 
-def csv(rows: int, *wrong: int) -> bytes:
+def csv(rows: int, *wrong: int, ended: Collection[int] = ()) -> bytes:
     told = [
-        {**usual(), "diag_1": "428", "number_inpatient": 6 * place, **(WRONG if place in wrong else {})}
+        {
+            **usual(),
+            "diag_1": "428",
+            "number_inpatient": 6 * place,
+            **(WRONG if place in wrong else {}),
+            **({"discharge_disposition_id": 11} if place in ended else {}),
+        }
         for place in range(rows)
     ]
     return pl.DataFrame([{name: str(value) for name, value in each.items()} for each in told]).write_csv().encode()
@@ -61,6 +68,27 @@ def test_rows_that_failed_are_told_with_their_reason(visit: Visit) -> None:
     assert len(rows(app)) == 3
     assert [row for row, _ in rows(app, 1)] == ["2", "4"]
     assert rows(app, 1)[0][1].startswith("Edad: 'old' no es ninguno de")
+
+
+def test_stays_that_ended_in_death_are_a_group_of_their_own_neither_to_follow_up_nor_failed(visit: Visit) -> None:
+    app = uploaded(visit, csv(6, 1, ended=(3, 5)))
+    app.button(key="ask_file").click().run()
+    counts = {metric.label: metric.value for metric in app.metric}
+    assert (counts["Answered"], counts["Not applicable"], counts["Failed"]) == ("3", "2", "1")
+    assert sorted(row[0] for row in rows(app)) == ["1", "3", "5"]
+    assert rows(app, 1) == [["4", "Expired"], ["6", "Expired"]]
+    assert [row for row, _ in rows(app, 2)] == ["2"]
+    whole = pl.read_csv(io.BytesIO(as_csv(app.session_state[SCORED])))
+    assert whole["error"].to_list()[3] == "not applicable: ended in death or hospice"
+    assert whole["probability"][3] is None
+    assert whole["prediction"][3] is None
+
+
+def test_a_file_of_nothing_but_deaths_has_no_risk_and_no_failure(visit: Visit) -> None:
+    app = uploaded(visit, csv(2, ended=(0, 1)), language="es")
+    app.button(key="ask_file").click().run()
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["No aplicable"] == "2"
 
 
 def test_the_table_shows_only_those_that_are_asked_for(visit: Visit) -> None:

@@ -6,12 +6,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from readmit.core.encounter import FEATURES, FIELDS
+from readmit.core.encounter import CANNOT_RETURN, FEATURES, FIELDS
 from readmit.core.request import parse
 from tests.api.conftest import Shelf
 from tests.ui.conftest import Visit
 from ui.case import as_file, usual
 from ui.patient import ANSWERED, LOADED
+from ui.speaking import words
 
 ASK, PREDICTED = "Predict", "The answer"
 
@@ -105,10 +106,29 @@ def test_an_answer_to_a_form_that_has_changed_since_says_so(visit: Visit) -> Non
     assert any("The form has changed since" in str(info.value) for info in app.info)
 
 
-def test_a_stay_that_ended_in_death_is_told_to_have_no_answer(visit: Visit) -> None:
-    app = visit("patient")
-    app.selectbox(key="field.discharge_disposition_id").select("11").run()
-    assert any("ended in death" in str(warning.value) for warning in press(app, ASK).warning)
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("disposition", CANNOT_RETURN)
+def test_a_stay_that_ended_in_death_or_hospice_gets_a_notice_and_no_risk(
+    visit: Visit, disposition: str, language: str
+) -> None:
+    app = visit("patient", language)
+    press(app, words(language)("patient.ask"))
+    app.selectbox(key="field.discharge_disposition_id").select(disposition).run()
+    assert words(language)("patient.cannot_return") in [str(info.value) for info in app.info]
+    assert next(button for button in app.button if button.label == words(language)("patient.ask")).disabled
+    assert not app.metric
+    assert not app.get("html")
+    assert not app.warning
+    assert not app.error
+
+
+def test_what_if_the_stay_had_ended_in_death_gets_a_notice_and_no_second_risk(visit: Visit) -> None:
+    app = press(visit("patient"), ASK)
+    app.selectbox(key="what_if.field").select("discharge_disposition_id").run()
+    app.selectbox(key="what_if.value.discharge_disposition_id").select("11").run()
+    assert words("en")("patient.cannot_return") in [str(info.value) for info in app.info]
+    assert len([metric for metric in app.metric if metric.label == "Risk"]) == 1
+    assert not app.exception
 
 
 def test_without_a_model_the_page_says_so_and_keeps_the_form(visit: Visit, shelf: Shelf) -> None:

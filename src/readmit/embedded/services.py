@@ -42,7 +42,7 @@ def services(
     }
     if "ui" in ports:
         options = ["--server.address", host, "--server.port", str(ports["ui"])]
-        commands["ui"] = [*PYTHON, "streamlit", "run", "ui/page.py", *options]
+        commands["ui"] = [*PYTHON, "streamlit", "run", "ui/server.py", *options]
     return [
         Service(name, command, environment, health_of(name, f"http://{host}:{ports[name]}"))
         for name, command in commands.items()
