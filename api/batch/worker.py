@@ -23,6 +23,7 @@ from api.batch.frames import Reply, Task
 from api.batch.scoring import judged
 from api.body import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
+from readmit.core.table_limits import InvalidTable, TableTooLarge
 from readmit.io.trees import scorer_of
 
 READERS: dict[str, Callable[[bytes, int], Columns]] = {
@@ -30,6 +31,7 @@ READERS: dict[str, Callable[[bytes, int], Columns]] = {
     CSV: csv_body.columns,
     PARQUET: parquet_body.columns,
 }
+FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
 NICENESS = 10
 """/predict comes first where both want the same core."""
 
@@ -69,12 +71,20 @@ def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
     try:
         columns = READERS[task.kind](body, task.most_records)
     except HTTPException as error:
-        return Reply(error.status_code, error.detail, (0, 0), 0, 0.0), b""
+        return _refusal(error.status_code, error.detail)
+    except InvalidTable as error:
+        return _refusal(400, f"the body is no valid {FORMATS[task.kind]}: {error}")
+    except TableTooLarge as error:
+        return _refusal(413, f"the body holds {error}")
     said = judged(columns, scorer)
     flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
     predicted = columns.rows - len(said.faults)
     answer = WRITERS[task.wanted](said, task.version, task.request_id)
     return Reply(200, "", (predicted - flagged, flagged), len(said.faults), perf_counter() - began), answer
+
+
+def _refusal(status: int, message: str) -> tuple[Reply, bytes]:
+    return Reply(status, message, (0, 0), 0, 0.0), b""
 
 
 if __name__ == "__main__":
