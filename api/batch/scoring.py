@@ -7,11 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from api.batch.columns import Codes, Column, Columns, Faults
+from api.batch.row_faults import RowFaults, rows_without
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.inputs import GIVEN, SINGLE
 from readmit.core.request import TAKEN, RequestFault, value_of
 from readmit.core.scorer import Cell, Scorer
 
+Coded = Sequence[tuple[Sequence[Cell], Codes]]
 Floats = npt.NDArray[np.float64]
 MOST_DIGITS = 12
 NOTHING = Cell(0.0, "", None)
@@ -32,23 +34,38 @@ class Judged:
 
 def judged(columns: Columns, scorer: Scorer) -> Judged:
     """The answers to a batch."""
-    faults = {index: list(found) for index, found in columns.faulty.items()}
-    if columns.everywhere:
-        faults |= {index: [*columns.everywhere] for index in range(columns.rows) if index not in columns.faulty}
-    cells = {name: _cells(name, columns.of(name), columns, scorer, faults) for name in TAKEN}
+    found = RowFaults(columns.rows, list(columns.faulty))
+    for fault in columns.everywhere:
+        found.add([fault], np.zeros(columns.rows, dtype=np.int64))
+    cells = {}
+    for name in TAKEN:
+        column = columns.of(name)
+        cells[name], wrong = _cells(name, column, columns, scorer)
+        if wrong is not None:
+            found.add(wrong, column.codes)
+    faults = {**columns.faulty, **found.by_row()}
     coded = [(cells[name], columns.of(name).codes) for name in SINGLE]
-    scores = _scores(coded, columns.rows, scorer) if columns.rows else np.zeros(0)
-    probabilities = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
-    probabilities[list(faults)] = np.nan
-    doubts = [([cell.doubt for cell in found], codes) for found, codes in coded if any(cell.doubt for cell in found)]
-    return Judged(probabilities, {index: tuple(found) for index, found in faults.items()}, doubts)
+    doubts = [([cell.doubt for cell in each], codes) for each, codes in coded if any(cell.doubt for cell in each)]
+    return Judged(_probabilities(coded, columns.rows, faults, scorer), faults, doubts)
+
+
+def _probabilities(coded: Coded, rows: int, faults: dict[int, Faults], scorer: Scorer) -> Floats:
+    """What the model says of each row; of those at fault, for which it is not asked, NaN."""
+    probabilities = np.full(rows, np.nan)
+    good = rows_without(faults, rows)
+    if len(good):
+        asked = [(cells, codes[good]) for cells, codes in coded] if faults else coded
+        scores = _scores(asked, len(good), scorer)
+        probabilities[good] = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
+    return probabilities
 
 
 def _cells(
-    name: str, column: Column, columns: Columns, scorer: Scorer, faults: dict[int, list[RequestFault]]
-) -> list[Cell]:
-    """The cell of each distinct value. Each row whose value can't stand there gets the fault."""
-    found = []
+    name: str, column: Column, columns: Columns, scorer: Scorer
+) -> tuple[list[Cell], list[RequestFault | None] | None]:
+    """The cell of each distinct value, and why it can't stand there; None: all can."""
+    found: list[Cell] = []
+    wrong: dict[int, RequestFault] = {}
     for place, raw in enumerate(column.raws):
         if name == ENCOUNTER and is_plain_number(raw):
             # Nearly every row has its own, so a second look at each would cost a third of the time.
@@ -59,10 +76,8 @@ def _cells(
             found.append(NOTHING if name == ENCOUNTER else scorer.cell(name, value))
         except ValueError as error:
             found.append(NOTHING)
-            for index in np.flatnonzero(column.codes == place).tolist():
-                if index not in columns.faulty:
-                    faults.setdefault(index, []).append(RequestFault(name, str(error)))
-    return found
+            wrong[place] = RequestFault(name, str(error))
+    return found, [wrong.get(place) for place in range(len(found))] if wrong else None
 
 
 def is_plain_number(raw: object) -> bool:
@@ -70,7 +85,7 @@ def is_plain_number(raw: object) -> bool:
     return isinstance(raw, str) and raw.isascii() and raw.isdecimal() and raw[0] != "0" and len(raw) <= MOST_DIGITS
 
 
-def _scores(coded: Sequence[tuple[Sequence[Cell], Codes]], rows: int, scorer: Scorer) -> Floats:
+def _scores(coded: Coded, rows: int, scorer: Scorer) -> Floats:
     given = [np.array([cell.number for cell in cells])[codes] for cells, codes in coded]
     for field, partner, number in scorer.crosses:
         (fields, field_codes), (partners, partner_codes) = coded[field], coded[partner]

@@ -21,6 +21,7 @@ from api.batch.answers import WRITERS
 from api.batch.columns import Columns
 from api.batch.frames import Reply, Task
 from api.batch.scoring import judged
+from api.batch.worker_limits import limit_memory, limited_time
 from api.body import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
 from readmit.core.table_limits import InvalidTable, TableTooLarge
@@ -42,6 +43,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     os.nice(NICENESS)
+    limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
@@ -69,17 +71,21 @@ def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
     """The answer to a batch, or the refusal of all of it."""
     began = perf_counter()
     try:
-        columns = READERS[task.kind](body, task.most_records)
+        with limited_time(len(body)) as limit:
+            columns = READERS[task.kind](body, task.most_records)
+            limit.start(columns.rows)
+            said = judged(columns, scorer)
+            answer = WRITERS[task.wanted](said, task.version, task.request_id)
     except HTTPException as error:
         return _refusal(error.status_code, error.detail)
     except InvalidTable as error:
         return _refusal(400, f"the body is no valid {FORMATS[task.kind]}: {error}")
     except TableTooLarge as error:
         return _refusal(413, f"the body holds {error}")
-    said = judged(columns, scorer)
+    except MemoryError:
+        return _refusal(413, "the batch needs more memory than one may take: send it in smaller parts")
     flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
     predicted = columns.rows - len(said.faults)
-    answer = WRITERS[task.wanted](said, task.version, task.request_id)
     return Reply(200, "", (predicted - flagged, flagged), len(said.faults), perf_counter() - began), answer
 
 

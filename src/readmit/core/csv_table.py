@@ -1,4 +1,4 @@
-"""A CSV file as columns of codes and distinct values: by Arrow where it holds no quotes, else by Python's strict reader.
+"""A CSV file as columns of codes and distinct values: by Arrow without quotes, else by Python's strict reader.
 
 Lengths of lines, columns and rows are checked before anything is built.
 """

@@ -44,7 +44,7 @@ class ParquetLayout:
 
 def parquet_layout(content: bytes, limits: TableLimits) -> ParquetLayout:
     """Read the footer. Raises InvalidTable when it is none; TableTooLarge when it exceeds a limit."""
-    footer = _footer(content, limits)
+    footer = _footer(content)
     columns, leaves = _columns(footer.structs(2), limits)
     rows = footer.integer(3, I64)
     if rows > limits.rows:
@@ -55,7 +55,7 @@ def parquet_layout(content: bytes, limits: TableLimits) -> ParquetLayout:
     return ParquetLayout(rows, columns, groups)
 
 
-def _footer(content: bytes, limits: TableLimits) -> ThriftStruct:
+def _footer(content: bytes) -> ThriftStruct:
     length = int.from_bytes(content[-TAIL_BYTES:-4], "little")
     start = len(content) - TAIL_BYTES - length
     if not content.startswith(MAGIC) or not content.endswith(MAGIC) or start < len(MAGIC):
@@ -108,10 +108,10 @@ def _name(element: ThriftStruct) -> str:
 
 def check_pages(content: bytes, layout: ParquetLayout, leaves: Iterable[int], limits: TableLimits) -> None:
     """Check the pages of some leaves. Raises InvalidTable when they contradict the footer; TableTooLarge."""
-    pages = unpacked = 0
+    unpacked = 0
     chunks = [(rows, chunks[leaf]) for leaf in leaves for rows, chunks in layout.groups]
-    for size in (size for rows, chunk in chunks for size in _pages(content, rows, chunk, limits)):
-        pages += 1
+    sizes = (size for rows, chunk in chunks for size in _pages(content, rows, chunk, limits))
+    for pages, size in enumerate(sizes, 1):
         unpacked += size
         if pages > MOST_PAGES:
             raise TableTooLarge("text_bytes", f"more than {MOST_PAGES:,} pages")

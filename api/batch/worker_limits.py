@@ -1,0 +1,44 @@
+"""What the worker of batches may take from the machine: memory, and processor time by the size of a batch."""
+
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MOST_MEMORY_BYTES = 1_000_000_000
+"""Of address space. 200,000 rows need about 700 MB, of which 300 MB are libraries."""
+LEAST_SECONDS, BYTES_A_SECOND, ROWS_A_SECOND = 2.0, 1_000_000, 20_000
+"""Of processor time; a tenth of the speed of a slow machine, so that a small batch cannot hold up the others."""
+OOM_SCORE = Path("/proc/self/oom_score_adj")
+
+
+def limit_memory() -> None:
+    """Let this process fail, and no other, where memory is short."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = MOST_MEMORY_BYTES if most == resource.RLIM_INFINITY else min(most, MOST_MEMORY_BYTES)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
+    if OOM_SCORE.exists():
+        OOM_SCORE.write_text("1000")
+
+
+@contextmanager
+def limited_time(size: int) -> Iterator["TimeLimit"]:
+    """End this process when the work on a body of so many bytes takes too long, even within a library in C."""
+    limit = TimeLimit(size)
+    limit.start(0)
+    try:
+        yield limit
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+class TimeLimit:
+    """Of the processor time, which other processes of the machine do not use up."""
+
+    def __init__(self, size: int) -> None:
+        self._seconds = LEAST_SECONDS + size / BYTES_A_SECOND
+
+    def start(self, rows: int) -> None:
+        """Start the time anew, once the number of rows is known and checked."""
+        signal.setitimer(signal.ITIMER_PROF, self._seconds + rows / ROWS_A_SECOND)
