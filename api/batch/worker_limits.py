@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MOST_MEMORY_BYTES = 1_000_000_000
-"""Of address space. 200,000 rows need about 700 MB, of which 300 MB are libraries."""
+"""Of address space. 200,000 rows that are answered in JSON need 880 MB, of which 300 MB are libraries."""
 LEAST_SECONDS, BYTES_A_SECOND, ROWS_A_SECOND = 2.0, 1_000_000, 20_000
 """Of processor time; a tenth of the speed of a slow machine, so that a small batch cannot hold up the others."""
 OOM_SCORE = Path("/proc/self/oom_score_adj")
