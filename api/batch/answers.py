@@ -26,8 +26,9 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
     errors = {index: _error(judged, index) for index in judged.faults}
     _check_size(judged, errors)
     warnings: list[list[str]] = [[] for _ in judged.probabilities]
+    answered = ~np.isnan(judged.probabilities)
     for words, codes in judged.doubts:
-        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes])
+        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes] & answered)
         for index, code in zip(doubtful.tolist(), codes[doubtful].tolist(), strict=True):
             warnings[index].append(str(words[code]))
     items = [
@@ -50,8 +51,9 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
 def _check_size(judged: Judged, errors: Mapping[int, RowError]) -> None:
     """Estimate the answer before it is built. Refused: 413."""
     size = ITEM_BYTES * len(judged.probabilities) + sum(len(error.message) for error in errors.values())
+    answered = ~np.isnan(judged.probabilities)
     for words, codes in judged.doubts:
-        size += int(np.array([0 if word is None else len(word) for word in words])[codes].sum())
+        size += int(np.array([0 if word is None else len(word) for word in words])[codes[answered]].sum())
     if size > MOST_ANSWER_BYTES:
         raise Refused(
             413,

@@ -48,7 +48,7 @@ class Batches:
             self._waiting -= 1
 
     async def _answer(self, model: Served, task: Task, body: bytes) -> tuple[Reply, bytes]:
-        artifact = b"" if self._is_alive() and self._holds == model.version.scorer else model.artifact
+        artifact = b"" if self.is_alive and self._holds == model.version.scorer else model.artifact
         process = await self._alive()
         try:
             async with asyncio.timeout(MOST_SECONDS):
@@ -57,6 +57,7 @@ class Batches:
             raise await self._death(process) from error
         except TimeoutError as error:
             self._end()
+            await process.wait()
             message = f"the batch was not done within {MOST_SECONDS:.0f} seconds: send it in smaller parts"
             raise Refused(503, message, headers=RETRY_AFTER) from error
         except asyncio.CancelledError:
@@ -73,7 +74,9 @@ class Batches:
             return Refused(413, "the batch takes more time than one of its size may: send it in smaller parts")
         return Refused(503, "the batch could not be worked on; a smaller one may", headers=RETRY_AFTER)
 
-    def _is_alive(self) -> bool:
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
         return self._process is not None and self._process.returncode is None
 
     async def _alive(self) -> Process:

@@ -10,12 +10,15 @@ from api.batch.columns import Codes, Column, Columns, Faults
 from api.batch.row_faults import RowFaults, rows_without
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.inputs import GIVEN, SINGLE
-from readmit.core.request import TAKEN, RequestFault, value_of
+from readmit.core.request import TAKEN, Reader, RequestFault, value_of
 from readmit.core.scorer import Cell, Scorer
+from readmit.core.table_limits import TableTooLarge
 
 Coded = Sequence[tuple[Sequence[Cell], Codes]]
 Floats = npt.NDArray[np.float64]
 MOST_DIGITS = 12
+MOST_BAD_VALUES = 50_000
+"""Different ones, in all columns of a batch together."""
 NOTHING = Cell(0.0, "", None)
 """Stands where a value is at fault; its row gets no probability."""
 
@@ -37,12 +40,13 @@ def judged(columns: Columns, scorer: Scorer) -> Judged:
     found = RowFaults(columns.rows, list(columns.faulty))
     for fault in columns.everywhere:
         found.add([fault], np.zeros(columns.rows, dtype=np.int64))
-    cells = {}
+    cells, bad = {}, 0
     for name in TAKEN:
         column = columns.of(name)
-        cells[name], wrong = _cells(name, column, columns, scorer)
-        if wrong is not None:
-            found.add(wrong, column.codes)
+        cells[name], wrong = _cells(name, column, columns.read, scorer, MOST_BAD_VALUES - bad)
+        bad += len(wrong)
+        if wrong:
+            found.add([wrong.get(place) for place in range(len(column.raws))], column.codes)
     faults = {**columns.faulty, **found.by_row()}
     coded = [(cells[name], columns.of(name).codes) for name in SINGLE]
     doubts = [([cell.doubt for cell in each], codes) for each, codes in coded if any(cell.doubt for cell in each)]
@@ -61,9 +65,12 @@ def _probabilities(coded: Coded, rows: int, faults: dict[int, Faults], scorer: S
 
 
 def _cells(
-    name: str, column: Column, columns: Columns, scorer: Scorer
-) -> tuple[list[Cell], list[RequestFault | None] | None]:
-    """The cell of each distinct value, and why it can't stand there; None: all can."""
+    name: str, column: Column, read: Reader, scorer: Scorer, most: int
+) -> tuple[list[Cell], dict[int, RequestFault]]:
+    """The cell of each distinct value, and by its place why one can't stand there.
+
+    TableTooLarge: more than `most` can't; each costs as much as many that can.
+    """
     found: list[Cell] = []
     wrong: dict[int, RequestFault] = {}
     for place, raw in enumerate(column.raws):
@@ -72,12 +79,15 @@ def _cells(
             found.append(NOTHING)
             continue
         try:
-            value = value_of(BY_NAME[name], raw, columns.read)
+            value = value_of(BY_NAME[name], raw, read)
             found.append(NOTHING if name == ENCOUNTER else scorer.cell(name, value))
         except ValueError as error:
             found.append(NOTHING)
             wrong[place] = RequestFault(name, str(error))
-    return found, [wrong.get(place) for place in range(len(found))] if wrong else None
+            if len(wrong) > most:
+                text = f"more than {MOST_BAD_VALUES:,} different values that no field can have, as in {name}: {error}"
+                raise TableTooLarge("rows", text) from error
+    return found, wrong
 
 
 def is_plain_number(raw: object) -> bool:

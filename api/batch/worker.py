@@ -21,7 +21,7 @@ from api.batch.answers import WRITERS
 from api.batch.columns import Columns
 from api.batch.frames import Reply, Task
 from api.batch.scoring import judged
-from api.batch.worker_limits import limit_memory, limited_time
+from api.batch.worker_limits import extend_time, limit_memory, limited_time
 from api.body import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
 from readmit.core.table_limits import InvalidTable, TableTooLarge
@@ -71,9 +71,9 @@ def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
     """The answer to a batch, or the refusal of all of it."""
     began = perf_counter()
     try:
-        with limited_time(len(body)) as limit:
+        with limited_time(len(body)):
             columns = READERS[task.kind](body, task.most_records)
-            limit.start(columns.rows)
+            extend_time(columns.rows)
             said = judged(columns, scorer)
             answer = WRITERS[task.wanted](said, task.version, task.request_id)
     except HTTPException as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 MOST_MEMORY_BYTES = 1_000_000_000
 """Of address space. 200,000 rows that are answered in JSON need 880 MB, of which 300 MB are libraries."""
 LEAST_SECONDS, BYTES_A_SECOND, ROWS_A_SECOND = 2.0, 1_000_000, 20_000
-"""Of processor time; a tenth of the speed of a slow machine, so that a small batch cannot hold up the others."""
+"""Of processor time, which other processes do not use up. A legal batch takes a tenth of it, a small one less."""
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
@@ -23,22 +23,16 @@ def limit_memory() -> None:
 
 
 @contextmanager
-def limited_time(size: int) -> Iterator["TimeLimit"]:
+def limited_time(size: int) -> Iterator[None]:
     """End this process when the work on a body of so many bytes takes too long, even within a library in C."""
-    limit = TimeLimit(size)
-    limit.start(0)
+    signal.setitimer(signal.ITIMER_PROF, max(LEAST_SECONDS, size / BYTES_A_SECOND))
     try:
-        yield limit
+        yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-class TimeLimit:
-    """Of the processor time, which other processes of the machine do not use up."""
-
-    def __init__(self, size: int) -> None:
-        self._seconds = LEAST_SECONDS + size / BYTES_A_SECOND
-
-    def start(self, rows: int) -> None:
-        """Start the time anew, once the number of rows is known and checked."""
-        signal.setitimer(signal.ITIMER_PROF, self._seconds + rows / ROWS_A_SECOND)
+def extend_time(rows: int) -> None:
+    """Add the time that so many rows may take, once their number is known and checked."""
+    left, _ = signal.getitimer(signal.ITIMER_PROF)
+    signal.setitimer(signal.ITIMER_PROF, left + rows / ROWS_A_SECOND)

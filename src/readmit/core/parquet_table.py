@@ -38,6 +38,8 @@ class ParquetTable:
             file = pq.ParquetFile(pa.BufferReader(self._content), read_dictionary=texts)
             types = {each.name: _plain(each.type) for each in file.schema_arrow if each.name in flat}
             table = file.read([name for name, kind in types.items() if is_readable(kind)], use_threads=False)
+            # Arrow looks up codes without asking whether the dictionary has so many values.
+            table.validate(full=True)
         except MemoryError as error:
             raise TableTooLarge("text_bytes", "more than fits into memory once it is unpacked") from error
         except (pa.ArrowException, OSError) as error:
