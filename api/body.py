@@ -1,5 +1,6 @@
 """From the bytes of a request to records: content type, size, encoding, and JSON as strict as it can be."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from api.errors import Refused
 from readmit.core.request import Encounter, parse
+from readmit.core.table_limits import MOST_ROW_BYTES
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
 MOST_BYTES, MOST_BATCH_BYTES = 1_000_000, 64_000_000
 MOST_RECORDS = 200_000
-LONGEST_RECORD = 65_536
+LONGEST_RECORD = MOST_ROW_BYTES
 """Characters of one record in a JSON array. Decoding window by window keeps a hostile body from filling the memory."""
+USUAL_RECORD = 4_096
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -109,6 +112,14 @@ def _after_blank(text: str, at: int) -> int:
 
 def _decoded(text: str, start: int, longest: int, what: str) -> tuple[object, int]:
     """The JSON value that begins at `start` and where it ends. Refused: 400."""
+    if longest > USUAL_RECORD and start + USUAL_RECORD < len(text):
+        # A window of the greatest length for each of many short records would cost more than all else.
+        window = text[start : start + USUAL_RECORD]
+        with contextlib.suppress(ValueError, RecursionError):
+            value, length = _STRICT.raw_decode(window, _after_blank(window, 0))
+            # A value that fills the window may go on behind it.
+            if length < len(window):
+                return value, start + length
     window = text[start : start + longest]
     try:
         value, length = _STRICT.raw_decode(window, _after_blank(window, 0))

@@ -29,6 +29,7 @@ from ui.answers import (
 PARQUET = "application/vnd.apache.parquet"
 PATIENCE = httpx.Timeout(30.0, connect=3.0)
 MOST_PER_PAGE = 200
+MOST_ANSWER_BYTES = 64 * 2**20
 T = TypeVar("T")
 Case = Mapping[str, str | int]
 """An encounter as /predict takes it: what is not recorded is absent."""
@@ -137,12 +138,23 @@ class Asking:
 
     def _send(self, method: str, address: str, **options: object) -> httpx.Response:
         try:
-            answer = self._client.request(method, address, **options)  # type: ignore[arg-type]  # httpx's own names
+            with self._client.stream(method, address, **options) as streamed:  # type: ignore[arg-type]  # httpx's names
+                answer = httpx.Response(streamed.status_code, content=_bounded(streamed, address))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Away(address, str(error) or type(error).__name__) from error
         if answer.status_code != 200:
             raise _refusal(answer)
         return answer
+
+
+def _bounded(answer: httpx.Response, address: str) -> bytes:
+    """Read the content of an answer. Raises Away when it is larger than any that was agreed."""
+    content = bytearray()
+    for part in answer.iter_bytes():
+        content += part
+        if len(content) > MOST_ANSWER_BYTES:
+            raise Away(address, f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
+    return bytes(content)
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from ui.many_results import Scored
 from ui.room import Room
 from ui.sending import Progress, predicted
 from ui.speaking import Words
-from ui.table import MOST_ROWS, Checked, NoTable, read
+from ui.table import LIMITS, MOST_MEGABYTES, MOST_ROWS, Checked, NoTable, read
 
 SCORED, UPLOAD, BATCH = "scored", "encounters_file", "source_batch"
 MOST_NAMED = 12
@@ -100,8 +100,8 @@ def _checked(words: Words, name: str, content: Callable[[], bytes]) -> Brought |
         checked = read(content())
     except NoTable as error:
         named = ", ".join(words.label(each) for each in error.named[:MOST_NAMED])
-        why = words(f"many.{error.why}", columns=named, most=words.number(MOST_ROWS))
-        st.error(escape_markdown(why), icon=":material/table_view:")
+        limits = {"most": words.number(MOST_ROWS), "megabytes": MOST_MEGABYTES, "most_columns": LIMITS.columns}
+        st.error(escape_markdown(words(f"many.{error.why}", columns=named, **limits)), icon=":material/table_view:")
         return None
     if checked.dropped:
         st.info(escape_markdown(words("many.dropped", columns=", ".join(checked.dropped[:MOST_NAMED]))))

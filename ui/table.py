@@ -3,20 +3,25 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
-from csv import reader as csv_lines
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from readmit.core.csv_table import CsvTable
 from readmit.core.encounter import BY_NAME, FEATURES, python_name
+from readmit.core.parquet_table import ParquetTable
+from readmit.core.request import DROPPED, shown
+from readmit.core.table_limits import InvalidTable, TableLimits, TableTooLarge
 
 PARQUET_BEGINS = b"PAR1"
 ROWS_AT_ONCE = 5_000
 """So many go to the API in one request: few enough for the bar to move, and to let others in between."""
 MOST_ROWS = 500_000
+LIMITS = TableLimits(rows=MOST_ROWS)
+MOST_MEGABYTES = 64
+"""Of a file, as Streamlit counts them for an upload: 1,048,576 bytes each."""
 
 
 class NoTable(Exception):
@@ -41,54 +46,54 @@ class Checked:
 
 
 def read(content: bytes) -> Checked:
-    """The table of a CSV or Parquet file. NoTable: it is neither, is empty, or lacks columns that are required."""
-    torn: list[int] = []
-    table = _parquet(content) if content.startswith(PARQUET_BEGINS) else _csv(content, torn)
-    if not table.num_rows:
-        raise NoTable("no_rows")
-    if table.num_rows > MOST_ROWS:
-        raise NoTable("too_many_rows")
-    return _checked(table, tuple(torn))
+    """Read the table of a CSV or Parquet file, within the limits that the API has, too.
 
-
-def _csv(content: bytes, torn: list[int]) -> pa.Table:
-    def note(row: csv.InvalidRow) -> str:
-        torn.append(row.number)
-        return "skip"
-
-    # One thread: with several nobody knows a line's number.
-    reading, parsing = csv.ReadOptions(use_threads=False), csv.ParseOptions(invalid_row_handler=note)
+    Raises NoTable when it is neither, is empty or too large, or lacks columns that are required.
+    """
+    if len(content) > MOST_MEGABYTES * 2**20:
+        raise NoTable("too_large")
+    is_parquet = content.startswith(PARQUET_BEGINS)
     try:
-        text = csv.ConvertOptions(column_types=dict.fromkeys(_header(content), pa.string()), strings_can_be_null=False)
-        return csv.read_csv(io.BytesIO(content), reading, parsing, text)
-    # UnicodeDecodeError is one, too, and so are pyarrow's own for what it can't read.
-    except ValueError as error:
-        raise NoTable("no_csv") from error
-
-
-def _header(content: bytes) -> list[str]:
-    first, _, rest = content.partition(b"\n")
-    if first and not rest.strip():
+        checked = _parquet(content) if is_parquet else _csv(content)
+    except InvalidTable as error:
+        raise NoTable("no_parquet" if is_parquet else "no_csv") from error
+    except TableTooLarge as error:
+        raise NoTable("too_many_rows" if error.limit == "rows" else "too_large") from error
+    if not checked.table.num_rows:
         raise NoTable("no_rows")
-    return next(csv_lines([first.decode("utf-8-sig")]), [])
+    return checked
 
 
-def _parquet(content: bytes) -> pa.Table:
-    try:
-        return pq.read_table(io.BytesIO(content))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise NoTable("no_parquet") from error
+def _csv(content: bytes) -> Checked:
+    file = CsvTable(content, LIMITS)
+    if not file.header:
+        raise NoTable("no_csv")
+    places, dropped = _places(file.header)
+    found = file.read(list(places.values()))
+    table = pa.table([each.dictionary_decode() for each in found.columns], list(places))
+    # The header is the first line of the file.
+    return Checked(table, dropped, tuple(sorted(row + 2 for row in found.ragged)))
 
 
-def _checked(table: pa.Table, torn: tuple[int, ...]) -> Checked:
-    names = [python_name(name.strip()) for name in table.column_names]
-    if twice := tuple(name for name, times in Counter(names).items() if times > 1):
+def _parquet(content: bytes) -> Checked:
+    file = ParquetTable(content, LIMITS)
+    places, dropped = _places(file.header)
+    found = dict(zip(places, file.read(list(places.values())), strict=True))
+    if unreadable := tuple(name for name, column in found.items() if column is None and name not in DROPPED):
+        raise NoTable("columns_unreadable", unreadable)
+    columns = {name: column.dictionary_decode() for name, column in found.items() if column is not None}
+    return Checked(pa.table(columns), (*dropped, *(name for name in found if name not in columns)), ())
+
+
+def _places(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the places of the columns that an encounter has, by name, and the names of the others."""
+    names = [python_name(name.strip()) for name in header]
+    if twice := tuple(shown(name) for name, times in Counter(names).items() if times > 1):
         raise NoTable("columns_twice", twice)
     if lacking := tuple(name for name in FEATURES if BY_NAME[name].required and name not in names):
         raise NoTable("columns_lacking", lacking)
-    known = [name for name in names if name in BY_NAME]
-    renamed = table.rename_columns(names).select(known)
-    return Checked(renamed, tuple(name for name in names if name not in BY_NAME), torn)
+    places = {name: place for place, name in enumerate(names) if name in BY_NAME}
+    return places, tuple(shown(name) for name in names if name not in BY_NAME)
 
 
 def pieces(table: pa.Table) -> Iterator[bytes]:

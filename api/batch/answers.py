@@ -1,7 +1,7 @@
 """The answers to a batch as they go out: JSON with all that /predict says, CSV and Parquet as a table."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ from pyarrow import csv as arrow_csv
 
 from api.batch.scoring import Judged
 from api.body import CSV, JSON, PARQUET
+from api.errors import Refused
 from api.wire import Answer, BatchAnswer, NotApplicableRow, RefusedRow, RowError
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.encounter import DISPOSITION
@@ -18,16 +19,26 @@ from readmit.core.request import RecordRefused
 from readmit.core.spreadsheet import escape_formula
 from readmit.core.version import MODEL, Version
 
+ITEM_BYTES = 260
+"""Of one answer in JSON, without its warnings."""
+MOST_ANSWER_BYTES = 128_000_000
+
 
 def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
-    """An item for each row: what /predict answers, the error, or that no risk is applicable."""
+    """An item for each row: what /predict answers, the error, or that no risk is applicable.
+
+    Refused: 413, the answer would be too large.
+    """
+    errors = {index: _error(judged, index) for index in judged.faults}
+    _check_size(judged, errors)
     warnings: list[list[str]] = [[] for _ in judged.probabilities]
+    answered = ~np.isnan(judged.probabilities)
     for words, codes in judged.doubts:
-        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes])
+        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes] & answered)
         for index, code in zip(doubtful.tolist(), codes[doubtful].tolist(), strict=True):
             warnings[index].append(str(words[code]))
     items = [
-        _without_prediction(judged, index)
+        _without_prediction(judged, index, errors)
         or Answer(
             int(probability >= version.threshold),
             probability,
@@ -42,13 +53,29 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
     return msgspec.json.encode(BatchAnswer(items))
 
 
-def _without_prediction(judged: Judged, index: int) -> RefusedRow | NotApplicableRow | None:
+def _without_prediction(
+    judged: Judged, index: int, errors: Mapping[int, RowError]
+) -> RefusedRow | NotApplicableRow | None:
     """Return the item of a row that has no probability; None: it has one."""
-    if index in judged.faults:
-        return RefusedRow(_error(judged, index))
+    if index in errors:
+        return RefusedRow(errors[index])
     if index in judged.not_applicable:
         return NotApplicableRow(RowError(index, DISPOSITION, NOT_APPLICABLE))
     return None
+
+
+def _check_size(judged: Judged, errors: Mapping[int, RowError]) -> None:
+    """Estimate the answer before it is built. Refused: 413."""
+    size = ITEM_BYTES * len(judged.probabilities) + sum(len(error.message) for error in errors.values())
+    answered = ~np.isnan(judged.probabilities)
+    for words, codes in judged.doubts:
+        size += int(np.array([0 if word is None else len(word) for word in words])[codes[answered]].sum())
+    if size > MOST_ANSWER_BYTES:
+        raise Refused(
+            413,
+            f"the answer would be larger than {MOST_ANSWER_BYTES:,} bytes: send the batch in parts, or ask for CSV or "
+            "Parquet, which hold no warnings",
+        )
 
 
 def _error(judged: Judged, index: int) -> RowError:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from api.errors import Refused
 from readmit.core.encounter import BY_NAME, python_name
-from readmit.core.request import Reader, RequestFault, shown, stranger_faults
+from readmit.core.request import TAKEN, Reader, RequestFault, shown, stranger_faults
+from readmit.core.table_limits import TableTooLarge
 
 Codes = npt.NDArray[np.int64]
 Faults = tuple[RequestFault, ...]
@@ -45,18 +46,22 @@ class Columns:
         return self.fields.get(name) or Column([None], np.zeros(self.rows, dtype=np.int64))
 
 
-def named(header: Sequence[str], columns: Sequence[Column]) -> tuple[dict[str, Column], Faults]:
-    """The columns by field, and what is wrong with names that no field has. Refused: 400, a name stands twice."""
+def checked_names(header: Sequence[str]) -> tuple[dict[str, int], Faults]:
+    """The places of the columns that are read, by field, and what is wrong with names that no field has.
+
+    Refused: 400, a name stands twice.
+    """
     names = [python_name(name) for name in header]
     doubled, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
         raise Refused(400, f"the header names a column twice: {shown(doubled)}")
     strangers = [given for given, name in zip(header, names, strict=True) if name not in BY_NAME]
-    return dict(zip(names, columns, strict=True)), tuple(stranger_faults(strangers))
+    places = {name: place for place, name in enumerate(names) if name in TAKEN}
+    return places, tuple(stranger_faults(strangers))
 
 
 def checked_number(rows: int, most: int) -> int:
-    """The number of rows. Refused: 413, it is above the limit."""
+    """The number of rows. TableTooLarge: it is above the limit."""
     if rows > most:
-        raise Refused(413, f"the body holds more than {most:,} records")
+        raise TableTooLarge("rows", f"more than {most:,} records")
     return rows

@@ -1,25 +1,33 @@
 """The API's end of the process that works on batches: started with the first one, and again if it should die."""
 
 import asyncio
+import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
 
 import msgspec
+from msgspec import structs
 
 from api.batch.frames import Reply, Task
 from api.errors import Refused
 from api.served import Served
 from readmit.settings import environment_with
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""One thread, and no allocator that reserves a gigabyte of address space, which is limited."""
 COMMAND = (sys.executable, "-m", "api.batch.worker")
+MOST_SECONDS = 60.0
+MOST_WAITING = 16
+"""Batches, each with its body in memory. Whoever comes after them is told to come back."""
+RETRY_AFTER = {"Retry-After": "5"}
 
 
 class Batches:
     """One batch at a time; the others wait their turn."""
 
     def __init__(self) -> None:
+        self._waiting = 0
         self._turn = asyncio.Lock()
         self._process: Process | None = None
         self._holds = ""
@@ -27,29 +35,53 @@ class Batches:
     async def answer(
         self, model: Served, kind: str, wanted: str, body: bytes, request_id: str, most_records: int
     ) -> tuple[Reply, bytes]:
-        """The reply and the answer to a batch. Refused: 503, the process died of it."""
-        async with self._turn:
-            artifact = b"" if self._is_alive() and self._holds == model.version.scorer else model.artifact
-            task = Task(kind, wanted, request_id, most_records, model.version, len(artifact), len(body))
-            try:
-                process = await self._alive()
-                reply = await _exchange(process, task, artifact, body)
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                self._end()
-                raise Refused(503, "the batch could not be worked on; a smaller one may") from error
-            except asyncio.CancelledError:
-                # Nobody waits for the answer any more; the next one must not be taken for it.
-                self._end()
-                raise
-            self._holds = model.version.scorer
-            return reply
+        """The reply and the answer to a batch. Refused: 503, too many wait or the process died of it; 413, too slow."""
+        if self._waiting > MOST_WAITING:
+            raise Refused(503, "too many batches wait already; try again later", headers=RETRY_AFTER)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._answer(
+                    model, Task(kind, wanted, request_id, most_records, model.version, 0, len(body)), body
+                )
+        finally:
+            self._waiting -= 1
 
-    def _is_alive(self) -> bool:
+    async def _answer(self, model: Served, task: Task, body: bytes) -> tuple[Reply, bytes]:
+        artifact = b"" if self.is_alive and self._holds == model.version.scorer else model.artifact
+        process = await self._alive()
+        try:
+            async with asyncio.timeout(MOST_SECONDS):
+                reply = await _exchange(process, structs.replace(task, artifact=len(artifact)), artifact, body)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._death(process) from error
+        except TimeoutError as error:
+            self._end()
+            await process.wait()
+            message = f"the batch was not done within {MOST_SECONDS:.0f} seconds: send it in smaller parts"
+            raise Refused(503, message, headers=RETRY_AFTER) from error
+        except asyncio.CancelledError:
+            # Nobody waits for the answer any more; the next one must not be taken for it.
+            self._end()
+            raise
+        self._holds = model.version.scorer
+        return reply
+
+    async def _death(self, process: Process) -> Refused:
+        """Return what is answered when the process died, which it does of itself when its time is up."""
+        self._end()
+        if await process.wait() == -signal.SIGPROF:
+            return Refused(413, "the batch takes more time than one of its size may: send it in smaller parts")
+        return Refused(503, "the batch could not be worked on; a smaller one may", headers=RETRY_AFTER)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
         return self._process is not None and self._process.returncode is None
 
     async def _alive(self) -> Process:
         if self._process is None or self._process.returncode is not None:
-            environment = environment_with(ONE_THREAD)
+            environment = environment_with(ENVIRONMENT)
             self._process = await asyncio.create_subprocess_exec(
                 *COMMAND, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
             )

@@ -1,20 +1,25 @@
 """What a model says of a batch: each distinct value looked up once, and all rows scored in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from api.batch.columns import Codes, Column, Columns, Faults
+from api.batch.row_faults import RowFaults, rows_except
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
 from readmit.core.inputs import GIVEN, SINGLE
-from readmit.core.request import TAKEN, RequestFault, value_of
+from readmit.core.request import TAKEN, Reader, RequestFault, value_of
 from readmit.core.scorer import Cell, Scorer
+from readmit.core.table_limits import TableTooLarge
 
+Coded = Sequence[tuple[Sequence[Cell], Codes]]
 Floats = npt.NDArray[np.float64]
 MOST_DIGITS = 12
+MOST_BAD_VALUES = 50_000
+"""Different ones, in all columns of a batch together."""
 NOTHING = Cell(0.0, "", None)
 """Stands where a value is at fault; its row gets no probability."""
 
@@ -35,18 +40,22 @@ class Judged:
 
 def judged(columns: Columns, scorer: Scorer) -> Judged:
     """The answers to a batch."""
-    faults = {index: list(found) for index, found in columns.faulty.items()}
-    if columns.everywhere:
-        faults |= {index: [*columns.everywhere] for index in range(columns.rows) if index not in columns.faulty}
-    cells = {name: _cells(name, columns.of(name), columns, scorer, faults) for name in TAKEN}
+    found = RowFaults(columns.rows, list(columns.faulty))
+    for fault in columns.everywhere:
+        found.add([fault], np.zeros(columns.rows, dtype=np.int64))
+    cells, bad = {}, 0
+    for name in TAKEN:
+        column = columns.of(name)
+        cells[name], wrong = _cells(name, column, columns.read, scorer, MOST_BAD_VALUES - bad)
+        bad += len(wrong)
+        if wrong:
+            found.add([wrong.get(place) for place in range(len(column.raws))], column.codes)
+    faults = {**columns.faulty, **found.by_row()}
     coded = [(cells[name], columns.of(name).codes) for name in SINGLE]
-    scores = _scores(coded, columns.rows, scorer) if columns.rows else np.zeros(0)
-    probabilities = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
     not_applicable = frozenset(_ended(columns)) - faults.keys()
-    probabilities[[*faults, *not_applicable]] = np.nan
-    doubts = [([cell.doubt for cell in found], codes) for found, codes in coded if any(cell.doubt for cell in found)]
-    named = {index: tuple(found) for index, found in faults.items()}
-    return Judged(probabilities, named, doubts, not_applicable)
+    probabilities = _probabilities(coded, columns.rows, faults.keys() | not_applicable, scorer)
+    doubts = [([cell.doubt for cell in each], codes) for each, codes in coded if any(cell.doubt for cell in each)]
+    return Judged(probabilities, faults, doubts, not_applicable)
 
 
 def _ended(columns: Columns) -> list[int]:
@@ -65,25 +74,41 @@ def _text(columns: Columns, raw: object) -> str | None:
         return None
 
 
+def _probabilities(coded: Coded, rows: int, without: Collection[int], scorer: Scorer) -> Floats:
+    """What the model says of each row; NaN for rows `without` a prediction, about which it is not asked."""
+    probabilities = np.full(rows, np.nan)
+    good = rows_except(without, rows)
+    if len(good):
+        asked = [(cells, codes[good]) for cells, codes in coded] if without else coded
+        scores = _scores(asked, len(good), scorer)
+        probabilities[good] = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
+    return probabilities
+
+
 def _cells(
-    name: str, column: Column, columns: Columns, scorer: Scorer, faults: dict[int, list[RequestFault]]
-) -> list[Cell]:
-    """The cell of each distinct value. Each row whose value can't stand there gets the fault."""
-    found = []
+    name: str, column: Column, read: Reader, scorer: Scorer, most: int
+) -> tuple[list[Cell], dict[int, RequestFault]]:
+    """The cell of each distinct value, and by its place why one can't stand there.
+
+    TableTooLarge: more than `most` can't; each costs as much as many that can.
+    """
+    found: list[Cell] = []
+    wrong: dict[int, RequestFault] = {}
     for place, raw in enumerate(column.raws):
         if name == ENCOUNTER and is_plain_number(raw):
             # Nearly every row has its own, so a second look at each would cost a third of the time.
             found.append(NOTHING)
             continue
         try:
-            value = value_of(BY_NAME[name], raw, columns.read)
+            value = value_of(BY_NAME[name], raw, read)
             found.append(NOTHING if name == ENCOUNTER else scorer.cell(name, value))
         except ValueError as error:
             found.append(NOTHING)
-            for index in np.flatnonzero(column.codes == place).tolist():
-                if index not in columns.faulty:
-                    faults.setdefault(index, []).append(RequestFault(name, str(error)))
-    return found
+            wrong[place] = RequestFault(name, str(error))
+            if len(wrong) > most:
+                text = f"more than {MOST_BAD_VALUES:,} different values that no field can have, as in {name}: {error}"
+                raise TableTooLarge("rows", text) from error
+    return found, wrong
 
 
 def is_plain_number(raw: object) -> bool:
@@ -91,7 +116,7 @@ def is_plain_number(raw: object) -> bool:
     return isinstance(raw, str) and raw.isascii() and raw.isdecimal() and raw[0] != "0" and len(raw) <= MOST_DIGITS
 
 
-def _scores(coded: Sequence[tuple[Sequence[Cell], Codes]], rows: int, scorer: Scorer) -> Floats:
+def _scores(coded: Coded, rows: int, scorer: Scorer) -> Floats:
     given = [np.array([cell.number for cell in cells])[codes] for cells, codes in coded]
     for field, partner, number in scorer.crosses:
         (fields, field_codes), (partners, partner_codes) = coded[field], coded[partner]

@@ -21,8 +21,10 @@ from api.batch.answers import WRITERS
 from api.batch.columns import Columns
 from api.batch.frames import Reply, Task
 from api.batch.scoring import judged
+from api.batch.worker_limits import extend_time, limit_memory, limited_time
 from api.body import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
+from readmit.core.table_limits import InvalidTable, TableTooLarge
 from readmit.io.trees import scorer_of
 
 READERS: dict[str, Callable[[bytes, int], Columns]] = {
@@ -30,6 +32,7 @@ READERS: dict[str, Callable[[bytes, int], Columns]] = {
     CSV: csv_body.columns,
     PARQUET: parquet_body.columns,
 }
+FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
 NICENESS = 10
 """/predict comes first where both want the same core."""
 
@@ -40,6 +43,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     os.nice(NICENESS)
+    limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
@@ -67,16 +71,27 @@ def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
     """The answer to a batch, or the refusal of all of it."""
     began = perf_counter()
     try:
-        columns = READERS[task.kind](body, task.most_records)
+        with limited_time(len(body)):
+            columns = READERS[task.kind](body, task.most_records)
+            extend_time(columns.rows)
+            said = judged(columns, scorer)
+            answer = WRITERS[task.wanted](said, task.version, task.request_id)
     except HTTPException as error:
-        return Reply(error.status_code, error.detail, (0, 0), 0, 0, 0.0), b""
-    said = judged(columns, scorer)
+        return _refusal(error.status_code, error.detail)
+    except InvalidTable as error:
+        return _refusal(400, f"the body is no valid {FORMATS[task.kind]}: {error}")
+    except TableTooLarge as error:
+        return _refusal(413, f"the body holds {error}")
+    except MemoryError:
+        return _refusal(413, "the batch needs more memory than one may take: send it in smaller parts")
     flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
-    predicted = columns.rows - len(said.faults) - len(said.not_applicable)
-    answer = WRITERS[task.wanted](said, task.version, task.request_id)
     refused, not_applicable = len(said.faults), len(said.not_applicable)
-    outcomes, seconds = (predicted - flagged, flagged), perf_counter() - began
-    return Reply(200, "", outcomes, refused, not_applicable, seconds), answer
+    outcomes = (columns.rows - refused - not_applicable - flagged, flagged)
+    return Reply(200, "", outcomes, refused, not_applicable, perf_counter() - began), answer
+
+
+def _refusal(status: int, message: str) -> tuple[Reply, bytes]:
+    return Reply(status, message, (0, 0), 0, 0, 0.0), b""
 
 
 if __name__ == "__main__":
