@@ -17,6 +17,9 @@ from readmit.core.refusal import ReadmitError, RollbackRefused, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
+MOST_QUOTED = 60
+"""Characters of a caller's text that an error repeats."""
+MOST_MESSAGE = 300
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _OURS, _COUNT = secrets.token_hex(10), itertools.count()
 """An id of ours says which process made it and which of its requests it is: random ones cost ten times as much."""
@@ -32,6 +35,11 @@ class Refused(HTTPException):
     ) -> None:
         super().__init__(detail=message, status_code=status, headers=headers)
         self.fields = fields
+
+
+def quoted(text: str) -> str:
+    """Return a caller's text in quotes, shortened and with what is not printable escaped."""
+    return repr(text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 3]}...")
 
 
 def request_id(scope: HTTPScope) -> str:
@@ -86,12 +94,23 @@ def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Respo
 
 def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:
     """The answer to who wants to go back to where there is nothing."""
-    return refused(request, Refused(409, str(error)))
+    return refused(request, Refused(409, _bounded(error)))
 
 
 def unknown(request: Request[Any, Any, Any], error: VersionUnknown) -> Response[Error]:
     """The answer to who asks for a version that there is not."""
-    return refused(request, Refused(404, str(error)))
+    return refused(request, Refused(404, _bounded(error)))
+
+
+def nested_too_deeply(request: Request[Any, Any, Any], _: RecursionError) -> Response[Error]:
+    """Answer a body that the JSON decoder cannot follow."""
+    return refused(request, Refused(400, "the body is nested too deeply"))
+
+
+def _bounded(error: ReadmitError) -> str:
+    """Return the text of an error that repeats what the caller sent, shortened."""
+    text = str(error)
+    return text if len(text) <= MOST_MESSAGE else f"{text[: MOST_MESSAGE - 3]}..."
 
 
 def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[Error]:

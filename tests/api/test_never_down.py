@@ -25,6 +25,7 @@ from api.serving import Models
 from readmit.core.refusal import RegistryAway, VersionUnusable
 from readmit.io.kept import Kept
 from readmit.settings import Settings
+from tests.api.conftest import LOCAL
 
 TOKEN = {"Authorization": "Bearer a token of the tests"}
 
@@ -32,10 +33,10 @@ TOKEN = {"Authorization": "Bearer a token of the tests"}
 def test_without_its_registry_the_api_starts_with_the_version_that_it_served_last(
     shelf: Any, settings: Settings
 ) -> None:
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         answer = client.post("/predict", json=EXAMPLE).json()
     shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         again = client.post("/predict", json=EXAMPLE).json()
         assert {**again, "request_id": ""} == {**answer, "request_id": ""}
         ready = client.get("/health/ready")
@@ -48,11 +49,11 @@ def test_a_copy_that_is_damaged_is_not_served_and_the_api_says_both_reasons(
 ) -> None:
     shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
     shelf.on_disk = served.version, served.artifact[:-100]
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 503
         said = client.get("/health/ready").json()["reload_failure"]
     assert "does not answer" in said
-    assert "nor is the copy on disk any good" in said
+    assert "the copy on disk cannot be used either" in said
 
 
 def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
@@ -62,7 +63,7 @@ def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(shelf, "keep", full)
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 200
         assert client.get("/health/ready").json()["reload_failure"] is None
     assert "no copy of it could be kept" in caplog.text
@@ -71,7 +72,7 @@ def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
 def test_a_verdict_on_what_is_served_is_told_and_nothing_is_loaded_anew(
     shelf: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         before = client.get("/model").json()
         shelf.alias = replace(shelf.alias, figures={"roc_auc": 0.7})
         monkeypatch.setattr(shelf, "artifact", lambda _: pytest.fail("asked for what is served"))
