@@ -58,8 +58,12 @@ def sane_or_new_id(given: bytes) -> str:
 
 def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[Error]:
     """The answer to what is the caller's fault, or to what the API knows that it can't do now."""
-    fields = error.fields if isinstance(error, Refused) else _at_fault(error)
-    text = ErrorText(error.detail or HTTPStatus(error.status_code).phrase, list(fields))
+    if isinstance(error, Refused):
+        message, fields = error.detail, error.fields
+    else:
+        # Litestar's own words repeat the whole address of a request.
+        message, fields = _bounded(error.detail), _at_fault(error)
+    text = ErrorText(message or HTTPStatus(error.status_code).phrase, list(fields))
     return Response(
         Error(text, request_id(request.scope)),
         status_code=error.status_code,
@@ -71,7 +75,7 @@ def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[E
 def _at_fault(error: HTTPException) -> tuple[FieldFault, ...]:
     """What Litestar found wrong with a typed body or parameter, by name."""
     found = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
-    return tuple(FieldFault(str(each.get("key", "")), str(each["message"])) for each in found)
+    return tuple(FieldFault(_bounded(str(each.get("key", ""))), _bounded(str(each["message"]))) for each in found)
 
 
 def fault(request_id: str, error: Exception) -> Error:
@@ -94,12 +98,12 @@ def no_encounter(request: Request[Any, Any, Any], error: RecordRefused) -> Respo
 
 def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:
     """The answer to who wants to go back to where there is nothing."""
-    return refused(request, Refused(409, _bounded(error)))
+    return refused(request, Refused(409, _bounded(str(error))))
 
 
 def unknown(request: Request[Any, Any, Any], error: VersionUnknown) -> Response[Error]:
     """The answer to who asks for a version that there is not."""
-    return refused(request, Refused(404, _bounded(error)))
+    return refused(request, Refused(404, _bounded(str(error))))
 
 
 def nested_too_deeply(request: Request[Any, Any, Any], _: RecursionError) -> Response[Error]:
@@ -107,9 +111,8 @@ def nested_too_deeply(request: Request[Any, Any, Any], _: RecursionError) -> Res
     return refused(request, Refused(400, "the body is nested too deeply"))
 
 
-def _bounded(error: ReadmitError) -> str:
-    """Return the text of an error that repeats what the caller sent, shortened."""
-    text = str(error)
+def _bounded(text: str) -> str:
+    """Return a text that repeats what the caller sent, shortened."""
     return text if len(text) <= MOST_MESSAGE else f"{text[: MOST_MESSAGE - 3]}..."
 
 

@@ -27,7 +27,7 @@ POLICY = (
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Swagger UI styles its elements inline, and draws its icons from `data:`."""
-INLINE_SCRIPT = re.compile(rb"<script[^>]*>(.+?)</script>", re.DOTALL)
+INLINE_SCRIPT = re.compile(rb"<script(?![^>]*src=)[^>]*>(.+?)</script>", re.DOTALL)
 
 
 @get("/docs", include_in_schema=False, media_type=MediaType.HTML, sync_to_thread=False)

@@ -2,13 +2,16 @@
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 import pytest
 
-from tests.api.conftest import Made, served
+from tests.api.conftest import Made, _made, served
 from tests.security.api_process import (
     PREDICT,
     ApiProcess,
@@ -25,6 +28,8 @@ __all__ = ["served"]
 
 MOST_BYTES = 768 * 2**20
 MB = 1_000_000
+MOST_MILLISECONDS = 2_000
+"""Of the median, on a machine that runs other tests at the same time; `main` here prints what a quiet one takes."""
 JSON = "Content-Type: application/json"
 CSV = "Content-Type: text/csv"
 
@@ -91,6 +96,9 @@ def stalled_uploads(api: ApiProcess) -> list[str]:
         return list(threads.map(upload, range(20)))
 
 
+ALL = (endless_header, endless_headers, slow_heads, stalled_uploads)
+
+
 def under_attack(api: ApiProcess, *attacks: Callable[[ApiProcess], list[str]]) -> tuple[list[str], Probe, int]:
     """Return the statuses that the attackers got, what a client of /predict saw meanwhile, and the highest memory."""
     statuses: list[str] = []
@@ -118,20 +126,18 @@ def test_an_attack_on_memory_and_patience_is_refused_while_predictions_go_on(
     answers: set[str],
     record_property: Callable[[str, object], None],
 ) -> None:
-    with probing(api) as quiet:
-        time.sleep(2)
     statuses, probe, highest = under_attack(api, attack)
     record_property("answer", ", ".join(sorted(answers)))
-    print(attack.__name__, "quiet", quiet[0], "attacked", probe, f"{highest / 2**20:.0f} MiB")
+    print(attack.__name__, probe, f"{highest / 2**20:.0f} MiB")
     assert set(statuses) <= answers
     assert set(probe.statuses) == {"200"}
     assert highest < MOST_BYTES
-    assert probe.p50 < max(100, 10 * quiet[0].p50), "the strict bound is for a quiet machine"
+    assert probe.p50 < MOST_MILLISECONDS
 
 
 @pytest.mark.attack("stalled bodies", "api")
 def test_all_attacks_at_once_leave_the_api_alive(api: ApiProcess) -> None:
-    _, probe, highest = under_attack(api, endless_header, endless_headers, slow_heads, stalled_uploads)
+    _, probe, highest = under_attack(api, *ALL)
     print("all", probe, f"{highest / 2**20:.0f} MiB")
     assert set(probe.statuses) == {"200"}
     assert highest < MOST_BYTES
@@ -141,3 +147,19 @@ def test_all_attacks_at_once_leave_the_api_alive(api: ApiProcess) -> None:
         head("POST", "/predict", JSON, f"Content-Length: {len(PREDICT)}", "Connection: close") + b"\r\n" + PREDICT
     )
     assert status(answer) == "200"
+
+
+def main() -> None:
+    """`python -m tests.security.test_api_limits`: what a client of /predict sees, quiet and under all attacks."""
+    with TemporaryDirectory() as folder, api_process(Path(folder), _made("lightgbm", n_estimators=20)) as api:
+        with probing(api) as quiet:
+            time.sleep(5)
+        print("quiet   ", quiet[0])
+        for attacks in ((endless_header,), (endless_headers,), (slow_heads,), (stalled_uploads,), ALL):
+            statuses, probe, highest = under_attack(api, *attacks)
+            names = ", ".join(attack.__name__ for attack in attacks)
+            print(names, Counter(statuses), probe, f"{highest / 2**20:.0f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
