@@ -14,10 +14,15 @@ import uvicorn
 
 from api import journal
 from api.app import create_app
+from api.server.connections import Connections
+from api.server.limits import Limits
+from api.server.protocol import LimitedProtocol
 
 MOST_CONNECTIONS = 65_536
-KEEP_ALIVE_SECONDS = 75
-"""Longer than people think and programs pause; after uvicorn's 5 s many a connection would close under a request."""
+OTHER_FILES = 256
+"""Open ones besides connections: at their limit the server could not even refuse another connection."""
+TICKS_PER_SWEEP = 10
+"""uvicorn ticks ten times a second."""
 LAST_WORDS_SECONDS = 1.0
 """How long who is connected and silent may still ask: longer than a busy client is silent."""
 DRAINED_WITHIN_SECONDS = 25
@@ -26,6 +31,16 @@ DRAINED_WITHIN_SECONDS = 25
 
 class Server(uvicorn.Server):
     """uvicorn, which by itself closes a silent connection at once, even when a request is on its way over it."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_PER_SWEEP == 0:
+            own = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
+            self._connections.sweep(own, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -47,29 +62,31 @@ def main() -> None:
     options = asked.parse_args()
     output = journal.LogOutput()
     journal.to(output)
-    _take_all_connections_there_may_be()
+    connections = Connections(Limits(), _take_all_connections_there_may_be() - OTHER_FILES)
     config = uvicorn.Config(
         partial(create_app, output=output),
         factory=True,
         host=options.host,
         port=options.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(LimitedProtocol, connections=connections),  # type: ignore[arg-type]  # uvicorn only calls it
+        ws="none",
+        proxy_headers=False,
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAINED_WITHIN_SECONDS,
     )
-    Server(config).run()
+    Server(config, connections).run()
 
 
-def _take_all_connections_there_may_be() -> None:
-    """Each is an open file, and a shell grants no more than 1,024 where the system would let it have more."""
+def _take_all_connections_there_may_be() -> int:
+    """Each is an open file, and a shell grants no more than 1,024 where the system would let it have more; how many."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS if most == resource.RLIM_INFINITY else min(most, MOST_CONNECTIONS)
     if now < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
 
 
 if __name__ == "__main__":

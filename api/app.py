@@ -13,6 +13,8 @@ from api.body import MOST_BYTES
 from api.contract import OPENAPI
 from api.doors import Doors
 from api.errors import HANDLERS
+from api.headers import add_security_headers
+from api.hosts import HostPolicy
 from api.journal import LogOutput, Requests
 from api.lane import Lane
 from api.metrics import Metrics, note_start
@@ -46,13 +48,13 @@ def create_app(models: Models | None = None, settings: Settings | None = None, o
         lifespan=[_alive(serving, predicting, reading, requests)],
         exception_handlers=HANDLERS,
         before_request=note_start,
-        before_send=[metrics.before_send],
+        before_send=[metrics.before_send, add_security_headers],
         request_max_body_size=MOST_BYTES,
         openapi_config=OPENAPI,
         logging_config=None,
         debug=False,
     )
-    return Lane(app, serving, doors, metrics, requests)
+    return Lane(app, serving, doors, metrics, requests, HostPolicy(settings.allowed_hosts))
 
 
 def _registered(settings: Settings) -> Models:

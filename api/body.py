@@ -10,12 +10,12 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from api.errors import Refused
+from api.errors import Refused, quoted
 from readmit.core.request import Encounter, parse
 from readmit.core.table_limits import MOST_ROW_BYTES
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-MOST_BYTES, MOST_BATCH_BYTES = 1_000_000, 64_000_000
+MOST_BYTES, MOST_BATCH_BYTES = 65_536, 64_000_000
 MOST_RECORDS = 200_000
 LONGEST_RECORD = MOST_ROW_BYTES
 """Characters of one record in a JSON array. Decoding window by window keeps a hostile body from filling the memory."""
@@ -29,9 +29,9 @@ def content_type(request: Request[Any, Any, Any], *taken: str) -> str:
     said, options = request.content_type
     kind = said.strip().lower() or taken[0]
     if kind not in taken:
-        raise Refused(415, f"the content type is {said!r}; this route takes {' or '.join(taken)}")
+        raise Refused(415, f"the content type is {quoted(said)}; this route takes {' or '.join(taken)}")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Refused(415, f"the charset is {options['charset']!r}; this route takes utf-8")
+        raise Refused(415, f"the charset is {quoted(options['charset'])}; this route takes utf-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(415, "a compressed body is not taken")
     return kind

@@ -19,6 +19,9 @@ from readmit.core.refusal import ReadmitError, RollbackRefused, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
+MOST_QUOTED = 60
+"""Characters of a caller's text that an error repeats."""
+MOST_MESSAGE = 300
 SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 WITHOUT_RISK = "without risk"
 """Set in a request's state when it got no risk because the encounter ended in death or hospice."""
@@ -38,6 +41,11 @@ class Refused(HTTPException):
         self.fields = fields
 
 
+def quoted(text: str) -> str:
+    """Return a caller's text in quotes, shortened and with what is not printable escaped."""
+    return repr(text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 3]}...")
+
+
 def request_id(scope: HTTPScope) -> str:
     """The same for the whole request."""
     state = scope["state"]
@@ -54,8 +62,12 @@ def sane_or_new_id(given: bytes) -> str:
 
 def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[Error]:
     """The answer to what is the caller's fault, or to what the API knows that it can't do now."""
-    fields = error.fields if isinstance(error, Refused) else _at_fault(error)
-    text = ErrorText(error.detail or HTTPStatus(error.status_code).phrase, list(fields))
+    if isinstance(error, Refused):
+        message, fields = error.detail, error.fields
+    else:
+        # Litestar's own words repeat the whole address of a request.
+        message, fields = _bounded(error.detail), _at_fault(error)
+    text = ErrorText(message or HTTPStatus(error.status_code).phrase, list(fields))
     return Response(
         Error(text, request_id(request.scope)),
         status_code=error.status_code,
@@ -67,7 +79,7 @@ def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[E
 def _at_fault(error: HTTPException) -> tuple[FieldFault, ...]:
     """What Litestar found wrong with a typed body or parameter, by name."""
     found = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
-    return tuple(FieldFault(str(each.get("key", "")), str(each["message"])) for each in found)
+    return tuple(FieldFault(_bounded(str(each.get("key", ""))), _bounded(str(each["message"]))) for each in found)
 
 
 def fault(request_id: str, error: Exception) -> Error:
@@ -98,12 +110,22 @@ def not_applicable(request: Request[Any, Any, Any], error: NotApplicable) -> Res
 
 def impossible(request: Request[Any, Any, Any], error: RollbackRefused) -> Response[Error]:
     """The answer to who wants to go back to where there is nothing."""
-    return refused(request, Refused(409, str(error)))
+    return refused(request, Refused(409, _bounded(str(error))))
 
 
 def unknown(request: Request[Any, Any, Any], error: VersionUnknown) -> Response[Error]:
     """The answer to who asks for a version that there is not."""
-    return refused(request, Refused(404, str(error)))
+    return refused(request, Refused(404, _bounded(str(error))))
+
+
+def nested_too_deeply(request: Request[Any, Any, Any], _: RecursionError) -> Response[Error]:
+    """Answer a body that the JSON decoder cannot follow."""
+    return refused(request, Refused(400, "the body is nested too deeply"))
+
+
+def _bounded(text: str) -> str:
+    """Return a text that repeats what the caller sent, shortened."""
+    return text if len(text) <= MOST_MESSAGE else f"{text[: MOST_MESSAGE - 3]}..."
 
 
 def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[Error]:

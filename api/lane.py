@@ -11,16 +11,22 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
+from api.body import MOST_BYTES
 from api.doors import KEY_HEADER, Doors
-from api.errors import fault, sane_or_new_id
+from api.errors import Refused, fault, sane_or_new_id
 from api.errors import request_id as request_id_of
+from api.headers import SECURITY_HEADERS
+from api.hosts import HostPolicy
 from api.journal import Requests
-from api.metrics import Metrics
+from api.metrics import UNKNOWN, Metrics
 from api.serving import Serving
+from api.wire import Error, ErrorText
 
 ENCODER = msgspec.json.Encoder()
 JSON = b"application/json"
 ROUTE = "/predict"
+POLICY_VIOLATION = 1008
+"""The code with which a WebSocket is closed."""
 
 Headers = Iterable[tuple[bytes, bytes]]
 Parts = tuple[Message, Message]
@@ -29,20 +35,26 @@ Parts = tuple[Message, Message]
 class Lane:
     """An ASGI app around another."""
 
-    def __init__(self, app: ASGIApp, serving: Serving, doors: Doors, metrics: Metrics, requests: Requests) -> None:
+    def __init__(
+        self, app: ASGIApp, serving: Serving, doors: Doors, metrics: Metrics, requests: Requests, hosts: HostPolicy
+    ) -> None:
         self.app = app
+        self._hosts = hosts
         self._serving = serving
         self._doors = doors
         self._metrics = metrics
         self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (
-            scope["type"] != ScopeType.HTTP
-            or scope["path"] != ROUTE
-            or scope["method"] != "POST"
-            or scope["query_string"]
-        ):
+        if scope["type"] != ScopeType.HTTP:
+            await self._not_http(scope, receive, send)
+            return
+        try:
+            self._hosts.check(scope["path"], scope["headers"])
+        except Refused as error:
+            await self._refuse(scope, error, send)
+            return
+        if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"]:
             await self.app(scope, receive, send)
             return
         began, message = perf_counter(), await receive()
@@ -61,7 +73,8 @@ class Lane:
         loaded, request_id = self._serving.loaded, self._plainly_asked(asked)
         if loaded is None or request_id is None or message["type"] != "http.request" or message.get("more_body"):
             return None
-        cells = loaded.model.plain.read(message["body"])
+        body = message["body"]
+        cells = loaded.model.plain.read(body) if len(body) <= MOST_BYTES else None
         if cells is None:
             return None
         checked = perf_counter()
@@ -73,6 +86,20 @@ class Lane:
         loaded.metrics.request_duration(now - began)
         self._requests.note(request_id, "POST", ROUTE, 200, now - began)
         return _parts(200, ENCODER.encode(answer), request_id, (b"x-model-version", loaded.number))
+
+    async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the lifespan on to the app; refuse a WebSocket, which no route serves."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
+        else:
+            await self.app(scope, receive, send)
+
+    async def _refuse(self, scope: HTTPScope, error: Refused, send: Send) -> None:
+        """Answer a request whose Host or Origin is not allowed, before anything of it is read."""
+        answer = Error(ErrorText(error.detail), request_id_of(scope))
+        self._metrics.answered(scope, UNKNOWN, error.status_code, 0.0)
+        for part in _parts(error.status_code, ENCODER.encode(answer), answer.request_id):
+            await send(part)
 
     def _broken(self, scope: HTTPScope, error: Exception, began: float) -> Parts:
         told = fault(request_id_of(scope), error)
@@ -97,7 +124,7 @@ class Lane:
 
 def _parts(status: int, body: bytes, request_id: str, *more: tuple[bytes, bytes]) -> Parts:
     length, number = (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode())
-    headers = [(b"content-type", JSON), length, number, *more]
+    headers = [(b"content-type", JSON), length, number, *SECURITY_HEADERS, *more]
     return (
         {"type": "http.response.start", "status": status, "headers": headers},
         {"type": "http.response.body", "body": body, "more_body": False},

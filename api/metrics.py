@@ -16,7 +16,7 @@ from api.errors import REQUEST_ID, WITHOUT_RISK, request_id
 from api.journal import LogOutput, Requests
 from readmit.core.version import MODEL, Version
 
-STARTED = "started"
+STARTED, UNKNOWN = "started", "unknown"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PREDICTING = frozenset({"/predict", "/predict_batch"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -124,7 +124,7 @@ class Metrics:
         if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
             message["headers"] = [*message["headers"], (REQUEST_ID.lower().encode(), request_id(scope).encode())]
             now = perf_counter()
-            route = str(scope.get("path_template") or "unknown")
+            route = str(scope.get("path_template") or UNKNOWN)
             self.answered(scope, route, message["status"], now - scope["state"].get(STARTED, now))
 
 

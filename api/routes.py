@@ -19,7 +19,7 @@ from api.contract import (
     responses,
 )
 from api.doors import with_key, with_token
-from api.errors import Refused, request_id
+from api.errors import Refused, nested_too_deeply, request_id
 from api.metrics import Metrics
 from api.pages import assets, docs
 from api.predicting import Predicting
@@ -147,6 +147,7 @@ async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
     guards=[with_token],
     security=WITH_TOKEN,
     operation_class=RollbackOperation,
+    exception_handlers={RecursionError: nested_too_deeply},
     responses=responses(RolledBack, examples.ROLLED_BACK, 400, 401, 409, 422, 503),
 )
 async def rollback(data: JSONBody[Rollback], serving: NamedDependency[Serving]) -> RolledBack:

@@ -11,9 +11,10 @@ from typing import Protocol
 from api.errors import Refused
 from api.metrics import Metrics, Predicting
 from api.served import Served
-from readmit.core.refusal import ReadmitError
+from readmit.core.refusal import ReadmitError, RegistryAway, VersionUnusable
 from readmit.core.version import Version
 
+NOT_LOADED = "the production model could not be loaded"
 MOST_WORDS = 300
 """Characters of another's error that are passed on."""
 
@@ -89,9 +90,9 @@ class Serving:
             try:
                 fresh = await asyncio.to_thread(self._fresh)
             except Exception as error:
-                self.failure = f"the production model could not be loaded: {_in_short(error)}"
+                self.failure = f"{NOT_LOADED}: {_reason(error)}"
                 self._metrics.reload_failures.inc()
-                raise ReloadFailed(self.failure) from error
+                raise ReloadFailed(f"{NOT_LOADED}: {_in_short(error)}") from error
             self.failure = None
             if fresh is not None:
                 self._serve(fresh)
@@ -157,7 +158,8 @@ class Serving:
                 if found is not None:
                     self._serve(await asyncio.to_thread(self._loaded, *found))
             except (ReadmitError, OSError) as error:
-                self.failure = f"{self.failure}; nor is the {name} on disk any good: {_in_short(error)}"
+                self.failure = f"{self.failure}; the {name} on disk cannot be used either"
+                log.warning("the %s of a model on disk cannot be used: %s", name, _in_short(error))
 
     def _still(self) -> str:
         return f"version {self.loaded.asked.number} is served" if self.loaded else "no model is served"
@@ -165,6 +167,14 @@ class Serving:
 
 def _is(loaded: Loaded, version: Version) -> bool:
     return (loaded.asked.number, loaded.asked.scorer) == (version.number, version.scorer)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a model could not be loaded, for /health: no address and no text of another program."""
+    if isinstance(error, RegistryAway):
+        return "the model registry does not answer"
+    kind = "its artifact is unusable" if isinstance(error, VersionUnusable) else type(error).__name__
+    return f"{kind} (the log has the details)"
 
 
 def _in_short(error: Exception) -> str:

@@ -21,6 +21,7 @@ CRON_FIELDS = (("", 0, 59), ("", 0, 23), ("", 1, 31), (MONTHS, 1, 12), (WEEKDAYS
 """Of minute, hour, day of the month, month, day of the week: the names that it knows, and the range of its numbers."""
 CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/[1-9]\d*)?")
 """All, one, or a range, and every so many of them."""
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
 
@@ -85,8 +86,9 @@ class Settings(BaseSettings):
         description="addresses of the inference API, by commas; a name may stand for several replicas",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("localhost", "127.0.0.1", "[::1]", "api", "ui"),
-        description="host names, by commas and without port, under which requests reach the inference API and the UI",
+        ("localhost", "127.0.0.1", "[::1]", "api", "ec2-api", "ui"),
+        description="hosts, without port, that requests to the APIs and the page may name in their Host and Origin "
+        "headers, by commas",
     )
     reload_token: SecretStr | None = Field(None, description="token that lets the API reload its model")
     api_key: SecretStr | None = Field(
@@ -181,6 +183,14 @@ class Settings(BaseSettings):
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("not an address such as http://HOST:PORT")
         return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a host without port, such as localhost, 127.0.0.1 or [::1]")
+        return tuple(name.lower() for name in value)
 
     @field_validator("reload_token", "api_key")
     @classmethod

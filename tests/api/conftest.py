@@ -25,6 +25,8 @@ from readmit.core.version import Note, Version
 from readmit.settings import Settings
 
 TOKEN = "a token of the tests"
+LOCAL = "http://127.0.0.1"
+"""What a test's client takes for its server: Litestar's own name for it is none of READMIT_ALLOWED_HOSTS."""
 ROWS = 400
 
 
@@ -138,7 +140,7 @@ def shelf(served: Made) -> Shelf:
 
 @pytest.fixture
 def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
-    with TestClient(create_app(shelf, settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL, raise_server_exceptions=False) as client:
         yield client
 
 

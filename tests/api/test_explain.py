@@ -9,6 +9,7 @@ from api.example import EXAMPLE
 from api.lane import Lane
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
+from tests.api.conftest import LOCAL
 
 Client = TestClient[Lane]
 EXPLAIN = "/predict?explain=true"
@@ -34,7 +35,7 @@ def test_base_and_contributions_sum_to_the_score_and_the_score_is_the_probabilit
     shelf: Any, settings: Settings, request: pytest.FixtureRequest, model: str
 ) -> None:
     shelf.promote(request.getfixturevalue(model))
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         answer = client.post(EXPLAIN, json=EXAMPLE).json()
     found = answer["explanation"]
     total = found["base"] + sum(each["contribution"] for each in found["contributions"])

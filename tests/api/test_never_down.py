@@ -28,6 +28,7 @@ from readmit.core.version import Version
 from readmit.io.kept import Kept
 from readmit.io.registry.rest import RestRegistry
 from readmit.settings import Settings
+from tests.api.conftest import LOCAL
 
 TOKEN = {"Authorization": "Bearer a token of the tests"}
 
@@ -35,10 +36,10 @@ TOKEN = {"Authorization": "Bearer a token of the tests"}
 def test_without_its_registry_the_api_starts_with_the_version_that_it_served_last(
     shelf: Any, settings: Settings
 ) -> None:
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         answer = client.post("/predict", json=EXAMPLE).json()
     shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         again = client.post("/predict", json=EXAMPLE).json()
         assert {**again, "request_id": ""} == {**answer, "request_id": ""}
         ready = client.get("/health/ready")
@@ -51,11 +52,11 @@ def test_a_copy_that_is_damaged_is_not_served_and_the_api_says_both_reasons(
 ) -> None:
     shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
     shelf.on_disk = served.version, served.artifact[:-100]
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 503
         said = client.get("/health/ready").json()["reload_failure"]
     assert "does not answer" in said
-    assert "nor is the copy on disk any good" in said
+    assert "the copy on disk cannot be used either" in said
 
 
 def test_when_the_last_copy_is_damaged_the_one_before_is_served(
@@ -63,17 +64,17 @@ def test_when_the_last_copy_is_damaged_the_one_before_is_served(
 ) -> None:
     shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
     shelf.on_disk, shelf.before_on_disk = (later.version, later.artifact[:-100]), (served.version, served.artifact)
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).headers["x-model-version"] == "1"
         ready = client.get("/health/ready")
     assert ready.status_code == 200
-    assert "nor is the copy on disk any good" in ready.json()["reload_failure"]
+    assert "the copy on disk cannot be used either" in ready.json()["reload_failure"]
 
 
 def test_a_rollback_to_the_version_before_needs_neither_the_artifact_store_nor_the_disk(
     shelf: Any, settings: Settings, later: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         first = client.get("/model").json()
         shelf.promote(later)
         client.post("/reload_model", headers=TOKEN).raise_for_status()
@@ -95,7 +96,7 @@ def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
     shelf: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(shelf, "keep", _full)
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 200
         assert client.get("/health/ready").json()["reload_failure"] is None
     assert "no copy of it could be kept" in caplog.text
@@ -104,7 +105,7 @@ def test_a_disk_that_takes_no_copy_does_not_keep_a_version_from_being_served(
 def test_a_verdict_on_what_is_served_is_told_and_nothing_is_loaded_anew(
     shelf: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         before = client.get("/model").json()
         shelf.alias = replace(shelf.alias, figures={"roc_auc": 0.7})
         monkeypatch.setattr(shelf, "artifact", lambda _: pytest.fail("asked for what is served"))

@@ -28,7 +28,7 @@ from readmit.io.database.schema import migrate
 from readmit.io.kept import Kept
 from readmit.io.registry.rest import RestRegistry
 from readmit.settings import Settings
-from tests.api.conftest import Shelf
+from tests.api.conftest import LOCAL, Shelf
 from tests.api.registry import registry
 from tests.io.conftest import Answer, answering
 
@@ -77,7 +77,7 @@ def test_every_route_answers_as_the_document_says(address: str, operation: str, 
 @pytest.mark.parametrize("operation", READING)
 def test_with_the_stores_away_a_reading_route_says_so_as_the_document_has_it(shelf: Shelf, operation: str) -> None:
     away = Settings(database_url="mysql://reader:x@127.0.0.1:9", mlflow_tracking_uri="http://127.0.0.1:9")
-    with TestClient(create_app(shelf, away)) as client:
+    with TestClient(create_app(shelf, away), base_url=LOCAL) as client:
         answer = client.get(operation.removeprefix("GET ").replace("{number}", "1"))
     assert answer.status_code == 503
     assert "503" in OPERATIONS[operation].definition.raw["responses"]

@@ -25,7 +25,7 @@ from api.lane import Lane
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.request import cell_text, value_of
 from readmit.settings import Settings
-from tests.api.conftest import TOKEN, Shelf
+from tests.api.conftest import LOCAL, TOKEN, Shelf
 
 Client = TestClient[Lane]
 OWN_SETTINGS = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
@@ -36,14 +36,14 @@ RECORDS: list[Any] = [{**EXAMPLE, "number_inpatient": number} for number in (0, 
 @pytest.fixture(scope="module")
 def client(served: Any) -> Iterator[Client]:
     """One for all, for its process for batches takes half a second to start."""
-    with TestClient(create_app(Shelf(served), OWN_SETTINGS), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Shelf(served), OWN_SETTINGS), base_url=LOCAL, raise_server_exceptions=False) as client:
         yield client
 
 
 @pytest.fixture
 def restless(shelf: Shelf) -> Iterator[Client]:
     """One whose process or model is about to be another."""
-    with TestClient(create_app(shelf, OWN_SETTINGS)) as client:
+    with TestClient(create_app(shelf, OWN_SETTINGS), base_url=LOCAL) as client:
         yield client
 
 

@@ -22,7 +22,7 @@ from readmit.io.database import asking, ledger, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
-from tests.api.conftest import Shelf
+from tests.api.conftest import LOCAL, Shelf
 from tests.api.filling import judge, step, store_encounters
 from tests.api.registry import registry
 from tests.io.conftest import Answer, answering
@@ -48,7 +48,7 @@ def database(tmp_path: Path) -> str:
 
 @pytest.fixture
 def reader(shelf: Shelf, database: str, mlflow: str) -> Iterator[Client]:
-    with TestClient(create_app(shelf, over(database, mlflow))) as client:
+    with TestClient(create_app(shelf, over(database, mlflow)), base_url=LOCAL) as client:
         yield client
 
 
@@ -224,7 +224,7 @@ def test_services_are_told_up_or_down_and_where_to_look(
     address = answering(lambda path: (200 if path == "/health" else 500, {}, b"{}"))
     named = (("good", f"{address}/health"), ("bad", f"{address}/broken"), ("away", "http://127.0.0.1:9/health"))
     settings = over(database, address, services=named, pages=(("good", "http://127.0.0.1:5000"),))
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         told = {each["name"]: each for each in items(client, "/services")}
     assert {name: each["state"] for name, each in told.items()} == {
         "good": "up",
@@ -239,7 +239,7 @@ def test_services_are_told_up_or_down_and_where_to_look(
 
 def test_with_database_and_registry_away_they_say_503_and_predictions_go_on(shelf: Shelf) -> None:
     settings = over("mysql://reader:x@127.0.0.1:9", "http://127.0.0.1:9")
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         for path in (*ROUTES, "/versions", "/versions/1"):
             answer = client.get(path)
             assert answer.status_code == 503, path
@@ -253,7 +253,7 @@ def test_with_database_and_registry_away_they_say_503_and_predictions_go_on(shel
 def test_an_api_that_can_make_no_folder_for_a_database_predicts_all_the_same(shelf: Shelf, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     settings = over(f"sqlite:///{tmp_path / 'file' / 'db'}", "http://127.0.0.1:9")
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         answer = client.get("/batches")
         assert (answer.status_code, answer.json()["error"]["message"]) == (503, "the database: Not a directory")
         assert client.get("/health/ready").status_code == 200
@@ -267,7 +267,7 @@ def test_between_two_steps_a_day_is_running(reader: Client) -> None:
 
 def test_they_ask_for_the_key_where_one_is_set(shelf: Shelf, database: str, mlflow: str) -> None:
     settings = over(database, mlflow, api_key=SecretStr("a key"))
-    with TestClient(create_app(shelf, settings)) as client:
+    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         for path in (*ROUTES, "/versions", "/versions/1", "/services"):
             assert client.get(path).status_code == 401, path
             assert client.get(path, headers={"X-API-Key": "a key"}).status_code == 200, path

@@ -17,7 +17,7 @@ from readmit.io.database import asking, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
-from tests.api.conftest import Shelf
+from tests.api.conftest import LOCAL, Shelf
 
 BATCHES = (900, 1090, 10)
 """Encounters of each; the last one is too small to be shown."""
@@ -48,7 +48,7 @@ def database(tmp_path: Path, encounters_by_chance: Callable[[int], dict[str, lis
 @pytest.mark.parametrize("target", TARGETS)
 def test_statistics_from_stored_counts_equal_those_made_of_all_rows(database: str, target: str) -> None:
     settings = Settings(database_url=database, target=target, model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(), settings)) as client:
+    with TestClient(create_app(Shelf(), settings), base_url=LOCAL) as client:
         told = client.get("/statistics").json()["items"]
     shown = [(each["field"], tuple(each["values"]), each["encounters"], each["readmitted"]) for each in told]
     assert shown == [

@@ -96,7 +96,7 @@ def _api_over(folder: Path) -> Iterator[TestClient[Lane]]:
     # Its log of requests goes to what is the standard output by now.
     with redirect_stdout(StringIO()):
         app = create_app(Shelf(), Settings(database_url=address, model_poll_seconds=3600))
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
 

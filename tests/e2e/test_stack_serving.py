@@ -53,7 +53,7 @@ def test_the_api_starts_and_answers_while_registry_and_stores_are_away(stack: St
         assert predicted(stack) == before
         stack.project.output("restart", "api")
         assert predicted(stack) == before
-        assert "MLflow at" in stack.get("api", "/health/ready")["reload_failure"]
+        assert "the model registry does not answer" in stack.get("api", "/health/ready")["reload_failure"]
     finally:
         stack.up()
     deadline = time.monotonic() + 30

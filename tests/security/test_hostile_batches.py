@@ -27,7 +27,7 @@ from api.example import EXAMPLE
 from api.lane import Lane
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
-from tests.api.conftest import TOKEN, Shelf, served
+from tests.api.conftest import LOCAL, TOKEN, Shelf, served
 
 __all__ = ["served"]
 
@@ -44,7 +44,7 @@ Client = TestClient[Lane]
 @pytest.fixture(scope="module")
 def client(served: Any) -> Iterator[Client]:
     settings = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Shelf(served), settings), base_url=LOCAL, raise_server_exceptions=False) as client:
         yield client
 
 

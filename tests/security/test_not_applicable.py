@@ -24,7 +24,7 @@ from readmit.core.applicability import NOT_APPLICABLE, is_applicable
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, python_name
 from readmit.io.trees import scorer_of
 from readmit.settings import Settings
-from tests.api.conftest import TOKEN, Shelf, served
+from tests.api.conftest import LOCAL, TOKEN, Shelf, served
 
 __all__ = ["served"]
 Client = TestClient[Lane]
@@ -37,7 +37,7 @@ SAMPLE_ROWS = 4_000
 @pytest.fixture(scope="module")
 def client(served: Any) -> Iterator[Client]:
     settings = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), settings)) as client:
+    with TestClient(create_app(Shelf(served), settings), base_url=LOCAL) as client:
         yield client
 
 

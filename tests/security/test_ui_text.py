@@ -31,7 +31,7 @@ from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from readmit.sql import lines
-from tests.api.conftest import TOKEN, Shelf, address, served, shelf
+from tests.api.conftest import LOCAL, TOKEN, Shelf, address, served, shelf
 from tests.io.conftest import Answer, answering
 from tests.ui.conftest import Visit, settings, visit
 from ui.case import usual
@@ -274,7 +274,7 @@ def test_the_download_of_the_ui_holds_no_formula(start: str, kind: pa.DataType, 
 def test_a_csv_answer_of_the_api_holds_no_formula(served: Any, start: str, record_property: Record) -> None:
     records = [{**EXAMPLE, f"{start}HYPERLINK(1)": 1}, EXAMPLE]
     own = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), own)) as client:
+    with TestClient(create_app(Shelf(served), own), base_url=LOCAL) as client:
         content = client.post("/predict_batch", json=records, headers={"Accept": "text/csv"}).text
     rows = list(csv.DictReader(io.StringIO(content, newline="")))
     # A control character is shown as its escape sequence, in quotation marks.

@@ -1,0 +1,123 @@
+"""Hostile requests to the inference API that its framework takes apart: every answer is a short, fitting error."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.example import EXAMPLE
+from api.lane import Lane
+from readmit.core.refusal import RegistryAway
+from readmit.settings import Settings
+from tests.api.conftest import LOCAL, TOKEN, Made, Shelf, served
+
+__all__ = ["served"]
+
+Client = TestClient[Lane]
+WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+ASKED = {"by": "m.alvarez", "why": "flags twice as many"}
+LONGEST_ERROR = 2_000
+DEEP = "[" * 30_000
+DEEPS = (DEEP, DEEP + "]" * 30_000, json.dumps(ASKED)[:-1] + ', "x": ' + DEEP + "]" * 30_000 + "}", '{"by":' * 9_000)
+
+
+@pytest.fixture(scope="module")
+def client(served: Made) -> Iterator[Client]:
+    own = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
+    with TestClient(create_app(Shelf(served), own), base_url=LOCAL, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.attack("hostile JSON", "api")
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "", "application/vnd.api+json"])
+@pytest.mark.parametrize("body", DEEPS)
+def test_deep_json_gets_400_or_415_on_every_route_that_takes_json(
+    client: Client, body: str, kind: str, record_property: Any
+) -> None:
+    record_property("answer", "400")
+    for path in ("/rollback", "/predict", "/predict?explain=true", "/predict_batch"):
+        response = client.post(path, content=body, headers={**WITH_TOKEN, "Content-Type": kind})
+        assert response.status_code in (400, 415), path
+        assert response.status_code == 400 or kind not in ("application/json", "")
+        assert len(response.content) < LONGEST_ERROR
+
+
+@pytest.mark.attack("path traversal", "api")
+@pytest.mark.parametrize(
+    "name",
+    ["%00", "a" * 5_000, "a/" * 2_000, "%2e%2e/%2e%2e/etc/passwd", "..%5c..%5cx", "%ff", "swagger-ui.css%00", "."],
+)
+def test_an_asset_that_is_none_gets_404(client: Client, name: str, record_property: Any) -> None:
+    record_property("answer", "404")
+    assert client.get(f"/docs/assets/{name}").status_code == 404
+
+
+@pytest.mark.attack("oversized body", "api")
+def test_more_than_64_kb_are_refused_by_both_ways_to_predict(client: Client, record_property: Any) -> None:
+    record_property("answer", "413")
+    body = json.dumps(EXAMPLE).encode()
+    for path in ("/predict", "/predict?explain=true"):
+        for size, status in ((65_536, 200), (65_537, 413)):
+            response = client.post(path, content=body.ljust(size), headers={"Content-Type": "application/json"})
+            assert response.status_code == status, path
+
+
+@pytest.mark.attack("oversized body", "api")
+@pytest.mark.parametrize("name", ["f{}", "encounter_i{}", "né{}"])
+def test_64_kb_of_unknown_names_do_not_hold_the_others(client: Client, name: str) -> None:
+    record = {name.format(number): 1 for number in range(4_000)}
+    body = json.dumps(record, ensure_ascii=False).encode()
+    assert len(body) <= 65_536 + 30_000
+    while len(body) > 65_536:
+        record.popitem()
+        body = json.dumps(record, ensure_ascii=False).encode()
+    began = time.process_time()
+    response = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 422
+    assert time.process_time() - began < 0.5
+    assert len(response.content) < 50 * 65_536, "every name is told, none of them at length"
+    print(f"{1000 * (time.process_time() - began):.1f} ms, {len(response.content)} bytes")
+
+
+@pytest.mark.attack("oversized echo", "api")
+def test_what_is_repeated_of_a_request_is_short(client: Client, record_property: Any) -> None:
+    record_property("answer", "shortened")
+    long = "x" * 30_000
+    responses = [
+        client.post("/predict", content=b"{}", headers={"Content-Type": f"text/{long}"}),
+        client.post("/predict", content=b"{}", headers={"Content-Type": f"application/json; charset={long}"}),
+        client.post("/predict_batch", content=b"{}", headers={"Content-Type": f"text/{long}"}),
+        client.post("/predict_batch", content=b"[]", headers={"Accept": long, "Content-Type": "application/json"}),
+        client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": long}),
+        client.post("/predict", json=EXAMPLE, headers={"Content-Encoding": long}),
+        client.get(f"/versions/{long}"),
+        client.get(f"/nowhere/{long}"),
+        client.get("/days", params={"page": long}),
+        client.get("/days", params={"batch": long}),
+        client.get("/statistics", params={"field": long}),
+        client.get("/days", params={long: "1"}),
+        client.request("X" * 3_000, "/predict"),
+        client.post("/rollback", json={**ASKED, "version": long}, headers=WITH_TOKEN),
+        client.post("/rollback", json={**ASKED, long: "1"}, headers=WITH_TOKEN),
+        client.post("/rollback", json={**ASKED, "by": long}, headers=WITH_TOKEN),
+    ]
+    for response in responses:
+        assert len(response.content) < LONGEST_ERROR, response.request.url
+        assert all(len(value) < LONGEST_ERROR for value in response.headers.values())
+
+
+@pytest.mark.attack("internal addresses", "api")
+@pytest.mark.parametrize("path", ["/", "/health", "/health/ready"])
+def test_health_names_no_internal_address(served: Made, path: str) -> None:
+    shelf = Shelf(served)
+    shelf.away = RegistryAway("MLflow at http://mlflow:5000 does not answer: ConnectError")
+    with TestClient(create_app(shelf, Settings(model_poll_seconds=3600)), base_url=LOCAL) as client:
+        response = client.get(path)
+    assert "registry does not answer" in response.json()["reload_failure"]
+    assert "mlflow:5000" not in response.text
+    assert "http" not in response.text.replace("http_", "")

@@ -1,0 +1,165 @@
+"""Attacks on the inference API below its framework: a real process, over sockets."""
+
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+import pytest
+
+from tests.api.conftest import Made, _made, served
+from tests.security.api_process import (
+    PREDICT,
+    ApiProcess,
+    Probe,
+    answer_of,
+    api_process,
+    head,
+    probing,
+    send,
+    watching_memory,
+)
+
+__all__ = ["served"]
+
+MOST_BYTES = 768 * 2**20
+MB = 1_000_000
+MOST_MILLISECONDS = 2_000
+"""Of the median, on a machine that runs other tests at the same time; `main` here prints what a quiet one takes."""
+JSON = "Content-Type: application/json"
+CSV = "Content-Type: text/csv"
+
+
+@pytest.fixture(scope="module")
+def api(served: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    with api_process(tmp_path_factory.mktemp("api"), served) as process:
+        yield process
+
+
+def status(answer: bytes) -> str:
+    return answer[9:12].decode()
+
+
+def endless_header(api: ApiProcess) -> list[str]:
+    """60 MB of one header."""
+    with api.connect() as connection:
+        send(connection, head("GET", "/") + b"X-Endless: ")
+        for _ in range(60):
+            if not send(connection, b"a" * MB):
+                break
+        return [status(answer_of(connection))]
+
+
+def endless_headers(api: ApiProcess) -> list[str]:
+    """60 MB of many short ones."""
+    with api.connect() as connection:
+        send(connection, head("GET", "/"))
+        for _ in range(60):
+            if not send(connection, b"a:b\r\n" * (MB // 5)):
+                break
+        return [status(answer_of(connection))]
+
+
+def slow_heads(api: ApiProcess) -> list[str]:
+    """500 heads of which a byte comes every second."""
+    connections = [api.connect() for _ in range(500)]
+    for each in connections:
+        send(each, head("POST", "/predict", JSON))
+    for _ in range(12):
+        time.sleep(1)
+        for each in connections:
+            send(each, b"x")
+    return [_closing_status(each) for each in connections]
+
+
+def _closing_status(connection: socket.socket) -> str:
+    with connection:
+        return status(answer_of(connection))
+
+
+def stalled_uploads(api: ApiProcess) -> list[str]:
+    """20 bodies of 60 MB, of which all but the last byte comes, or as much as is taken."""
+
+    def upload(_: int) -> str:
+        with api.connect(timeout=60) as connection:
+            send(connection, head("POST", "/predict_batch", CSV, f"Content-Length: {60 * MB}") + b"\r\n")
+            for _ in range(59):
+                if not send(connection, b"a,b\n" * (MB // 4)):
+                    break
+            return status(answer_of(connection))
+
+    with ThreadPoolExecutor(20) as threads:
+        return list(threads.map(upload, range(20)))
+
+
+ALL = (endless_header, endless_headers, slow_heads, stalled_uploads)
+
+
+def under_attack(api: ApiProcess, *attacks: Callable[[ApiProcess], list[str]]) -> tuple[list[str], Probe, int]:
+    """Return the statuses that the attackers got, what a client of /predict saw meanwhile, and the highest memory."""
+    statuses: list[str] = []
+    with probing(api) as found, watching_memory(api) as highest:
+        threads = [Thread(target=lambda attack=attack: statuses.extend(attack(api))) for attack in attacks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return statuses, found[0], highest[0]
+
+
+@pytest.mark.parametrize(
+    ("attack", "answers"),
+    [
+        pytest.param(endless_header, {"431"}, marks=pytest.mark.attack("endless headers", "api")),
+        pytest.param(endless_headers, {"431"}, marks=pytest.mark.attack("endless headers", "api")),
+        pytest.param(slow_heads, {"408"}, marks=pytest.mark.attack("slow heads", "api")),
+        pytest.param(stalled_uploads, {"408", "503"}, marks=pytest.mark.attack("stalled bodies", "api")),
+    ],
+)
+def test_an_attack_on_memory_and_patience_is_refused_while_predictions_go_on(
+    api: ApiProcess,
+    attack: Callable[[ApiProcess], list[str]],
+    answers: set[str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    statuses, probe, highest = under_attack(api, attack)
+    record_property("answer", ", ".join(sorted(answers)))
+    print(attack.__name__, probe, f"{highest / 2**20:.0f} MiB")
+    assert set(statuses) <= answers
+    assert set(probe.statuses) == {"200"}
+    assert highest < MOST_BYTES
+    assert probe.p50 < MOST_MILLISECONDS
+
+
+@pytest.mark.attack("stalled bodies", "api")
+def test_all_attacks_at_once_leave_the_api_alive(api: ApiProcess) -> None:
+    _, probe, highest = under_attack(api, *ALL)
+    print("all", probe, f"{highest / 2**20:.0f} MiB")
+    assert set(probe.statuses) == {"200"}
+    assert highest < MOST_BYTES
+    assert api.process.poll() is None
+    time.sleep(3)
+    answer = api.exchange(
+        head("POST", "/predict", JSON, f"Content-Length: {len(PREDICT)}", "Connection: close") + b"\r\n" + PREDICT
+    )
+    assert status(answer) == "200"
+
+
+def main() -> None:
+    """`python -m tests.security.test_api_limits`: what a client of /predict sees, quiet and under all attacks."""
+    with TemporaryDirectory() as folder, api_process(Path(folder), _made("lightgbm", n_estimators=20)) as api:
+        with probing(api) as quiet:
+            time.sleep(5)
+        print("quiet   ", quiet[0])
+        for attacks in ((endless_header,), (endless_headers,), (slow_heads,), (stalled_uploads,), ALL):
+            statuses, probe, highest = under_attack(api, *attacks)
+            names = ", ".join(attack.__name__ for attack in attacks)
+            print(names, Counter(statuses), probe, f"{highest / 2**20:.0f} MiB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
