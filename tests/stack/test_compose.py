@@ -13,6 +13,8 @@ from readmit.containers.stores import DATABASE_URLS, chosen
 from readmit.containers.up import FOR_A_DAY
 from readmit.embedded.stack import set_ports
 from readmit.settings import Settings, load
+from readmit.stacks.certificates import make_certificate
+from readmit.stacks.refusal import StackRefused
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()
@@ -190,6 +192,40 @@ def test_a_login_of_ones_own_is_read_from_where_it_is_written(
     assert set(read_there.values()) == {each.name for each in (tmp_path / "secrets" / secrets.GIVEN).iterdir()}
     shared = read(COMPOSE / "shared.yaml")["secrets"]
     assert {name: shared[name]["file"].rpartition("/")[2] for name in read_there} == read_there
+
+
+def test_who_speaks_to_mysql_is_handed_the_authority_of_a_server_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(make_certificate(("db.example",))[0])
+    monkeypatch.setenv("READMIT_DATABASE_URL", "mysql://me@db.example:3306")
+    monkeypatch.setenv("READMIT_DATABASE_PASSWORD", "mine")
+    monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
+    monkeypatch.setenv("READMIT_DATABASE_TLS_CA", str(authority))
+    stores = chosen(load())
+    assert stores.files == ("compose/own-mysql.yaml", "compose/own-mysql-tls.yaml")
+    secrets.make(tmp_path / "secrets", stores.secrets)
+    on_top = read(ROOT / stores.files[-1])
+    file = on_top["secrets"]["database_ca"]["file"].rpartition("}/")[2]
+    assert (tmp_path / "secrets" / file).read_text() == authority.read_text()
+    by_url = {name for name, each in SERVICES.items() if any("DATABASE_URL" in name for name in each.environment)}
+    assert set(on_top["services"]) == by_url
+    for told in on_top["services"].values():
+        assert told["environment"] == {
+            "READMIT_DATABASE_TLS": "verify",
+            "READMIT_DATABASE_TLS_CA": "/run/secrets/database_ca",
+        }
+        assert told["secrets"] == ["database_ca"]
+
+
+def test_the_stacks_own_mysql_is_not_said_to_be_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(make_certificate(("db.example",))[0])
+    monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
+    monkeypatch.setenv("READMIT_DATABASE_TLS_CA", str(authority))
+    with pytest.raises(StackRefused, match="READMIT_DATABASE_TLS is verify, but READMIT_DATABASE_URL is not set"):
+        chosen(load())
 
 
 def test_what_is_built_is_a_target_that_is_no_root() -> None:

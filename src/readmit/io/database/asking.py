@@ -10,7 +10,7 @@ from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
 from readmit.core.refusal import QueryRefused, StoreAway
-from readmit.io.database.connection import BUSY_SECONDS, file_of, login
+from readmit.io.database.connection import BUSY_SECONDS, file_of, login, tls_advice
 
 SEARCHED = ("clean_data_db", "raw_data_db", "predictions_db")
 """Where a table without its database's name is looked for, in this order."""
@@ -53,7 +53,7 @@ def _of_mysql(address: str, question: str) -> Iterator[SSCursor]:
     try:
         connection = pymysql.connect(**login(address), cursorclass=SSCursor, init_command=ONLY_READING)
     except pymysql.MySQLError as error:
-        raise StoreAway(f"MySQL: {error.args[-1]}") from error
+        raise StoreAway(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
     with closing(connection), connection.cursor() as cursor:
         _execute(cursor, question)
         yield cursor
