@@ -222,3 +222,14 @@ def test_who_uses_no_proxy_at_all_keeps_it_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("NO_PROXY", "*")
     reach_directly(["127.0.0.1"])
     assert os.environ["NO_PROXY"] == "*"
+
+
+@pytest.mark.parametrize("authority", [None, "/no/such/file.pem", __file__])
+def test_a_database_is_not_said_to_be_verified_without_an_authority_that_can_be_read(
+    authority: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
+    if authority:
+        monkeypatch.setenv("READMIT_DATABASE_TLS_CA", authority)
+    with pytest.raises(SettingError, match="READMIT_DATABASE_TLS_CA: .*authority"):
+        load()

@@ -6,12 +6,13 @@ not stand in the environment. What a tool reads by itself keeps the tool's name.
 
 import os
 import re
+import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "READMIT_"
@@ -73,6 +74,16 @@ class Settings(BaseSettings):
         description="sqlite:///FOLDER (a file per database) or mysql://USER@HOST:PORT",
     )
     database_password: SecretStr | None = Field(None, description="password of the MySQL user")
+    database_tls: Literal["off", "verify"] = Field(
+        "off",
+        description="verify: MySQL is spoken to by TLS alone, and its certificate and host name are checked; "
+        "off: neither",
+    )
+    database_tls_ca: Path | None = Field(
+        None,
+        validate_default=True,
+        description="file of the authority that signed the certificate of the MySQL server; needed by verify",
+    )
     s3_url: str = Field("http://127.0.0.1:8333", description="address of the S3 server")
     s3_access_key: str | None = Field(None, description="user of the S3 server")
     s3_secret_key: SecretStr | None = Field(None, description="secret of that user")
@@ -209,6 +220,19 @@ class Settings(BaseSettings):
             raise ValueError("it lacks user or host: mysql://USER@HOST:PORT")
         return value
 
+    @field_validator("database_tls_ca")
+    @classmethod
+    def _readable_authority(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if info.data.get("database_tls") != "verify":
+            return value
+        if value is None:
+            raise ValueError(f"not set, and {PREFIX}DATABASE_TLS=verify needs the file of an authority")
+        try:
+            ssl.create_default_context(cafile=value)
+        except OSError as error:
+            raise ValueError(f"{value} can't be read as the certificate of an authority: {error}") from error
+        return value.absolute()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -241,10 +265,14 @@ class Settings(BaseSettings):
 
     @property
     def database_address(self) -> str:
-        """The database's URL with the password in its place."""
+        """The database's URL with the password in its place, and with the authority that it must be verified by."""
         parts = urlsplit(self.database_url)
-        if self.database_password is None or parts.scheme == "sqlite":
+        if parts.scheme == "sqlite":
             return self.database_url
+        if self.database_tls == "verify":
+            parts = parts._replace(query=urlencode({"ssl_ca": str(self.database_tls_ca)}))
+        if self.database_password is None:
+            return urlunsplit(parts)
         password, host = quote(self.database_password.get_secret_value(), safe=""), parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from readmit.embedded.processes import Processes, Service, ServiceFailed
-from readmit.embedded.services import SEAWEEDFS_INNER, services
+from readmit.embedded.seaweedfs import INNER_PORTS
+from readmit.embedded.services import services
 from readmit.embedded.stack import HOST, SERVICES, Stack, free_ports, reach_the_stack_directly, running
-from readmit.embedded.variables import NOT_OURS, variables
+from readmit.embedded.variables import NOT_OURS, s3_variables, variables
 from readmit.io import source
 from readmit.io.database import ledger, rows
 from readmit.settings import environment_with
@@ -82,8 +83,9 @@ def stores_up(folder: Path) -> Iterator[Ground]:
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     reach_the_stack_directly()
     environment = environment_with(variables(folder, addresses), without=NOT_OURS)
-    inner = dict(zip(SEAWEEDFS_INNER, free_ports(len(SEAWEEDFS_INNER)), strict=True))
-    known = {each.name: each for each in services(folder, HOST, ports, inner, environment)}
+    inner = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
+    found = services(folder, HOST, ports, inner, environment, s3_variables(folder, HOST))
+    known = {each.name: each for each in found}
     try:
         for name in STORES:
             processes.start(known[name])

@@ -18,7 +18,7 @@ from readmit.settings import environment_with
 from readmit.stacks.refusal import StackRefused
 
 NAME = "readmit-e2e-stores"
-PUBLISHED = ("MYSQL", "S3", "S3_PAGE")
+PUBLISHED = ("MYSQL", "S3")
 
 
 def main(options: Sequence[str]) -> int:

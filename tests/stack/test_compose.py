@@ -13,6 +13,8 @@ from readmit.containers.stores import DATABASE_URLS, chosen
 from readmit.containers.up import FOR_A_DAY
 from readmit.embedded.stack import set_ports
 from readmit.settings import Settings, load
+from readmit.stacks.certificates import make_certificate
+from readmit.stacks.refusal import StackRefused
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()
@@ -60,6 +62,34 @@ def test_a_service_may_do_nothing_that_it_need_not(name: str) -> None:
     assert told["cap_drop"] == ["ALL"]
     assert told["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "network_mode", "pid", "cap_add"} & told.keys()
+    assert told["read_only"] is True
+    assert 0 < told["pids_limit"] <= 2048
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_runs_as_a_user_with_a_number_that_is_not_roots(name: str) -> None:
+    """A name says nothing to who starts the container: Kubernetes refuses it where it must not be root."""
+    told = SERVICES[name].told
+    target = told["image"].removeprefix("readmit-").partition(":")[0]
+    user = str(told.get("user") or stages()[target][1])
+    assert re.fullmatch(r"[1-9]\d*(:\d+)?", user), user
+
+
+def stages() -> dict[str, tuple[str, str]]:
+    """Return the body and the last USER of each target of the Dockerfile."""
+    text = (COMPOSE / "Dockerfile").read_text()
+    bodies = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", text, re.M | re.S))
+    return {name: (body, "".join(re.findall(r"^USER (\S+)$", body, re.M)[-1:])) for name, body in bodies.items()}
+
+
+def test_what_the_object_store_is_started_with_are_secrets_that_it_is_handed() -> None:
+    read_there = set(re.findall(r"/run/secrets/(\w+)", (COMPOSE / "s3.sh").read_text()))
+    assert read_there == set(SERVICES["s3"].told["secrets"])
+
+
+def test_no_file_publishes_more_of_the_stores_than_s3_and_mysql() -> None:
+    published = re.findall(r"127\.0\.0\.1:\S+:(\d+)\"", TEXT[COMPOSE / "publish-stores.yaml"])
+    assert published == ["3306", "8333"]
 
 
 @pytest.mark.parametrize("name", ONE_SHOTS)
@@ -164,13 +194,45 @@ def test_a_login_of_ones_own_is_read_from_where_it_is_written(
     assert {name: shared[name]["file"].rpartition("/")[2] for name in read_there} == read_there
 
 
+def test_who_speaks_to_mysql_is_handed_the_authority_of_a_server_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(make_certificate(("db.example",))[0])
+    monkeypatch.setenv("READMIT_DATABASE_URL", "mysql://me@db.example:3306")
+    monkeypatch.setenv("READMIT_DATABASE_PASSWORD", "mine")
+    monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
+    monkeypatch.setenv("READMIT_DATABASE_TLS_CA", str(authority))
+    stores = chosen(load())
+    assert stores.files == ("compose/own-mysql.yaml", "compose/own-mysql-tls.yaml")
+    secrets.make(tmp_path / "secrets", stores.secrets)
+    on_top = read(ROOT / stores.files[-1])
+    file = on_top["secrets"]["database_ca"]["file"].rpartition("}/")[2]
+    assert (tmp_path / "secrets" / file).read_text() == authority.read_text()
+    by_url = {name for name, each in SERVICES.items() if any("DATABASE_URL" in name for name in each.environment)}
+    assert set(on_top["services"]) == by_url
+    for told in on_top["services"].values():
+        assert told["environment"] == {
+            "READMIT_DATABASE_TLS": "verify",
+            "READMIT_DATABASE_TLS_CA": "/run/secrets/database_ca",
+        }
+        assert told["secrets"] == ["database_ca"]
+
+
+def test_the_stacks_own_mysql_is_not_said_to_be_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(make_certificate(("db.example",))[0])
+    monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
+    monkeypatch.setenv("READMIT_DATABASE_TLS_CA", str(authority))
+    with pytest.raises(StackRefused, match="READMIT_DATABASE_TLS is verify, but READMIT_DATABASE_URL is not set"):
+        chosen(load())
+
+
 def test_what_is_built_is_a_target_that_is_no_root() -> None:
-    text = (COMPOSE / "Dockerfile").read_text()
-    stages = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM|\Z)", text, re.M | re.S))
     for each in SERVICES.values():
         if "build" in each.told:
-            body = stages[each.told["build"]["target"]]
-            assert "USER readmit" in body
+            body, user = stages()[each.told["build"]["target"]]
+            assert user == "10001:10001"
             assert "builder" not in body
 
 

@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from readmit.stacks import private
+from readmit.stacks.certificates import make_certificate
 from readmit.stacks.refusal import StackRefused
 
 MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
+    *("s3_volume_write_key", "s3_volume_read_key", "s3_filer_write_key", "s3_filer_read_key"),
 )
+
+INNER_CERTIFICATE, INNER_KEY = "s3_inner.crt", "s3_inner.key"
+"""What the parts of the S3 server show each other."""
 
 FOR_THE_PAGE = "ui_secrets.toml"
 """Streamlit's own: who wants people to sign in writes `[auth]` into it. Made once."""
@@ -32,6 +37,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     for name in MADE:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
+    _make_certificate(folder)
     _write(folder / "api_key", api_key)
     if not (folder / FOR_THE_PAGE).exists():
         _write(folder / FOR_THE_PAGE, "# [auth], as Streamlit reads it, has people sign in.\n")
@@ -58,6 +64,13 @@ def _write_derived(folder: Path) -> None:
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
     _write_login(folder, known)
+
+
+def _make_certificate(folder: Path) -> None:
+    files = (folder / INNER_CERTIFICATE, folder / INNER_KEY)
+    if not all(file.exists() for file in files):
+        for file, text in zip(files, make_certificate(("s3",)), strict=True):
+            _write(file, text)
 
 
 def _write_login(folder: Path, known: Mapping[str, str]) -> None:

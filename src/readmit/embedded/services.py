@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from readmit.embedded import seaweedfs
 from readmit.embedded.processes import Service
 
 HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live", "ui": "/_stcore/health"}
@@ -17,25 +18,25 @@ PURPOSE = {
     "api": "predictions; /docs to try them",
     "ui": "the page for people",
 }
-SEAWEEDFS_INNER = (
-    *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
-    *("filer.port", "filer.port.grpc", "s3.port.grpc"),
-)
-"""Every port is named: by itself each server would take its own and one 10,000 above it."""
 PYTHON = (sys.executable, "-m")
 FLOW_GRACE_SECONDS = 3.0
 """A flow that is killed loses nothing: the next start lets go of its batch, and the step is done again."""
 
 
 def services(
-    folder: Path, host: str, ports: Mapping[str, int], inner: Mapping[str, int], environment: Mapping[str, str]
+    folder: Path,
+    host: str,
+    ports: Mapping[str, int],
+    inner: Mapping[str, int],
+    environment: Mapping[str, str],
+    s3_environment: Mapping[str, str],
 ) -> list[Service]:
     """In the order of their start, S3 first: those that have a port, and the page only then.
 
-    `inner`: ports of SeaweedFS's own, by the names above.
+    `inner`: ports of SeaweedFS's own, by name; `s3_environment`: what it alone finds in its environment.
     """
     commands = {
-        "s3": _seaweedfs(folder / "s3", host, ports["s3"], inner),
+        "s3": seaweedfs.command(folder / "s3", host, ports["s3"], inner),
         "mlflow": _mlflow(folder / "mlflow.sqlite3", host, ports["mlflow"]),
         "ec2-api": [*PYTHON, "ec2_api"],
         "api": [*PYTHON, "api", "--host", host, "--port", str(ports["api"])],
@@ -43,8 +44,9 @@ def services(
     if "ui" in ports:
         options = ["--server.address", host, "--server.port", str(ports["ui"])]
         commands["ui"] = [*PYTHON, "streamlit", "run", "ui/server.py", *options]
+    own = {"s3": s3_environment}
     return [
-        Service(name, command, environment, health_of(name, f"http://{host}:{ports[name]}"))
+        Service(name, command, {**environment, **own.get(name, {})}, health_of(name, f"http://{host}:{ports[name]}"))
         for name, command in commands.items()
     ]
 
@@ -57,14 +59,6 @@ def health_of(name: str, address: str) -> str:
 def flow(environment: Mapping[str, str]) -> Service:
     """Every batch that is released and not done, one day after the other; ends by itself."""
     return Service("flow", (*PYTHON, "flows.every_day"), environment, grace_seconds=FLOW_GRACE_SECONDS)
-
-
-def _seaweedfs(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:
-    data.mkdir(exist_ok=True)
-    ports = [f"-{name}={number}" for name, number in inner.items()]
-    unused = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false")
-    binary = str(Path(sys.executable).parent / "weed")
-    return [binary, "mini", f"-dir={data}", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *unused]
 
 
 def _mlflow(store: Path, host: str, port: int) -> list[str]:

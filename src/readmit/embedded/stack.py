@@ -12,8 +12,9 @@ import psutil
 
 from readmit.embedded.living import lives
 from readmit.embedded.processes import Processes, Service
-from readmit.embedded.services import SEAWEEDFS_INNER, services
-from readmit.embedded.variables import NOT_OURS, variables
+from readmit.embedded.seaweedfs import INNER_PORTS
+from readmit.embedded.services import services
+from readmit.embedded.variables import NOT_OURS, s3_variables, variables
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
@@ -128,8 +129,9 @@ def up(folder: Path) -> StackUp | None:
 
 
 def _start(stack: Stack, ports: Mapping[str, int]) -> None:
-    inner = dict(zip(SEAWEEDFS_INNER, free_ports(len(SEAWEEDFS_INNER)), strict=True))
-    started = services(stack.folder, HOST, ports, inner, stack.environment)
+    inner = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
+    s3_environment = s3_variables(stack.folder, HOST)
+    started = services(stack.folder, HOST, ports, inner, stack.environment, s3_environment)
     for service in started:
         stack.processes.start(service)
     _make_stores(stack.environment, started[0], stack.processes)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from readmit.embedded.seaweedfs import SIGNING_KEYS, tls_variables
 from readmit.embedded.services import FOR_PEOPLE, HEALTH
 from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
@@ -19,6 +20,8 @@ TELEMETRY_OFF = {
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
 }
 """Nothing reports to whoever made it."""
+MADE_WHEN_ABSENT = SIGNING_KEYS
+"""Secrets that a stack of an earlier version lacks: nothing that was kept depends on them."""
 NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
 """Were they kept, the flow would report to a Prefect server that is not this stack's."""
 
@@ -27,7 +30,7 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
     """The variables of the stack in a folder; `addresses` by service. StackRefused: its secrets can't be read."""
     known, source = _secrets(folder / "secrets.json"), urlsplit(addresses["ec2-api"])
     return {
-        **known,
+        **{name: known[name] for name in SECRETS},
         "READMIT_SOURCE_URL": addresses["ec2-api"],
         "READMIT_SOURCE_HOST": str(source.hostname),
         "READMIT_SOURCE_PORT": str(source.port),
@@ -54,6 +57,12 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def s3_variables(folder: Path, host: str) -> dict[str, str]:
+    """Return what the S3 server alone finds in its environment. Raises StackRefused when secrets can't be read."""
+    known = _secrets(folder / "secrets.json")
+    return {name: known[name] for name in SIGNING_KEYS} | tls_variables(folder, host)
+
+
 def _named(addresses: Mapping[str, str], paths: Mapping[str, str]) -> str:
     return ",".join(f"{name}={address}{paths[name]}" for name, address in addresses.items() if name in paths)
 
@@ -64,7 +73,12 @@ def _secrets(file: Path) -> dict[str, str]:
         private.write(file, json.dumps({name: secrets.token_hex(16) for name in SECRETS}))
     try:
         known = json.loads(file.read_text())
-        return {name: _text(known[name]) for name in SECRETS}
+        needed = {name: _text(known[name]) for name in SECRETS}
+        absent = [name for name in MADE_WHEN_ABSENT if name not in known]
+        made = {name: secrets.token_hex(32) for name in absent}
+        if made:
+            private.write(file, json.dumps(known | made))
+        return needed | {name: _text((known | made)[name]) for name in MADE_WHEN_ABSENT}
     except (ValueError, KeyError, TypeError) as error:
         raise StackRefused(
             f"{file} does not hold this stack's secrets ({error!r}). They are not made anew, because under others "

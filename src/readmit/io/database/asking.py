@@ -16,7 +16,7 @@ from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
 from readmit.core.refusal import QueryRefused, StoreAway
-from readmit.io.database.connection import BUSY_SECONDS, file_of, login
+from readmit.io.database.connection import BUSY_SECONDS, file_of, login, tls_advice
 
 SEARCHED = ("clean_data_db", "raw_data_db", "predictions_db")
 """Where a table without its database's name is looked for, in this order."""
@@ -126,7 +126,7 @@ def _connection(address: str, seconds: float) -> "pymysql.Connection[SSCursor]":
         how = {**login(address), "read_timeout": patience, "init_command": ONLY_READING}
         return pymysql.connect(**how, cursorclass=SSCursor)
     except pymysql.MySQLError as error:
-        raise StoreAway(f"MySQL: {error.args[-1]}") from error
+        raise StoreAway(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
 
 
 def _end_query(address: str, thread: int) -> None:

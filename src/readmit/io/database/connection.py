@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import peewee as pw
 from pymysql.constants import CLIENT
@@ -36,7 +36,7 @@ def connect(address: str) -> None:
     """Points the models of this process at the databases behind an address; nothing is opened yet.
 
     `sqlite:///FOLDER` (relative to the working folder, or absolute with a fourth slash), or
-    `mysql://USER:PASSWORD@HOST:PORT`.
+    `mysql://USER:PASSWORD@HOST:PORT`, with `?ssl_ca=FILE` where the server has to be verified.
     """
     for name, proxy in NAMES.items():
         proxy.initialize(_sqlite(address, name) if address.startswith("sqlite:") else _mysql(address, name))
@@ -66,7 +66,7 @@ def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
         # Not even as its cause: a log with a traceback would show the value that it quotes.
         raise ContractBroken(f"{name_of(database)}: {describe_database_error(error)}") from None
     except (pw.OperationalError, pw.InterfaceError, pw.InternalError, pw.ProgrammingError) as error:
-        raise StoreAway(f"{name_of(database)}: {describe_database_error(error)}") from None
+        raise StoreAway(f"{name_of(database)}: {describe_database_error(error)}{tls_advice(error)}") from None
 
 
 @contextmanager
@@ -124,7 +124,9 @@ def file_of(address: str, name: str) -> Path:
 
 def _mysql(address: str, name: str) -> pw.MySQLDatabase:
     parts = urlsplit(address)
-    _addresses[name] = f"mysql://{parts.netloc}/{name}?{ALIVE}"
+    authority = _authority(address)
+    verified = f"&ssl-mode=VERIFY_IDENTITY&ssl-ca={quote(authority)}" if authority else ""
+    _addresses[name] = f"mysql://{parts.netloc}/{name}?{ALIVE}{verified}"
     options: dict[str, Any] = {
         **login(address),
         # As on SQLite: an UPDATE counts the rows that it found, also where it left them as they were; text has any
@@ -151,7 +153,28 @@ def login(address: str) -> dict[str, Any]:
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": BUSY_SECONDS,
         "write_timeout": BUSY_SECONDS,
-        # A handshake takes 0.1 s of each connection, and connectorx knows none: the server is reached by an inner
-        # network. The password goes encrypted all the same (caching_sha2_password).
-        "ssl_disabled": True,
+        **_encryption(_authority(address)),
     }
+
+
+def tls_advice(error: Exception) -> str:
+    """Return what to set where a connection failed because of TLS; an empty text otherwise."""
+    if "SSL" in str(error):
+        return (
+            ". READMIT_DATABASE_TLS is verify: the server must offer TLS with a certificate for its host name, signed "
+            "by the authority in READMIT_DATABASE_TLS_CA"
+        )
+    return ". Set READMIT_DATABASE_TLS=verify" if "insecure transport" in str(error) else ""
+
+
+def _encryption(authority: str | None) -> dict[str, Any]:
+    if authority is None:
+        # A handshake takes 0.1 s of each connection: the stack's own server is reached by an inner network. The
+        # password goes encrypted all the same (caching_sha2_password).
+        return {"ssl_disabled": True}
+    return {"ssl_ca": authority, "ssl_verify_cert": True, "ssl_verify_identity": True}
+
+
+def _authority(address: str) -> str | None:
+    """Return the file of the authority that a server must be verified by, if it must be."""
+    return next(iter(parse_qs(urlsplit(address).query).get("ssl_ca", [])), None)

@@ -1,0 +1,58 @@
+"""The S3 server of the stack: its command, and what closes every port of it but the one of S3.
+
+SeaweedFS is a master, volumes and a filer behind S3, each with ports of its own that need no login by themselves:
+whoever reached one of them could read and delete every bucket.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from readmit.stacks import private
+from readmit.stacks.certificates import make_certificate
+
+INNER_PORTS = (
+    *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc"),
+    *("filer.port", "filer.port.grpc", "s3.port.grpc"),
+)
+"""Every port is named: by itself each server would take its own and one 10,000 above it."""
+OPTIONS = (
+    *("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
+    # The filer and the master answer nothing by HTTP; S3 speaks gRPC to them. No web page may read an answer of S3's,
+    # and nobody manages users by it.
+    *("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false"),
+)
+SIGNING_KEYS = (
+    *("WEED_JWT_SIGNING_KEY", "WEED_JWT_SIGNING_READ_KEY"),
+    *("WEED_JWT_FILER_SIGNING_KEY", "WEED_JWT_FILER_SIGNING_READ_KEY"),
+)
+"""The keys that sign what the parts ask of each other."""
+GRPC = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+HTTPS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
+
+
+def command(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:
+    """Return the command that serves S3 from a folder. `inner`: the ports by the names of INNER_PORTS."""
+    data.mkdir(exist_ok=True)
+    ports = [f"-{name}={number}" for name, number in inner.items()]
+    binary = str(Path(sys.executable).parent / "weed")
+    return [binary, "mini", f"-dir={data}", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *OPTIONS]
+
+
+def tls_variables(folder: Path, host: str) -> dict[str, str]:
+    """Return the variables that make every inner port ask for the certificate in a folder, which is made once."""
+    certificate, key = folder / "s3-inner.crt", folder / "s3-inner.key"
+    if not (certificate.exists() and key.exists()):
+        for file, text in zip((certificate, key), make_certificate((host,)), strict=True):
+            private.write(file, text)
+    pair = {"CERT": str(certificate), "KEY": str(key)}
+    return {
+        "WEED_GRPC_CA": str(certificate),
+        **{f"WEED_GRPC_{part}_{name}": path for part in GRPC for name, path in pair.items()},
+        **{
+            f"WEED_HTTPS_{part}_{name}": path
+            for part in HTTPS
+            for name, path in (pair | {"CA": str(certificate)}).items()
+        },
+        "WEED_HTTPS_CLIENT_ENABLED": "true",
+    }

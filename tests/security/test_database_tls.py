@@ -1,0 +1,165 @@
+"""MySQL by TLS: a server that can't prove who it is gets no password and no row, by either of our drivers."""
+
+import importlib.util
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pymysql
+import pytest
+import sqlalchemy
+
+from readmit.core.refusal import StoreAway
+from readmit.embedded.stack import free_ports
+from readmit.io.database import asking, ledger, rows
+from readmit.io.database.connection import connect, make_databases
+from readmit.io.database.schema import migrate
+from readmit.settings import Settings
+from readmit.stacks.certificates import make_certificate
+
+pytestmark = pytest.mark.e2e
+
+HOST, PASSWORD = "127.0.0.1", "only for this test"
+READY_WITHIN_SECONDS = 180
+SMALL = ("--performance-schema=OFF", "--innodb-buffer-pool-size=64M", "--disable-log-bin")
+USED = "SHOW STATUS LIKE 'Ssl_cipher'"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with certificates and keys: of the server, of another authority, and for another host."""
+    folder = tmp_path_factory.mktemp("tls")
+    folder.chmod(0o755)
+    for name, host in {"server": HOST, "forged": HOST, "another-host": "db.example"}.items():
+        for suffix, text in zip(("pem", "key"), make_certificate((host,)), strict=True):
+            file = folder / f"{name}.{suffix}"
+            file.write_text(text)
+            # Its user inside the container is another.
+            file.chmod(0o444)
+    return folder
+
+
+@contextmanager
+def _server(certificates: Path, *options: str) -> Iterator[int]:
+    """A MySQL server of its own: its port."""
+    (port,) = free_ports(1)
+    environment = ("--env", f"MYSQL_ROOT_PASSWORD={PASSWORD}", "--env", "MYSQL_ROOT_HOST=%")
+    mounts = ("--volume", f"{certificates}:/tls:ro", "--publish", f"{HOST}:{port}:3306")
+    command = ["docker", "run", "--rm", "--detach", *environment, *mounts, "mysql:9.7", *SMALL, *options]
+    container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        _wait_until_it_answers(port)
+        yield port
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=True)
+
+
+def _wait_until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while True:
+        try:
+            return pymysql.connect(host=HOST, port=port, user="root", password=PASSWORD).close()
+        except pymysql.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _with_certificate(name: str) -> Sequence[str]:
+    return (f"--ssl-ca=/tls/{name}.pem", f"--ssl-cert=/tls/{name}.pem", f"--ssl-key=/tls/{name}.key")
+
+
+@pytest.fixture(scope="module")
+def secure(certificates: Path) -> Iterator[int]:
+    with _server(certificates, *_with_certificate("server"), "--require-secure-transport=ON") as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def of_another_host(certificates: Path) -> Iterator[int]:
+    with _server(certificates, *_with_certificate("another-host")) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def without_tls(certificates: Path) -> Iterator[int]:
+    with _server(certificates, "--tls-version=") as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def serve_mlflow() -> ModuleType:
+    file = Path(__file__).parents[2] / "compose/serve_mlflow.py"
+    specification = importlib.util.spec_from_file_location("serve_mlflow", file)
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def _settings(port: int, authority: Path | None) -> Settings:
+    return Settings(
+        database_url=f"mysql://root@{HOST}:{port}",
+        database_password=PASSWORD,
+        database_tls="verify" if authority else "off",
+        database_tls_ca=authority,
+    )
+
+
+def _attempts(address: str) -> list[Callable[[], object]]:
+    """A row by peewee, rows by connectorx, and a question of a person's."""
+    connect(address)
+    return [ledger.batch_rows, lambda: rows.raw_rows(1), lambda: _ciphers(address)]
+
+
+def _ciphers(address: str) -> list[tuple[object, ...]]:
+    with asking.answer(address, USED) as found:
+        return list(found.rows)
+
+
+def test_a_verified_server_is_written_to_and_read_by_both_drivers_and_encrypted(
+    secure: int, certificates: Path, serve_mlflow: ModuleType
+) -> None:
+    settings = _settings(secure, certificates / "server.pem")
+    make_databases(settings.database_address)
+    attempts = _attempts(settings.database_address)
+    migrate()
+    ledger.note(1, rows=3)
+    ((_, cipher),) = _ciphers(settings.database_address)
+    assert cipher
+    assert [attempt() is not None for attempt in attempts] == [True] * 3
+    authority = str(certificates / "server.pem")
+    serve_mlflow.make_database(settings.database_url, PASSWORD, authority)
+    engine = sqlalchemy.create_engine(serve_mlflow.backend(settings.database_url, PASSWORD, authority))
+    with engine.connect() as connection:
+        assert connection.execute(sqlalchemy.text(USED)).one()[1]
+
+
+@pytest.mark.parametrize(
+    ("server", "authority"),
+    [
+        pytest.param("secure", "forged.pem", marks=pytest.mark.attack("forged certificate", "mysql")),
+        pytest.param("of_another_host", "another-host.pem", marks=pytest.mark.attack("forged certificate", "mysql")),
+        pytest.param("without_tls", "server.pem", marks=pytest.mark.attack("stripped encryption", "mysql")),
+    ],
+)
+def test_a_server_that_does_not_prove_who_it_is_is_refused_and_the_setting_named(
+    server: str, authority: str, certificates: Path, request: pytest.FixtureRequest, serve_mlflow: ModuleType
+) -> None:
+    port = request.getfixturevalue(server)
+    settings = _settings(port, certificates / authority)
+    for attempt in _attempts(settings.database_address):
+        with pytest.raises(StoreAway, match=r"SSL.*READMIT_DATABASE_TLS_CA"):
+            attempt()
+    with pytest.raises(pymysql.OperationalError, match="SSL"):
+        serve_mlflow.make_database(settings.database_url, PASSWORD, str(certificates / authority))
+
+
+def test_a_server_that_asks_for_tls_is_not_spoken_to_without_and_the_setting_is_named(secure: int) -> None:
+    for attempt in _attempts(_settings(secure, None).database_address):
+        with pytest.raises(StoreAway, match="Set READMIT_DATABASE_TLS=verify"):
+            attempt()
