@@ -13,10 +13,14 @@ from readmit.stacks.refusal import StackRefused
 MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
+    *("prefect_password", "locust_password"),
 )
 
 FOR_THE_PAGE = "ui_secrets.toml"
 """Streamlit's own: who wants people to sign in writes `[auth]` into it. Made once."""
+
+PREFECT_LOGIN = "prefect_login"
+"""User and password of Prefect in one, as its page asks for them."""
 
 GIVEN = "given"
 """The folder, inside that of the secrets, for logins of servers of one's own: compose/own-*.yaml look there."""
@@ -39,6 +43,9 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
     _write_login(folder, known)
+    login = f"admin:{known['prefect_password']}"
+    _write(folder / PREFECT_LOGIN, login)
+    _write(folder / "prefect_profiles.toml", _prefect_profiles(login))
     if given:
         _private(folder / GIVEN)
         for name, secret in given.items():
@@ -59,6 +66,14 @@ def _write_login(folder: Path, known: Mapping[str, str]) -> None:
 
 def _client(password: str, host: str) -> str:
     return f'[client]\nuser=exporter\npassword="{password}"\nhost={host}\n'
+
+
+def _prefect_profiles(login: str) -> str:
+    """Return the login as a profile of Prefect, which both its server and its clients read."""
+    return (
+        'active = "readmit"\n\n[profiles.readmit]\n'
+        f'PREFECT_SERVER_API_AUTH_STRING = "{login}"\nPREFECT_API_AUTH_STRING = "{login}"\n'
+    )
 
 
 def _login(user: str, secret: str) -> str:
