@@ -15,7 +15,7 @@ from readmit.containers import secrets
 from readmit.containers.project import ROOT
 from readmit.embedded.stack import free_ports
 
-READY_WITHIN_SECONDS = 120.0
+READY_WITHIN_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Server:
 
     def client(self) -> httpx.Client:
         user, _, password = self.login.partition(":")
-        return httpx.Client(base_url=self.address, auth=(user, password), timeout=30.0, trust_env=False)
+        return httpx.Client(base_url=self.address, auth=(user, password), timeout=60.0, trust_env=False)
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         try:
-            if httpx.get(f"{address}/api/ready", timeout=5.0, trust_env=False).is_success:
+            if httpx.get(f"{address}/api/ready", timeout=30.0, trust_env=False).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.2)
