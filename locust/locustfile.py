@@ -1,6 +1,6 @@
 """The users: who asks for one encounter, who posts a batch, and a person at the page.
 
-`locust -f locust/locustfile.py` shows them on Locust's own page; `just load` makes its loads with them.
+`locust -f locust/locustfile.py --web-login` shows them on Locust's own page; `just load` makes its loads with them.
 """
 
 import json
@@ -12,6 +12,7 @@ import gevent
 from locust import FastHttpUser, events, task
 from locust.exception import StopTest
 
+import page_security
 import payloads
 import target
 from answers import fault_of_batch, fault_of_model, fault_of_prediction, fault_of_state
@@ -131,8 +132,10 @@ def give(found: Payloads) -> None:
     Batch.bodies += [(CSV, as_csv(rows)) for rows in batches]
 
 
-def _give_the_sources(**_: object) -> None:
+def _give_the_sources(environment: Any, **_: object) -> None:
     """On Locust's own page: the source's rows, or Locust ends."""
+    if environment.web_ui is not None:
+        page_security.secure(environment.web_ui, target.page_password())
     give(payloads.of_source(target.source()))
 
 

@@ -51,11 +51,20 @@ def source(environ: Mapping[str, str] = os.environ) -> str:
 
 def headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What goes with every request: the API's key, where one is set. Refused: it can't be read, or is set twice."""
-    key, file = environ.get("READMIT_API_KEY"), environ.get("READMIT_API_KEY_FILE")
-    if key and file:
-        raise Refused("READMIT_API_KEY and READMIT_API_KEY_FILE are both set: keep one")
-    try:
-        key = Path(file).read_text().strip() if file else key
-    except OSError as error:
-        raise Refused(f"READMIT_API_KEY_FILE: {error}") from error
+    key = _secret("READMIT_API_KEY", environ)
     return {"X-API-Key": key} if key else {}
+
+
+def page_password(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the password of Locust's own page, if it is set. Raises Refused when it is set twice or unreadable."""
+    return _secret("READMIT_LOCUST_PASSWORD", environ)
+
+
+def _secret(name: str, environ: Mapping[str, str]) -> str | None:
+    value, file = environ.get(name), environ.get(f"{name}_FILE")
+    if value and file:
+        raise Refused(f"{name} and {name}_FILE are both set: keep one")
+    try:
+        return Path(file).read_text().strip() if file else value
+    except OSError as error:
+        raise Refused(f"{name}_FILE: {error}") from error

@@ -4,7 +4,6 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
@@ -110,10 +109,10 @@ def _from_the_top(visitor: Visitor, element: Locator) -> int:
 
 
 def test_prefects_run_of_a_day(page: Page, stack: Stack) -> None:
-    prefect = stack.addresses["prefect"]
-    asked = {"sort": "START_TIME_DESC", "limit": 1}
-    (run,) = httpx.post(f"{prefect}/api/flow_runs/filter", json=asked, timeout=60.0, trust_env=False).json()
-    page.goto(f"{prefect}/runs/flow-run/{run['id']}")
+    (run,) = stack.ask_prefect("POST", "/flow_runs/filter", sort="START_TIME_DESC", limit=1).json()
+    # Where Prefect's page keeps the login that was typed in.
+    page.add_init_script(f"localStorage.setItem('prefect-password', btoa('{stack.prefect.login}'))")
+    page.goto(f"{stack.prefect.address}/runs/flow-run/{run['id']}")
     page.wait_for_timeout(STANDS_AFTER)
     keep("prefect", page.screenshot())
 

@@ -51,9 +51,22 @@ class Stack:
         answer = httpx.get(f"{self.addresses[service]}{path}", params=query, timeout=60.0, trust_env=False)
         return answer.raise_for_status().json()
 
+    @property
+    def prefect(self) -> flow_runs.PrefectServer:
+        """The Prefect server, with its login."""
+        login = Path(self.project.variables["READMIT_SECRETS"]) / secrets.PREFECT_LOGIN
+        return flow_runs.PrefectServer(self.addresses["prefect"], login.read_text())
+
+    def ask_prefect(self, method: str, path: str, **asked: object) -> httpx.Response:
+        """Send a request to Prefect's API, with its login. Raises httpx.HTTPStatusError for an error status."""
+        user, _, password = self.prefect.login.partition(":")
+        address = f"{self.prefect.address}/api{path}"
+        answer = httpx.request(method, address, json=asked, auth=(user, password), timeout=60.0, trust_env=False)
+        return answer.raise_for_status()
+
     def day(self, **parameters: int | bool) -> FlowRun:
         """Asks Prefect for a day, and waits for its end."""
-        prefect, deadline = self.addresses["prefect"], time.monotonic() + DAY_WITHIN_SECONDS
+        prefect, deadline = self.prefect, time.monotonic() + DAY_WITHIN_SECONDS
         run = flow_runs.start(prefect, parameters)
         while (run := flow_runs.look(prefect, run)).state not in ENDED and time.monotonic() < deadline:
             time.sleep(LOOK_AGAIN_SECONDS)

@@ -38,6 +38,10 @@ class Airflow:
         asked = {"logical_date": None, "conf": conf}
         return str(self._json("POST", f"/api/v2/dags/{DAG}/dagRuns", asked)["dag_run_id"])
 
+    def runs(self) -> list[str]:
+        """Return the ids of all runs of the DAG."""
+        return [each["dag_run_id"] for each in self._json("GET", f"/api/v2/dags/{DAG}/dagRuns")["dag_runs"]]
+
     def ended(self, run: str) -> DagRun:
         """The run when it has ended."""
         address, deadline = f"/api/v2/dags/{DAG}/dagRuns/{run}", time.monotonic() + RUN_WITHIN_SECONDS

@@ -90,11 +90,7 @@ def test_a_day_asked_of_prefect_ends_in_a_served_model(stack: Stack) -> None:
     assert run.state == "COMPLETED"
     steps = stack.sql("SELECT step, state FROM raw_data_db.step_runs WHERE batch = 1 ORDER BY number")
     assert [(row["step"], row["state"]) for row in steps] == [(step.name, "done") for step in STEPS]
-    tasks = httpx.post(
-        f"{stack.addresses['prefect']}/api/task_runs/filter",
-        json={"flow_runs": {"id": {"any_": [run.id]}}},
-        trust_env=False,
-    ).json()
+    tasks = stack.ask_prefect("POST", "/task_runs/filter", flow_runs={"id": {"any_": [run.id]}}).json()
     assert {task["name"].rpartition("-")[0] for task in tasks} == {step.name for step in STEPS}
     assert stack.get("api", "/health")["model_version"] == "1"
     assert 0 < float(str(predicted(stack)["probability"])) < 1

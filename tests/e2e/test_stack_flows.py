@@ -30,10 +30,7 @@ for each in Path("/proc").glob("[0-9]*"):
 
 def filtered(stack: Stack, what: str, **asked: object) -> list[dict[str, Any]]:
     """What Prefect has of a kind."""
-    address = f"{stack.addresses['prefect']}/api/{what}/filter"
-    found: list[dict[str, Any]] = (
-        httpx.post(address, json=asked, timeout=30.0, trust_env=False).raise_for_status().json()
-    )
+    found: list[dict[str, Any]] = stack.ask_prefect("POST", f"/{what}/filter", **asked).json()
     return found
 
 
@@ -49,8 +46,7 @@ def until(wanted: Callable[[], bool], seconds: float) -> float:
 def pause(stack: Stack, paused: bool) -> None:
     """As a person does it on Prefect's page."""
     (found,) = (each for each in filtered(stack, "deployments") if each["name"] == "daily")
-    address = f"{stack.addresses['prefect']}/api/deployments/{found['id']}"
-    httpx.patch(address, json={"paused": paused}, timeout=30.0, trust_env=False).raise_for_status()
+    stack.ask_prefect("PATCH", f"/deployments/{found['id']}", paused=paused)
 
 
 def told_to_alertmanager(stack: Stack) -> str:
@@ -91,9 +87,9 @@ def test_a_day_leaves_a_table_and_links_to_what_it_made(stack: Stack) -> None:
 
 def test_training_alone_finds_that_what_it_would_make_is_there(stack: Stack) -> None:
     before = content(stack), versions(stack), predicted(stack)
-    run = flow_runs.start(stack.addresses["prefect"], {}, "train")
-    until(lambda: flow_runs.look(stack.addresses["prefect"], run).state in flow_runs.ENDED, 300)
-    assert flow_runs.look(stack.addresses["prefect"], run).state == "COMPLETED"
+    run = flow_runs.start(stack.prefect, {}, "train")
+    until(lambda: flow_runs.look(stack.prefect, run).state in flow_runs.ENDED, 300)
+    assert flow_runs.look(stack.prefect, run).state == "COMPLETED"
     assert (content(stack), versions(stack), predicted(stack)) == before
 
 
@@ -116,7 +112,7 @@ def test_a_run_that_does_not_end_well_is_refused_with_its_reason(stack: Stack) -
 
 
 def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: Stack) -> None:
-    before, prefect = (content(stack), versions(stack), predicted(stack)), stack.addresses["prefect"]
+    before, prefect = (content(stack), versions(stack), predicted(stack)), stack.prefect
     died = flow_runs.start(prefect, {"batch": 1})
     in_the_middle_of(stack, "store_raw", died)
     stack.project.output("exec", "-T", "flows", "python", "-c", KILL)
@@ -127,7 +123,7 @@ def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: S
 
 
 def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_life_any_more(stack: Stack) -> None:
-    before, prefect = (content(stack), versions(stack), finished_runs(stack)), stack.addresses["prefect"]
+    before, prefect = (content(stack), versions(stack), finished_runs(stack)), stack.prefect
     died = flow_runs.start(prefect, {"batch": 3}, "train")
     in_the_middle_of(stack, "train", died)
     pause(stack, True)

@@ -134,7 +134,7 @@ def test_the_same_batches_leave_the_same_whoever_orchestrates(
 
 
 def test_of_both_at_once_one_does_the_batch_and_the_other_finds_it_done(stack: Stack, airflow: Airflow) -> None:
-    prefect = stack.addresses["prefect"]
+    prefect = stack.prefect
     dag_run, flow_run = airflow.start(batch=3), flow_runs.start(prefect, {"batch": 3})
     run = airflow.ended(dag_run)
     while (flow_run := flow_runs.look(prefect, flow_run)).state not in flow_runs.ENDED:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from readmit.asked import add_days, batches
 from readmit.containers import flow_runs
-from readmit.containers.flow_runs import ENDED, FlowRun
+from readmit.containers.flow_runs import ENDED, FlowRun, PrefectServer
 from readmit.containers.project import Project
 from readmit.stacks.refusal import StackRefused
 
@@ -27,7 +27,7 @@ def carry_out(command: Sequence[str], project: Project, terminal: Console) -> No
     add_days(parser.add_subparsers(dest="command", required=True))
     asked = parser.parse_args(command)
     _require_running(project)
-    prefect = next(service.ports[0].address for service in project.services() if service.name == "prefect")
+    prefect = flow_runs.server_of(project)
     if asked.command == "backfill":
         for batch in batches(asked.first, asked.last, _released(project)):
             follow(prefect, flow_runs.start(prefect, {"batch": batch}), terminal)
@@ -54,7 +54,7 @@ def _require_running(project: Project) -> None:
         raise StackRefused(f"{', '.join(missing)} is not up, and carries out the days: just up {' '.join(missing)}")
 
 
-def follow(prefect: str, run: FlowRun, terminal: Console) -> None:
+def follow(prefect: PrefectServer, run: FlowRun, terminal: Console) -> None:
     """Tells what a run says until it has ended. StackRefused: not well. Whoever interrupts leaves it running."""
     terminal.print(f"{run.name}: {flow_runs.page(prefect, run)}", markup=False, soft_wrap=True)
     told = set[str]()
@@ -71,7 +71,7 @@ def follow(prefect: str, run: FlowRun, terminal: Console) -> None:
         raise StackRefused(f"{run.name} ended as {run.state}: {run.why}")
 
 
-def _tell(prefect: str, run: FlowRun, told: set[str], terminal: Console) -> None:
+def _tell(prefect: PrefectServer, run: FlowRun, told: set[str], terminal: Console) -> None:
     """Prints the lines of a run's log that were not told yet."""
     for number, line in flow_runs.said(prefect, run, told, len(told)):
         if line != UNSAID:

@@ -112,7 +112,7 @@ def _measured(project: Project, services: Sequence[Service], without: Sequence[s
     up = time.monotonic() - started
     time.sleep(QUIET_SECONDS)
     idle, started = _memory(project), time.monotonic()
-    _day(addresses["prefect"])
+    _day(flow_runs.server_of(project))
     _predict(addresses["api"])
     day = time.monotonic() - started
     time.sleep(AFTER_DAY_SECONDS)
@@ -128,7 +128,7 @@ def _by_name(project: Project, services: Sequence[Service]) -> dict[str, float]:
     return {name: mib for name, mib in _memory(project).items() if name in names}
 
 
-def _day(prefect: str) -> None:
+def _day(prefect: flow_runs.PrefectServer) -> None:
     run = flow_runs.start(prefect, {})
     while (run := flow_runs.look(prefect, run)).state not in flow_runs.ENDED:
         time.sleep(LOOK_AGAIN_SECONDS)

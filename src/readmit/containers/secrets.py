@@ -15,6 +15,7 @@ MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
     *("s3_volume_write_key", "s3_volume_read_key", "s3_filer_write_key", "s3_filer_read_key"),
+    *("prefect_password", "locust_password"),
 )
 
 INNER_CERTIFICATE, INNER_KEY = "s3_inner.crt", "s3_inner.key"
@@ -22,6 +23,9 @@ INNER_CERTIFICATE, INNER_KEY = "s3_inner.crt", "s3_inner.key"
 
 FOR_THE_PAGE = "ui_secrets.toml"
 """Streamlit's own: who wants people to sign in writes `[auth]` into it. Made once."""
+
+PREFECT_LOGIN = "prefect_login"
+"""User and password of Prefect in one, as its page asks for them."""
 
 GIVEN = "given"
 """The folder, inside that of the secrets, for logins of servers of one's own: compose/own-*.yaml look there."""
@@ -64,6 +68,9 @@ def _write_derived(folder: Path) -> None:
     _write(folder / "mysql_health.cnf", _client(known["exporter_password"], "127.0.0.1"))
     _write(folder / "exporter.cnf", _client(known["exporter_password"], "mysql"))
     _write_login(folder, known)
+    login = f"admin:{known['prefect_password']}"
+    _write(folder / PREFECT_LOGIN, login)
+    _write(folder / "prefect_profiles.toml", _prefect_profiles(login))
 
 
 def _make_certificate(folder: Path) -> None:
@@ -81,6 +88,14 @@ def _write_login(folder: Path, known: Mapping[str, str]) -> None:
 
 def _client(password: str, host: str) -> str:
     return f'[client]\nuser=exporter\npassword="{password}"\nhost={host}\n'
+
+
+def _prefect_profiles(login: str) -> str:
+    """Return the login as a profile of Prefect, which both its server and its clients read."""
+    return (
+        'active = "readmit"\n\n[profiles.readmit]\n'
+        f'PREFECT_SERVER_API_AUTH_STRING = "{login}"\nPREFECT_API_AUTH_STRING = "{login}"\n'
+    )
 
 
 def _login(user: str, secret: str) -> str:

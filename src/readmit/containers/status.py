@@ -16,6 +16,8 @@ LOGIN = {
     "mysql": "user reader, {}/reader_password (just sql)",
     "grafana": "user admin, {}/grafana_password",
     "airflow": "user admin, {}/airflow_password",
+    "prefect": "{}/prefect_login",
+    "locust": "user admin, {}/locust_password",
 }
 """Where user name and password lie; the others ask for none on 127.0.0.1."""
 

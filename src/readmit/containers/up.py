@@ -42,7 +42,7 @@ def up(asked: Asked, terminal: Console) -> None:
     preflight.require_ports(project, services, wanted)
     project.run("up", "--detach", "--build", "--wait", *wanted)
     if asked.with_day and set(wanted) >= FOR_A_DAY:
-        _first_day(project, services, terminal)
+        _first_day(project, terminal)
     status.show(project, SHOWN_SECRETS, terminal)
 
 
@@ -74,9 +74,9 @@ def _with_needs(known: dict[str, Service], names: Iterable[str]) -> set[str]:
     return found
 
 
-def _first_day(project: Project, services: Sequence[Service], terminal: Console) -> None:
+def _first_day(project: Project, terminal: Console) -> None:
     if status.Days.of(project).done:
         return
-    prefect = next(service.ports[0].address for service in services if service.name == "prefect")
+    prefect = flow_runs.server_of(project)
     page = flow_runs.page(prefect, flow_runs.start(prefect, {}))
     terminal.print(f"The first day has begun: {page}, or `just logs flows`.", soft_wrap=True)

@@ -28,6 +28,8 @@ NOT_OURS = ("PREFECT_API_URL", "PREFECT_API_KEY")
 
 def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
     """The variables of the stack in a folder; `addresses` by service. StackRefused: its secrets can't be read."""
+    # Prefect's server lives as long as a flow runs: a new login at each start of the stack is enough.
+    prefect_login = f"admin:{secrets.token_hex(16)}"
     known, source = _secrets(folder / "secrets.json"), urlsplit(addresses["ec2-api"])
     return {
         **{name: known[name] for name in SECRETS},
@@ -52,6 +54,10 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "GOMEMLIMIT": "400MiB",
         "GOGC": "50",
         "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_API_AUTH_STRING": prefect_login,
+        "PREFECT_API_AUTH_STRING": prefect_login,
+        # It has no page, so that no origin may read its answers.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://prefect.invalid",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         **TELEMETRY_OFF,
     }

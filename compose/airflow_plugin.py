@@ -1,0 +1,17 @@
+"""Plugin of Airflow: checks of Host and Origin and security headers, before its page and its API."""
+
+from typing import ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+from cross_site_guard import CrossSiteGuard
+
+GUARDED = {"service": "airflow", "probes": ("/api/v2/monitor/health",)}
+
+
+class CrossSitePlugin(AirflowPlugin):
+    """Adds the guard to Airflow's API server."""
+
+    name = "readmit_cross_site"
+    fastapi_root_middlewares: ClassVar = [
+        {"name": "cross-site guard", "middleware": CrossSiteGuard, "kwargs": GUARDED},
+    ]
