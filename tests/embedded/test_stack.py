@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from readmit.embedded.stack import SERVICES, STACK_FILE, StackUp, free_ports, running, set_ports, up
-from readmit.embedded.variables import SECRETS, variables
+from readmit.embedded.seaweedfs import SIGNING_KEYS
+from readmit.embedded.stack import HOST, SERVICES, STACK_FILE, StackUp, free_ports, running, set_ports, up
+from readmit.embedded.variables import SECRETS, s3_variables, variables
 from readmit.settings import Settings
 from readmit.stacks import private
 from readmit.stacks.refusal import StackRefused
@@ -50,6 +51,16 @@ def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None
     assert variables(tmp_path, ADDRESSES) == made
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["secrets.json"]
+
+
+def test_a_stack_of_an_earlier_version_gets_the_keys_that_it_lacks_and_keeps_those_that_it_has(tmp_path: Path) -> None:
+    earlier = dict.fromkeys(SECRETS, "kept")
+    (tmp_path / "secrets.json").write_text(json.dumps(earlier))
+    made = s3_variables(tmp_path, HOST)
+    assert len({made[name] for name in SIGNING_KEYS}) == len(SIGNING_KEYS)
+    assert s3_variables(tmp_path, HOST) == made
+    assert json.loads((tmp_path / "secrets.json").read_text()).items() >= earlier.items()
+    assert not set(SIGNING_KEYS) & set(variables(tmp_path, ADDRESSES)), "the S3 server alone needs them"
 
 
 @pytest.mark.parametrize("torn", ["", '{"READMIT_S3_ACCESS_KEY": "a"', '{"READMIT_S3_ACCESS_KEY": "a"}', "[]", "\0"])

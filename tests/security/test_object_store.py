@@ -1,5 +1,6 @@
 """The S3 server of the embedded stack: all of its ports are on 127.0.0.1, and only signed S3 requests work."""
 
+import json
 import socket
 import ssl
 from collections.abc import Callable
@@ -12,9 +13,11 @@ import psutil
 import pytest
 
 from readmit.embedded import seaweedfs
-from readmit.embedded.stack import HOST, Stack
+from readmit.embedded.processes import Processes, Service
+from readmit.embedded.stack import HOST, Stack, free_ports
+from readmit.embedded.variables import SECRETS, s3_variables
 from readmit.io.objects import Bucket
-from readmit.settings import Settings
+from readmit.settings import Settings, environment_with
 from readmit.stacks.certificates import make_certificate
 
 CERTIFICATE = ("s3-inner.crt", "s3-inner.key")
@@ -143,3 +146,32 @@ def test_a_request_to_s3_without_a_signature_is_refused_and_changes_nothing(
     assert answer.status_code in (400, 403, 405)
     assert b"kept" not in answer.content
     assert bucket.get(OBJECT) == b"kept"
+
+
+def test_what_was_kept_before_the_ports_were_closed_can_be_read_after(tmp_path: Path) -> None:
+    """The earlier version started the server without any of the keys."""
+    keys = dict.fromkeys(("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY"), "of-the-test")
+    login = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "of-the-test"}
+    (tmp_path / "secrets.json").write_text(json.dumps(dict.fromkeys(SECRETS, "kept") | keys))
+    content = b"kept" * 2_000_000
+    for own in ({}, s3_variables(tmp_path, HOST)):
+        port, *inner = free_ports(1 + len(seaweedfs.INNER_PORTS))
+        command = seaweedfs.command(tmp_path / "s3", HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner, strict=True)))
+        processes = Processes(tmp_path / "processes")
+        closing_options = () if own else ("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false")
+        service = Service(
+            "s3",
+            [part for part in command if part not in closing_options],
+            environment_with(login | own),
+            f"http://{HOST}:{port}/status",
+        )
+        try:
+            processes.start(service)
+            processes.wait_until_healthy(service)
+            bucket = Bucket(NAME, f"http://{HOST}:{port}", "of-the-test", "of-the-test")
+            bucket.make()
+            if not own:
+                bucket.put(OBJECT, content)
+            assert bucket.get(OBJECT) == content
+        finally:
+            processes.stop()
