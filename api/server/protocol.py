@@ -87,9 +87,11 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._stage is CLOSING:
             return
-        if self._head_too_large():
+        # Most heads come in one piece with their body, well below every limit.
+        small = self._head_bytes + self._chunk <= self._limits.head_bytes
+        if (not small or len(self.headers) > self._limits.head_fields) and self._head_too_large():
             self.refuse(refusals.HEAD_TOO_LARGE)
-        elif len(self.pipeline) >= self._limits.pipelined:
+        elif self.pipeline and len(self.pipeline) >= self._limits.pipelined:
             self.refuse(refusals.TOO_MANY_PIPELINED)
         else:
             self._stage, self._since = BODY, 0.0
@@ -104,8 +106,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if cycle.response_complete:
             return
         self._held += size
-        self._all.body_bytes += size
-        if not self._all.has_room(self._held):
+        total = self._all.body_bytes = self._all.body_bytes + size
+        if total > self._limits.bodies_bytes and not self._all.has_room(self._held):
             self.refuse(refusals.BODIES_TOO_LARGE)
             return
         cycle.body += body
@@ -128,7 +130,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
-        if not self.pipeline:
+        if self._held and not self.pipeline:
             self._release_body()
         if self.transport.is_closing():
             return
@@ -212,8 +214,6 @@ class LimitedProtocol(HttpToolsProtocol):
         """Return whether the head alone is too large: a body or other requests may have come with its last bytes."""
         if len(self.headers) > self._limits.head_fields:
             return True
-        if self._head_bytes + self._chunk <= self._limits.head_bytes:
-            return False
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head_bytes
 
     def _check_body(self, now: float) -> None:

@@ -80,7 +80,7 @@ def test_64_kb_of_unknown_names_do_not_hold_the_others(client: Client, name: str
     response = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 422
     assert time.process_time() - began < 0.5
-    assert len(response.content) < 50 * 65_536, "every name is told, none of them at length"
+    assert len(response.content) < 10_000
     print(f"{1000 * (time.process_time() - began):.1f} ms, {len(response.content)} bytes")
 
 

@@ -96,6 +96,39 @@ def stalled_uploads(api: ApiProcess) -> list[str]:
         return list(threads.map(upload, range(20)))
 
 
+CHUNKED = head("POST", "/predict", JSON, "Transfer-Encoding: chunked") + b"\r\n"
+BOTH = head("POST", "/predict", "Transfer-Encoding: chunked", "Content-Length: 5") + b"\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "answer"),
+    [
+        pytest.param(BOTH, "400", marks=pytest.mark.attack("request smuggling", "api")),
+        pytest.param(CHUNKED + b"f" * 40 + b"\r\n", "400", marks=pytest.mark.attack("request smuggling", "api")),
+        pytest.param(CHUNKED + b"1;" + b"a" * 200_000, "431", marks=pytest.mark.attack("endless headers", "api")),
+        pytest.param(
+            CHUNKED + b"1\r\n{\r\n0\r\nX: " + b"a" * 700_000, "431", marks=pytest.mark.attack("endless headers", "api")
+        ),
+        pytest.param(
+            head("GET", "/", *(f"X-{n}: 1" for n in range(200))) + b"\r\n",
+            "431",
+            marks=pytest.mark.attack("endless headers", "api"),
+        ),
+        pytest.param(
+            head("GET", "/", "X: " + "a" * 33_000) + b"\r\n", "431", marks=pytest.mark.attack("endless headers", "api")
+        ),
+        pytest.param(b"GET /metrics HTTP/1.1\r\n\r\n", "400", marks=pytest.mark.attack("foreign Host", "api")),
+    ],
+)
+def test_a_request_that_is_framed_to_deceive_is_refused(
+    api: ApiProcess, request_bytes: bytes, answer: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("answer", answer)
+    with api.connect() as connection:
+        send(connection, request_bytes)
+        assert status(connection.recv(65_536)) == answer
+
+
 ALL = (endless_header, endless_headers, slow_heads, stalled_uploads)
 
 
