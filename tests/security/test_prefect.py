@@ -188,7 +188,8 @@ with get_client(sync_client=True) as client:
     known = len(client.read_flows())
     address = SubprocessASGIServer().api_url
     for headers in ({}, {"Origin": "http://evil.example", "Content-Type": "text/plain"}):
-        answer = httpx.post(f"{address}/flows/", content='{"name": "attack"}', headers=headers, timeout=60.0, trust_env=False)
+        body = '{"name": "attack"}'
+        answer = httpx.post(f"{address}/flows/", content=body, headers=headers, timeout=60.0, trust_env=False)
         print(answer.status_code, answer.headers.get("access-control-allow-origin"))
     print(len(client.read_flows()) - known)
 """
