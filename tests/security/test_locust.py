@@ -259,7 +259,7 @@ def test_without_a_login_the_page_is_not_opened(option: str, password: str, said
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 1
