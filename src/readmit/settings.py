@@ -15,13 +15,10 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from readmit.cron import check_cron
+
 PREFIX = "READMIT_"
 Port = Annotated[int, Field(ge=1, le=65535)]
-MONTHS, WEEKDAYS = "jan feb mar apr may jun jul aug sep oct nov dec", "sun mon tue wed thu fri sat"
-CRON_FIELDS = (("", 0, 59), ("", 0, 23), ("", 1, 31), (MONTHS, 1, 12), (WEEKDAYS, 0, 7))
-"""Of minute, hour, day of the month, month, day of the week: the names that it knows, and the range of its numbers."""
-CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/[1-9]\d*)?")
-"""All, one, or a range, and every so many of them."""
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 DEFAULT_COST_RATIO = {"within_30_days": 6.0, "any": 1.0}
 
@@ -175,16 +172,7 @@ class Settings(BaseSettings):
     @field_validator("schedule", "airflow_schedule")
     @classmethod
     def _cron(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        fields = value.split()
-        if len(fields) != len(CRON_FIELDS):
-            raise ValueError("not five fields of cron, such as */10 * * * *")
-        for text, (names, least, most) in zip(fields, CRON_FIELDS, strict=True):
-            known = {*names.split(), *map(str, range(least, most + 1))}
-            if not all(_is_cron(part, known) for part in text.lower().split(",")):
-                raise ValueError(f"{text} is nothing that cron knows there, where {least} to {most} may stand")
-        return " ".join(fields)
+        return None if value is None else check_cron(value)
 
     @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")
     @classmethod
@@ -275,12 +263,6 @@ class Settings(BaseSettings):
             return urlunsplit(parts)
         password, host = quote(self.database_password.get_secret_value(), safe=""), parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
-
-
-def _is_cron(part: str, known: Collection[str]) -> bool:
-    """Whether a part of a field is one of what the field knows, a range of it, or all."""
-    found = CRON_PART.fullmatch(part)
-    return found is not None and all(edge is None or (edge.lstrip("0") or "0") in known for edge in found.groups())
 
 
 def load() -> Settings:
