@@ -123,14 +123,12 @@ class Settings(BaseSettings):
     pushgateway_url: str | None = Field(
         None, description="address of Prometheus's pushgateway, which a day's figures go to; unset: they go nowhere"
     )
-
     services: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (), description="what the inference API asks whether it is up: NAME=ADDRESS that answers 200, by commas"
     )
     pages: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (), description="where a person's browser finds them: NAME=ADDRESS, by commas"
     )
-
     schedule: str | None = Field(
         None, description="when Prefect begins a day, as cron says it, in America/Lima; unset: 30 9 * * *"
     )
