@@ -1,17 +1,20 @@
-"""Write the table of attacks and services in docs/security.md from what the attack tests reported.
-
-`python -m tests.security.attack_table RESULTS`, where RESULTS was named by READMIT_ATTACK_RESULTS.
-"""
+"""`just ops::attacks`: run the attack tests, and write their results into the table of docs/security.md."""
 
 import json
 import re
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from readmit.settings import environment_with
+
 PAGE = Path(__file__).parents[2] / "docs/security.md"
 TABLE = re.compile(r"(?<=<!-- attacks -->\n).*?(?=<!-- /attacks -->)", re.DOTALL)
+RESULTS_VARIABLE = "READMIT_ATTACK_RESULTS"
+"""Names the file that gets a line of JSON for each attack: `attack`, `service`, `passed`, `answer`."""
 HELD, SUCCEEDED = "refused", "**SUCCEEDED**"
 
 
@@ -59,12 +62,20 @@ def _row(attack: str, services: Sequence[str], results: Sequence[Result]) -> str
     return f"| {attack} | {' | '.join(texts)} |\n"
 
 
-def main(results: Path) -> int:
-    """Replace the table. Return 1 if an attack succeeded."""
-    found = read(results.read_text().splitlines())
-    PAGE.write_text(TABLE.sub(lambda _: render(found), PAGE.read_text()))
-    return 0 if all(each.passed for each in found) else 1
+def main(options: Sequence[str]) -> int:
+    """Run the attacks, those on containers too, and replace the table. Return the worst exit code of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results"
+        codes = [_attack(results, *options), _attack(results, "-m", "e2e", *options)]
+        PAGE.write_text(TABLE.sub(lambda _: render(read(results.read_text().splitlines())), PAGE.read_text()))
+    return max(codes)
+
+
+def _attack(results: Path, *options: str) -> int:
+    command = [sys.executable, "-m", "pytest", str(Path(__file__).parent), *options]
+    environment = environment_with({RESULTS_VARIABLE: str(results)})
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

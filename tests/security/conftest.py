@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-RESULTS_VARIABLE = "READMIT_ATTACK_RESULTS"
-"""Names the file that gets a line of JSON for each attack: `attack`, `service`, `passed`, `answer`."""
+from tests.security.attack_table import RESULTS_VARIABLE
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from readmit.settings import environment_with
-from tests.security.attack_table import PAGE, TABLE, Result, cells, read, render
-from tests.security.conftest import RESULTS_VARIABLE
+from tests.security.attack_table import PAGE, RESULTS_VARIABLE, TABLE, Result, cells, read, render
 
 HERE = Path(__file__).parent
 

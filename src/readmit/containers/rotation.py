@@ -31,8 +31,8 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
     MySQL accepts the old password beside the new one until all is done, so that a rotation that was interrupted can
     be repeated. Raises StackRefused when there is no such secret, or what has to learn a new one does not run.
     """
-    if unknown := sorted(set(names) - set(secrets.MADE)):
-        raise StackRefused(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.MADE))}")
+    if unknown := sorted(set(names) - set(secrets.ROTATED)):
+        raise StackRefused(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.ROTATED))}")
     running = {state.service for state in project.states() if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}
     for name, value in values.items():

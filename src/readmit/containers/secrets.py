@@ -20,6 +20,9 @@ MADE = (
 
 INNER_CERTIFICATE, INNER_KEY = "s3_inner.crt", "s3_inner.key"
 """What the parts of the S3 server show each other."""
+CERTIFICATE = "s3_inner"
+"""The name by which both are rotated together."""
+ROTATED = (*MADE, CERTIFICATE)
 
 FOR_THE_PAGE = "ui_secrets.toml"
 """Streamlit's own: who wants people to sign in writes `[auth]` into it. Made once."""
@@ -54,10 +57,16 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
 
 
 def replace(folder: Path, values: Mapping[str, str]) -> list[Path]:
-    """Write other values for some of MADE, and what is derived from them. Return the files that changed."""
+    """Write other values for some of ROTATED, and what is derived from them. Return the files that changed.
+
+    The certificate is made anew, whatever value is given for it.
+    """
     before = {file: file.read_text() for file in folder.iterdir() if file.is_file()}
-    for name, value in values.items():
-        _write(folder / name, value)
+    for name in values.keys() - {CERTIFICATE}:
+        _write(folder / name, values[name])
+    if CERTIFICATE in values:
+        (folder / INNER_CERTIFICATE).unlink()
+        _make_certificate(folder)
     _write_derived(folder)
     return [file for file, text in before.items() if file.read_text() != text]
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from readmit.embedded.living import all_end
 from readmit.embedded.places import FOLDER, PAGE, folder_of
 from readmit.embedded.processes import Processes, ServiceFailed, answers
+from readmit.embedded.secret_rotation import rotate_embedded
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.sources import SOURCES
@@ -33,7 +34,7 @@ STOPPED_WITHIN_SECONDS = 60.0
 def main(arguments: list[str] | None = None) -> int:
     """`up`, `down`, `status`, or a `readmit` command that is carried out on the stack that is up."""
     parser = argparse.ArgumentParser(prog="python -m readmit.embedded.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "status", "on"])
+    parser.add_argument("command", choices=[*_COMMANDS])
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     asked, terminal = parser.parse_args(arguments), console()
     logging.disable(logging.WARNING)
@@ -169,7 +170,15 @@ def _show_page(folder: Path, terminal: Console) -> None:
         terminal.print("No page of results of this source yet: `just demo` writes one")
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _on}
+def _rotate(terminal: Console, names: list[str]) -> int:
+    """Gives the stack of the source that the settings name new secrets."""
+    if _all_up():
+        raise StackRefused("a stack is up, and uses the secrets: stop it first (`just down`)")
+    rotate_embedded(folder_of(load()), names, terminal)
+    return 0
+
+
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _on, "rotate": _rotate}
 
 if __name__ == "__main__":
     sys.exit(main())

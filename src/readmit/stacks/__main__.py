@@ -13,12 +13,16 @@ from readmit.stacks.terminal import console
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`status`, `down [--volumes]`, or `on` and a command of `readmit`. 0: as asked; 1: refused, with the reason."""
+    """`status`, `down [--volumes]`, `rotate NAME ...`, or `on` and a command of `readmit`. 0: as asked; 1: refused."""
     command, *rest = arguments
     logging.disable(logging.WARNING)
     try:
         if command == "down":
             return _down(rest)
+        if command == "rotate":
+            # Of containers that are stopped, too: their secrets are files.
+            main_of = containers.main if users.exists() else local.main
+            return main_of(["rotate", *rest])
         main_of = containers.main if _the_one_up_is_of_containers() else local.main
         return main_of([command, *rest])
     except (StackRefused, SettingError) as error:
