@@ -126,7 +126,7 @@ def test_all_faults_of_a_record_are_in_one_answer(client: Client) -> None:
         (b"\xff\xfe{\x00}\x00", "not UTF-8"),
         (b'{"age": "[0-10)", "age": "[0-10)"}', "twice"),
         (b"[" * 30_000, "nested"),
-        (b'{"age":' * 30_000, "nested"),
+        (b'{"age":' * 9_000, "nested"),
         (b'{"age": ' + b"9" * 5_000 + b"}", "no valid JSON"),
         (b"[]", "no JSON object"),
         (b"null", "no JSON object"),
