@@ -125,8 +125,8 @@ def test_all_faults_of_a_record_are_in_one_answer(client: Client) -> None:
         (b"\xef\xbb\xbf{}", "no valid JSON"),
         (b"\xff\xfe{\x00}\x00", "not UTF-8"),
         (b'{"age": "[0-10)", "age": "[0-10)"}', "twice"),
-        (b"[" * 100_000, "nested"),
-        (b'{"age":' * 100_000, "nested"),
+        (b"[" * 30_000, "nested"),
+        (b'{"age":' * 9_000, "nested"),
         (b'{"age": ' + b"9" * 5_000 + b"}", "no valid JSON"),
         (b"[]", "no JSON object"),
         (b"null", "no JSON object"),
@@ -141,7 +141,7 @@ def test_a_body_that_is_no_json_object_gets_400_with_its_cause(client: Client, b
 
 
 def test_a_body_over_the_limit_gets_413(client: Client) -> None:
-    assert "larger than 1,000,000 bytes" in refusal(client, b"x" * 10_000_000, 413)["message"]
+    assert "larger than 65,536 bytes" in refusal(client, b"x" * 10_000_000, 413)["message"]
     refusal(client, b" " * (MOST_BYTES + 1), 413)
     refusal(client, b" " * MOST_BYTES, 400)
 
