@@ -114,7 +114,7 @@ def test_the_document_offers_no_disposition_that_is_refused() -> None:
     told = found[DISPOSITION]
     (ids, *_) = told.any_of  # type: ignore[union-attr,misc]
     assert set(map(str, ids.enum)) == set(BY_NAME[DISPOSITION].choices) - set(CANNOT_RETURN)  # type: ignore[union-attr,arg-type]
-    assert NOT_APPLICABLE in str(told.description)  # type: ignore[union-attr]
+    assert NOT_APPLICABLE in str(told.description)
 
 
 def flagged(client: Client, content: bytes) -> tuple[int, int]:

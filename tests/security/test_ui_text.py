@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import streamlit as st
-from google.protobuf.message import Message
+from google.protobuf.message import Message  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import settings as cases
 from hypothesis import strategies as some
@@ -143,8 +143,8 @@ def test_the_versions_and_doubts_of_an_answer_are_shown_as_text(hostile_visit: V
 
 
 @pytest.mark.attack("markdown injection", "ui")
-def test_the_sidebar_shows_the_version_as_text(hostile_visit: Visit, record_property: Record) -> None:
-    assert hostile_visit
+@pytest.mark.usefixtures("hostile_visit")
+def test_the_sidebar_shows_the_version_as_text(record_property: Record) -> None:
     app = AppTest.from_file(UI / "page.py", default_timeout=30).run()
     assert_inert(app)
     record_property("answer", "escaped")
