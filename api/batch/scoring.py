@@ -43,7 +43,8 @@ def judged(columns: Columns, scorer: Scorer) -> Judged:
     found = RowFaults(columns.rows, list(columns.faulty))
     for fault in columns.everywhere:
         found.add([fault], np.zeros(columns.rows, dtype=np.int64))
-    cells, bad = {}, 0
+    cells: dict[str, list[Cell]] = {}
+    bad = 0
     for name in TAKEN:
         column = columns.of(name)
         cells[name], wrong = _cells(name, column, columns.read, scorer, MOST_BAD_VALUES - bad)
