@@ -48,7 +48,7 @@ class HostGuard:
         host = ",".join(headers.getlist("host"))
         name, is_probe = _host_name(host), scope["path"] == PROBED and scope.get("method") in PROBE_METHODS
         if name not in self._allowed and not (is_probe and _is_ip_address(name)):
-            return PlainTextResponse("Host header not allowed: add the host name to READMIT_ALLOWED_HOSTS\n", 421)
+            return PlainTextResponse("Host header not allowed: add the host name to READMIT_ALLOWED_HOSTS\n", 400)
         if any(_address(origin) != host.lower() for origin in headers.getlist("origin")):
             return PlainTextResponse("Origin header not allowed: requests come from this server's own pages\n", 403)
         return None

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from readmit.embedded.processes import Processes
-from readmit.embedded.services import SEAWEEDFS_INNER, services
+from readmit.embedded.seaweedfs import INNER_PORTS
+from readmit.embedded.services import services
 from readmit.embedded.stack import free_ports
 
 Record = Callable[[str, object], None]
@@ -20,9 +21,9 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, names = tmp_path_factory.mktemp("mlflow"), ("s3", "mlflow", "ec2-api", "api")
-    ports, inner = dict(zip(names, free_ports(len(names)), strict=True)), dict.fromkeys(SEAWEEDFS_INNER, 0)
+    ports, inner = dict(zip(names, free_ports(len(names)), strict=True)), dict.fromkeys(INNER_PORTS, 0)
     quick = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    every = services(folder, "127.0.0.1", ports, inner, os.environ | quick)
+    every = services(folder, "127.0.0.1", ports, inner, os.environ | quick, {})
     (server,) = (each for each in every if each.name == "mlflow")
     processes = Processes(folder / "processes")
     processes.start(server)

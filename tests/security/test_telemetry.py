@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services as embedded_services
-from readmit.embedded.stack import SEAWEEDFS_INNER, SERVICES
+from readmit.embedded.stack import SERVICES
 from readmit.embedded.variables import TELEMETRY_OFF, variables
 from tests.embedded.demos import SIGN_OF_CI
 from tests.stack.compose_files import services
@@ -116,9 +117,9 @@ def test_grafana_reports_and_fetches_nothing(setting: str, record_property: Reco
 
 @pytest.mark.attack("telemetry", "s3")
 def test_seaweedfs_reports_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
-    inner = dict.fromkeys(SEAWEEDFS_INNER, 1)
+    inner = dict.fromkeys(INNER_PORTS, 1)
     ports = {name: int(address.rpartition(":")[2]) for name, address in ADDRESSES.items()}
-    s3 = embedded_services(tmp_path, "127.0.0.1", ports, inner, {})[0]
+    s3 = embedded_services(tmp_path, "127.0.0.1", ports, inner, {}, {})[0]
     assert "-master.telemetry=false" in s3.command
     assert "-master.telemetry=false" in services()["s3"].told["command"]
     record_property("answer", "off")
