@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from readmit.core.applicability import is_applicable
 from readmit.core.encounter import (
     BY_NAME,
     CANNOT_RETURN,
@@ -94,7 +93,7 @@ def is_encounter(row: Row) -> bool:
     return (
         given.keys() <= BY_NAME.keys()
         and all(_stands(BY_NAME[name], given.get(name)) for name in (ENCOUNTER, *FEATURES))
-        and is_applicable(given)
+        and str(given.get(DISPOSITION)) not in CANNOT_RETURN
     )
 
 

@@ -49,7 +49,7 @@ def render(results: Sequence[Result]) -> str:
 
 def cells(table: str) -> set[tuple[str, str]]:
     """Return attack and service of each cell of a rendered table that is not empty."""
-    lines = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in table.splitlines() if "|" in line]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if "|" in line]
     (_, *services), _, *rows = lines
     return {(row[0], service) for row in rows for service, cell in zip(services, row[1:], strict=True) if cell}
 
