@@ -5,6 +5,7 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 
 import msgspec
 from msgspec import structs
@@ -20,6 +21,8 @@ COMMAND = (sys.executable, "-m", "api.batch.worker")
 MOST_SECONDS = 60.0
 MOST_WAITING = 16
 """Batches, each with its body in memory. Whoever comes after them is told to come back."""
+DEATH_SECONDS = 2.0
+"""How long a process that has closed its pipes may take to be gone."""
 RETRY_AFTER = {"Retry-After": "5"}
 
 
@@ -69,6 +72,9 @@ class Batches:
 
     async def _death(self, process: Process) -> Refused:
         """Return what is answered when the process died, which it does of itself when its time is up."""
+        # It is not killed before it was waited for: whoever kills a process that is dead loses its exit code.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), DEATH_SECONDS)
         self._end()
         if await process.wait() == -signal.SIGPROF:
             return Refused(413, "the batch takes more time than one of its size may: send it in smaller parts")

@@ -283,10 +283,11 @@ def test_a_batch_that_is_not_done_in_time_by_the_clock_is_ended(served: Any, mon
 
 async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, status: int) -> Refused:
     """What a batch is answered when the process that works on it does this."""
-    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", worker))
     batches = Batches()
-    with pytest.raises(Refused) as raised:
-        await batches.answer(model, CSV, CSV, b"a", "id", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "COMMAND", (sys.executable, "-c", worker))
+        with pytest.raises(Refused) as raised:
+            await batches.answer(model, CSV, CSV, b"a", "id", 1)
     assert raised.value.status_code == status
     assert not batches.is_alive
     # For asyncio to close what the process had open.

@@ -120,9 +120,10 @@ class Asked(dict[str, str]):
 def _data_routes(folder: Path) -> set[str]:
     csv = folder / "small.csv"
     write_sample(csv, rows=5, seed=1)
-    chosen = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
-    opened = ec2_api.opening.open_source(ec2_api.settings.load(chosen), lambda: 0.0)
-    app = ec2_api.app.create_app(opened, ec2_api.metrics.Metrics(1, 5))
+    own = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+    chosen = ec2_api.settings.load(own)
+    opened = ec2_api.opening.open_source(chosen, lambda: 0.0)
+    app = ec2_api.app.create_app(opened, ec2_api.metrics.Metrics(1, 5), chosen.allowed_hosts)
     return {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()}
 
 
