@@ -33,13 +33,16 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
     """
     if unknown := sorted(set(names) - set(secrets.ROTATED)):
         raise StackRefused(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.ROTATED))}")
-    running = {state.service for state in project.states() if state.state == "running"}
+    states = project.states()
+    running = {state.service for state in states if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}
     for name, value in values.items():
         _announce(project, running, name, value)
-    affected = sorted(running & _users_of(project, secrets.replace(folder, values)))
+    # One-shots that are done, too: whoever waits for one has it run again, and it would still have the old secret.
+    there = running | {state.service for state in states if state.in_words == "done"}
+    affected = sorted(there & _users_of(project, secrets.replace(folder, values)))
     if affected:
-        project.run("up", "--detach", "--wait", "--no-deps", "--force-recreate", *affected)
+        project.run("up", "--detach", "--wait", "--force-recreate", *affected)
     for name in MYSQL_USERS.keys() & values:
         _ask_mysql(project, f"ALTER USER {MYSQL_USERS[name]} DISCARD OLD PASSWORD;")
     terminal.print(f"New: {', '.join(names)}. Restarted: {', '.join(affected) or 'nothing that runs uses it'}.")
