@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from readmit.core.training import FIT_TAG
-from readmit.core.version import MODEL, PLACED_TAG
+from readmit.core.version import MODEL, MODEL_FILE_TAG, PLACED_TAG
 from readmit.embedded.stack import Stack
 from readmit.io.database.connection import NAMES
 from readmit.io.objects import Bucket
@@ -115,7 +115,13 @@ def _versions(client: MlflowClient, finished: set[str]) -> tuple[list[dict[str, 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Who placed a version and why counts, not when."""
-    return {name: json.loads(text)["why"] if name == PLACED_TAG else text for name, text in tags.items()}
+    own = {name: json.loads(text)["why"] if name == PLACED_TAG else text for name, text in tags.items()}
+    return _without_digest(own)
+
+
+def _without_digest(tags: Mapping[str, str]) -> dict[str, str]:
+    """The file of a fitted model is a zip, and holds when it was made: of its digest it counts that there is one."""
+    return {name: str(len(text)) if name == MODEL_FILE_TAG else text for name, text in tags.items()}
 
 
 def _fits(client: MlflowClient, finished: list[Run]) -> dict[str, object]:
@@ -129,7 +135,7 @@ def _fit(client: MlflowClient, run: Run) -> dict[str, object]:
     assert run.outputs is not None
     tags = {name: text for name, text in run.data.tags.items() if name in OF_A_RUN or not name.startswith("mlflow.")}
     return {
-        "tags": tags,
+        "tags": _without_digest(tags),
         "parameters": dict(run.data.params),
         "figures": _plain(run.data.metrics),
         "files": sorted(file.path for file in client.list_artifacts(run.info.run_id)),

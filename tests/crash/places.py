@@ -55,7 +55,7 @@ TO_REGISTER = (
     *AGAIN,
     Place("train: a run begun, nothing in it", "after", "mlflow:start_run"),
     Place("train: half of a model sent", "half", SEND, 1, ZIP),
-    Place("train: a model logged, its run not ended", "after", "mlflow.sklearn:log_model"),
+    Place("train: a model logged, its run not ended", "after", "mlflow.models:Model.log"),
     Place("train: a run ended, not said", "before", f"{FITS}:_fit_run"),
     Place("train: two more candidates fitted, one to go", "before", f"{FITS}:Runs.record", 3),
     Place("register: the winner refitted, no version", "before", f"{VERSIONS}:Registry.register"),
