@@ -1,13 +1,12 @@
 """The Host and Origin headers that the API accepts: a web page of another site gets nothing from it."""
 
 from collections.abc import Collection, Iterable
-from ipaddress import ip_address
 
 from api.errors import Refused, quoted
+from readmit.core.host_header import host_name, is_ip_address, origin_host
 
 PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 """A kubelet and Prometheus reach a pod by its IP address. No name can be rebound to such a Host."""
-LONGEST_PORT = 5
 MOST_SEEN = 100
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -17,7 +16,7 @@ class HostPolicy:
     """Checks a request's Host and Origin against READMIT_ALLOWED_HOSTS."""
 
     def __init__(self, allowed: Collection[str]) -> None:
-        self._names = frozenset(name.lower().encode() for name in allowed)
+        self._names = frozenset(name.lower() for name in allowed)
         self._seen: set[bytes] = set()
         """Host headers that were allowed, as they came: most requests need no more than one look here."""
 
@@ -37,42 +36,21 @@ class HostPolicy:
             return
         if host is None:
             raise Refused(400, "the request has no Host header")
-        if self._is_allowed(host):
+        self._check_host(path, host)
+        if origin is not None:
+            self._check_origin(origin)
+
+    def _check_host(self, path: str, host: bytes) -> None:
+        text = host.decode("latin-1")
+        name = host_name(text)
+        if name in self._names:
             if len(self._seen) < MOST_SEEN:
                 self._seen.add(host)
-        elif not (path in PROBE_PATHS and _is_address(host)):
-            raise Refused(400, f"the Host header {_shown(host)} is not one of READMIT_ALLOWED_HOSTS")
-        if origin is not None and not self._is_allowed_origin(origin):
-            raise Refused(403, f"the Origin header {_shown(origin)} is not one of READMIT_ALLOWED_HOSTS")
+        elif name is None or not (path in PROBE_PATHS and is_ip_address(name)):
+            raise Refused(400, f"the Host header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")
 
-    def _is_allowed(self, host: bytes) -> bool:
-        if host in self._names:
-            return True
-        name, colon, port = host.rpartition(b":")
-        if colon and _is_port(port):
-            return name in self._names or name.lower() in self._names
-        return host.lower() in self._names
-
-    def _is_allowed_origin(self, origin: bytes) -> bool:
-        scheme, _, host = origin.partition(b"://")
-        return scheme in (b"http", b"https") and self._is_allowed(host)
-
-
-def _is_port(text: bytes) -> bool:
-    return text.isdigit() and len(text) <= LONGEST_PORT
-
-
-def _is_address(host: bytes) -> bool:
-    """Whether a Host header is an IP address, with or without a port."""
-    name, colon, port = host.rpartition(b":")
-    text = (name if colon and _is_port(port) and not host.endswith(b"]") else host).decode("latin-1")
-    bracketed = text.startswith("[") and text.endswith("]")
-    try:
-        version = ip_address(text[1:-1] if bracketed else text).version
-    except ValueError:
-        return False
-    return version == (6 if bracketed else 4) and "%" not in text
-
-
-def _shown(value: bytes) -> str:
-    return quoted(value.decode("latin-1"))
+    def _check_origin(self, origin: bytes) -> None:
+        text = origin.decode("latin-1")
+        host = origin_host(text)
+        if host is None or host_name(host) not in self._names:
+            raise Refused(403, f"the Origin header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")

@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from cross_site_guard import CrossSiteGuard
 
-GUARDED = {"service": "airflow", "probes": ("/api/v2/monitor/health",)}
+from readmit.cross_site_guard import LOCAL_HOSTS, CrossSiteGuard
+
+GUARDED = {"hosts": ("airflow", *LOCAL_HOSTS), "probes": ("/api/v2/monitor/health",)}
 
 
 class CrossSitePlugin(AirflowPlugin):

@@ -6,10 +6,12 @@ Prefect's own login (PREFECT_SERVER_API_AUTH_STRING) guards every route of the A
 import sys
 
 import uvicorn
-from cross_site_guard import CrossSiteGuard
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 
+from readmit.cross_site_guard import LOCAL_HOSTS, CrossSiteGuard
+
+HOSTS = ("prefect", *LOCAL_HOSTS)
 PROBES = ("/api/health", "/api/ready")
 
 
@@ -19,7 +21,7 @@ def main() -> None:
     if settings.api.auth_string is None or not settings.api.auth_string.get_secret_value():
         sys.exit("PREFECT_SERVER_API_AUTH_STRING is not set: add it to the file that PREFECT_PROFILES_PATH names")
     uvicorn.run(
-        CrossSiteGuard(create_app(final=True), "prefect", PROBES, settings.api.cors_allowed_origins.split(",")),
+        CrossSiteGuard(create_app(final=True), HOSTS, PROBES, settings.api.cors_allowed_origins.split(",")),
         host=settings.api.host,
         port=settings.api.port,
         timeout_keep_alive=settings.api.keepalive_timeout,

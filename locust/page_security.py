@@ -1,16 +1,15 @@
 """Security of Locust's own page: a login, a fixed target of the load, no requests from other sites, and headers."""
 
 import hmac
-import re
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, abort, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
 from locust.web import WebUI
 
+from readmit.core.host_header import host_name, origin_host
 from refusal import Refused
 
 USER = "admin"
@@ -50,10 +49,9 @@ class SameOriginGuard:
 
 
 def _refusal(host: str, origin: str | None) -> Response | None:
-    parts = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d+)?", host)
-    if parts is None or parts[1].lower() not in HOSTS:
+    if host_name(host) not in HOSTS:
         return Response("The Host header names no host of this page.", 400, mimetype="text/plain")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin_host(origin) != host.lower():
         return Response("Requests from pages of another origin are refused.", 403, mimetype="text/plain")
     return None
 

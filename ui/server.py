@@ -3,7 +3,9 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
+from readmit.cross_site_guard import CrossSiteGuard
 from readmit.settings import load
-from ui.host_guard import HostGuard
 
-app = st.App("./page.py", middleware=[Middleware(HostGuard, allowed=load().allowed_hosts)])
+PROBES = ("/_stcore/health",)
+
+app = st.App("./page.py", middleware=[Middleware(CrossSiteGuard, hosts=load().allowed_hosts, probes=PROBES)])

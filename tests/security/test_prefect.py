@@ -160,7 +160,7 @@ def test_a_foreign_host_gets_no_page_and_a_probe_by_address_is_answered(
 def test_answers_are_neither_sniffed_nor_framed_and_leak_no_referrer(prefect: Server, path: str) -> None:
     headers = httpx.get(f"{prefect.address}{path}", timeout=60.0, trust_env=False).headers
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert headers["content-security-policy"] == "frame-ancestors 'self'"
     assert headers["referrer-policy"] == "same-origin"
 
 
