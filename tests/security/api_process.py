@@ -25,11 +25,10 @@ HEAD = "{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
 PREDICT = json.dumps(EXAMPLE).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class ApiProcess:
-    """`port`: on 127.0.0.1."""
+@dataclass(frozen=True)
+class ApiAddress:
+    """Where an inference API listens: `port`, on 127.0.0.1."""
 
-    process: subprocess.Popen[bytes]
     port: int
 
     @property
@@ -44,6 +43,13 @@ class ApiProcess:
         with self.connect(timeout) as connection:
             send(connection, request)
             return answer_of(connection)
+
+
+@dataclass(frozen=True)
+class ApiProcess(ApiAddress):
+    """One that was started here."""
+
+    process: subprocess.Popen[bytes]
 
     def resident_bytes(self) -> int:
         """Return the memory of the process and all that it started."""
@@ -96,7 +102,7 @@ def api_process(folder: Path, served: Made) -> Iterator[ApiProcess]:
         (folder / "log").open("wb") as log,
         subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment) as process,
     ):
-        api = ApiProcess(process, port)
+        api = ApiProcess(port, process)
         try:
             _wait_until_ready(api)
             yield api
@@ -126,7 +132,7 @@ class Probe:
 
 
 @contextmanager
-def probing(api: ApiProcess) -> Iterator[list[Probe]]:
+def probing(api: ApiAddress) -> Iterator[list[Probe]]:
     """Ask /predict from a process of its own until the block ends; the list then has the result."""
     found: list[Probe] = []
     command = [sys.executable, "-m", "tests.security.probe", str(api.port)]

@@ -1,10 +1,8 @@
 """Attacks on the inference API below its framework: a real process, over sockets."""
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -12,11 +10,19 @@ from threading import Thread
 import pytest
 
 from tests.api.conftest import Made, _made, served
+from tests.security.api_attacks import (
+    ALL,
+    JSON,
+    endless_header,
+    endless_headers,
+    slow_heads,
+    stalled_uploads,
+    status,
+)
 from tests.security.api_process import (
     PREDICT,
     ApiProcess,
     Probe,
-    answer_of,
     api_process,
     head,
     probing,
@@ -27,73 +33,14 @@ from tests.security.api_process import (
 __all__ = ["served"]
 
 MOST_BYTES = 768 * 2**20
-MB = 1_000_000
 MOST_MILLISECONDS = 2_000
 """Of the median, on a machine that runs other tests at the same time; `main` here prints what a quiet one takes."""
-JSON = "Content-Type: application/json"
-CSV = "Content-Type: text/csv"
 
 
 @pytest.fixture(scope="module")
 def api(served: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     with api_process(tmp_path_factory.mktemp("api"), served) as process:
         yield process
-
-
-def status(answer: bytes) -> str:
-    return answer[9:12].decode()
-
-
-def endless_header(api: ApiProcess) -> list[str]:
-    """60 MB of one header."""
-    with api.connect() as connection:
-        send(connection, head("GET", "/") + b"X-Endless: ")
-        for _ in range(60):
-            if not send(connection, b"a" * MB):
-                break
-        return [status(answer_of(connection))]
-
-
-def endless_headers(api: ApiProcess) -> list[str]:
-    """60 MB of many short ones."""
-    with api.connect() as connection:
-        send(connection, head("GET", "/"))
-        for _ in range(60):
-            if not send(connection, b"a:b\r\n" * (MB // 5)):
-                break
-        return [status(answer_of(connection))]
-
-
-def slow_heads(api: ApiProcess) -> list[str]:
-    """500 heads of which a byte comes every second."""
-    connections = [api.connect() for _ in range(500)]
-    for each in connections:
-        send(each, head("POST", "/predict", JSON))
-    for _ in range(12):
-        time.sleep(1)
-        for each in connections:
-            send(each, b"x")
-    return [_closing_status(each) for each in connections]
-
-
-def _closing_status(connection: socket.socket) -> str:
-    with connection:
-        return status(answer_of(connection))
-
-
-def stalled_uploads(api: ApiProcess) -> list[str]:
-    """20 bodies of 60 MB, of which all but the last byte comes, or as much as is taken."""
-
-    def upload(_: int) -> str:
-        with api.connect(timeout=60) as connection:
-            send(connection, head("POST", "/predict_batch", CSV, f"Content-Length: {60 * MB}") + b"\r\n")
-            for _ in range(59):
-                if not send(connection, b"a,b\n" * (MB // 4)):
-                    break
-            return status(answer_of(connection))
-
-    with ThreadPoolExecutor(20) as threads:
-        return list(threads.map(upload, range(20)))
 
 
 CHUNKED = head("POST", "/predict", JSON, "Transfer-Encoding: chunked") + b"\r\n"
@@ -127,9 +74,6 @@ def test_a_request_that_is_framed_to_deceive_is_refused(
     with api.connect() as connection:
         send(connection, request_bytes)
         assert status(connection.recv(65_536)) == answer
-
-
-ALL = (endless_header, endless_headers, slow_heads, stalled_uploads)
 
 
 def under_attack(api: ApiProcess, *attacks: Callable[[ApiProcess], list[str]]) -> tuple[list[str], Probe, int]:
