@@ -15,7 +15,7 @@ from litestar.types import HTTPScope
 from api.wire import Error, ErrorText, FieldFault
 from readmit.core.applicability import NOT_APPLICABLE, NotApplicable
 from readmit.core.encounter import DISPOSITION
-from readmit.core.refusal import ReadmitError, RollbackRefused, VersionUnknown
+from readmit.core.refusal import ReadmitError, RegistryAway, RollbackRefused, StoreAway, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"
@@ -129,8 +129,18 @@ def _bounded(text: str) -> str:
 
 
 def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[Error]:
-    """The answer when something that the API needs is away."""
-    return refused(request, Refused(503, str(error)))
+    """Answer that something which the API needs is away; its address, and the words of its driver, are for the log."""
+    log.warning("request %s: %s", request_id(request.scope), error)
+    return refused(request, Refused(503, what_is_away(error)))
+
+
+def what_is_away(error: ReadmitError) -> str:
+    """Return what a client may know of an error of a service behind the API."""
+    if isinstance(error, StoreAway):
+        return "the database does not answer; the log of the API tells why"
+    if isinstance(error, RegistryAway):
+        return "the model registry does not answer; the log of the API tells why"
+    return _bounded(str(error))
 
 
 HANDLERS: dict[int | type[Exception], Any] = {

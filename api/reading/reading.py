@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from api.errors import Refused
+from api.errors import Refused, what_is_away
 from api.reading import days, statistics, versions
 from api.reading.desk import Desk
 from api.reading.paging import Paging
@@ -80,8 +80,10 @@ class Reading:
     async def _database_told(self) -> ServiceTold:
         try:
             took = await self._of_database(_milliseconds)
-        except (Refused, ReadmitError) as error:
-            return ServiceTold(DATABASE, "down", None, getattr(error, "detail", str(error)), None)
+        except Refused as error:
+            return ServiceTold(DATABASE, "down", None, error.detail, None)
+        except ReadmitError as error:
+            return ServiceTold(DATABASE, "down", None, what_is_away(error), None)
         return ServiceTold(DATABASE, "up", round(took, 1), None, None)
 
     def close(self) -> None:
