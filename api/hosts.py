@@ -1,6 +1,6 @@
 """The Host and Origin headers that the API accepts: a web page of another site gets nothing from it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from api.errors import Refused, quoted
 from readmit.core.host_header import host_name, is_ip_address, origin_host
@@ -18,7 +18,11 @@ class HostPolicy:
     def __init__(self, allowed: Collection[str]) -> None:
         self._names = frozenset(name.lower() for name in allowed)
         self._seen: set[bytes] = set()
-        """Host headers that were allowed, as they came: most requests need no more than one look here."""
+        """Host headers that were allowed, as they came."""
+
+    def is_known(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Tell whether the one Host was allowed before and there is no Origin: most requests need no other look."""
+        return headers.get(b"host") in self._seen and b"origin" not in headers
 
     def check(self, path: str, headers: Headers) -> None:
         """Raise Refused: 400 when Host is absent, doubled or not allowed, 403 when Origin is not allowed."""
@@ -32,8 +36,6 @@ class HostPolicy:
             elif name == b"origin":
                 # Of several one that is no origin at all is made.
                 origin = value if origin is None else b"null"
-        if origin is None and host in self._seen:
-            return
         if host is None:
             raise Refused(400, "the request has no Host header")
         self._check_host(path, host)

@@ -4,7 +4,7 @@ The app's own /predict could answer it, too, and with the same bytes, which a te
 the typed handler and its hooks, is several times what the answer itself takes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from time import perf_counter
 
 import msgspec
@@ -28,7 +28,7 @@ ROUTE = "/predict"
 POLICY_VIOLATION = 1008
 """The code with which a WebSocket is closed."""
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Mapping[bytes, bytes]
 Parts = tuple[Message, Message]
 
 
@@ -49,17 +49,20 @@ class Lane:
         if scope["type"] != ScopeType.HTTP:
             await self._not_http(scope, receive, send)
             return
-        try:
-            self._hosts.check(scope["path"], scope["headers"])
-        except Refused as error:
-            await self._refuse(scope, error, send)
-            return
-        if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"]:
+        headers: Headers = dict(scope["headers"])
+        are_single = len(headers) == len(scope["headers"])
+        if not (are_single and self._hosts.is_known(headers)):
+            try:
+                self._hosts.check(scope["path"], scope["headers"])
+            except Refused as error:
+                await self._refuse(scope, error, send)
+                return
+        if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"] or not are_single:
             await self.app(scope, receive, send)
             return
         began, message = perf_counter(), await receive()
         try:
-            answer = self._answer(scope["headers"], message, began)
+            answer = self._answer(headers, message, began)
         except Exception as error:  # noqa: BLE001 - there is nobody further out who would answer in our form
             answer = self._broken(scope, error, began)
         if answer is None:
@@ -108,17 +111,9 @@ class Lane:
 
     def _plainly_asked(self, headers: Headers) -> str | None:
         """The request's id, if its headers ask for nothing but an answer to JSON, and may."""
-        given, key = b"", b""
-        for name, value in headers:
-            if name == b"content-type":
-                if value != JSON:
-                    return None
-            elif name == b"x-request-id":
-                given = value
-            elif name == KEY_HEADER:
-                key = value
-            elif name == b"content-encoding":
-                return None
+        if headers.get(b"content-type", JSON) != JSON or b"content-encoding" in headers:
+            return None
+        given, key = headers.get(b"x-request-id", b""), headers.get(KEY_HEADER, b"")
         return sane_or_new_id(given) if self._doors.fits(key) else None
 
 
