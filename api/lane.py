@@ -50,7 +50,7 @@ class Lane:
             await self._not_http(scope, receive, send)
             return
         headers: Headers = dict(scope["headers"])
-        are_single = len(headers) == len(scope["headers"])
+        are_single = len(headers) == len(scope["headers"])  # type: ignore[arg-type]  # every server passes a list
         if not (are_single and self._hosts.is_known(headers)):
             try:
                 self._hosts.check(scope["path"], scope["headers"])
