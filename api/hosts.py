@@ -9,7 +9,7 @@ PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"}
 """A kubelet and Prometheus reach a pod by its IP address. No name can be rebound to such a Host."""
 MOST_SEEN = 100
 
-Headers = Iterable[tuple[bytes, bytes]]
+HeaderPairs = Iterable[tuple[bytes, bytes]]
 
 
 class HostPolicy:
@@ -24,7 +24,7 @@ class HostPolicy:
         """Tell whether the one Host was allowed before and there is no Origin: most requests need no other look."""
         return headers.get(b"host") in self._seen and b"origin" not in headers
 
-    def check(self, path: str, headers: Headers) -> None:
+    def check(self, path: str, headers: HeaderPairs) -> None:
         """Raise Refused: 400 when Host is absent, doubled or not allowed, 403 when Origin is not allowed."""
         host: bytes | None = None
         origin: bytes | None = None

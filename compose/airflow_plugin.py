@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
-from readmit.cross_site_guard import LOCAL_HOSTS, CrossSiteGuard
+from readmit.cross_site_guard import LOCAL_ADVICE, LOCAL_HOSTS, CrossSiteGuard
 
-GUARDED = {"hosts": ("airflow", *LOCAL_HOSTS), "probes": ("/api/v2/monitor/health",)}
+GUARDED = {"hosts": ("airflow", *LOCAL_HOSTS), "probes": ("/api/v2/monitor/health",), "advice": LOCAL_ADVICE}
 
 
 class CrossSitePlugin(AirflowPlugin):

@@ -9,7 +9,7 @@ import uvicorn
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 
-from readmit.cross_site_guard import LOCAL_HOSTS, CrossSiteGuard
+from readmit.cross_site_guard import LOCAL_ADVICE, LOCAL_HOSTS, CrossSiteGuard
 
 HOSTS = ("prefect", *LOCAL_HOSTS)
 PROBES = ("/api/health", "/api/ready")
@@ -21,7 +21,9 @@ def main() -> None:
     if settings.api.auth_string is None or not settings.api.auth_string.get_secret_value():
         sys.exit("PREFECT_SERVER_API_AUTH_STRING is not set: add it to the file that PREFECT_PROFILES_PATH names")
     uvicorn.run(
-        CrossSiteGuard(create_app(final=True), HOSTS, PROBES, settings.api.cors_allowed_origins.split(",")),
+        CrossSiteGuard(
+            create_app(final=True), HOSTS, PROBES, LOCAL_ADVICE, settings.api.cors_allowed_origins.split(",")
+        ),
         host=settings.api.host,
         port=settings.api.port,
         timeout_keep_alive=settings.api.keepalive_timeout,

@@ -7,5 +7,7 @@ from readmit.cross_site_guard import CrossSiteGuard
 from readmit.settings import load
 
 PROBES = ("/_stcore/health",)
+ADVICE = "add the host name to READMIT_ALLOWED_HOSTS"
 
-app = st.App("./page.py", middleware=[Middleware(CrossSiteGuard, hosts=load().allowed_hosts, probes=PROBES)])
+guard = Middleware(CrossSiteGuard, hosts=load().allowed_hosts, probes=PROBES, advice=ADVICE)
+app = st.App("./page.py", middleware=[guard])

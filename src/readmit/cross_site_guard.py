@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from readmit.core.host_header import host_name, is_ip_address, origin_host
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+LOCAL_ADVICE = "open this service as localhost or 127.0.0.1"
+"""For a service that has these hosts alone."""
 PROBE_METHODS = ("GET", "HEAD")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -30,13 +32,14 @@ class CrossSiteGuard:
     """ASGI middleware that refuses foreign hosts (400) and foreign origins (403) and sets the security headers.
 
     `hosts` are names without port, IPv6 addresses in brackets. A request for a path in `probes` may also name an IP
-    address, as probes of a container do. `origins` may send requests besides the service's own page.
+    address, as probes of a container do. `origins` may send requests besides the service's own page. `advice` tells
+    who is refused for the Host what to do.
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: Collection[str], probes: Collection[str], origins: Collection[str] = ()
+        self, app: ASGIApp, hosts: Collection[str], probes: Collection[str], advice: str, origins: Collection[str] = ()
     ) -> None:
-        self._app, self._probes, self._origins = app, probes, origins
+        self._app, self._probes, self._advice, self._origins = app, probes, advice, origins
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +59,7 @@ class CrossSiteGuard:
         headers = Headers(scope=scope)
         host = ",".join(headers.getlist("host"))
         if not self._is_allowed(host, scope):
-            return PlainTextResponse(f"Host header not allowed: this server is one of {sorted(self._hosts)}.\n", 400)
+            return PlainTextResponse(f"Host header not allowed: {self._advice}.\n", 400)
         own = host.lower()
         if any(origin_host(origin) != own for origin in headers.getlist("origin") if origin not in self._origins):
             return PlainTextResponse("Origin header not allowed: requests come from this server's own pages.\n", 403)

@@ -73,6 +73,12 @@ def answer(port: int, path: str, method: str = "GET", **headers: str) -> http.cl
     return response
 
 
+def test_who_is_refused_for_the_host_reads_which_setting_allows_it(port: int) -> None:
+    response = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}, trust_env=False)
+    assert response.status_code == 400
+    assert "READMIT_ALLOWED_HOSTS" in response.text
+
+
 @pytest.mark.attack("foreign Host", "ui")
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_a_foreign_host_gets_nothing_of_the_ui(port: int, host: str, record_property: Record) -> None:
