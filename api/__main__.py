@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
             server.close()
         for each in sockets or []:
             each.close()
-        self.server_state.default_headers.append((b"connection", b"close"))
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         deadline = asyncio.get_running_loop().time() + LAST_WORDS_SECONDS
         while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)

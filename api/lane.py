@@ -9,16 +9,16 @@ from time import perf_counter
 
 import msgspec
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, ReceiveMessage, Scope, Send
 
 from api.body import MOST_BYTES
 from api.doors import KEY_HEADER, Doors
 from api.errors import Refused, fault, sane_or_new_id
 from api.errors import request_id as request_id_of
-from api.headers import SECURITY_HEADERS
 from api.hosts import HostPolicy
 from api.journal import Requests
 from api.metrics import UNKNOWN, Metrics
+from api.server.raw_response import RawResponse
 from api.serving import Serving
 from api.wire import Error, ErrorText
 
@@ -29,7 +29,6 @@ POLICY_VIOLATION = 1008
 """The code with which a WebSocket is closed."""
 
 Headers = Mapping[bytes, bytes]
-Parts = tuple[Message, Message]
 
 
 class Lane:
@@ -67,12 +66,12 @@ class Lane:
             answer = self._broken(scope, error, began)
         if answer is None:
             await self.app(scope, _again(message, receive), send)
-        else:
-            for part in answer:
+        elif not answer.write(scope):
+            for part in answer.messages():
                 await send(part)
 
-    def _answer(self, asked: Headers, message: ReceiveMessage, began: float) -> Parts | None:
-        """The two parts of the answer; None: this is not plain."""
+    def _answer(self, asked: Headers, message: ReceiveMessage, began: float) -> RawResponse | None:
+        """Return the answer; None: this is not plain."""
         loaded, request_id = self._serving.loaded, self._plainly_asked(asked)
         if loaded is None or request_id is None or message["type"] != "http.request" or message.get("more_body"):
             return None
@@ -88,7 +87,7 @@ class Lane:
         loaded.metrics.requests(1)
         loaded.metrics.request_duration(now - began)
         self._requests.note(request_id, "POST", ROUTE, 200, now - began)
-        return _parts(200, ENCODER.encode(answer), request_id, (b"x-model-version", loaded.number))
+        return RawResponse(200, ENCODER.encode(answer), request_id, loaded.number)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan on to the app; refuse a WebSocket, which no route serves."""
@@ -99,15 +98,15 @@ class Lane:
 
     async def _refuse(self, scope: HTTPScope, error: Refused, send: Send) -> None:
         """Answer a request whose Host or Origin is not allowed, before anything of it is read."""
-        answer = Error(ErrorText(error.detail), request_id_of(scope))
+        body = Error(ErrorText(error.detail), request_id_of(scope))
         self._metrics.answered(scope, UNKNOWN, error.status_code, 0.0)
-        for part in _parts(error.status_code, ENCODER.encode(answer), answer.request_id):
+        for part in RawResponse(error.status_code, ENCODER.encode(body), body.request_id).messages():
             await send(part)
 
-    def _broken(self, scope: HTTPScope, error: Exception, began: float) -> Parts:
-        told = fault(request_id_of(scope), error)
+    def _broken(self, scope: HTTPScope, error: Exception, began: float) -> RawResponse:
+        body = fault(request_id_of(scope), error)
         self._metrics.answered(scope, ROUTE, 500, perf_counter() - began)
-        return _parts(500, ENCODER.encode(told), told.request_id)
+        return RawResponse(500, ENCODER.encode(body), body.request_id)
 
     def _plainly_asked(self, headers: Headers) -> str | None:
         """The request's id, if its headers ask for nothing but an answer to JSON, and may."""
@@ -115,15 +114,6 @@ class Lane:
             return None
         given, key = headers.get(b"x-request-id", b""), headers.get(KEY_HEADER, b"")
         return sane_or_new_id(given) if self._doors.fits(key) else None
-
-
-def _parts(status: int, body: bytes, request_id: str, *more: tuple[bytes, bytes]) -> Parts:
-    length, number = (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id.encode())
-    headers = [(b"content-type", JSON), length, number, *SECURITY_HEADERS, *more]
-    return (
-        {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": body, "more_body": False},
-    )
 
 
 def _again(message: ReceiveMessage, receive: Receive) -> Receive:

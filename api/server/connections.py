@@ -7,6 +7,8 @@ from typing import Protocol
 
 from api.server.limits import Limits
 
+Headers = list[tuple[bytes, bytes]]
+
 log = logging.getLogger("readmit.api")
 
 
@@ -33,6 +35,8 @@ class Connections:
         self._by_client: Counter[str] = Counter()
         self._closed: Counter[str] = Counter()
         self.body_bytes = 0
+        self._default_headers: Headers = []
+        self._default_lines: bytes | None = b""
 
     def open(self, client: str) -> bool:
         """Count a new connection; return whether it is within the bounds."""
@@ -51,6 +55,17 @@ class Connections:
         """Return whether the bodies in flight are within the budget of a connection that holds so many bytes."""
         small = self.limits.small_bodies_bytes if held <= self.limits.small_body_bytes else 0
         return self.body_bytes <= self.limits.bodies_bytes + small
+
+    def default_lines(self, headers: Headers) -> bytes | None:
+        """Return the header lines of every response; None if they close connections, which uvicorn has to do.
+
+        uvicorn makes a new list of `headers` when the date in it changes, and so does the server when it shuts down.
+        """
+        if headers is not self._default_headers:
+            self._default_headers = headers
+            closes = any(name == b"connection" for name, _ in headers)
+            self._default_lines = None if closes else b"".join(b"%s: %s\r\n" % header for header in headers)
+        return self._default_lines
 
     def note_closed(self, reason: str) -> None:
         """Count a connection that was refused or cut off, for the log."""

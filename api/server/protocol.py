@@ -11,10 +11,11 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.server import refusals
 from api.server.connections import Connections
+from api.server.raw_response import EXTENSION, WRITE
 from api.server.refusals import Refusal
 
 
@@ -47,6 +48,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Bytes of bodies in memory that the budget was charged for."""
         self._client = ""
         self._unsent, self._unsent_since = 0, 0.0
+        self._extensions: dict[str, dict[object, object]] = {EXTENSION: {WRITE: self.write_raw}}
 
     # of asyncio
 
@@ -81,6 +83,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
         if self._stage is not CLOSING:
             self._stage, self._since, self._head_bytes = HEAD, 0.0, 0
 
@@ -127,6 +130,20 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
 
     # of the answer
+
+    def write_raw(self, scope: object, head: bytes, body: bytes) -> bool:
+        """Write a whole response with status 200 at once: a `RawWriter`."""
+        cycle = self.cycle
+        if cycle.scope is not scope or not cycle.keep_alive or cycle.disconnected or self.flow.write_paused:
+            return False
+        default_lines = self._all.default_lines(self.server_state.default_headers)
+        if default_lines is None:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(b"".join((STATUS_LINE[200], default_lines, head, body)))
+        cycle.message_event.set()
+        self.on_response_complete()
+        return True
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1

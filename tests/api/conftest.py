@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
@@ -15,6 +17,9 @@ from sklearn.pipeline import Pipeline
 
 from api.app import create_app
 from api.lane import Lane
+from api.server.connections import Connections
+from api.server.limits import Limits
+from api.server.protocol import LimitedProtocol
 from readmit.core.asking import proof_of
 from readmit.core.compiling import compiled
 from readmit.core.coverage import Coverage
@@ -146,9 +151,10 @@ def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
 
 @pytest.fixture
 def address(shelf: Shelf, settings: Settings) -> Iterator[str]:
-    """A real server's."""
+    """Of a real server, with the protocol that `python -m api` has."""
+    protocol: Any = partial(LimitedProtocol, connections=Connections(Limits(), most=1000))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), log_config=None))
+        server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), http=protocol, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started:

@@ -61,3 +61,36 @@ def test_the_readmes_curl_gets_what_the_readme_says(address: str) -> None:
     answer = json.loads(done.stdout)
     assert answer["prediction"] in (0, 1)
     assert answer["explanation"]["contributions"]
+
+
+def _exchange(address: str, requests: bytes, answers: int) -> bytes:
+    """Send requests over one connection, and return as many answers."""
+    host, port = address.removeprefix("http://").split(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(requests)
+        while received.count(b'"request_id"') < answers:
+            received += connection.recv(65_536)
+    return received
+
+
+def _request(request_id: str, *headers: str) -> bytes:
+    body = json.dumps(EXAMPLE)
+    own = (f"Content-Length: {len(body)}", "Content-Type: application/json", f"X-Request-ID: {request_id}")
+    return "\r\n".join(["POST /predict HTTP/1.1", "Host: localhost", *own, *headers, "", body]).encode()
+
+
+def test_a_prediction_in_one_write_has_the_bytes_of_one_in_asgi_messages(address: str) -> None:
+    in_one_write = _exchange(address, _request("the-same"), 1)
+    in_messages = _exchange(address, _request("the-same", "Connection: close"), 1)
+    assert b"\r\nconnection: close\r\n" in in_messages
+    date = re.compile(rb"date: [^\r]+")
+    one, other = (date.sub(b"date", each) for each in (in_one_write, in_messages))
+    assert one == other.replace(b"connection: close\r\n", b"")
+
+
+def test_pipelined_predictions_are_answered_in_their_order(address: str) -> None:
+    names = [f"ward-{each}" for each in range(20)]
+    received = _exchange(address, b"".join(_request(name) for name in names), len(names))
+    assert re.findall(rb"x-request-id: (ward-\d+)", received) == [name.encode() for name in names]
+    assert received.count(b"HTTP/1.1 200 OK") == len(names)
