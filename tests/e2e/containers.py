@@ -78,6 +78,10 @@ class Stack:
         said = self.project.output("exec", "-T", *as_reader(self.project), *command)
         return list(csv.DictReader(io.StringIO(said)))
 
+    def output_in_flows(self, code: str) -> str:
+        """Return what a program prints that runs in the container of the flows."""
+        return self.project.output("exec", "-T", "flows", "python", "-c", code)
+
     def one_off(self, code: str) -> str:
         """What a program says that runs in a container of its own on the stores' network."""
         return self.project.output("run", "--rm", "--no-deps", "-T", "flows", "python", "-c", code)

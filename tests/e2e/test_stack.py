@@ -49,7 +49,7 @@ def content(stack: Stack) -> list[str]:
         )
     )
     # The report of a day tells how long it took.
-    objects = [line for line in stack.one_off(OBJECTS).splitlines() if " days/" not in line]
+    objects = [line for line in stack.output_in_flows(OBJECTS).splitlines() if " days/" not in line]
     return [*(" ".join(row.values()) for row in told), *objects]
 
 
@@ -131,7 +131,7 @@ def test_every_encounter_is_there_once_and_the_counts_add_up(stack: Stack) -> No
 
 
 def test_objects_hold_what_the_ledger_says_of_them(stack: Stack) -> None:
-    found = [line.split() for line in stack.one_off(OBJECTS).splitlines()]
+    found = [line.split() for line in stack.output_in_flows(OBJECTS).splitlines()]
     noted = stack.sql("SELECT raw_object, sha256, clean_object, snapshot_object FROM raw_data_db.batches")
     raw = {name: digest for bucket, name, digest in found if bucket == "raw"}
     assert raw == {row["raw_object"]: row["sha256"] for row in noted}

@@ -92,7 +92,7 @@ def signature_of(stack: Stack, model: str) -> object:
 import mlflow
 print(mlflow.models.get_model_info("models:/{model}").signature.to_dict())
 """
-    return stack.project.output("exec", "-T", "flows", "python", "-c", code)
+    return stack.output_in_flows(code)
 
 
 DAG = """
