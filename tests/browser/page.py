@@ -13,7 +13,7 @@ from ui.speaking import Words, words
 PICTURES = ROOT / "var/browser"
 SERIOUS = ("serious", "critical")
 WIDE = {"width": 1280, "height": 900}
-PATIENCE = 15_000
+PATIENCE = 30_000
 """Milliseconds."""
 AT_WORK = "[data-test-script-state=running], [data-testid=stSkeleton], [data-stale=true]"
 """What Streamlit's page holds while it is being made; a person sees its sign only later."""
