@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from api.example import EXAMPLE
+from api.server.protocol import LimitedProtocol
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,9 +82,19 @@ def _request(request_id: str, *headers: str) -> bytes:
     return "\r\n".join(["POST /predict HTTP/1.1", "Host: localhost", *own, *headers, "", body]).encode()
 
 
-def test_a_prediction_in_one_write_has_the_bytes_of_one_in_asgi_messages(address: str) -> None:
+def test_a_prediction_in_one_write_has_the_bytes_of_one_in_asgi_messages(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_at_once, write_raw = [], LimitedProtocol.write_raw
+
+    def recorded(protocol: LimitedProtocol, scope: object, head: bytes, body: bytes) -> bool:
+        written_at_once.append(write_raw(protocol, scope, head, body))
+        return written_at_once[-1]
+
+    monkeypatch.setattr(LimitedProtocol, "write_raw", recorded)
     in_one_write = _exchange(address, _request("the-same"), 1)
     in_messages = _exchange(address, _request("the-same", "Connection: close"), 1)
+    assert written_at_once == [True, False]
     assert b"\r\nconnection: close\r\n" in in_messages
     date = re.compile(rb"date: [^\r]+")
     one, other = (date.sub(b"date", each) for each in (in_one_write, in_messages))
