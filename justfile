@@ -152,7 +152,7 @@ lock:
 
 # Write docs/data.md, the dictionary of the data, from the fields of an encounter
 data-page: _install
-    page=$(python -m readmit.data_page) && echo "$page" > docs/data.md
+    page=$(python -m tools.data_dictionary) && echo "$page" > docs/data.md
 
 [private]
 _locks_are_up_to_date:

@@ -12,11 +12,11 @@ from functools import partial
 
 import uvicorn
 
-from api import journal
+from api import access_log
 from api.app import create_app
-from api.server.connections import Connections
-from api.server.limits import Limits
-from api.server.protocol import LimitedProtocol
+from api.http_server.connections import Connections
+from api.http_server.limits import Limits
+from api.http_server.protocol import LimitedProtocol
 
 MOST_CONNECTIONS = 65_536
 OTHER_FILES = 256
@@ -60,8 +60,8 @@ def main() -> None:
     asked.add_argument("--host", default="127.0.0.1")
     asked.add_argument("--port", type=int, default=8000)
     options = asked.parse_args()
-    output = journal.LogOutput()
-    journal.to(output)
+    output = access_log.LogOutput()
+    access_log.to(output)
     connections = Connections(Limits(), _take_all_connections_there_may_be() - OTHER_FILES)
     config = uvicorn.Config(
         partial(create_app, output=output),

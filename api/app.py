@@ -9,24 +9,24 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from api.body import MOST_BYTES
-from api.contract import OPENAPI
-from api.doors import Doors
+from api.access_log import LogOutput, Requests
+from api.auth import Doors
 from api.errors import HANDLERS
+from api.fast_path import Lane
 from api.headers import add_security_headers
-from api.hosts import HostPolicy
-from api.journal import LogOutput, Requests
-from api.lane import Lane
+from api.host_policy import HostPolicy
 from api.metrics import Metrics, note_start
-from api.models import RegisteredModels
-from api.predicting import Predicting
-from api.reading.reading import Reading
-from api.reading.routes import READING_ROUTES
+from api.model_manager import Models, Serving
+from api.openapi import OPENAPI
+from api.prediction_service import Predicting
+from api.read_api.routes import READING_ROUTES
+from api.read_api.service import Reading
+from api.registered_models import RegisteredModels
+from api.request_parsing import MOST_BYTES
 from api.routes import ROUTES
-from api.serving import Models, Serving
 from readmit import settings as configuration
-from readmit.io.kept import Kept
-from readmit.io.registry.rest import RestRegistry
+from readmit.io.model_cache import Kept
+from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 
 START_PATIENCE_SECONDS = 10.0

@@ -12,10 +12,10 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import HTTPScope
 
-from api.wire import Error, ErrorText, FieldFault
+from api.schemas import Error, ErrorText, FieldFault
 from readmit.core.applicability import NOT_APPLICABLE, NotApplicable
 from readmit.core.encounter import DISPOSITION
-from readmit.core.refusal import ReadmitError, RegistryAway, RollbackRefused, StoreAway, VersionUnknown
+from readmit.core.errors import ReadmitError, RegistryAway, RollbackRefused, StoreAway, VersionUnknown
 from readmit.core.request import RecordRefused
 
 REQUEST_ID = "X-Request-ID"

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from api.access_log import LogOutput, Requests
 from api.errors import REQUEST_ID, WITHOUT_RISK, request_id
-from api.journal import LogOutput, Requests
 from readmit.core.version import MODEL, Version
 
 STARTED, UNKNOWN = "started", "unknown"

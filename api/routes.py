@@ -8,9 +8,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, Parameter
 from litestar.types import ControllerRouterHandler
 
-from api import examples
-from api.body import CSV, JSON, MOST_BATCH_BYTES, MOST_BYTES, PARQUET, answer_type, bytes_of, content_type, one, utf8
-from api.contract import (
+from api import openapi_examples
+from api.auth import with_key, with_token
+from api.docs_page import assets, docs
+from api.errors import Refused, nested_too_deeply, request_id
+from api.metrics import Metrics
+from api.model_manager import Serving
+from api.openapi import (
     WITH_KEY,
     WITH_TOKEN,
     BatchOperation,
@@ -18,15 +22,22 @@ from api.contract import (
     RollbackOperation,
     responses,
 )
-from api.doors import with_key, with_token
-from api.errors import Refused, nested_too_deeply, request_id
-from api.metrics import Metrics
-from api.pages import assets, docs
-from api.predicting import Predicting
-from api.serving import Serving
-from api.wire import Alive, Answer, BatchAnswer, FieldFault, Health, Model, Reloaded, Rollback, RolledBack
-from readmit.core.placing import words
-from readmit.core.refusal import RollbackRefused
+from api.prediction_service import Predicting
+from api.request_parsing import (
+    CSV,
+    JSON,
+    MOST_BATCH_BYTES,
+    MOST_BYTES,
+    PARQUET,
+    answer_type,
+    bytes_of,
+    content_type,
+    one,
+    utf8,
+)
+from api.schemas import Alive, Answer, BatchAnswer, FieldFault, Health, Model, Reloaded, Rollback, RolledBack
+from readmit.core.errors import RollbackRefused
+from readmit.core.production_history import words
 from readmit.core.version import MODEL
 
 AnyRequest = Request[Any, Any, Any]
@@ -39,7 +50,7 @@ VERSION_HEADER = "X-Model-Version"
     guards=[with_key],
     security=WITH_KEY,
     operation_class=PredictOperation,
-    responses=responses(Answer, examples.ANSWER, 400, 401, 413, 415, 422, 503),
+    responses=responses(Answer, openapi_examples.ANSWER, 400, 401, 413, 415, 422, 503),
 )
 async def predict(
     request: AnyRequest,
@@ -61,7 +72,15 @@ async def predict(
     security=WITH_KEY,
     operation_class=BatchOperation,
     responses=responses(
-        BatchAnswer, examples.BATCH, 400, 401, 406, 413, 415, 503, answered="as many answers as records, in order"
+        BatchAnswer,
+        openapi_examples.BATCH,
+        400,
+        401,
+        406,
+        413,
+        415,
+        503,
+        answered="as many answers as records, in order",
     ),
 )
 async def predict_batch(request: AnyRequest, predicting: NamedDependency[Predicting]) -> Response[bytes]:
@@ -87,13 +106,13 @@ def _health(serving: Serving) -> Health:
     )
 
 
-@get(["/", "/health"], sync_to_thread=False, responses=responses(Health, examples.HEALTH))
+@get(["/", "/health"], sync_to_thread=False, responses=responses(Health, openapi_examples.HEALTH))
 def health(serving: NamedDependency[Serving]) -> Health:
     """How the API is: status 200 as long as it answers, the truth in the body."""
     return _health(serving)
 
 
-@get("/health/live", sync_to_thread=False, responses=responses(Alive, examples.ALIVE))
+@get("/health/live", sync_to_thread=False, responses=responses(Alive, openapi_examples.ALIVE))
 def live() -> Alive:
     """The process answers."""
     return Alive("alive")
@@ -103,7 +122,7 @@ def live() -> Alive:
     "/health/ready",
     sync_to_thread=False,
     responses={
-        **responses(Health, examples.HEALTH),
+        **responses(Health, openapi_examples.HEALTH),
         503: ResponseSpec(Health, generate_examples=False, description="no model is loaded"),
     },
 )
@@ -117,7 +136,7 @@ def ready(serving: NamedDependency[Serving]) -> Response[Health]:
     sync_to_thread=False,
     guards=[with_key],
     security=WITH_KEY,
-    responses=responses(Model, examples.MODEL, 401, 503),
+    responses=responses(Model, openapi_examples.MODEL, 401, 503),
 )
 def model(serving: NamedDependency[Serving]) -> Model:
     """The version that is served: what it was made from and how it was judged."""
@@ -133,7 +152,7 @@ def model(serving: NamedDependency[Serving]) -> Model:
     status_code=200,
     guards=[with_token],
     security=WITH_TOKEN,
-    responses=responses(Reloaded, examples.RELOADED, 401, 503),
+    responses=responses(Reloaded, openapi_examples.RELOADED, 401, 503),
 )
 async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
     """Loads what is in production now. When that fails the old model goes on serving."""
@@ -148,7 +167,7 @@ async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
     security=WITH_TOKEN,
     operation_class=RollbackOperation,
     exception_handlers={RecursionError: nested_too_deeply},
-    responses=responses(RolledBack, examples.ROLLED_BACK, 400, 401, 409, 422, 503),
+    responses=responses(RolledBack, openapi_examples.ROLLED_BACK, 400, 401, 409, 422, 503),
 )
 async def rollback(data: JSONBody[Rollback], serving: NamedDependency[Serving]) -> RolledBack:
     """Puts the version that served before back into production, or the one that is named; who and why is noted."""

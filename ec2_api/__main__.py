@@ -8,12 +8,12 @@ import time
 from types import FrameType
 
 from ec2_api import settings
-from ec2_api.announcing import Announcer
 from ec2_api.app import create_app
 from ec2_api.bounded_server import create_bounded_server
+from ec2_api.errors import Refusal
 from ec2_api.metrics import Metrics
-from ec2_api.opening import open_source
-from ec2_api.refusal import Refusal
+from ec2_api.release_log import Announcer
+from ec2_api.startup import open_source
 
 log = logging.getLogger("ec2_api")
 

@@ -10,12 +10,12 @@ from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable, NotFound
 
-from ec2_api import facts
+from ec2_api import responses
+from ec2_api.formats import Form
 from ec2_api.host_check import check_request
 from ec2_api.metrics import Metrics
-from ec2_api.opening import Opened
-from ec2_api.representation import Form
 from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEADERS
+from ec2_api.startup import Opened
 
 TOO_EARLY = 425
 BY_MEDIA_TYPE = {form.media_type: form for form in Form}
@@ -34,8 +34,8 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.json = OrderedJson(app)
     app.add_url_rule("/", "page", lambda: _page(opened, clock()))
-    app.add_url_rule("/health", "health", lambda: jsonify(facts.health(opened, clock())))
-    app.add_url_rule("/batches", "batches", lambda: jsonify(facts.batches(opened, clock())))
+    app.add_url_rule("/health", "health", lambda: jsonify(responses.health(opened, clock())))
+    app.add_url_rule("/batches", "batches", lambda: jsonify(responses.batches(opened, clock())))
     app.add_url_rule("/batches/<number>", "batch", lambda number: _batch(opened, number, clock()))
     app.add_url_rule("/get_data", "get_data", lambda: _rows(opened, opened.release.released(clock()), Form.JSON))
     app.add_url_rule("/metrics", "metrics", lambda: Response(metrics.text(), content_type=CONTENT_TYPE_LATEST))
@@ -47,7 +47,9 @@ def create_app(
 
 
 def _page(opened: Opened, now: float) -> Response:
-    page = Response(render_template("index.html", health=facts.health(opened, now), batches=facts.batches(opened, now)))
+    page = Response(
+        render_template("index.html", health=responses.health(opened, now), batches=responses.batches(opened, now))
+    )
     page.headers["Content-Security-Policy"] = PAGE_CONTENT_SECURITY_POLICY
     return page
 

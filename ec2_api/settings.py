@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ec2_api.errors import Refusal
 from ec2_api.host_check import normalize_host
-from ec2_api.refusal import Refusal
 
 ALLOWED_HOSTS = "localhost,127.0.0.1,[::1],ec2-api"
 UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospitals+for+years+1999-2008.zip"

@@ -8,8 +8,8 @@ import polars as pl
 
 from ec2_api import layout
 from ec2_api.download import DownloadFailed, download
+from ec2_api.errors import Refusal
 from ec2_api.layout import UCI, NotInLayout
-from ec2_api.refusal import Refusal
 from ec2_api.sample import write_sample
 from ec2_api.settings import Settings
 from ec2_api.state import State, replace, start_anew

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ec2_api.refusal import Refusal
+from ec2_api.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows import notice
+from flows import notifications
 from readmit.pipeline import STEPS, Facts, Step, Ticket, attempt, day, worth_another_try
 from readmit.settings import load
 
@@ -25,7 +25,7 @@ def as_task(step: Step) -> Task[[Ticket], Facts]:
         log_prints=True,
     )
     def carry_out(ticket: Ticket) -> Facts:
-        return notice.said(step.name, attempt(step.name, ticket))
+        return notifications.said(step.name, attempt(step.name, ticket))
 
     return carry_out
 
@@ -46,6 +46,6 @@ def train(batch: int | None = None) -> bool:
 
 
 def _carried_out(ticket: Ticket) -> bool:
-    with notice.artifacts() as told:
+    with notifications.artifacts() as told:
         told += day(ticket, lambda step, held: TASKS[step.name](held))
     return len(told) > 1

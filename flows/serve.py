@@ -6,7 +6,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Schedule
 
-from flows import notice
+from flows import notifications
 from flows.daily import daily, train
 from readmit.pipeline import SCHEDULE, TIME_ZONE
 from readmit.settings import load
@@ -30,7 +30,7 @@ def _is_paused(name: str) -> bool:
 
 
 if __name__ == "__main__":
-    notice.keep_automations()
+    notifications.keep_automations()
     # One at a time: batches follow each other. The webserver's /health tells whether Prefect is still asked for work.
     serve(
         deployment(daily, Cron(load().schedule or SCHEDULE, timezone=TIME_ZONE)),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from locust import LoadTestShape
 from locust.runners import LocalRunner
 
-from asked import Asked
-from making import Window, allow_connections, locust, most_users, started_per_second
+from load_runner import Window, allow_connections, locust, most_users, started_per_second
+from options import Asked
 from thresholds import Measured, Threshold, in_words, judged
 
 

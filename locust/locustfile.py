@@ -15,10 +15,10 @@ from locust.exception import StopTest
 import page_security
 import payloads
 import target
-from answers import fault_of_batch, fault_of_model, fault_of_prediction, fault_of_state
-from connections import stay_open_above_1023
+from errors import Refused
+from many_connections import stay_open_above_1023
 from payloads import Payloads, as_csv
-from refusal import Refused
+from response_checks import fault_of_batch, fault_of_model, fault_of_prediction, fault_of_state
 
 JSON, CSV = "application/json", "text/csv"
 BATCH_ROWS = 300

@@ -9,8 +9,8 @@ from flask import Response, abort, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
 from locust.web import WebUI
 
+from errors import Refused
 from readmit.core.host_header import host_name, origin_host
-from refusal import Refused
 
 USER = "admin"
 HOSTS = frozenset({"locust", "localhost", "127.0.0.1", "[::1]"})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
+from errors import Refused
 from readmit.core.encounter import (
     BY_NAME,
     CANNOT_RETURN,
@@ -23,7 +24,6 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
-from refusal import Refused
 
 MOST_KEPT = 2_000
 """Rows of the source that are kept; each is posted many times."""

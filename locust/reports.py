@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from asked import Asked
 from capacity import Capacity, Step
+from options import Asked
 
 
 def write_summary(asked: Asked, host: str, words: str, step: Step) -> None:

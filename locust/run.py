@@ -10,11 +10,11 @@ import locustfile
 import payloads
 import reports
 import target
-from asked import Asked, asked
 from capacity import Step
-from making import measured
+from errors import Refused
+from load_runner import measured
+from options import Asked, asked
 from payloads import Payloads
-from refusal import Refused
 from thresholds import in_words, judged, table
 
 

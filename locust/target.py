@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from refusal import Refused
+from errors import Refused
 
 API_PORT, SOURCE_PORT = 8000, 5001
 OURS = ("127.0.0.1", "localhost", "::1", "api")

@@ -8,10 +8,10 @@ import pytest
 
 from readmit import attempt as joint
 from readmit.attempt import attempt, let_go
+from readmit.core.errors import ContractBroken, GapInBatches, LeaseLost, NotThereYet
 from readmit.core.parts import Part
-from readmit.core.refusal import ContractBroken, GapInBatches, LeaseLost, NotThereYet
 from readmit.core.verdict import Curves, Interval, Verdict
-from readmit.io import source
+from readmit.io import source_client
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
@@ -29,7 +29,7 @@ def ledger_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("READMIT_RETRY_DELAY_SECONDS", raising=False)
     connect(address)
     migrate()
-    monkeypatch.setattr(source, "state", lambda _: source.SourceState("sample", 20, 2, 2, True))
+    monkeypatch.setattr(source_client, "state", lambda _: source_client.SourceState("sample", 20, 2, 2, True))
     monkeypatch.setattr(joint, "LOOK_AGAIN_SECONDS", 0.01)
 
 

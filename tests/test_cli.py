@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from readmit import cli, rollback
-from readmit.core.refusal import GapInBatches, NotServed, RollbackRefused, SourceAway
+from readmit.core.errors import GapInBatches, NotServed, RollbackRefused, SourceAway
 from readmit.core.version import Version
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect

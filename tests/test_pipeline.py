@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 
 from readmit import pipeline
-from readmit.core.refusal import GapInBatches, SourceAway
+from readmit.core.errors import GapInBatches, SourceAway
 from readmit.pipeline import (
     BY_NAME,
     FINAL,

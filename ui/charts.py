@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from ui.answers import Point
-from ui.speaking import Words
+from ui.i18n import Words
+from ui.schemas import Point
 
 NUMBER = {"en": "datum.label", "es": "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')"}
 """How a number stands at an axis, in Vega's own language."""

@@ -10,4 +10,4 @@ PROBES = ("/_stcore/health",)
 ADVICE = "add the host name to READMIT_ALLOWED_HOSTS"
 
 guard = Middleware(CrossSiteGuard, hosts=load().allowed_hosts, probes=PROBES, advice=ADVICE)
-app = st.App("./page.py", middleware=[guard])
+app = st.App("./app.py", middleware=[guard])

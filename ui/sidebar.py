@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from ui.answers import Health
-from ui.asking import Away, Refused
+from ui.api_client import Away, Refused
 from ui.escaping import escape_markdown
-from ui.room import LANGUAGE, Room
-from ui.speaking import LANGUAGES
+from ui.i18n import LANGUAGES
+from ui.page_context import LANGUAGE, Room
+from ui.schemas import Health
 
 LOOK_AGAIN_SECONDS = 5
 AWAY = "away"

@@ -6,11 +6,11 @@ import streamlit as st
 
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, FEATURES
-from ui import form, result
-from ui.answers import Answer, Model
-from ui.asking import Case
+from ui import encounter_form, prediction_result
+from ui.api_client import Case
 from ui.escaping import escape_markdown
-from ui.room import Room
+from ui.page_context import Room
+from ui.schemas import Answer, Model
 
 CHOSEN, VALUE = "what_if.field", "what_if.value."
 
@@ -33,7 +33,7 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
     if changed is None:
         return
     if not is_applicable(changed):
-        result.not_applicable(words)
+        prediction_result.not_applicable(words)
         return
     other = room.asked(lambda: room.asking.predict(changed))
     if other is None:
@@ -43,8 +43,8 @@ def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
     ):
         with column.container(border=True):
             st.markdown(f"**{title}**")
-            result.verdict(words, each)
-            result.numbers(words, each, result.average_of(model))
+            prediction_result.verdict(words, each)
+            prediction_result.numbers(words, each, prediction_result.average_of(model))
     difference = other.probability - answer.probability
     told = words(_way(difference), points=words.number(100 * abs(difference), 1))
     st.info(escape_markdown(told), icon=":material/compare_arrows:")
@@ -62,9 +62,9 @@ def _changed(room: Room, name: str, case: Case) -> Mapping[str, str | int] | Non
     """The case with the field as it is set here; None: what is typed can't stand there."""
     key, field = VALUE + name, BY_NAME[name]
     if key not in st.session_state:
-        st.session_state[key] = form.shown(field, case.get(name, field.if_absent))
-    value = form.widget(room.words, field, key)
-    found = form.fault(room.words, field, value)
+        st.session_state[key] = encounter_form.shown(field, case.get(name, field.if_absent))
+    value = encounter_form.widget(room.words, field, key)
+    found = encounter_form.fault(room.words, field, value)
     if found is not None:
         st.error(escape_markdown(found))
         return None

@@ -8,10 +8,10 @@ import numpy as np
 from msgspec import UNSET
 
 from api.batch.columns import Codes, Column, Columns, Faults, checked_number
-from api.batch.row_faults import Budget
-from api.body import LONGEST_RECORD, items, record_of, utf8
+from api.batch.row_errors import Budget
 from api.errors import Refused
-from api.plain import NAMES, plain_values
+from api.fast_decoder import NAMES, plain_values
+from api.request_parsing import LONGEST_RECORD, items, record_of, utf8
 from readmit.core.request import DROPPED, RecordRefused, RequestFault, json_text, parse
 
 RECORDS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from api.batch.columns import Codes, Column, Columns, Faults
-from api.batch.row_faults import RowFaults, rows_except
+from api.batch.row_errors import RowFaults, rows_except
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
-from readmit.core.inputs import GIVEN, SINGLE
+from readmit.core.feature_spec import GIVEN, SINGLE
 from readmit.core.request import TAKEN, Reader, RequestFault, value_of
 from readmit.core.scorer import Cell, Scorer
 from readmit.core.table_limits import TableTooLarge

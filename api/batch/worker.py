@@ -17,15 +17,15 @@ import numpy as np
 from litestar.exceptions import HTTPException
 
 from api.batch import csv_body, json_body, parquet_body
-from api.batch.answers import WRITERS
 from api.batch.columns import Columns
-from api.batch.frames import Reply, Task
+from api.batch.ipc_messages import Reply, Task
+from api.batch.response_writers import WRITERS
 from api.batch.scoring import judged
 from api.batch.worker_limits import extend_time, limit_memory, limited_time
-from api.body import CSV, JSON, PARQUET
+from api.request_parsing import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
 from readmit.core.table_limits import InvalidTable, TableTooLarge
-from readmit.io.trees import scorer_of
+from readmit.io.lightgbm_native import scorer_of
 
 READERS: dict[str, Callable[[bytes, int], Columns]] = {
     JSON: json_body.columns,

@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from readmit.core.refusal import LeaseLost, NotThereYet, StoreAway
+from readmit.core.errors import LeaseLost, NotThereYet, StoreAway
 from readmit.core.snapshot import require_no_gap
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect

@@ -14,18 +14,18 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 
-from readmit import sql, telling
-from readmit.asked import add_days, add_train, batches, number
+from readmit import sql, step_summary
 from readmit.attempt import attempt, let_go, released
-from readmit.core.refusal import LeaseLost, ReadmitError
-from readmit.history import History
+from readmit.cli_arguments import add_days, add_train, batches, number
+from readmit.core.errors import LeaseLost, ReadmitError
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect, make_databases
 from readmit.io.database.schema import migrate
-from readmit.io.objects import Bucket
+from readmit.io.object_store import Bucket
 from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
 from readmit.quarantine import Listing, release_in_words
 from readmit.rollback import roll_back
+from readmit.run_history import History
 from readmit.settings import SettingError, Settings, load
 
 
@@ -170,7 +170,7 @@ def _try_again(step: Step, ticket: Ticket) -> Facts:
 
 
 def _say(name: str, facts: Facts) -> None:
-    print("\n".join(telling.lines(name, facts)), flush=True)
+    print("\n".join(step_summary.lines(name, facts)), flush=True)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -8,9 +8,9 @@ import polars as pl
 
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import ENCOUNTER
-from readmit.core.faults import DOUBLED, reason_to_show
-from readmit.core.printable import printable
-from readmit.core.refusal import in_words
+from readmit.core.errors import in_words
+from readmit.core.quarantine_reasons import DOUBLED, reason_to_show
+from readmit.core.terminal_text import printable
 from readmit.io.database import ledger, rows
 from readmit.io.database.rows import Faults
 from readmit.io.database.tables import Batch, StepRun

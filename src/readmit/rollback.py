@@ -3,9 +3,9 @@
 import getpass
 from datetime import UTC, datetime
 
-from readmit.core.refusal import NotServed
-from readmit.io import serving
-from readmit.io.registry.rest import RestRegistry
+from readmit.core.errors import NotServed
+from readmit.io import api_reload
+from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import SettingError, load
 
 
@@ -20,7 +20,7 @@ def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
     left, goal = RestRegistry(settings.mlflow_tracking_uri).roll_back(to, person, why, datetime.now(UTC))
     moved = f"version {goal.number} is in production, in the place of version {left.number}"
     try:
-        replicas = serving.reload_everywhere(settings.api_urls, token, goal.number)
+        replicas = api_reload.reload_everywhere(settings.api_urls, token, goal.number)
     except NotServed as error:
         raise NotServed(f"{moved}, but not every API confirms that it serves it: {error}") from error
     return [

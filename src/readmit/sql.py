@@ -12,9 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from readmit.core.printable import printable
 from readmit.core.spreadsheet import escape_formula
-from readmit.io.database.asking import Answer, answer
+from readmit.core.terminal_text import printable
+from readmit.io.database.sql_query import Answer, answer
 
 MOST_SHOWN = 1_000
 """So many rows fit for reading; the whole is CSV."""

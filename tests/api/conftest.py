@@ -16,16 +16,16 @@ from pydantic import SecretStr
 from sklearn.pipeline import Pipeline
 
 from api.app import create_app
-from api.lane import Lane
-from api.server.connections import Connections
-from api.server.limits import Limits
-from api.server.protocol import LimitedProtocol
-from readmit.core.asking import proof_of
-from readmit.core.compiling import compiled
+from api.fast_path import Lane
+from api.http_server.connections import Connections
+from api.http_server.limits import Limits
+from api.http_server.protocol import LimitedProtocol
+from readmit.core.compiler import compiled
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.model import CANDIDATES, build, model_input
-from readmit.core.placing import way_back
+from readmit.core.probe_set import proof_of
+from readmit.core.production_history import way_back
 from readmit.core.version import Note, Version
 from readmit.settings import Settings
 

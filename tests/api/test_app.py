@@ -8,9 +8,9 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.lane import Lane
+from api.fast_path import Lane
 from readmit.core.encounter import BY_NAME
-from readmit.core.refusal import RegistryAway
+from readmit.core.errors import RegistryAway
 from readmit.core.request import TAKEN
 from readmit.core.scorer import Scorer
 from readmit.settings import Settings

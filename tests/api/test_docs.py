@@ -5,8 +5,8 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from api import examples, wire
-from api.lane import Lane
+from api import openapi_examples, schemas
+from api.fast_path import Lane
 
 Client = TestClient[Lane]
 
@@ -63,12 +63,12 @@ def test_every_body_that_is_taken_has_an_example_that_is_answered(client: Client
 @pytest.mark.parametrize(
     ("example", "kind"),
     [
-        (examples.ANSWER, wire.Answer),
-        (examples.ERROR, wire.Error),
-        (examples.HEALTH, wire.Health),
-        (examples.ALIVE, wire.Alive),
-        (examples.MODEL, wire.Model),
-        (examples.RELOADED, wire.Reloaded),
+        (openapi_examples.ANSWER, schemas.Answer),
+        (openapi_examples.ERROR, schemas.Error),
+        (openapi_examples.HEALTH, schemas.Health),
+        (openapi_examples.ALIVE, schemas.Alive),
+        (openapi_examples.MODEL, schemas.Model),
+        (openapi_examples.RELOADED, schemas.Reloaded),
     ],
 )
 def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> None:
@@ -76,7 +76,7 @@ def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> Non
 
 
 def test_the_example_of_a_batch_shows_an_answer_an_error_and_a_row_without_a_risk() -> None:
-    answer, error, not_applicable = examples.BATCH["predictions"]
-    msgspec.convert(answer, wire.Answer)
-    msgspec.convert(error, wire.RefusedRow)
-    msgspec.convert(not_applicable, wire.NotApplicableRow)
+    answer, error, not_applicable = openapi_examples.BATCH["predictions"]
+    msgspec.convert(answer, schemas.Answer)
+    msgspec.convert(error, schemas.RefusedRow)
+    msgspec.convert(not_applicable, schemas.NotApplicableRow)

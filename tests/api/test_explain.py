@@ -6,7 +6,7 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.lane import Lane
+from api.fast_path import Lane
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL

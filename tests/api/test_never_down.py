@@ -21,12 +21,12 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.models import RegisteredModels
-from api.serving import Models
-from readmit.core.refusal import RegistryAway, VersionUnusable
+from api.model_manager import Models
+from api.registered_models import RegisteredModels
+from readmit.core.errors import RegistryAway, VersionUnusable
 from readmit.core.version import Version
-from readmit.io.kept import Kept
-from readmit.io.registry.rest import RestRegistry
+from readmit.io.model_cache import Kept
+from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
 
@@ -208,8 +208,8 @@ import sys
 from pathlib import Path
 from api import __main__ as api
 from api.app import create_app
-from readmit.io.kept import Kept
-from readmit.core.refusal import RegistryAway
+from readmit.io.model_cache import Kept
+from readmit.core.errors import RegistryAway
 from readmit.settings import Settings
 
 class Away:

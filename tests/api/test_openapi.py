@@ -22,11 +22,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import create_app
-from api.models import RegisteredModels
+from api.registered_models import RegisteredModels
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.kept import Kept
-from readmit.io.registry.rest import RestRegistry
+from readmit.io.model_cache import Kept
+from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, Shelf
 from tests.api.registry import registry

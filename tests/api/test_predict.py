@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from api.body import MOST_BYTES
 from api.example import EXAMPLE
-from api.lane import Lane
+from api.fast_path import Lane
+from api.request_parsing import MOST_BYTES
 from readmit.core.encounter import BY_NAME
 from readmit.core.model import model_input, probabilities
 from readmit.core.request import TAKEN, parse

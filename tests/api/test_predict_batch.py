@@ -16,12 +16,12 @@ from hypothesis import strategies as some
 from litestar.testing import TestClient
 from pydantic import SecretStr
 
-from api import body
+from api import request_parsing
 from api.app import create_app
 from api.batch.scoring import is_plain_number
-from api.body import PARQUET
 from api.example import EXAMPLE
-from api.lane import Lane
+from api.fast_path import Lane
+from api.request_parsing import PARQUET
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.request import cell_text, value_of
 from readmit.settings import Settings
@@ -123,7 +123,7 @@ def test_an_empty_batch_gets_no_answers(client: Client) -> None:
         ('[{"age": NaN}]', "NaN"),
         ('[{}, {"age": 1, "age": 1}]', "record 1"),
         ("[" * 100_000, "nested"),
-        (json.dumps([{"x" * body.LONGEST_RECORD: 1}, {}]), "record 0"),
+        (json.dumps([{"x" * request_parsing.LONGEST_RECORD: 1}, {}]), "record 0"),
     ],
 )
 def test_a_body_that_is_no_json_array_gets_400_with_its_cause(client: Client, text: str, cause: str) -> None:
@@ -152,8 +152,8 @@ def test_csv_may_begin_with_a_byte_order_mark(client: Client) -> None:
 
 
 def test_a_batch_over_the_limits_gets_413(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert client.post("/predict_batch", content=b" " * (body.MOST_BATCH_BYTES + 1)).status_code == 413
-    monkeypatch.setattr(body, "MOST_RECORDS", 3)
+    assert client.post("/predict_batch", content=b" " * (request_parsing.MOST_BATCH_BYTES + 1)).status_code == 413
+    monkeypatch.setattr(request_parsing, "MOST_RECORDS", 3)
     assert client.post("/predict_batch", json=RECORDS[:3]).status_code == 200
     response = client.post("/predict_batch", json=RECORDS)
     assert response.status_code == 413
@@ -231,7 +231,7 @@ def test_what_is_no_parquet_gets_400_and_an_empty_one_no_answers(client: Client)
 def test_a_parquet_that_unpacks_to_more_than_any_memory_gets_413(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body, "MOST_RECORDS", 50_000)
+    monkeypatch.setattr(request_parsing, "MOST_RECORDS", 50_000)
     small = as_parquet(pd.DataFrame({"age": ["[70-80)"] * 100_000}))
     assert len(small) < 5_000
     response = client.post("/predict_batch", content=small, headers={"Content-Type": PARQUET})

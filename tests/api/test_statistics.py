@@ -10,10 +10,10 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from readmit.core.cleaning import CLEAN_SCHEMA
-from readmit.core.counting import FIELDS_COUNTED, Group, grouped, protected
 from readmit.core.encounter import BY_NAME, ENCOUNTER, OUTCOME, PATIENT, TARGETS
 from readmit.core.icd9 import icd9_chapter
-from readmit.io.database import asking, rows
+from readmit.core.suppression import FIELDS_COUNTED, Group, grouped, protected
+from readmit.io.database import rows, sql_query
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
@@ -62,7 +62,7 @@ def test_statistics_from_stored_counts_equal_those_made_of_all_rows(database: st
 def groups_of_all_rows(database: str, field: str, target: str) -> tuple[Group, ...]:
     """Count the encounters one by one, as they are stored."""
     counts: dict[str, tuple[int, int]] = {}
-    with asking.answer(database, f"SELECT {field}, {OUTCOME} FROM clean_data_db.encounters") as answered:
+    with sql_query.answer(database, f"SELECT {field}, {OUTCOME} FROM clean_data_db.encounters") as answered:
         for value, outcome in answered.rows:
             name = "?" if value is None else icd9_chapter(str(value)) if field == "diag_1" else str(value)
             encounters, readmitted = counts.get(name, (0, 0))

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from api.example import EXAMPLE
 from readmit.core.version import MODEL, SCORER_FILE, SCORER_TAG
 from readmit.embedded.stack import Stack
-from readmit.io.registry.versions import Registry
+from readmit.io.registry.model_versions import Registry
 
 PROMOTIONS, ROLLBACKS = 20, 5
 THREADS, PER_SECOND = 8, 200

@@ -15,13 +15,13 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from readmit.core.errors import ReadmitError
 from readmit.core.model import CANDIDATES
-from readmit.core.refusal import ReadmitError
-from readmit.embedded.places import folder_of
+from readmit.embedded.paths import folder_of
 from readmit.embedded.processes import ServiceFailed
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.settings import SettingError, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console
 from tests.bench import batches, beside, machine, singles
 from tests.bench.bodies import Batch, batch_of

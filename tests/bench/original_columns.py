@@ -3,9 +3,9 @@
 import polars as pl
 
 from readmit.core.encounter import BY_NAME, FEATURES, FIELDS, NOT_RECORDED, OUTCOME
+from readmit.core.feature_spec import CODES, DIAGNOSES
 from readmit.core.icd9 import icd9_chapter
-from readmit.core.inputs import CODES, DIAGNOSES
-from readmit.core.original import derived
+from readmit.core.legacy_columns import derived
 
 COLUMNS = 60
 TARGET = "any"

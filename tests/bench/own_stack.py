@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
+from readmit.embedded.environment import NOT_OURS, s3_variables, variables
 from readmit.embedded.processes import Processes, Service, ServiceFailed
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
 from readmit.embedded.stack import HOST, SERVICES, Stack, free_ports, reach_the_stack_directly, running
-from readmit.embedded.variables import NOT_OURS, s3_variables, variables
-from readmit.io import source
+from readmit.io import source_client
 from readmit.io.database import ledger, rows
 from readmit.settings import environment_with
 
@@ -43,7 +43,7 @@ def make_model(folder: Path, batches: int, candidate: str | None) -> None:
     Then the winner on validation, or the candidate that is named, is put into production.
     """
     with running(folder, _ports(), OWN) as stack:
-        last = min(batches, source.state(stack.addresses["ec2-api"]).released)
+        last = min(batches, source_client.state(stack.addresses["ec2-api"]).released)
         for number, command in enumerate(_days(last, ledger.done_batches()), 1):
             carry_out(stack.processes, Service(f"day-{number}", command, stack.environment))
         _put_into_production(stack, last, candidate)

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from readmit.core.model import CANDIDATES
 from readmit.io.database.connection import connect
-from readmit.io.registry.versions import Registry
+from readmit.io.registry.model_versions import Registry
 from readmit.settings import load
 from readmit.steps import register
 

@@ -12,7 +12,7 @@ import httpx
 from readmit.core.encounter import FEATURES
 from readmit.core.request import parse
 from readmit.core.version import MODEL, PRODUCTION
-from readmit.embedded import marks
+from readmit.embedded import process_tags
 from readmit.embedded.processes import Processes, Service
 from readmit.embedded.stack import HOST, free_ports
 from readmit.settings import environment_with
@@ -86,7 +86,7 @@ class Arena:
 
     def memory(self, rival: Rival) -> Memory:
         """What the rival takes that is up."""
-        found = marks.carriers((self._folder / f"{rival.name}.mark").read_text())
+        found = process_tags.carriers((self._folder / f"{rival.name}.mark").read_text())
         told = [process.memory_full_info() for process in found]
         shares = [each.pss for each in told if hasattr(each, "pss")]
         return Memory(sum(each.rss for each in told) / MIB, sum(shares) / MIB if shares else None)

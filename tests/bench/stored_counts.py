@@ -19,14 +19,14 @@ import polars as pl
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.lane import Lane
+from api.fast_path import Lane
 from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA
-from readmit.core.counting import FIELDS_COUNTED
 from readmit.core.encounter import BY_NAME, ENCOUNTER, ICD9, OUTCOME, PATIENT
+from readmit.core.suppression import FIELDS_COUNTED
 from readmit.io.database import rows
 from readmit.io.database.connection import CLEAN, connect, using
-from readmit.io.database.counting import count_all_batches
+from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import EncounterCount
 from readmit.settings import Settings

@@ -11,7 +11,7 @@ from readmit.containers import secrets
 from tests.browser.chromium import chromium
 from tests.browser.page import WIDE, Visitor
 from tests.e2e.containers import Stack, stack_of_its_own
-from ui.speaking import words
+from ui.i18n import words
 
 NAME = "readmit-browser"
 LOCALES = {"en": "en-US", "es": "es-PE"}

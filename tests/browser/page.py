@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from readmit.containers.project import ROOT
-from ui.speaking import Words, words
+from ui.i18n import Words, words
 
 PICTURES = ROOT / "var/browser"
 SERIOUS = ("serious", "critical")

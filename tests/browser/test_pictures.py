@@ -14,7 +14,7 @@ from tests.browser.conftest import LOCALES
 from tests.browser.page import WIDE, Visitor
 from tests.e2e.containers import Stack, stack_of_its_own
 from tests.e2e.dag_runs import Airflow
-from ui.speaking import words
+from ui.i18n import words
 
 pytestmark = pytest.mark.pictures
 FOLDER = ROOT / "docs/pictures"

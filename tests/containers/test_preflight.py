@@ -9,7 +9,7 @@ import pytest
 from readmit.containers import preflight
 from readmit.containers.__main__ import main
 from readmit.containers.project import Port, Project, Service
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from tests.containers.conftest import MakeDocker
 
 GIB = 2**30

@@ -6,7 +6,7 @@ from rich.console import Console
 from readmit.containers import secrets
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 
 def changed_by(folder: Path, name: str) -> set[str]:

@@ -1,10 +1,10 @@
 import pytest
 
+from readmit.containers.external_stores import DATABASE_URLS, chosen
 from readmit.containers.project import Service
-from readmit.containers.stores import DATABASE_URLS, chosen
 from readmit.containers.up import Asked, wanted_of
 from readmit.settings import load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 
 def service(name: str, *needs: str) -> Service:

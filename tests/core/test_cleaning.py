@@ -26,8 +26,8 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
-from readmit.core.faults import reason_to_show
-from readmit.core.refusal import BatchRefused
+from readmit.core.errors import BatchRefused
+from readmit.core.quarantine_reasons import reason_to_show
 
 Row = dict[str, str | None]
 CODES = {"payer_code": ("MC", "HM"), "medical_specialty": ("InternalMedicine", "Surgery-General")}

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
 from readmit.core.curves import POINTS, curves_of
-from readmit.core.figures import expected_calibration_error
+from readmit.core.metrics import expected_calibration_error
 from readmit.core.verdict import Curves
 
 CHANCE = np.random.default_rng(8)

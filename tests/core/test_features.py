@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT
+from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, CROSSES
 from readmit.core.features import derived
 from readmit.core.icd9 import icd9_category, icd9_chapter
-from readmit.core.inputs import CATEGORIES, CHOICES, COUNTS, CROSSES
 from readmit.core.model import model_input
 
 

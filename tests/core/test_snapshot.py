@@ -8,8 +8,8 @@ import pytest
 from ec2_api.sample import encounters
 from readmit.core.cleaning import as_they_came, clean
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
+from readmit.core.errors import GapInBatches
 from readmit.core.parts import Part
-from readmit.core.refusal import GapInBatches
 from readmit.core.snapshot import (
     DATASET_COLUMNS,
     ENCOUNTER_KEY,

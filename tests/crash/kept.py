@@ -12,12 +12,12 @@ import httpx
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from readmit.core.training import FIT_TAG
+from readmit.core.fit_key import FIT_TAG
 from readmit.core.version import MODEL, MODEL_FILE_TAG, PLACED_TAG
 from readmit.embedded.stack import Stack
 from readmit.io.database.connection import NAMES
-from readmit.io.objects import Bucket
-from readmit.io.registry.fits import EXPERIMENT
+from readmit.io.object_store import Bucket
+from readmit.io.registry.experiment_runs import EXPERIMENT
 
 CLOCKS = {"created_at", "decided_at", "applied_at", "done_at", "lease_until", "leased_by", "fit_seconds", "seconds"}
 BUCKETS = ("raw", "clean", "datasets")

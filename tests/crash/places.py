@@ -24,7 +24,11 @@ class Place:
 
 
 LEDGER, ROWS, PROMOTIONS = (f"readmit.io.database.{name}" for name in ("ledger", "rows", "promotions"))
-OBJECTS, FITS, VERSIONS = "readmit.io.objects", "readmit.io.registry.fits", "readmit.io.registry.versions"
+OBJECTS, FITS, VERSIONS = (
+    "readmit.io.object_store",
+    "readmit.io.registry.experiment_runs",
+    "readmit.io.registry.model_versions",
+)
 SQL, COMMIT, SEND = "peewee:Database.execute_sql", "peewee:Database.commit", "http.client:HTTPConnection.send"
 ROWS_WRITTEN = "polars:DataFrame.iter_rows"
 PARQUET, ZIP = "PAR1", "PK"
@@ -74,7 +78,7 @@ FROM_PROMOTE = (
     ),
     Place("promote: the alias moved, not said", "before", f"{PROMOTIONS}:mark_applied"),
     Place("promote: applied, step not over", "after", f"{PROMOTIONS}:mark_applied"),
-    Place("signal: APIs reloaded, no report", "after", "readmit.io.serving:reload_everywhere"),
+    Place("signal: APIs reloaded, no report", "after", "readmit.io.api_reload:reload_everywhere"),
     Place("signal: report written, step not over", "after", f"{OBJECTS}:Bucket.put", 1, "days/"),
     Place("signal: step over, batch not marked as done", "before", f"{LEDGER}:mark_done"),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from readmit.embedded.living import lives
+from readmit.embedded.liveness import lives
 from readmit.embedded.stack import Stack
 from readmit.pipeline import LEASE_SECONDS
 from tests.crash.places import Place

@@ -15,7 +15,7 @@ from readmit.containers import secrets
 from readmit.containers.project import ROOT, Project
 from readmit.embedded.stack import free_ports
 from readmit.settings import environment_with
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 NAME = "readmit-e2e-stores"
 PUBLISHED = ("MYSQL", "S3")

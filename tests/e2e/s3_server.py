@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from readmit.core.refusal import StoreAway
-from readmit.io.objects import Bucket
+from readmit.core.errors import StoreAway
+from readmit.io.object_store import Bucket
 from readmit.settings import SettingError, load, reach_directly
 from tests.e2e.s3_clients import ByBoto3, ByMinio, Client, Login, refusal
 

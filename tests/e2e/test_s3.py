@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from readmit.core.refusal import NotThereYet, StoreAway
-from readmit.io.objects import Bucket, parquet_of
+from readmit.core.errors import NotThereYet, StoreAway
+from readmit.io.object_store import Bucket, parquet_of
 from tests.e2e.s3_clients import AT_ONCE, CLIENTS, REGION, Client, Told, refusal, with_trailing_checksums
 from tests.e2e.s3_server import PAGE, Server, removed_at_the_end, server_of_the_settings, sha256
 

@@ -19,7 +19,7 @@ TABLES = ("raw_data_db.encounters", "clean_data_db.encounters", "clean_data_db.s
 """Each table of encounters that a step fills."""
 OBJECTS = """
 from hashlib import sha256
-from readmit.io.objects import Bucket
+from readmit.io.object_store import Bucket
 from readmit.settings import load
 
 for name in ("raw", "clean", "datasets"):

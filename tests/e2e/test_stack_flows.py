@@ -9,10 +9,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from readmit.containers import days, flow_runs
+from readmit.containers import day_commands, flow_runs
 from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from tests.e2e.containers import Stack
 from tests.e2e.test_stack import content, finished_runs, predicted, versions
 
@@ -129,7 +129,7 @@ def test_a_backfill_is_told_as_it_goes_and_the_second_one_changes_nothing(
 ) -> None:
     after = []
     for _ in range(2):
-        days.carry_out(["backfill", "1", "2"], stack.project, Console(width=200))
+        day_commands.carry_out(["backfill", "1", "2"], stack.project, Console(width=200))
         after.append((content(stack), versions(stack), predicted(stack)))
     assert after[0] == after[1]
     said = capsys.readouterr().out
@@ -139,7 +139,7 @@ def test_a_backfill_is_told_as_it_goes_and_the_second_one_changes_nothing(
 
 def test_a_run_that_does_not_end_well_is_refused_with_its_reason(stack: Stack) -> None:
     with pytest.raises(StackRefused, match="ended as FAILED: .*there is no batch 99"):
-        days.carry_out(["day", "--batch", "99"], stack.project, Console(width=200))
+        day_commands.carry_out(["day", "--batch", "99"], stack.project, Console(width=200))
 
 
 def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: Stack) -> None:

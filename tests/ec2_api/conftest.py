@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from ec2_api.app import create_app
 from ec2_api.layout import Published, sha256
 from ec2_api.metrics import Metrics
-from ec2_api.opening import open_source
 from ec2_api.sample import write_sample
 from ec2_api.settings import Settings, load
+from ec2_api.startup import open_source
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from ec2_api.formats import csv_bytes
 from ec2_api.layout import NotInLayout, csv_content, table
-from ec2_api.representation import csv_bytes
 
 DAMAGED = b"encounter_id,race,A1Cresult\n1,?,None\nx7, ,\n,None,\xc3\xa9\n"
 

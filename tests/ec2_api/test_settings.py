@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2_api.refusal import Refusal
+from ec2_api.errors import Refusal
 from ec2_api.settings import load
 
 

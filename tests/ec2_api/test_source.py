@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from ec2_api.errors import Refusal
 from ec2_api.layout import Published
-from ec2_api.opening import open_source
-from ec2_api.refusal import Refusal
 from ec2_api.settings import Settings
+from ec2_api.startup import open_source
 
 MakeSettings = Callable[..., Settings]
 

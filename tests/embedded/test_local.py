@@ -17,7 +17,7 @@ from readmit.embedded import local
 from readmit.embedded.processes import Processes, Service
 from readmit.embedded.stack import SERVICES, StackUp
 from readmit.settings import environment_with
-from readmit.stacks import private
+from readmit.stacks import atomic_file
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -38,7 +38,7 @@ def owner(code: str) -> Iterator[subprocess.Popen[str]]:
 def note_stack(folder: Path, pid: int, began: float, api: str = "http://127.0.0.1:9") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     addresses = dict.fromkeys(SERVICES, "http://127.0.0.1:9") | {"api": api}
-    private.write(folder / "stack.json", json.dumps(asdict(StackUp(pid, began, addresses, {}))))
+    atomic_file.write(folder / "stack.json", json.dumps(asdict(StackUp(pid, began, addresses, {}))))
 
 
 @pytest.fixture

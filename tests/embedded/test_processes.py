@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from readmit.embedded.living import lives
-from readmit.embedded.marks import VARIABLE, carriers
+from readmit.embedded.liveness import lives
+from readmit.embedded.process_tags import VARIABLE, carriers
 from readmit.embedded.processes import Processes, Service, ServiceFailed
 from readmit.settings import environment_with
 

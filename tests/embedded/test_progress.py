@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from readmit.embedded.eta import Plan, in_words
 from readmit.embedded.processes import Processes
 from readmit.embedded.progress import Watch, why_it_failed
-from readmit.embedded.timing import Plan, in_words
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.source import SourceState
+from readmit.io.source_client import SourceState
 from readmit.stacks.terminal import console
 
 

@@ -9,19 +9,19 @@ import polars as pl
 import pytest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.core.faults import NO_NUMBER
-from readmit.core.judging import Judged, judge
+from readmit.core.promotion_gates import Judged, judge
+from readmit.core.quarantine_reasons import NO_NUMBER
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
-from readmit.embedded.left_out import MOST_REASONS
-from readmit.embedded.page import page
+from readmit.embedded.exclusions import MOST_REASONS
 from readmit.embedded.report import Report, report
+from readmit.embedded.results_page import page
 from readmit.embedded.summary import other_aim
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.registry.fits import Runs
-from readmit.io.source import SourceState
+from readmit.io.registry.experiment_runs import Runs
+from readmit.io.source_client import SourceState
 from readmit.settings import Settings
 
 SOURCE = SourceState("file", rows=2, batches=2, released=2, exhausted=True)

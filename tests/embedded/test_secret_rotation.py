@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from readmit.embedded.environment import variables
 from readmit.embedded.secret_rotation import NAMES, rotate_embedded
-from readmit.embedded.variables import variables
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 ADDRESSES = dict.fromkeys(("ec2-api", "s3", "mlflow", "api"), "http://127.0.0.1:1")
 QUIET = Console(quiet=True)

@@ -7,12 +7,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from readmit.embedded.environment import SECRETS, s3_variables, variables
 from readmit.embedded.seaweedfs import SIGNING_KEYS
 from readmit.embedded.stack import HOST, SERVICES, STACK_FILE, StackUp, free_ports, running, set_ports, up
-from readmit.embedded.variables import SECRETS, s3_variables, variables
 from readmit.settings import Settings
-from readmit.stacks import private
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks import atomic_file
+from readmit.stacks.errors import StackRefused
 
 ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in set_ports(Settings()).items()}
 
@@ -32,10 +32,10 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_left_running(tmp_p
 def test_a_stack_is_up_as_long_as_its_owner_lives(tmp_path: Path) -> None:
     began = psutil.Process().create_time()
     told = StackUp(os.getpid(), began, ADDRESSES, {"READMIT_S3_URL": ADDRESSES["s3"]})
-    private.write(tmp_path / STACK_FILE, json.dumps(asdict(told)))
+    atomic_file.write(tmp_path / STACK_FILE, json.dumps(asdict(told)))
     assert up(tmp_path) == told
     for seconds, is_up in [(1.5, True), (-1.5, True), (60.0, False), (-60.0, False)]:
-        private.write(tmp_path / STACK_FILE, json.dumps(asdict(replace(told, began=began + seconds))))
+        atomic_file.write(tmp_path / STACK_FILE, json.dumps(asdict(replace(told, began=began + seconds))))
         assert (up(tmp_path) is not None) == is_up, f"the clock was moved by {seconds} s, or it is another process"
 
 

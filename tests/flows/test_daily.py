@@ -13,8 +13,8 @@ from prefect.schedules import Cron
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import daily, notice, serve
-from readmit.core.refusal import GapInBatches, SourceAway
+from flows import daily, notifications, serve
+from readmit.core.errors import GapInBatches, SourceAway
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, Ticket
@@ -135,7 +135,7 @@ def test_a_day_ends_for_its_own_reason_also_where_no_artifact_can_be_left(
     def fail(*_: object, **__: object) -> None:
         raise PrefectException("the server is busy")
 
-    monkeypatch.setattr(notice, "create_table_artifact", fail)
+    monkeypatch.setattr(notifications, "create_table_artifact", fail)
     assert len(tried()) == len(STEPS)
     tried("clean", GapInBatches("batch 3 is missing"))
 
@@ -148,13 +148,13 @@ def automations() -> dict[str, tuple[object, ...]]:
 @pytest.mark.usefixtures("prefect")
 def test_automations_are_made_once_and_touched_only_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://alertmanager.example:9093")
-    notice.keep_automations()
+    notifications.keep_automations()
     before = automations()
     assert before.keys() == {"a failed day is told", "a run that died is crashed"}
-    notice.keep_automations()
+    notifications.keep_automations()
     assert automations() == before
     monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://another.example:9093")
-    notice.keep_automations()
+    notifications.keep_automations()
     after = automations()
     assert {name: each[0] for name, each in after.items()} == {name: each[0] for name, each in before.items()}
     assert all(after[name] != before[name] for name in before)

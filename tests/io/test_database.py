@@ -7,8 +7,8 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
+from readmit.core.errors import ContractBroken, LeaseLost, StoreAway
 from readmit.core.parts import Part
-from readmit.core.refusal import ContractBroken, LeaseLost, StoreAway
 from readmit.core.splitting import SPLIT
 from readmit.core.verdict import Interval, Verdict
 from readmit.io.database import ledger, promotions, rows

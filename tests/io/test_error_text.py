@@ -4,13 +4,13 @@ import peewee as pw
 import polars as pl
 import pytest
 
-from readmit.core.refusal import ContractBroken, StoreAway
+from readmit.core.errors import ContractBroken, StoreAway
 from readmit.core.splitting import SPLIT
-from readmit.io import source
+from readmit.io import source_client
 from readmit.io.database import rows
 from readmit.io.database.connection import RAW, connect, using
 from readmit.io.database.error_text import describe_database_error, hide_quoted
-from readmit.io.objects import frame_of
+from readmit.io.object_store import frame_of
 
 VALUE = "PATIENTQ7"
 
@@ -72,7 +72,7 @@ def test_a_source_that_answers_with_rows_is_refused_without_them(answering: obje
     for body in (f'[{{"race": "{VALUE}"}}]', VALUE, f'{{"race": "{VALUE}"}}'):
         url = answering(lambda _, body=body: (200, {}, body.encode()))  # type: ignore[operator]
         with pytest.raises(ContractBroken) as refused:
-            source.state(url)
+            source_client.state(url)
         assert VALUE not in str(refused.value)
 
 

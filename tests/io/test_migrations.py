@@ -9,10 +9,10 @@ import pymysql
 import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA
-from readmit.core.counting import FIELDS_COUNTED
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
-from readmit.core.refusal import StoreAway, TablesUnfit
-from readmit.io.database import counting, ledger, migrations, rows
+from readmit.core.errors import StoreAway, TablesUnfit
+from readmit.core.suppression import FIELDS_COUNTED
+from readmit.io.database import ledger, migrations, readmission_counts, rows
 from readmit.io.database.connection import CLEAN, NAMES, RAW, login, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
@@ -168,11 +168,11 @@ def test_encounters_from_before_the_counts_are_counted_once(bare: str) -> None:
         CLEAN.execute_sql("DROP TABLE encounter_counts")
         CLEAN.execute_sql("DELETE FROM migrations WHERE name = 'counts_of_batches'")
     migrate()
-    assert counting.readmissions(FIELDS_COUNTED, "any") == counts
+    assert readmission_counts.readmissions(FIELDS_COUNTED, "any") == counts
     with using(CLEAN):
         CLEAN.execute_sql("DELETE FROM encounters")
     migrate()
-    assert counting.readmissions(FIELDS_COUNTED, "any") == counts, "a migration is carried out once"
+    assert readmission_counts.readmissions(FIELDS_COUNTED, "any") == counts, "a migration is carried out once"
 
 
 def test_a_count_that_a_crash_cut_in_half_is_begun_again(bare: str) -> None:
@@ -183,7 +183,7 @@ def test_a_count_that_a_crash_cut_in_half_is_begun_again(bare: str) -> None:
         CLEAN.execute_sql("DELETE FROM encounter_counts WHERE field = 'age'")
         CLEAN.execute_sql("DELETE FROM migrations WHERE name = 'counts_of_batches'")
     migrate()
-    assert counting.readmissions(FIELDS_COUNTED, "any") == counts
+    assert readmission_counts.readmissions(FIELDS_COUNTED, "any") == counts
 
 
 def store_and_count() -> dict[str, list[tuple[str, int, int]]]:
@@ -193,7 +193,7 @@ def store_and_count() -> dict[str, list[tuple[str, int, int]]]:
         keys = [10 * batch + place for place in range(3)]
         told = {name: [None] * 3 for name in CLEAN_SCHEMA} | columns | {ENCOUNTER: keys, PATIENT: keys}
         rows.replace_clean(batch, pl.DataFrame(told, schema=CLEAN_SCHEMA))
-    counts = counting.readmissions(FIELDS_COUNTED, "any")
+    counts = readmission_counts.readmissions(FIELDS_COUNTED, "any")
     assert sorted(counts["diag_1"]) == [("7", 4, 4), ("V", 2, 0)]
     return counts
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import pymysql
 import pytest
 
-from readmit.core.refusal import ContractBroken, StoreAway
+from readmit.core.errors import ContractBroken, StoreAway
 from readmit.io.database import connection, ledger, promotions, rows
 from readmit.io.database.connection import RAW, connect, using
 from readmit.io.database.schema import migrate

@@ -16,13 +16,13 @@ from readmit.core import features
 from readmit.core.coverage import Coverage
 from readmit.core.curves import curves_of
 from readmit.core.encounter import FEATURES
+from readmit.core.errors import RegistryAway, VersionUnusable
+from readmit.core.fit_key import Aim, DataSource, FitKey, fit_key
 from readmit.core.model import CANDIDATES, build, model_input, probabilities
-from readmit.core.refusal import RegistryAway, VersionUnusable
 from readmit.core.splitting import FOR_SERVING
-from readmit.core.training import Aim, DataSource, FitKey, fit_key
 from readmit.core.version import MODEL_FILE
-from readmit.io.registry.fits import Fit, Runs, View
-from readmit.io.registry.versions import Registry
+from readmit.io.registry.experiment_runs import Fit, Runs, View
+from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
 
 
@@ -101,7 +101,7 @@ def test_a_model_that_skops_does_not_trust_is_unusable(
     registry, made = Registry(settings.mlflow_tracking_uri), key("another snapshot of this test")
     run = Runs(settings.mlflow_tracking_uri).record(fit(made, frame))
     version = registry.register(run, made)
-    monkeypatch.setattr(import_module("readmit.io.registry.versions"), "TRUSTED_TYPES", ())
+    monkeypatch.setattr(import_module("readmit.io.registry.model_versions"), "TRUSTED_TYPES", ())
     with pytest.raises(VersionUnusable, match=f"version {version.number} can't be read: Untrusted"):
         registry.load(version)
 

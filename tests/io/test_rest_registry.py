@@ -16,12 +16,12 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from readmit.core.refusal import RegistryAway, RollbackRefused, VersionUnknown, VersionUnusable
+from readmit.core.errors import RegistryAway, RollbackRefused, VersionUnknown, VersionUnusable
 from readmit.core.version import MODEL, PRODUCTION, SCORER_FILE, SCORER_TAG, Version
 from readmit.embedded.stack import Stack
-from readmit.io.registry import rest, wire
-from readmit.io.registry.rest import RestRegistry
-from readmit.io.registry.versions import Registry
+from readmit.io.registry import rest_client, rest_registry
+from readmit.io.registry.model_versions import Registry
+from readmit.io.registry.rest_registry import RestRegistry
 from tests.io.conftest import Answer
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_it_reads_what_the_library_reads(server: Server, monkeypatch: pytest.Mon
     second, third = server.placed("any", "within_30_days")
     server.promoting.tag_figures(second, {"roc_auc": 0.7}, "promoted: better")
     assert server.rest.production() == server.promoting.production() == server.rest.version(third)
-    monkeypatch.setattr(rest, "PAGE", 2)
+    monkeypatch.setattr(rest_registry, "PAGE", 2)
     assert server.rest.versions() == server.promoting.versions()
     assert [version.number for version in server.rest.versions()] == [first, second, third]
     for number in ("7", "x", "²"):
@@ -131,16 +131,16 @@ def test_a_rollback_that_a_crash_cut_short_is_done_again_with_the_same_result(
     writes: int, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = server.placed("any", "any", "any")
-    post, done = wire.Wire.post, []
+    post, done = rest_client.Wire.post, []
 
-    def dying(self: wire.Wire, path: str, **fields: str) -> None:
+    def dying(self: rest_client.Wire, path: str, **fields: str) -> None:
         if len(done) == writes:
             raise KeyboardInterrupt
         done.append(path)
         post(self, path, **fields)
 
     with monkeypatch.context() as patched:
-        patched.setattr(wire.Wire, "post", dying)
+        patched.setattr(rest_client.Wire, "post", dying)
         with pytest.raises(KeyboardInterrupt):
             server.rest.roll_back(None, "ana", "flags everybody", NOW)
     assert server.production() == third
@@ -162,7 +162,8 @@ def test_a_clock_that_was_put_back_does_not_change_who_served_last(server: Serve
 
 
 def test_whoever_imports_it_stays_small() -> None:
-    code = "import sys, readmit.io.registry.rest; print(*{'mlflow', 'pandas', 'sklearn', 'numpy'} & set(sys.modules))"
+    heavy = {"mlflow", "pandas", "sklearn", "numpy"}
+    code = f"import sys, readmit.io.registry.rest_registry; print(*{heavy} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert loaded.split() == []
 
@@ -229,7 +230,7 @@ def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
 def test_a_server_that_does_not_come_to_an_end_has_its_time(
     first: bytes, then: bytes, dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(rest_client, "ANSWER_SECONDS", 0.3)
     with pytest.raises(RegistryAway, match="timed out"):
         RestRegistry(dripping(first, then)).production()
 
@@ -251,7 +252,7 @@ def test_a_file_that_ends_too_early_is_not_taken_for_a_damaged_one(answering: Se
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end(answering: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "MOST_BYTES", 100)
+    monkeypatch.setattr(rest_client, "MOST_BYTES", 100)
     with pytest.raises(RegistryAway, match="more than 100 bytes"):
         RestRegistry(answering(keeping(b" " * 101, {}))).scorer(VERSION)
 

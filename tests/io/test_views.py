@@ -8,12 +8,12 @@ import pytest
 from ec2_api.sample import write_sample
 from readmit.core.cleaning import as_they_came, clean
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, TARGETS, labels
-from readmit.core.original import SPLIT_TABLES, derived, original_name
+from readmit.core.legacy_columns import SPLIT_TABLES, derived, original_name
 from readmit.core.splitting import SPLIT, with_split
 from readmit.io.database import rows
-from readmit.io.database.asking import answer
 from readmit.io.database.connection import CLEAN, on_mysql, using
 from readmit.io.database.schema import migrate
+from readmit.io.database.sql_query import answer
 
 BATCHES = {1: 300, 2: 200}
 TARGET = "within_30_days"

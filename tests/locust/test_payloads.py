@@ -8,10 +8,10 @@ from flask.testing import FlaskClient
 
 import payloads
 from ec2_api.settings import Settings
+from errors import Refused
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, FEATURES
 from readmit.core.request import RecordRefused, cell_text, parse
-from refusal import Refused
 from tests.ec2_api.conftest import clock, make_settings, serve, small_csv
 
 __all__ = ["clock", "make_settings", "serve", "small_csv"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import target
-from refusal import Refused
+from errors import Refused
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000", "http://localhost:8000/", "http://api:8000"])

@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from api.example import EXAMPLE
-from readmit.io.kept import Kept
+from readmit.io.model_cache import Kept
 from readmit.settings import environment_with
 from tests.api.conftest import Made
 

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 
 from api.__main__ import Server
-from api.server.connections import Connections
-from api.server.limits import Limits
-from api.server.protocol import LimitedProtocol
+from api.http_server.connections import Connections
+from api.http_server.limits import Limits
+from api.http_server.protocol import LimitedProtocol
 from tests.security.api_process import HOST, ApiAddress, answer_of, head
 
 LARGE = 30_000_000

@@ -11,8 +11,8 @@ from litestar.testing import TestClient
 from api.app import create_app
 from api.errors import Refused
 from api.example import EXAMPLE
-from api.hosts import HostPolicy
-from api.lane import Lane
+from api.fast_path import Lane
+from api.host_policy import HostPolicy
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, Made, Shelf, served
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.lane import Lane
-from readmit.core.refusal import RegistryAway
+from api.fast_path import Lane
+from readmit.core.errors import RegistryAway
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Made, Shelf, served
 

@@ -11,7 +11,7 @@ from readmit.containers import secrets
 from readmit.containers.flow_runs import PrefectServer, server_of
 from readmit.containers.project import Port, Project, Service
 from readmit.containers.status import LOGIN
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from tests.stack.compose_files import ROOT, services
 
 SERVICES = services()

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec2_api.app import create_app
+from ec2_api.errors import Refusal
 from ec2_api.layout import COLUMNS, NotInLayout, table
 from ec2_api.metrics import Metrics
-from ec2_api.opening import open_source
-from ec2_api.refusal import Refusal
 from ec2_api.settings import load
+from ec2_api.startup import open_source
 from tests.ec2_api.source_process import ROOT
 
 RecordProperty = Callable[[str, object], None]

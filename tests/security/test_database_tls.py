@@ -12,9 +12,9 @@ import pymysql
 import pytest
 import sqlalchemy
 
-from readmit.core.refusal import StoreAway
+from readmit.core.errors import StoreAway
 from readmit.embedded.stack import free_ports
-from readmit.io.database import asking, ledger, rows
+from readmit.io.database import ledger, rows, sql_query
 from readmit.io.database.connection import connect, make_databases
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
@@ -117,7 +117,7 @@ def _attempts(address: str) -> list[Callable[[], object]]:
 
 
 def _ciphers(address: str) -> list[tuple[object, ...]]:
-    with asking.answer(address, USED) as found:
+    with sql_query.answer(address, USED) as found:
         return list(found.rows)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from api.access_log import FULL
 from api.example import EXAMPLE
-from api.journal import FULL
-from readmit.io.kept import Kept
+from readmit.io.model_cache import Kept
 from tests.api.conftest import served
 from tests.api.test_never_down import serving
 

@@ -18,13 +18,13 @@ from litestar.testing import TestClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.batch import process
-from api.batch.process import Batches
-from api.batch.row_faults import MOST_FAULTS, MOST_FURTHER_FAULTS
-from api.body import CSV, JSON, PARQUET
+from api.batch import worker_client
+from api.batch.row_errors import MOST_FAULTS, MOST_FURTHER_FAULTS
+from api.batch.worker_client import Batches
 from api.errors import Refused
 from api.example import EXAMPLE
-from api.lane import Lane
+from api.fast_path import Lane
+from api.request_parsing import CSV, JSON, PARQUET
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Shelf, served
@@ -275,7 +275,7 @@ def test_a_batch_that_takes_too_long_for_its_size_is_ended_and_the_next_one_is_a
 
 @pytest.mark.attack("slow batch", "api")
 def test_a_batch_that_is_not_done_in_time_by_the_clock_is_ended(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr(worker_client, "MOST_SECONDS", 0.5)
     error = asyncio.run(_refused(served, monkeypatch, "import time; time.sleep(600)", 503))
     assert error.headers is not None
     assert "Retry-After" in error.headers
@@ -285,7 +285,7 @@ async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, sta
     """What a batch is answered when the process that works on it does this."""
     batches = Batches()
     with monkeypatch.context() as patch:
-        patch.setattr(process, "COMMAND", (sys.executable, "-c", worker))
+        patch.setattr(worker_client, "COMMAND", (sys.executable, "-c", worker))
         with pytest.raises(Refused) as raised:
             await batches.answer(model, CSV, CSV, b"a", "id", 1)
     assert raised.value.status_code == status
@@ -297,13 +297,13 @@ async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, sta
 
 @pytest.mark.attack("many batches at once", "api")
 def test_no_more_than_a_few_batches_wait(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
 
     async def crowd() -> Refused:
         batches = Batches()
         waiting = [
             asyncio.create_task(batches.answer(served, CSV, CSV, b"a", "id", 1))
-            for _ in range(process.MOST_WAITING + 1)
+            for _ in range(worker_client.MOST_WAITING + 1)
         ]
         await asyncio.sleep(0.2)
         with pytest.raises(Refused) as raised:
@@ -333,7 +333,7 @@ def test_the_time_of_a_batch_ends_its_process_even_within_a_library() -> None:
 
 READ = """
 import re, sys
-from ui.table import NoTable, read
+from ui.encounter_table import NoTable, read
 from pathlib import Path
 try:
     said = str(read(Path(sys.argv[1]).read_bytes()).table.num_rows)

@@ -15,14 +15,14 @@ from litestar.testing import TestClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.contract import encounter_schema
 from api.example import EXAMPLE
-from api.lane import Lane
-from api.plain import Plain
+from api.fast_decoder import Plain
+from api.fast_path import Lane
+from api.openapi import encounter_schema
 from ec2_api.sample import write_sample
 from readmit.core.applicability import NOT_APPLICABLE, is_applicable
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, python_name
-from readmit.io.trees import scorer_of
+from readmit.io.lightgbm_native import scorer_of
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Shelf, served
 

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from readmit.embedded import seaweedfs
+from readmit.embedded.environment import SECRETS, s3_variables
 from readmit.embedded.processes import Processes, Service
 from readmit.embedded.stack import HOST, Stack, free_ports
-from readmit.embedded.variables import SECRETS, s3_variables
-from readmit.io.objects import Bucket
+from readmit.io.object_store import Bucket
 from readmit.settings import Settings, environment_with
 from readmit.stacks.certificates import make_certificate
 

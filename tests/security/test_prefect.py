@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from readmit.containers.project import ROOT
-from readmit.embedded.variables import variables
+from readmit.embedded.environment import variables
 from tests.security.prefect_server import Server, prefect_server
 
 Record = Callable[[str, object], None]

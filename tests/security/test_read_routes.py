@@ -10,9 +10,9 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.lane import Lane
-from api.reading import desk
-from readmit.io.database import counting
+from api.fast_path import Lane
+from api.read_api import bounded_executor
+from readmit.io.database import readmission_counts
 from readmit.io.database.connection import CLEAN, connect, using
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
@@ -54,7 +54,7 @@ class SlowCounts:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowCounts]:
     counts = SlowCounts()
-    monkeypatch.setattr(counting, "readmissions", counts)
+    monkeypatch.setattr(readmission_counts, "readmissions", counts)
     yield counts
     counts.end.set()
 
@@ -88,7 +88,7 @@ def test_a_crowd_of_slow_questions_is_refused_and_the_other_read_routes_answer(
     record_property: Callable[[str, object], None],
 ) -> None:
     crowd, most = 8, 3
-    monkeypatch.setattr(desk, "MOST_WAITING", most)
+    monkeypatch.setattr(bounded_executor, "MOST_WAITING", most)
     with ThreadPoolExecutor(crowd) as threads:
         asked = [ask_statistics(threads, client) for _ in range(crowd)]
         assert slow.begun.wait(PATIENCE_SECONDS)

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.e2e
 # No image of Grafana can be made everywhere, and its password lies in its own database.
 ROTATABLE = [name for name in ROTATED if name != "grafana_password"]
 MYSQL_LOGIN = "import pymysql; pymysql.connect(host='mysql', user='flows', password={password!r}, ssl_disabled=True)"
-S3_LOGIN = "from readmit.io.objects import Bucket; list(Bucket('raw', 'http://s3:8333', {user!r}, {secret!r}).names())"
+S3_LOGIN = (
+    "from readmit.io.object_store import Bucket; list(Bucket('raw', 'http://s3:8333', {user!r}, {secret!r}).names())"
+)
 
 
 def test_after_a_rotation_of_every_secret_the_old_ones_are_refused_and_a_day_ends_well(containers: Stack) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from readmit import sql
-from readmit.core.refusal import QueryRefused
-from readmit.io.database.asking import LONGEST_CELL_BYTES, MOST_SECONDS, answer
+from readmit.core.errors import QueryRefused
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
+from readmit.io.database.sql_query import LONGEST_CELL_BYTES, MOST_SECONDS, answer
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 

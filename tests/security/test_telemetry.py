@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from readmit.embedded.environment import TELEMETRY_OFF, variables
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services as embedded_services
 from readmit.embedded.stack import SERVICES
-from readmit.embedded.variables import TELEMETRY_OFF, variables
 from tests.embedded.demos import SIGN_OF_CI
 from tests.stack.compose_files import services
 

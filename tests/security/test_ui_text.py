@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
 
-from api import examples
+from api import openapi_examples
 from api.app import create_app
 from api.example import EXAMPLE
 from readmit.core.spreadsheet import FORMULA_STARTS, escape_formula
@@ -34,11 +34,11 @@ from readmit.sql import lines
 from tests.api.conftest import LOCAL, TOKEN, Shelf, address, served, shelf
 from tests.io.conftest import Answer, answering
 from tests.ui.conftest import Visit, settings, visit
-from ui.case import usual
+from ui.batch_page import UPLOAD
+from ui.batch_results import Scored, as_csv
+from ui.encounter_file import usual
 from ui.escaping import JOINER, escape_markdown
-from ui.many import UPLOAD
-from ui.many_results import Scored, as_csv
-from ui.patient import LOADED
+from ui.patient_page import LOADED
 
 __all__ = ["address", "answering", "served", "settings", "shelf", "visit"]
 
@@ -95,22 +95,36 @@ def hostile(example: Any, key: str = "") -> Any:
 
 
 ROUTES: dict[str, Any] = {
-    "/health": {**hostile(examples.HEALTH), "model_loaded": True},
-    "/model": hostile(examples.MODEL),
-    "/predict": hostile(examples.ANSWER),
-    "/batches": hostile(examples.BATCHES),
-    "/days": {**hostile(examples.DAYS), "items": [{**hostile(examples.DAYS["items"][0]), "error": MARKER}]},  # type: ignore[index]
-    "/quarantine": {**examples.QUARANTINE, "items": [{**hostile(examples.QUARANTINE["items"][0]), "field": MARKER}]},  # type: ignore[index]
-    "/statistics": {**examples.STATISTICS, "items": [{**hostile(examples.STATISTICS["items"][0]), "field": MARKER}]},  # type: ignore[index]
-    "/services": {**hostile(examples.SERVICES), "total": 2, "page": 1, "pages": 1},
-    "/versions": hostile(examples.VERSIONS),
+    "/health": {**hostile(openapi_examples.HEALTH), "model_loaded": True},
+    "/model": hostile(openapi_examples.MODEL),
+    "/predict": hostile(openapi_examples.ANSWER),
+    "/batches": hostile(openapi_examples.BATCHES),
+    "/days": {
+        **hostile(openapi_examples.DAYS),
+        "items": [{**hostile(openapi_examples.DAYS["items"][0]), "error": MARKER}],
+    },  # type: ignore[index]
+    "/quarantine": {
+        **openapi_examples.QUARANTINE,
+        "items": [{**hostile(openapi_examples.QUARANTINE["items"][0]), "field": MARKER}],
+    },  # type: ignore[index]
+    "/statistics": {
+        **openapi_examples.STATISTICS,
+        "items": [{**hostile(openapi_examples.STATISTICS["items"][0]), "field": MARKER}],
+    },  # type: ignore[index]
+    "/services": {**hostile(openapi_examples.SERVICES), "total": 2, "page": 1, "pages": 1},
+    "/versions": hostile(openapi_examples.VERSIONS),
 }
 NOTE = {"at": datetime.now(UTC).isoformat(), "by": MARKER, "why": MARKER}
 
 
 def answer(path: str) -> Answer:
     route = path.partition("?")[0]
-    told = ROUTES.get(route) or {**hostile(examples.VERSION), "rival": MARKER, "placed": NOTE, "rolled_back": NOTE}
+    told = ROUTES.get(route) or {
+        **hostile(openapi_examples.VERSION),
+        "rival": MARKER,
+        "placed": NOTE,
+        "rolled_back": NOTE,
+    }
     return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
 
 
@@ -145,7 +159,7 @@ def test_the_versions_and_doubts_of_an_answer_are_shown_as_text(hostile_visit: V
 @pytest.mark.attack("markdown injection", "ui")
 @pytest.mark.usefixtures("hostile_visit")
 def test_the_sidebar_shows_the_version_as_text(record_property: Record) -> None:
-    app = AppTest.from_file(UI / "page.py", default_timeout=30).run()
+    app = AppTest.from_file(UI / "app.py", default_timeout=30).run()
     assert_inert(app)
     record_property("answer", "escaped")
 

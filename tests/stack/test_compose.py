@@ -9,12 +9,12 @@ import pytest
 
 from readmit.containers import secrets
 from readmit.containers.__main__ import READER
-from readmit.containers.stores import DATABASE_URLS, chosen
+from readmit.containers.external_stores import DATABASE_URLS, chosen
 from readmit.containers.up import FOR_A_DAY
 from readmit.embedded.stack import set_ports
 from readmit.settings import Settings, load
 from readmit.stacks.certificates import make_certificate
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()

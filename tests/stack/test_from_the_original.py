@@ -12,17 +12,17 @@ import peewee as pw
 import pytest
 from prometheus_client import generate_latest
 
-import api.wire
+import api.schemas
 import ec2_api.app
 import ec2_api.metrics
-import ec2_api.opening
 import ec2_api.settings
+import ec2_api.startup
+from api.access_log import Requests
 from api.app import create_app
-from api.journal import Requests
 from api.metrics import Metrics
 from ec2_api.sample import write_sample
 from readmit.core.encounter import COLUMNS, FIELDS
-from readmit.core.figures import figures
+from readmit.core.metrics import figures
 from readmit.core.model import CANDIDATES
 from readmit.core.request import TAKEN
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
@@ -30,8 +30,8 @@ from readmit.embedded.stack import set_ports
 from readmit.io.database.connection import NAMES, connect, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
-from readmit.io.pushing import Day, metrics_of
-from readmit.io.registry.fits import EXPERIMENT
+from readmit.io.pushgateway import Day, metrics_of
+from readmit.io.registry.experiment_runs import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
 from tests.stack.compose_files import services
@@ -122,7 +122,7 @@ def _data_routes(folder: Path) -> set[str]:
     write_sample(csv, rows=5, seed=1)
     own = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
     chosen = ec2_api.settings.load(own)
-    opened = ec2_api.opening.open_source(chosen, lambda: 0.0)
+    opened = ec2_api.startup.open_source(chosen, lambda: 0.0)
     app = ec2_api.app.create_app(opened, ec2_api.metrics.Metrics(1, 5), chosen.allowed_hosts)
     return {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()}
 
@@ -172,7 +172,7 @@ def _ports() -> set[str]:
 
 
 def _answers() -> set[str]:
-    structs = [thing for thing in vars(api.wire).values() if isinstance(thing, type) and get_annotations(thing)]
+    structs = [thing for thing in vars(api.schemas).values() if isinstance(thing, type) and get_annotations(thing)]
     return {f"{struct.__name__}.{name}" for struct in structs for name in get_annotations(struct)}
 
 
@@ -205,7 +205,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "model": {MODEL},
         "experiment": {EXPERIMENT},
         "alias": {PRODUCTION, CHALLENGER},
-        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/asked.py"),
+        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/cli_arguments.py"),
         "recipe": _written(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
     }
 

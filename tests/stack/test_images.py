@@ -14,7 +14,7 @@ from readmit.pipeline import STEPS
 ROOT = Path(__file__).parents[2]
 
 CODE = {
-    "api": ("api.__main__", "api.models", "api.batch.worker"),
+    "api": ("api.__main__", "api.registered_models", "api.batch.worker"),
     "ec2-api": ("ec2_api.__main__",),
     "flows": (
         "flows.serve",
@@ -102,7 +102,7 @@ def test_an_images_lock_carries_what_its_code_imports(group: str) -> None:
 
 def test_the_process_that_serves_holds_none_of_the_libraries_that_its_model_was_fitted_with() -> None:
     """They would cost it five times its memory. What works on batches is another process."""
-    asked = "import sys, api.__main__, api.models; print(*{name.partition('.')[0] for name in sys.modules})"
+    asked = "import sys, api.__main__, api.registered_models; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"mlflow", "sklearn", "pandas", "polars", "numpy", "scipy", "pyarrow", "lightgbm", "skops", "flask"}
     assert not heavy & set(loaded.stdout.split())

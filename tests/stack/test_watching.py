@@ -8,9 +8,9 @@ import yaml
 from prometheus_client import generate_latest
 
 import ec2_api.metrics
-from api.journal import Requests
+from api.access_log import Requests
 from api.metrics import Metrics
-from readmit.io.pushing import Day, metrics_of
+from readmit.io.pushgateway import Day, metrics_of
 from tests.stack.compose_files import ROOT, services
 
 GRAFANA = ROOT / "grafana"

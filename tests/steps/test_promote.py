@@ -13,15 +13,15 @@ import pytest
 from sklearn.metrics import log_loss
 
 from readmit.core.dataset import Dataset
+from readmit.core.errors import NotThereYet, ReadmitError, RegistryAway, VersionUnusable
 from readmit.core.model import model_input, probabilities
-from readmit.core.placing import way_back
-from readmit.core.refusal import NotThereYet, ReadmitError, RegistryAway, VersionUnusable
+from readmit.core.production_history import way_back
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.registry.noting import note
+from readmit.io.registry.audit_note import note
 from readmit.pipeline import worth_another_try
 from readmit.settings import Settings
 from readmit.steps import promote

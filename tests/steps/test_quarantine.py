@@ -11,9 +11,9 @@ from readmit.cli import main
 from readmit.core import cleaning
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import ENCOUNTER
-from readmit.io import source
+from readmit.io import source_client
 from readmit.io.database import ledger, rows
-from readmit.io.objects import Bucket, frame_of, parquet_of
+from readmit.io.object_store import Bucket, frame_of, parquet_of
 from readmit.quarantine import Listing
 from readmit.settings import Settings
 
@@ -27,13 +27,13 @@ class Hospital:
     def __init__(self) -> None:
         self.damage: dict[int, Change] = {}
         self.declares: dict[int, int] = {}
-        self._fetch = source.fetch
+        self._fetch = source_client.fetch
 
-    def fetch(self, url: str, batch: int) -> source.FetchedBatch:
+    def fetch(self, url: str, batch: int) -> source_client.FetchedBatch:
         frame = self.damage.get(batch, lambda whole: whole)(self.whole(url, batch))
         content = parquet_of(frame)
         declared = self.declares.get(batch, frame.height)
-        return source.FetchedBatch(content, hashlib.sha256(content).hexdigest(), declared)
+        return source_client.FetchedBatch(content, hashlib.sha256(content).hexdigest(), declared)
 
     def whole(self, url: str, batch: int) -> pl.DataFrame:
         return frame_of(self._fetch(url, batch).content).head(ROWS)
@@ -42,7 +42,7 @@ class Hospital:
 @pytest.fixture
 def hospital(monkeypatch: pytest.MonkeyPatch) -> Hospital:
     made = Hospital()
-    monkeypatch.setattr(source, "fetch", made.fetch)
+    monkeypatch.setattr(source_client, "fetch", made.fetch)
     return made
 
 

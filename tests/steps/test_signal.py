@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from readmit.core.judging import Judged, judge
+from readmit.core.promotion_gates import Judged, judge
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.pushing import Day
+from readmit.io.pushgateway import Day
 from readmit.settings import Settings
 from readmit.steps import signal
 

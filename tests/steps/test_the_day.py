@@ -11,11 +11,11 @@ import pytest
 
 from readmit.attempt import attempt
 from readmit.cli import main
-from readmit.core.refusal import BatchRefused, GapInBatches, NotThereYet
+from readmit.core.errors import BatchRefused, GapInBatches, NotThereYet
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import NAMES
-from readmit.io.objects import Bucket
-from readmit.io.registry.versions import Registry
+from readmit.io.object_store import Bucket
+from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import STEPS, Facts, Step, Ticket, day
 from readmit.settings import Settings
 from readmit.steps import split, train, upload

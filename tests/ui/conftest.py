@@ -12,12 +12,12 @@ from readmit.settings import Settings
 from tests.api.conftest import TOKEN, address, later, served, shelf
 from tests.api.registry import registry
 from tests.io.conftest import Answer, answering
-from ui.room import LANGUAGE
+from ui.page_context import LANGUAGE
 
 __all__ = ["address", "answering", "later", "served", "shelf"]
 SCRIPT = """
 from ui import {page}
-from ui.room import enter
+from ui.page_context import enter
 
 {page}.show(enter())
 """

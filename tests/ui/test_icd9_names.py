@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from readmit.core.encounter import NOT_RECORDED
+from readmit.core.feature_spec import DIAGNOSES
 from readmit.core.icd9 import icd9_category, icd9_chapter
-from readmit.core.inputs import DIAGNOSES
-from ui import codes
-from ui.speaking import LANGUAGES, titles, words
+from ui import icd9_picker
+from ui.i18n import LANGUAGES, titles, words
 
 ENOUGH = 0.99
 """So many of the diagnoses of the real file have a title; most of the others are external causes."""
@@ -37,11 +37,11 @@ def test_each_chapter_has_a_title() -> None:
 def test_a_code_is_shown_with_its_categorys_title_and_read_back_without() -> None:
     for language in LANGUAGES:
         for code in ("428.33", "250.83", "E885"):
-            assert codes.code_of(codes.in_words(words(language), code)) == code
-    assert codes.in_words(words("es"), "428.33") == "428.33 · Insuficiencia cardíaca"
-    assert codes.in_words(words("en"), "E885") == "E885"
-    assert codes.chapter(words("es"), "E885") == "Causas externas de lesiones y envenenamientos"
-    assert codes.code_of("v57.1 ") == "V57.1"
+            assert icd9_picker.code_of(icd9_picker.in_words(words(language), code)) == code
+    assert icd9_picker.in_words(words("es"), "428.33") == "428.33 · Insuficiencia cardíaca"
+    assert icd9_picker.in_words(words("en"), "E885") == "E885"
+    assert icd9_picker.chapter(words("es"), "E885") == "Causas externas de lesiones y envenenamientos"
+    assert icd9_picker.code_of("v57.1 ") == "V57.1"
 
 
 def test_nearly_all_diagnoses_of_the_real_file_have_a_title() -> None:

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.io.database import ledger, rows
 from tests.api.conftest import TOKEN, Made, Shelf
-from tests.api.filling import judge, step, store_encounters
+from tests.api.ledger_rows import judge, step, store_encounters
 from tests.ui.conftest import Visit
-from ui.room import LANGUAGE
+from ui.page_context import LANGUAGE
 
 PAGES = ("patient", "many", "statistics", "model", "data", "system")
 
@@ -119,7 +119,7 @@ def test_who_does_not_hold_the_token_changes_nothing(visit: Visit) -> None:
 
 @pytest.mark.usefixtures("visit")
 def test_the_whole_page_starts_in_the_language_of_the_session() -> None:
-    app = AppTest.from_file(Path(__file__).parents[2] / "ui/page.py", default_timeout=30)
+    app = AppTest.from_file(Path(__file__).parents[2] / "ui/app.py", default_timeout=30)
     app.session_state[LANGUAGE] = "es"
     app.run()
     assert not app.exception

@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 
-from readmit.core import judging
+from readmit.core import promotion_gates
 from readmit.core.coverage import Coverage, Seen
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
-from readmit.core.faults import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
+from readmit.core.quarantine_reasons import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.request import RecordRefused, parse
 from readmit.core.verdict import Interval
-from ui.case import usual
-from ui.speaking import words
+from ui.encounter_file import usual
+from ui.i18n import words
 
 ENGLISH = re.compile(r"\b(is|the|of|not|must|was|than|than|which|above|below|absent|number|whole|none|model)\b")
 WORST: dict[str, object] = {
@@ -87,14 +87,14 @@ def test_a_hidden_number_is_said_in_spanish() -> None:
 def test_the_reasons_of_every_verdict_are_said_in_spanish() -> None:
     interval = Interval(0.71, 0.74)
     worse = {"log_loss": 0.4, "roc_auc": float("nan")}
-    against = judging._against("within_30_days", interval, worse, {"log_loss": 0.3}, Interval(-0.1, 0.0))
-    first = judging._against("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
-    favour = judging._in_favour(
+    against = promotion_gates._against("within_30_days", interval, worse, {"log_loss": 0.3}, Interval(-0.1, 0.0))
+    first = promotion_gates._against("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
+    favour = promotion_gates._in_favour(
         {"roc_auc": 0.7, "log_loss": 0.3}, {"roc_auc": 0.69, "log_loss": 0.31}, interval, interval
     )
-    provisional = judging._in_favour({"roc_auc": 0.7, "log_loss": 0.3}, {}, interval, None)
-    one = judging.Judged("2", 0.1, np.zeros(1))
-    same = judging._of_the_same_model(one, one)[0][0]
-    other = judging._of_the_same_model(dataclasses.replace(one, threshold=0.2), one)[1]
+    provisional = promotion_gates._in_favour({"roc_auc": 0.7, "log_loss": 0.3}, {}, interval, None)
+    one = promotion_gates.Judged("2", 0.1, np.zeros(1))
+    same = promotion_gates._of_the_same_model(one, one)[0][0]
+    other = promotion_gates._of_the_same_model(dataclasses.replace(one, threshold=0.2), one)[1]
     for sentence in (*against, *first, favour, provisional, same, other, "the target is within_30_days again"):
         assert_spanish(sentence)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from readmit.containers import days, status
+from readmit.containers import day_commands, status
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import Asked, up
-from readmit.containers.users import SECRETS, SHOWN_SECRETS, project_of
+from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import SettingError, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console
 
 READER = "mysql://reader@mysql:3306"
@@ -82,8 +82,8 @@ def as_reader(project: Project) -> list[str]:
 def on(command: Sequence[str], terminal: Console) -> None:
     """A command of `readmit`: the days are asked of Prefect, the rest is carried out in the container of the flows."""
     project = project_of(load())
-    if command[:1] and command[0] in days.COMMANDS:
-        days.carry_out(command, project, terminal)
+    if command[:1] and command[0] in day_commands.COMMANDS:
+        day_commands.carry_out(command, project, terminal)
         return
     tty = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
     options = [*tty, *(as_reader(project) if command[:1] == ["sql"] else [])]

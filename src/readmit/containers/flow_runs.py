@@ -11,7 +11,7 @@ import httpx
 
 from readmit.containers.project import Project
 from readmit.containers.secrets import PREFECT_LOGIN
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 PATIENCE_SECONDS = 60.0

@@ -19,9 +19,9 @@ import httpx
 from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.project import ROOT, Project, Service, output
 from readmit.containers.up import Asked, wanted_of
-from readmit.containers.users import project_of
+from readmit.containers.user_project import project_of
 from readmit.settings import SettingError, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 NAME = "readmit-footprint"
 README, BEGIN, END = ROOT / "README.md", "<!-- footprint -->\n", "<!-- /footprint -->"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from readmit.containers.project import ROOT, Port, Project, Service, output
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 COMPOSE = (2, 24)
 LEAST_BYTES = int(3.7 * 2**30)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from readmit.settings import environment_with
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 ROOT = Path(__file__).parents[3]
 

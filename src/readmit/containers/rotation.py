@@ -8,7 +8,7 @@ from rich.console import Console
 
 from readmit.containers import secrets
 from readmit.containers.project import Project
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 MYSQL_USERS = {
     "mysql_root_password": "root@localhost",

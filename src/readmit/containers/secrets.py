@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from readmit.stacks import private
+from readmit.stacks import atomic_file
 from readmit.stacks.certificates import make_certificate
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
@@ -40,7 +40,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
     `given`: of servers of one's own; they lie apart, so that who comes back to the stack's own servers can log in.
     `api_key`: the user's own; an empty file asks nobody for a key.
     """
-    private.make_folder(folder)
+    atomic_file.make_folder(folder)
     for name in MADE:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
@@ -50,7 +50,7 @@ def make(folder: Path, given: Mapping[str, str], api_key: str = "") -> None:
         _write(folder / FOR_THE_PAGE, "# [auth], as Streamlit reads it, has people sign in.\n")
     _write_derived(folder)
     if given:
-        private.make_folder(folder / GIVEN)
+        atomic_file.make_folder(folder / GIVEN)
         for name, secret in given.items():
             _write(folder / GIVEN / name, secret)
         _write_login(folder / GIVEN, given)
@@ -112,7 +112,7 @@ def _login(user: str, secret: str) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    private.write(file, text)
+    atomic_file.write(file, text)
     file.chmod(0o444)
 
 

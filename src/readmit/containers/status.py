@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from readmit.containers.project import Project, Service, State
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import counted
 
 LOGIN = {

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
+from readmit.containers.external_stores import chosen
 from readmit.containers.project import Project, Service
-from readmit.containers.stores import chosen
-from readmit.containers.users import SECRETS, SHOWN_SECRETS, project_of
+from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import Settings, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 
 FOR_A_DAY = {"prefect", "flows", "ec2-api", "api"}
 """What has to be up for the first day."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from readmit.core.encounter import CANNOT_RETURN, DISPOSITION
-from readmit.core.refusal import ReadmitError
+from readmit.core.errors import ReadmitError
 
 NOT_APPLICABLE = "not applicable: ended in death or hospice"
 """The reason, in the same words for one encounter and for a row of a batch."""

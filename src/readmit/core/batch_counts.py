@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from readmit.core.counting import BATCH, FIELDS_COUNTED, sums_by_name
 from readmit.core.encounter import OUTCOME, TARGETS
+from readmit.core.suppression import BATCH, FIELDS_COUNTED, sums_by_name
 
 Counts = Mapping[str, Mapping[str, tuple[int, ...]]]
 """By field and name of the value: encounters, and how many were readmitted for each of TARGETS, in their order."""

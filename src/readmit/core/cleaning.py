@@ -20,8 +20,8 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
-from readmit.core.faults import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
-from readmit.core.refusal import BatchRefused
+from readmit.core.errors import BatchRefused
+from readmit.core.quarantine_reasons import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.request import LONGEST
 
 POSITION = "position"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from readmit.core.figures import BINS, Floats
+from readmit.core.metrics import BINS, Floats
 from readmit.core.verdict import Curves, Points
 
 POINTS = 100

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from readmit.core.ids import ADMISSION_SOURCES, ADMISSION_TYPES, DISCHARGE_DISPOSITIONS
+from readmit.core.id_mapping import ADMISSION_SOURCES, ADMISSION_TYPES, DISCHARGE_DISPOSITIONS
 
 NOT_RECORDED = "?"
 """How UCI writes a value that was not recorded. (`None` in a laboratory field means: not measured.)"""

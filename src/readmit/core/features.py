@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from readmit.core.encounter import FEATURES
-from readmit.core.inputs import CATEGORIES, CHOICES, COUNTS, CROSSED, IDS, category, choice_place
+from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, CROSSED, IDS, category, choice_place
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from readmit.core.encounter import FEATURES
-from readmit.core.figures import losses
+from readmit.core.metrics import losses
 from readmit.core.model import probabilities
 
 MOST_ROWS = 1_000

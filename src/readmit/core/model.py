@@ -21,8 +21,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTran
 from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
+from readmit.core.feature_spec import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, Value
 from readmit.core.features import derived
-from readmit.core.inputs import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, Value
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]

@@ -17,8 +17,8 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
-from readmit.core.inputs import Value
-from readmit.core.refusal import ReadmitError
+from readmit.core.errors import ReadmitError
+from readmit.core.feature_spec import Value
 
 DROPPED = (PATIENT, OUTCOME)
 """Accepted so that a row of the source can be posted as it is, and never looked at."""

@@ -9,9 +9,9 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from readmit.core.compiled import CLOSE, Compiled, number_or_nan
+from readmit.core.compiled_model import CLOSE, Compiled, number_or_nan
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.inputs import CATEGORIES, CROSSED, SINGLE, Cross, Value, category
+from readmit.core.feature_spec import CATEGORIES, CROSSED, SINGLE, Cross, Value, category
 from readmit.core.request import Encounter, Reader, value_of
 
 Key = TypeVar("Key")

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
+from readmit.core.errors import GapInBatches
 from readmit.core.parts import Part
-from readmit.core.refusal import GapInBatches
 
 ENCOUNTER_KEY, PATIENT_KEY = "encounter_key", "patient_key"
 DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from readmit.core.refusal import ReadmitError
+from readmit.core.errors import ReadmitError
 
 MEGABYTE = 1_000_000
 MOST_COLUMNS = 500

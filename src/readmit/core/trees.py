@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from readmit.core.inputs import GIVEN
-from readmit.core.refusal import VersionUnusable
+from readmit.core.errors import VersionUnusable
+from readmit.core.feature_spec import GIVEN
 
 DECISIONS = (0, 2, 8, 10)
 """Numbers alone. 2: default left; 8: the default is for NaN (else NaN is 0)."""

@@ -15,8 +15,8 @@ from readmit.embedded.local import the_one_up
 from readmit.embedded.stack import reach_the_stack_directly
 from readmit.pipeline import DAG
 from readmit.settings import SettingError, environment_with
-from readmit.stacks import private
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks import atomic_file
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def main(options: Sequence[str]) -> int:
     try:
         variables = the_one_up()[1].variables
         reach_the_stack_directly()
-        private.make_folder(FOLDER)
+        atomic_file.make_folder(FOLDER)
         environment = environment_with({**variables, **own_variables(FOLDER / "home")})
         airflow = _installed() / "bin/airflow"
         for prepared in (("db", "migrate"), ("dags", "reserialize")):

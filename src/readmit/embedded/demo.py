@@ -11,25 +11,25 @@ import httpx
 from rich.console import Console
 
 from readmit.core.encounter import COLUMNS
-from readmit.core.refusal import ReadmitError
+from readmit.core.errors import ReadmitError
 from readmit.core.splitting import SPLIT, Split
-from readmit.embedded.opening import opening, services_are_up
-from readmit.embedded.page import page
-from readmit.embedded.places import PAGE, REPORT, folder_of
+from readmit.embedded.banner import opening, services_are_up
+from readmit.embedded.eta import Plan
+from readmit.embedded.paths import PAGE, REPORT, folder_of
 from readmit.embedded.processes import ServiceFailed
 from readmit.embedded.progress import Watch, why_it_failed
 from readmit.embedded.report import Report, report
+from readmit.embedded.results_page import page
 from readmit.embedded.services import flow
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.embedded.summary import other_aim, summary
-from readmit.embedded.timing import Plan
-from readmit.io import serving, source
+from readmit.io import api_reload, source_client
 from readmit.io.database import ledger, rows
-from readmit.io.registry.fits import Runs
-from readmit.io.registry.versions import Registry
+from readmit.io.registry.experiment_runs import Runs
+from readmit.io.registry.model_versions import Registry
 from readmit.settings import SettingError, Settings, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console
 
 # All batches are out at once; and somebody is watching, so that a step that fails is tried again soon.
@@ -74,7 +74,7 @@ def _demo(settings: Settings, terminal: Console) -> None:
 
 
 def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -> Report:
-    data = source.state(stack.addresses["ec2-api"])
+    data = source_client.state(stack.addresses["ec2-api"])
     before, last = ledger.done_batches(), max((run.number for run in ledger.step_runs()), default=0)
     plan = Plan.of(set(range(1, data.released + 1)) - before, data.rows / data.batches)
     services_are_up(data, plan, terminal)
@@ -98,7 +98,7 @@ def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:
     """Posts an encounter of a batch to the API, once that serves the version: one that no model learnt from."""
     api = stack.addresses["api"]
     # An API that was up before MLflow looks again after half a minute only, if nobody tells it to.
-    serving.reload_everywhere([api], stack.environment["READMIT_RELOAD_TOKEN"], version)
+    api_reload.reload_everywhere([api], stack.environment["READMIT_RELOAD_TOKEN"], version)
     clean = rows.clean_rows(batch)
     unseen = clean.filter(clean[SPLIT] == Split.TEST.value)
     row = (clean if unseen.is_empty() else unseen).row(0, named=True)

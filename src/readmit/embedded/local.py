@@ -13,18 +13,18 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from readmit.embedded.living import all_end
-from readmit.embedded.places import FOLDER, PAGE, folder_of
+from readmit.embedded.labels import SOURCES
+from readmit.embedded.liveness import all_end
+from readmit.embedded.paths import FOLDER, PAGE, folder_of
 from readmit.embedded.processes import Processes, ServiceFailed, answers
 from readmit.embedded.secret_rotation import rotate_embedded
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
-from readmit.embedded.sources import SOURCES
 from readmit.embedded.stack import Stack, StackUp, reach_the_stack_directly, running, set_ports, up
-from readmit.io import source
+from readmit.io import source_client
 from readmit.io.database import ledger
 from readmit.settings import SettingError, environment_with, load
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console, counted
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -152,7 +152,7 @@ def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
 
 def _show_source(address: str, terminal: Console) -> None:
     """Whose encounters these are, and how far they are taken."""
-    data = source.state(address)
+    data = source_client.state(address)
     done = len(ledger.done_batches())
     terminal.print(
         f"Source: {SOURCES[data.kind]}; {data.rows:,} encounters, {data.released} of "

@@ -12,9 +12,9 @@ from typing import IO
 
 import httpx
 
-from readmit.embedded import marks
+from readmit.embedded import process_tags
 from readmit.embedded.signals import undisturbed
-from readmit.stacks import private
+from readmit.stacks import atomic_file
 
 HEALTHY_WITHIN_SECONDS = 120.0
 ENDED_WITHIN_SECONDS = 15.0
@@ -56,9 +56,9 @@ class Processes:
 
     def start(self, service: Service) -> None:
         """Starts a service in a session of its own, so that Ctrl-C reaches us first and we end it in order."""
-        mark = marks.new_mark()
+        mark = process_tags.new_mark()
         # Before the start: were we killed between the two, nobody would find the service.
-        private.write(self._mark_file(service.name), mark)
+        atomic_file.write(self._mark_file(service.name), mark)
         with self.log(service.name).open("wb") as log:
             self._running[service.name] = _Running(_popen(service, mark, log), mark, service.grace_seconds)
 
@@ -90,7 +90,7 @@ class Processes:
         """Ends all, the last started first. No signal cuts it short."""
         with undisturbed():
             for name, running in reversed(self._running.items()):
-                marks.end(running.mark, running.grace_seconds)
+                process_tags.end(running.mark, running.grace_seconds)
                 running.process.wait()
                 self._mark_file(name).unlink(missing_ok=True)
             self._running.clear()
@@ -101,7 +101,7 @@ class Processes:
         """Ends what a killed run left behind; the names of what was still alive."""
         found = []
         for file in sorted(self._folder.glob("*.mark")):
-            if (mark := file.read_text(errors="replace")) and marks.end(mark, ENDED_WITHIN_SECONDS):
+            if (mark := file.read_text(errors="replace")) and process_tags.end(mark, ENDED_WITHIN_SECONDS):
                 found.append(file.stem)
             file.unlink()
         return found
@@ -129,7 +129,7 @@ def answers(health: str) -> bool:
 def _popen(service: Service, mark: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(service.command),
-        env={**service.environment, marks.VARIABLE: mark},
+        env={**service.environment, process_tags.VARIABLE: mark},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

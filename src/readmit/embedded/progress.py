@@ -7,12 +7,12 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from readmit.core import refusal
+from readmit.core import errors
+from readmit.embedded.eta import Plan, Task, in_words
 from readmit.embedded.processes import Processes
-from readmit.embedded.timing import Plan, Task, in_words
 from readmit.io.database import ledger
 from readmit.io.database.tables import StepRun
-from readmit.io.source import SourceState
+from readmit.io.source_client import SourceState
 from readmit.pipeline import STEPS
 from readmit.settings import SettingError
 
@@ -88,7 +88,7 @@ def why_it_failed(after: int, code: int, processes: Processes) -> str:
 def _error_of(run: StepRun) -> str:
     """What was wrong. Our own errors speak for themselves; of others the kind is needed, too."""
     kind, _, text = str(run.error).partition(": ")
-    ours = hasattr(refusal, kind) or kind == SettingError.__name__
+    ours = hasattr(errors, kind) or kind == SettingError.__name__
     return text if ours and text else str(run.error)
 
 

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from readmit.core.figures import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
-from readmit.core.judging import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
+from readmit.core.metrics import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
+from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
 from readmit.core.splitting import Split
 from readmit.core.verdict import Curves, Interval, finite
 from readmit.core.version import MODEL, Version
-from readmit.embedded.days import Day, days, seconds_by_step, stations, verdicts_for
-from readmit.embedded.left_out import LeftOut, excluded, quarantine
-from readmit.embedded.trained import IMPORTANCES, Trained, candidates
+from readmit.embedded.candidate_results import IMPORTANCES, Trained, candidates
+from readmit.embedded.day_results import Day, days, seconds_by_step, stations, verdicts_for
+from readmit.embedded.exclusions import LeftOut, excluded, quarantine
 from readmit.io.database import ledger
-from readmit.io.registry.fits import Runs
-from readmit.io.source import SourceState
+from readmit.io.registry.experiment_runs import Runs
+from readmit.io.source_client import SourceState
 
 AS_THE_WARD_SAYS = {"recall": "sensitivity", "precision": "ppv"}
 """Two figures have a clinical name, by which the report calls them."""

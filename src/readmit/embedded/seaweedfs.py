@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from readmit.stacks import private
+from readmit.stacks import atomic_file
 from readmit.stacks.certificates import make_certificate
 
 INNER_PORTS = (
@@ -44,7 +44,7 @@ def tls_variables(folder: Path, host: str) -> dict[str, str]:
     certificate, key = folder / "s3-inner.crt", folder / "s3-inner.key"
     if not (certificate.exists() and key.exists()):
         for file, text in zip((certificate, key), make_certificate((host,)), strict=True):
-            private.write(file, text)
+            atomic_file.write(file, text)
     pair = {"CERT": str(certificate), "KEY": str(key)}
     return {
         "WEED_GRPC_CA": str(certificate),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from readmit.embedded.environment import SECRETS
 from readmit.embedded.seaweedfs import SIGNING_KEYS
-from readmit.embedded.variables import SECRETS
 from readmit.settings import PREFIX
-from readmit.stacks import private
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks import atomic_file
+from readmit.stacks.errors import StackRefused
 
 NAMES = {name.removeprefix(PREFIX).lower(): name for name in (*SECRETS, *SIGNING_KEYS)}
 """The name on the command line, and in the file of secrets."""
@@ -25,5 +25,5 @@ def rotate_embedded(folder: Path, names: Sequence[str], terminal: Console) -> No
     if not file.exists():
         raise StackRefused(f"{file} does not exist: the stack was never started on this data, and has no secrets yet")
     made = {NAMES[name]: secrets.token_hex(16) for name in names}
-    private.write(file, json.dumps({**json.loads(file.read_text()), **made}))
+    atomic_file.write(file, json.dumps({**json.loads(file.read_text()), **made}))
     terminal.print(f"New: {', '.join(names)}. `just local` uses them.")

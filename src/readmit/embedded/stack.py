@@ -10,18 +10,18 @@ from pathlib import Path
 
 import psutil
 
-from readmit.embedded.living import lives
+from readmit.embedded.environment import NOT_OURS, s3_variables, variables
+from readmit.embedded.liveness import lives
 from readmit.embedded.processes import Processes, Service
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
-from readmit.embedded.variables import NOT_OURS, s3_variables, variables
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.objects import Bucket
+from readmit.io.object_store import Bucket
 from readmit.settings import Settings, environment_with, load, reach_directly
-from readmit.stacks import private
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks import atomic_file
+from readmit.stacks.errors import StackRefused
 
 HOST = "127.0.0.1"
 SERVICES = ("ec2-api", "s3", "mlflow", "api")
@@ -91,7 +91,7 @@ def running(folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> I
     ServiceFailed: a service does not come up.
     """
     folder = folder.absolute()
-    private.make_folder(folder)
+    atomic_file.make_folder(folder)
     _refuse_if_up(folder)
     processes = Processes(folder / "processes")
     processes.end_leftovers()
@@ -101,7 +101,7 @@ def running(folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> I
     reach_the_stack_directly()
     stack = Stack(folder, addresses, environment_with(told, without=NOT_OURS), processes)
     try:
-        private.write(folder / STACK_FILE, json.dumps(asdict(StackUp(*_me(), addresses, told))))
+        atomic_file.write(folder / STACK_FILE, json.dumps(asdict(StackUp(*_me(), addresses, told))))
         _start(stack, ports)
         yield stack
     except KeyboardInterrupt:

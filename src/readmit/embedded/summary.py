@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from readmit.core.version import Version
+from readmit.embedded.labels import COME_BACK, SOURCES
 from readmit.embedded.report import Production, Report
-from readmit.embedded.sources import COME_BACK, SOURCES
 from readmit.settings import Settings
 from readmit.stacks.terminal import counted
 

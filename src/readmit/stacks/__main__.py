@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 
 from readmit.containers import __main__ as containers
-from readmit.containers import users
+from readmit.containers import user_project
 from readmit.embedded import local
 from readmit.settings import SettingError
-from readmit.stacks.refusal import StackRefused
+from readmit.stacks.errors import StackRefused
 from readmit.stacks.terminal import console
 
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
             return _down(rest)
         if command == "rotate":
             # Of containers that are stopped, too: their secrets are files.
-            main_of = containers.main if users.exists() else local.main
+            main_of = containers.main if user_project.exists() else local.main
             return main_of(["rotate", *rest])
         main_of = containers.main if _the_one_up_is_of_containers() else local.main
         return main_of([command, *rest])
@@ -32,14 +32,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _down(rest: Sequence[str]) -> int:
     """Ends whatever is up, both if need be."""
-    codes = [containers.main(["down", *rest])] if rest or users.exists() else []
+    codes = [containers.main(["down", *rest])] if rest or user_project.exists() else []
     if local.is_up() or not codes:
         codes.append(local.main(["down"]))
     return max(codes)
 
 
 def _the_one_up_is_of_containers() -> bool:
-    embedded, of_containers = local.is_up(), users.is_up()
+    embedded, of_containers = local.is_up(), user_project.is_up()
     if embedded and of_containers:
         raise StackRefused(
             "two stacks are up, that of `just local` and that of `just up`: end one of them first "

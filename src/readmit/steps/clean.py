@@ -1,9 +1,9 @@
 """Raw rows to clean Parquet in S3 and to the quarantine: raw = clean + quarantined + excluded."""
 
 from readmit.core import cleaning
-from readmit.core.refusal import ContractBroken, NotThereYet
+from readmit.core.errors import ContractBroken, NotThereYet
 from readmit.io.database import ledger, rows
-from readmit.io.objects import Bucket, parquet_of
+from readmit.io.object_store import Bucket, parquet_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

@@ -1,16 +1,16 @@
 """Data API to S3 `raw/`: one batch as an immutable Parquet object, checked against what the source declares."""
 
-from readmit.core.refusal import ContractBroken
-from readmit.io import source
+from readmit.core.errors import ContractBroken
+from readmit.io import source_client
 from readmit.io.database import ledger
-from readmit.io.objects import Bucket, frame_of
+from readmit.io.object_store import Bucket, frame_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
     """`changed`: the batch came before, with other content; what was made of it is made anew by the steps to come."""
-    fetched = source.fetch(settings.source_url, batch)
+    fetched = source_client.fetch(settings.source_url, batch)
     rows = frame_of(fetched.content).height
     if rows != fetched.rows:
         raise ContractBroken(f"batch {batch} has {rows} rows, the source declares {fetched.rows}")

@@ -5,20 +5,20 @@ from datetime import UTC, datetime
 import numpy as np
 
 from readmit.core.dataset import Dataset, dataset
-from readmit.core.figures import Floats
-from readmit.core.judging import Judged, judge
+from readmit.core.errors import NotThereYet, VersionUnusable
+from readmit.core.fit_key import SEED
+from readmit.core.metrics import Floats
 from readmit.core.model import probabilities, raw_values
-from readmit.core.placing import last_in_place
-from readmit.core.refusal import NotThereYet, VersionUnusable
+from readmit.core.production_history import last_in_place
+from readmit.core.promotion_gates import Judged, judge
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
-from readmit.core.training import SEED
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
-from readmit.io.objects import Bucket
-from readmit.io.registry.versions import Registry
-from readmit.io.trees import scorer_of
+from readmit.io.lightgbm_native import scorer_of
+from readmit.io.object_store import Bucket
+from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

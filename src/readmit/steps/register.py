@@ -7,24 +7,24 @@ from collections.abc import Mapping, Sequence
 
 from sklearn.pipeline import Pipeline
 
-from readmit.core.asking import proof_of
-from readmit.core.compiled import CLOSE
-from readmit.core.compiling import compiled
+from readmit.core.compiled_model import CLOSE
+from readmit.core.compiler import compiled
 from readmit.core.dataset import dataset
 from readmit.core.encounter import FEATURES
-from readmit.core.inputs import Value
+from readmit.core.errors import NotThereYet
+from readmit.core.feature_spec import Value
+from readmit.core.fit_key import Aim, DataSource, FitKey, fit_key
 from readmit.core.model import CANDIDATES, Candidate, fitted, model_input, probabilities
-from readmit.core.proof import Proof
-from readmit.core.refusal import NotThereYet
+from readmit.core.parity_check import Proof
+from readmit.core.probe_set import proof_of
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING, Split
-from readmit.core.training import Aim, DataSource, FitKey, fit_key
+from readmit.io.code_revision import code_revision
 from readmit.io.database import ledger, promotions
-from readmit.io.objects import Bucket
-from readmit.io.registry.fits import Fit, Runs
-from readmit.io.registry.versions import Registry
-from readmit.io.revision import code_revision
-from readmit.io.trees import scorer_of
+from readmit.io.lightgbm_native import scorer_of
+from readmit.io.object_store import Bucket
+from readmit.io.registry.experiment_runs import Fit, Runs
+from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

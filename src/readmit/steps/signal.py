@@ -3,13 +3,13 @@
 import json
 import time
 
-from readmit.core.refusal import NotThereYet
+from readmit.core.errors import NotThereYet
 from readmit.core.verdict import Verdict
-from readmit.io import pushing, serving
+from readmit.io import api_reload, pushgateway
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
-from readmit.io.objects import Bucket
-from readmit.io.registry.versions import Registry
+from readmit.io.object_store import Bucket
+from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
@@ -22,11 +22,13 @@ def run(batch: int, settings: Settings) -> Facts:
     production = Registry(settings.mlflow_tracking_uri).production()
     replicas = 0
     if production is not None:
-        replicas = serving.reload_everywhere(settings.api_urls, settings.secret("reload_token"), production.number)
+        replicas = api_reload.reload_everywhere(settings.api_urls, settings.secret("reload_token"), production.number)
     name = f"days/{batch:04d}.json"
     Bucket("datasets", *settings.s3_login).put(name, json.dumps(_report(batch), indent=1).encode())
     if settings.pushgateway_url is not None:
-        pushing.push(settings.pushgateway_url, _figures(batch, None if production is None else int(production.number)))
+        pushgateway.push(
+            settings.pushgateway_url, _figures(batch, None if production is None else int(production.number))
+        )
     return {"version": None if production is None else production.number, "replicas": replicas, "report": name}
 
 
@@ -40,10 +42,10 @@ def _report(batch: int) -> dict[str, object]:
     }
 
 
-def _figures(batch: int, production: int | None) -> pushing.Day:
+def _figures(batch: int, production: int | None) -> pushgateway.Day:
     """The same for Prometheus. The batch counts as done: this is its last step."""
     row, verdict = ledger.batch_row(batch), _verdict(batch)
-    return pushing.Day(
+    return pushgateway.Day(
         batch=batch,
         batches_done=len(ledger.done_batches() | {batch}),
         rows={station: int(ledger.made(row, column)) for station, column in ledger.STATIONS.items()},

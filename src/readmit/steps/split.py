@@ -1,7 +1,7 @@
 """Clean rows to train, validation and test, by patient: stable as data grows."""
 
 from readmit.core.encounter import ENCOUNTER
-from readmit.core.refusal import NotThereYet
+from readmit.core.errors import NotThereYet
 from readmit.core.splitting import SPLIT, Split, with_split
 from readmit.io.database import ledger, rows
 from readmit.pipeline import Facts

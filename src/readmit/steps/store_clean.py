@@ -1,7 +1,7 @@
 """Clean Parquet to `clean_data_db`."""
 
 from readmit.io.database import ledger, rows
-from readmit.io.objects import Bucket
+from readmit.io.object_store import Bucket
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

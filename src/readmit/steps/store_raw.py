@@ -2,7 +2,7 @@
 
 from readmit.core.cleaning import as_they_came, strange_columns
 from readmit.io.database import ledger, rows
-from readmit.io.objects import Bucket, frame_of
+from readmit.io.object_store import Bucket, frame_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

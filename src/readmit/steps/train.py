@@ -8,16 +8,16 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.curves import curves_of
 from readmit.core.dataset import Dataset, dataset
-from readmit.core.figures import figures, intervals
+from readmit.core.fit_key import Aim, DataSource, FitKey, fit_key
 from readmit.core.importance import importances
+from readmit.core.metrics import figures, intervals
 from readmit.core.model import CANDIDATES, Candidate, fitted, one_thread, probabilities
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import FOR_CHOOSING, Split
-from readmit.core.training import Aim, DataSource, FitKey, fit_key
+from readmit.io.code_revision import code_revision
 from readmit.io.database import ledger
-from readmit.io.objects import Bucket
-from readmit.io.registry.fits import Fit, Runs, View
-from readmit.io.revision import code_revision
+from readmit.io.object_store import Bucket
+from readmit.io.registry.experiment_runs import Fit, Runs, View
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

@@ -3,12 +3,12 @@
 import polars as pl
 
 from readmit.core.cleaning import too_damaged
+from readmit.core.errors import BatchRefused, NotThereYet
 from readmit.core.parts import Part
-from readmit.core.refusal import BatchRefused, NotThereYet
 from readmit.core.snapshot import assemble, content_hash, keyed
 from readmit.core.splitting import SPLIT, Split
 from readmit.io.database import ledger, rows
-from readmit.io.objects import Bucket, parquet_of
+from readmit.io.object_store import Bucket, parquet_of
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import peewee as pw
 from pymysql.constants import CLIENT
 
-from readmit.core.refusal import ContractBroken, StoreAway
+from readmit.core.errors import ContractBroken, StoreAway
+from readmit.io.database.bulk_read_lock import BulkReadLock
 from readmit.io.database.error_text import describe_database_error, hide_quoted
-from readmit.io.database.locking import BulkReadLock
 
 RAW, CLEAN, PREDICTIONS = (pw.DatabaseProxy() for _ in range(3))
 NAMES = {"raw_data_db": RAW, "clean_data_db": CLEAN, "predictions_db": PREDICTIONS}

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
+from readmit.core.errors import LeaseLost, NotThereYet
 from readmit.core.parts import Part
-from readmit.core.refusal import LeaseLost, NotThereYet
 from readmit.core.verdict import finite
 from readmit.io.database.connection import RAW, now, using
 from readmit.io.database.tables import Batch, DatasetPart, StepRun

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 import peewee as pw
 
-from readmit.core.refusal import StoreAway, TablesUnfit
+from readmit.core.errors import StoreAway, TablesUnfit
 from readmit.io.database.connection import BUSY_SECONDS, COLLATION, name_of, now, on_mysql, using
-from readmit.io.database.counting import count_all_batches
+from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.tables import EncounterCount
 
 LOOK_AGAIN_SECONDS = 0.05

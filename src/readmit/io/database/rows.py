@@ -10,9 +10,9 @@ import polars as pl
 from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.core.faults import DOUBLED
+from readmit.core.quarantine_reasons import DOUBLED
 from readmit.io.database.connection import CLEAN, RAW, now, quoted, reading_in_bulk, using
-from readmit.io.database.counting import replace_counts
+from readmit.io.database.readmission_counts import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 
 

@@ -9,7 +9,7 @@ import peewee as pw
 
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME
-from readmit.core.original import OUTCOME_IN_WORDS, SPLIT_TABLES, Derived, derived, original_name
+from readmit.core.legacy_columns import OUTCOME_IN_WORDS, SPLIT_TABLES, Derived, derived, original_name
 from readmit.core.splitting import SPLIT
 from readmit.io.database.connection import CLEAN, RAW, on_mysql, quoted
 

@@ -1,0 +1,89 @@
+"""Versions: from the registry what they are, from the database how they were judged, and among whom."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from api.read_api.days import utc
+from api.read_api.schemas import CandidateTold, CurvesTold, IntervalTold, NoteTold, VersionInFull, VersionTold
+from readmit.core.candidates import RUN, Fact, by_candidate
+from readmit.core.verdict import Curves, Interval, Verdict
+from readmit.core.version import Note, Version
+from readmit.io.database import ledger, promotions, run_queries
+
+Verdicts = Mapping[str, tuple[Verdict, datetime]]
+
+
+def verdicts() -> Verdicts:
+    """By version: the verdict, and when it was given."""
+    return {verdict.version: (verdict, decided_at) for verdict, decided_at in promotions.decided()}
+
+
+def told(version: Version, production: Version | None, judged: Verdicts) -> VersionTold:
+    """A version in short."""
+    return VersionTold(**_in_short(version, production, judged))  # type: ignore[arg-type]  # its own fields
+
+
+def told_in_full(version: Version, production: Version | None, judged: Verdicts) -> VersionInFull:
+    """A version with all that the database knows of it."""
+    in_short, candidates = _in_short(version, production, judged), _candidates(version)
+    if version.number not in judged:
+        return VersionInFull(**in_short, candidates=candidates)  # type: ignore[arg-type]  # its own fields
+    verdict = judged[version.number][0]
+    return VersionInFull(
+        **in_short,  # type: ignore[arg-type]  # its own fields
+        rival=verdict.rival,
+        rival_figures=verdict.rival_figures,
+        intervals={"roc_auc": _interval(verdict.roc_auc)},
+        rival_roc_auc=_interval(verdict.rival_roc_auc) if verdict.rival_roc_auc else None,
+        roc_auc_change=_interval(verdict.roc_auc_change) if verdict.roc_auc_change else None,
+        curves=_curves(verdict.curves) if verdict.curves else None,
+        candidates=candidates,
+    )
+
+
+def _in_short(version: Version, production: Version | None, judged: Verdicts) -> dict[str, object]:
+    verdict, decided_at = judged.get(version.number, (None, None))
+    return {
+        "version": version.number,
+        "candidate": version.candidate,
+        "target": version.target,
+        "threshold": version.threshold,
+        "batch": version.batch,
+        "snapshot": version.snapshot,
+        "code": version.code,
+        "run_id": version.run_id,
+        "figures": dict(version.figures if verdict is None else verdict.figures),
+        "in_production": production is not None and production.number == version.number,
+        "outcome": None if verdict is None else verdict.outcome,
+        "reasons": [] if verdict is None else list(verdict.reasons),
+        "decided_at": None if decided_at is None else utc(decided_at),
+        "placed": _note(version.placed),
+        "rolled_back": _note(version.left),
+    }
+
+
+def _candidates(version: Version) -> list[CandidateTold]:
+    """Those of the last training for the version's target on its batch."""
+    trainings = (ledger.facts_of(run) for run in run_queries.trainings(version.batch))
+    facts: Mapping[str, Fact] = {}
+    for each in trainings:
+        facts = each if each.get("target") == version.target else facts
+    return [_candidate(name, figures, name == version.candidate) for name, figures in by_candidate(facts).items()]
+
+
+def _candidate(name: str, facts: Mapping[str, Fact], chosen: bool) -> CandidateTold:
+    figures = {figure: None if value is None else float(value) for figure, value in facts.items() if figure != RUN}
+    run = facts.get(RUN)
+    return CandidateTold(name, chosen, None if run is None else str(run), figures)
+
+
+def _interval(found: Interval) -> IntervalTold:
+    return IntervalTold(found.low, found.high)
+
+
+def _curves(found: Curves) -> CurvesTold:
+    return CurvesTold(found.roc, found.precision_recall, found.calibration)
+
+
+def _note(note: Note | None) -> NoteTold | None:
+    return None if note is None else NoteTold(datetime.fromisoformat(note.at), note.by, note.why)

@@ -1,0 +1,17 @@
+"""The EC2 instance that runs the data API."""
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from readmit.core.errors import SourceAway
+
+
+def require_running(instance_id: str) -> None:
+    """SourceAway: the instance is not running, or AWS does not tell."""
+    try:
+        answer = boto3.client("ec2").describe_instances(InstanceIds=[instance_id])
+    except (BotoCoreError, ClientError) as error:
+        raise SourceAway(f"instance {instance_id}: {error}") from error
+    states = [item["State"]["Name"] for reservation in answer["Reservations"] for item in reservation["Instances"]]
+    if states != ["running"]:
+        raise SourceAway(f"instance {instance_id} is {', '.join(states) or 'unknown'}, not running")

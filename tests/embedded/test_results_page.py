@@ -1,0 +1,224 @@
+"""The page of results over a made-up report: what stands on it, and that nothing stands on it but the report."""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from readmit.core.model import CANDIDATES
+from readmit.embedded.results_page import page
+from readmit.pipeline import STEPS
+
+StrangeNumbers = Callable[[Mapping[str, Any], str], list[str]]
+
+
+def figures(seed: int) -> dict[str, float]:
+    """A share for each figure, all different."""
+    names = (
+        *("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "base_rate", "accuracy", "f1", "flagged"),
+        *("roc_auc_low", "roc_auc_high", "pr_auc_low", "pr_auc_high", "log_loss_low", "log_loss_high"),
+    )
+    return {name: 0.1 + place * 0.0437 + seed * 0.00731 for place, name in enumerate(names)} | {
+        "observed_expected": 0.97 + seed / 100
+    }
+
+
+def curves(bend: float) -> dict[str, list[list[float]]]:
+    roc = [[x / 20, (x / 20) ** bend] for x in range(21)]
+    return {
+        "roc": roc,
+        "precision_recall": [[x, 0.4 - 0.3 * x] for x, _ in roc],
+        "calibration": [[0.02 * place, 0.021 * place] for place in range(1, 21)],
+    }
+
+
+def day(batch: int, outcome: str | None, reasons: list[str]) -> dict[str, Any]:
+    found = outcome is not None
+    return {
+        "batch": batch,
+        "verdict": f"version {batch} {outcome}: {'; '.join(reasons)}" if found else None,
+        "outcome": outcome,
+        "version": str(batch) if found else None,
+        "candidate": CANDIDATES[batch % 2].name if found else None,
+        "reasons": reasons,
+        "rows": {"raw": 1000 + batch, "clean": 950 + batch, "quarantined": 10, "excluded": 40},
+        "roc_auc": 0.65 + batch / 100 if found else None,
+        "roc_auc_low": 0.62 + batch / 100 if found else None,
+        "roc_auc_high": 0.68 + batch / 100 if found else None,
+        "seconds": {step.name: 0.1 + place + batch / 8 for place, step in enumerate(STEPS) if found or place < 7},
+        "seconds_of_steps": 57.0 + batch / 8,
+    }
+
+
+def made_up() -> dict[str, Any]:
+    """A report with something in each of its parts."""
+    candidates = [
+        {
+            "name": candidate.name,
+            "batch": 3,
+            "chosen": place == 1,
+            "version": "3" if place == 1 else None,
+            "outcome": "promoted" if place == 1 else None,
+            "fit_seconds": 1.25 + place * 7,
+            "curves": curves(0.5 + place / 10),
+            "importances": {"number_inpatient": 0.02107, "diag_1": 0.00519, "payer_code": -0.00013},
+            **figures(place),
+        }
+        for place, candidate in enumerate(CANDIDATES)
+    ]
+    days = [
+        day(1, "provisional", ["first model, provisional: ROC-AUC 0.660 (0.630 to 0.690)"]),
+        day(2, "refused", ["log loss 0.33111 is not below 0.32998", "ROC-AUC may fall by 0.0071, more than 0.005"]),
+        day(3, "promoted", ["log loss 0.32302 against 0.32767"]),
+        day(4, None, []),
+    ]
+    return {
+        "made_at": "2026-11-25 14:30 UTC",
+        "made_from": {"run": "a1b2c3", "snapshot": "0123456789abcdef", "code": "fedcba9876543210"},
+        "data": {"source": "file", "rows": 4010, "batches": 4},
+        "target": "within_30_days",
+        "new_days": 4,
+        "trained_anew": False,
+        "rows": {
+            **{"raw": 4010, "clean": 3810, "quarantined": 40, "excluded": 160},
+            **{"train": 2667, "validation": 570, "test": 573},
+        },
+        "excluded": [
+            {"field": "discharge_disposition_id", "reason": "the stay ended in death or hospice", "encounters": 160}
+        ],
+        "quarantine": [
+            {"field": "age", "reason": "'<b>seven</b>' is none of [0-10), [10-20)", "encounters": 31},
+            {"field": "", "reason": "other reasons", "encounters": 9},
+        ],
+        "measured": {
+            **{"level": 0.95, "resamples_for_candidate": 200, "resamples_for_verdict": 1000, "importances": 15},
+        },
+        "gates": {"first_roc_auc_above": 0.55, "roc_auc_may_fall": 0.005},
+        "candidates": candidates,
+        "production": {
+            **{"name": CANDIDATES[1].name, "model": "readmit", "version": "3", "batch": 3, "threshold": 1 / 7},
+            **{"cost_ratio": 6.0, "tested_on_batch": 3, "test_rows": 431},
+            "test": figures(9) | {"flagged": 0.2147, "sensitivity": 0.4149, "ppv": 0.2372, "base_rate": 0.1123},
+            "of_100": {"flagged_came_back": 5, "flagged_stayed_away": 16, "missed": 6, "left_alone": 73},
+            "judged": {
+                **{"batch": 3, "roc_auc": 0.68, "roc_auc_low": 0.65, "roc_auc_high": 0.71, "curves": curves(0.4)},
+            },
+        },
+        "prediction": {"prediction": 1, "probability": 0.2871, "threshold": 1 / 7, "warnings": ["weight is absent"]},
+        "days": days,
+        "seconds_by_step": {step.name: 0.4 + 3.1 * place for place, step in enumerate(STEPS)},
+        "seconds_of_steps": 231.25,
+        "seconds": 61.4,
+    }
+
+
+def test_the_page_has_no_number_that_the_report_has_not(strange_numbers: StrangeNumbers) -> None:
+    report = json.loads(json.dumps(made_up()))
+    assert strange_numbers(report, page(report)) == []
+
+
+@pytest.mark.parametrize("new_days", [0, 1, 4])
+@pytest.mark.parametrize("trained_anew", [True, False])
+def test_a_sentence_stands_apart_from_the_one_before_it(new_days: int, trained_anew: bool) -> None:
+    shown = page(made_up() | {"new_days": new_days, "trained_anew": trained_anew})
+    body = re.sub(r"<[^>]+>", "", shown[shown.index("<body>") :])
+    assert re.findall(r"[a-z]\.[A-Z]\w*", body) == []
+
+
+def test_a_number_from_elsewhere_is_noticed(strange_numbers: StrangeNumbers) -> None:
+    report = made_up()
+    for strange in ("<p>it took 77.7 s</p>", '<p><data value="0.777">0.777</data></p>'):
+        assert strange_numbers(report, page(report).replace("</main>", strange + "</main>"))
+    shown = page(report).replace(">4,010</data>", ">4,011</data>")
+    assert "4,011" in strange_numbers(report, shown)
+
+
+def test_the_model_in_production_is_said_in_plain_words() -> None:
+    (head,) = re.findall(r"<h1>(.*)</h1>", page(made_up()), re.DOTALL)
+    assert re.sub(r"<[^>]+>", "", head).splitlines() == [
+        "Of 100 discharges it flags 21.",
+        "24 of 100 flagged came back within 30 days.",
+        "It finds 41 of 100 who come back.",
+    ]
+
+
+def test_what_a_batch_brought_is_shown_as_text_and_not_as_markup() -> None:
+    shown = page(made_up())
+    assert "<b>seven" not in shown
+    assert "&lt;b&gt;seven" in shown
+
+
+def test_the_page_needs_no_network_and_names_each_of_its_pictures() -> None:
+    shown = page(made_up())
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', shown)
+    assert all(address.startswith("#") for address in addresses)
+    assert "@import" not in shown
+    assert "url(" not in shown
+    for picture in re.findall(r'<svg [^>]*role="img".*?</svg>', shown, re.DOTALL):
+        (name,) = re.findall(r'aria-labelledby="([^"]+)"', picture)
+        assert f'<title id="{name}">' in picture
+    assert re.findall(r'<svg (?![^>]*(?:role="img"|aria-hidden="true"))', shown) == []
+    identifiers = re.findall(r' id="([^"]+)"', shown)
+    assert len(identifiers) == len(set(identifiers))
+    assert {address[1:] for address in addresses} <= set(identifiers)
+
+
+@pytest.mark.parametrize(("source", "announced"), [("sample", True), ("uci", False), ("file", False)])
+def test_a_synthetic_sample_is_announced_loudly(source: str, announced: bool) -> None:
+    report = made_up()
+    report["data"]["source"] = source
+    assert ("say nothing about patients" in page(report)) == announced
+
+
+def without_production(report: dict[str, Any]) -> None:
+    report |= {"production": None, "prediction": None}
+
+
+def without_training(report: dict[str, Any]) -> None:
+    without_production(report)
+    report |= {"candidates": [], "days": [day(1, None, [])], "new_days": 1}
+
+
+def without_anything(report: dict[str, Any]) -> None:
+    without_training(report)
+    report |= {"days": [], "new_days": 0, "excluded": [], "quarantine": [], "seconds_by_step": {}}
+    report |= {"rows": dict.fromkeys(report["rows"], 0)}
+    report["made_from"] |= {"snapshot": None, "code": None}
+
+
+def without_curves(report: dict[str, Any]) -> None:
+    report["production"]["judged"]["curves"] = None
+    for candidate in report["candidates"]:
+        candidate |= {"curves": None, "importances": {}}
+
+
+def without_numbers(report: dict[str, Any]) -> None:
+    """NaN is null in the report."""
+    for candidate in report["candidates"]:
+        candidate |= dict.fromkeys(figures(0))
+    report["production"]["test"] = dict.fromkeys(report["production"]["test"])
+    report["production"]["of_100"] = None
+    for name in ("roc_auc", "roc_auc_low", "roc_auc_high"):
+        report["days"][0][name] = None
+
+
+def judged_again(report: dict[str, Any]) -> None:
+    report["production"]["tested_on_batch"] = 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without_production, without_training, without_anything, without_curves, without_numbers, judged_again],
+)
+def test_what_a_report_lacks_the_page_lacks_too(
+    change: Callable[[dict[str, Any]], None], strange_numbers: StrangeNumbers
+) -> None:
+    report = copy.deepcopy(made_up())
+    change(report)
+    shown = page(report)
+    assert strange_numbers(report, shown) == []
+    seen = re.sub(r"<style>.*?</style>|<[^>]+>", " ", shown, flags=re.DOTALL)
+    assert not re.search(r"\b(None|nan|null)\b", seen)

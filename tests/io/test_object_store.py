@@ -1,0 +1,72 @@
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from readmit.core.errors import ContractBroken, NotThereYet, StoreAway
+from readmit.io.object_store import Bucket, parquet_of
+from readmit.settings import Settings
+
+Start = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
+
+
+@pytest.fixture
+def bucket(settings: Settings) -> Bucket:
+    return Bucket("tests", *settings.s3_login)
+
+
+def test_what_is_kept_comes_back_under_a_name_that_tells_its_content(bucket: Bucket) -> None:
+    name = bucket.keep("notes/", ".txt", b"one")
+    assert bucket.kept(name) == b"one"
+    assert bucket.keep("notes/", ".txt", b"one") == name
+    assert bucket.keep("notes/", ".txt", b"two") != name
+
+
+def test_an_object_that_is_not_what_its_name_says_is_refused(bucket: Bucket) -> None:
+    name = bucket.keep("", ".txt", b"true")
+    bucket.put(name, b"forged")
+    with pytest.raises(ContractBroken, match=name):
+        bucket.kept(name)
+
+
+def test_an_object_or_bucket_that_is_not_there_is_named(bucket: Bucket, settings: Settings) -> None:
+    bucket.make()
+    with pytest.raises(NotThereYet, match="no object nowhere in bucket tests"):
+        bucket.get("nowhere")
+    with pytest.raises(NotThereYet, match="no object x in bucket never-made"):
+        Bucket("never-made", *settings.s3_login).get("x")
+
+
+def test_a_server_that_is_away_or_refuses_us_is_named(settings: Settings) -> None:
+    with pytest.raises(StoreAway, match="bucket tests at http://127.0.0.1:9"):
+        Bucket("tests", "http://127.0.0.1:9", "user", "secret").get("x")
+    with pytest.raises(StoreAway, match="InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied"):
+        Bucket("tests", settings.s3_url, "nobody", "secret").get("x")
+
+
+NOT_S3: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "InvalidResponseError": (400, {"Content-Type": "text/html"}, b"<html>a proxy</html>"),
+    "ServerError": (304, {}, b""),
+    "UnicodeDecodeError": (400, {"Content-Type": "text/plain"}, b"\xff\xfe"),
+    "ParseError": (400, {"Content-Type": "application/xml"}, b"<Error>no end"),
+}
+
+
+def test_an_answer_that_is_not_s3s_is_a_store_that_is_away(answering: Start) -> None:
+    url = answering(lambda path: NOT_S3[path.rpartition("/")[2]])
+    for name in NOT_S3:
+        with pytest.raises(StoreAway, match=f"^bucket tests at {url}: {name}"):
+            Bucket("tests", url, "user", "secret").get(name)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "127.0.0.1:8333", "http://", "ftp://s3", "http://s3:x", "http://[::1", "http://s3/x"]
+)
+def test_an_address_that_can_be_no_servers_is_named_by_its_setting(url: str) -> None:
+    with pytest.raises(StoreAway, match="^READMIT_S3_URL: "):
+        Bucket("tests", url, "user", "secret")
+
+
+def test_frames_come_back_one_below_the_other(bucket: Bucket) -> None:
+    names = [bucket.keep("", ".parquet", parquet_of(pl.DataFrame({"row": [number]}))) for number in (1, 2)]
+    assert bucket.frame(names)["row"].to_list() == [1, 2]

@@ -1,0 +1,61 @@
+"""Who may come in."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit import config
+from streamlit.runtime.secrets import secrets_singleton
+from streamlit.testing.v1 import AppTest
+
+from ui.page_context import LANGUAGE
+
+PAGE = Path(__file__).parents[2] / "ui/app.py"
+PROVIDER = {
+    "client_id": "readmit",
+    "client_secret": "x",
+    "server_metadata_url": "http://127.0.0.1:9/",
+    "cookie_secret": "y",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_API_URLS", "http://127.0.0.1:9")
+    st.cache_resource.clear()
+
+
+def page() -> AppTest:
+    app = AppTest.from_file(PAGE, default_timeout=30)
+    app.session_state[LANGUAGE] = "en"
+    return app
+
+
+def titles(app: AppTest) -> list[str]:
+    return [str(each.value) for each in app.title]
+
+
+def test_without_a_provider_everybody_comes_in() -> None:
+    assert titles(page().run()) == ["Will this patient be back?"]
+
+
+def test_with_a_provider_nobody_sees_a_page_who_has_not_signed_in() -> None:
+    app = page()
+    app.secrets["auth"] = PROVIDER
+    app.run()
+    assert titles(app) == ["Readmit"]
+    assert [button.label for button in app.button] == ["Sign in"]
+
+
+def test_where_it_cannot_be_read_who_may_come_in_nobody_does(tmp_path: Path) -> None:
+    (broken := tmp_path / "secrets.toml").write_text("[auth")
+    before = config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(broken)])
+    secrets_singleton._reset()
+    try:
+        app = page().run()
+        assert app.exception
+        assert titles(app) == []
+    finally:
+        config.set_option("secrets.files", before)
+        secrets_singleton._reset()

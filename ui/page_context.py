@@ -1,0 +1,72 @@
+"""What every page of the page is given: its words, and whom to ask; and how it says that nobody answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+from readmit.settings import Settings, load
+from ui.api_client import Asking, Away, Refused
+from ui.escaping import escape_markdown
+from ui.i18n import LANGUAGES, Words, language_of, words
+
+T = TypeVar("T")
+LANGUAGE = "language"
+"""Key of the session: the language that was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One visit. `mlflow`: its address for a browser."""
+
+    words: Words
+    asking: Asking
+    mlflow: str
+
+    def asked(self, question: Callable[[], T]) -> T | None:
+        """The answer; None, and it stands on the page why, when there is none."""
+        try:
+            return question()
+        except (Away, Refused) as error:
+            self.refuse(error)
+            return None
+
+    def refuse(self, error: Away | Refused) -> None:
+        """Says on the page why there is no answer."""
+        if isinstance(error, Refused):
+            st.warning(escape_markdown(self.refusal(error)), icon=":material/block:")
+            return
+        st.error(self.words("away.title"), icon=":material/cloud_off:")
+        st.caption(escape_markdown(self.words("away.what_now", address=error.address)))
+
+    def refusal(self, error: Refused) -> str:
+        """Why the API said no."""
+        known = f"refused.{error.status}"
+        said = "; ".join(
+            f"{self.words.label(fault.field)}: {self.words.said(fault.message)}" if fault.field else fault.message
+            for fault in error.fields
+        )
+        if known in self.words.texts:
+            return self.words(known, said=said or self.words.said(error.message))
+        return self.words("refused.other", status=error.status, said=said or self.words.said(error.message))
+
+
+def enter() -> Room:
+    """The room of this visit, in the language that was chosen, or that the browser asks for."""
+    if st.session_state.get(LANGUAGE) not in LANGUAGES:
+        st.session_state[LANGUAGE] = language_of(st.context.locale)
+    mlflow = _settings().mlflow_page_url or _settings().mlflow_tracking_uri
+    return Room(words(st.session_state[LANGUAGE]), _asking(), mlflow.rstrip("/"))
+
+
+@st.cache_resource(show_spinner=False)
+def _settings() -> Settings:
+    return load()
+
+
+@st.cache_resource(show_spinner=False)
+def _asking() -> Asking:
+    settings = _settings()
+    key = None if settings.api_key is None else settings.secret("api_key")
+    return Asking(settings.api_urls[0], settings.source_url, key)
