@@ -15,7 +15,7 @@ import uvicorn
 from api import access_log
 from api.app import create_app
 from api.http_server.connections import Connections
-from api.http_server.limits import Limits
+from api.http_server.limits import ConnectionLimits
 from api.http_server.protocol import LimitedProtocol
 
 MOST_CONNECTIONS = 65_536
@@ -62,7 +62,7 @@ def main() -> None:
     options = asked.parse_args()
     output = access_log.LogOutput()
     access_log.to(output)
-    connections = Connections(Limits(), _take_all_connections_there_may_be() - OTHER_FILES)
+    connections = Connections(ConnectionLimits(), _take_all_connections_there_may_be() - OTHER_FILES)
     config = uvicorn.Config(
         partial(create_app, output=output),
         factory=True,

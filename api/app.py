@@ -10,22 +10,22 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from api.access_log import LogOutput, Requests
-from api.auth import Doors
+from api.auth import Authenticator
 from api.errors import HANDLERS
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.headers import add_security_headers
 from api.host_policy import HostPolicy
-from api.metrics import Metrics, note_start
-from api.model_manager import Models, Serving
+from api.metrics import ApiMetrics, note_start
+from api.model_manager import ModelManager, ModelSource
 from api.openapi import OPENAPI
-from api.prediction_service import Predicting
+from api.prediction_service import PredictionService
 from api.read_api.routes import READING_ROUTES
-from api.read_api.service import Reading
+from api.read_api.service import ReadService
 from api.registered_models import RegisteredModels
 from api.request_parsing import MOST_BYTES
 from api.routes import ROUTES
 from readmit import settings as configuration
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 
@@ -33,13 +33,15 @@ START_PATIENCE_SECONDS = 10.0
 """How long the start waits for the first model; then the API comes up without one and goes on trying."""
 
 
-def create_app(models: Models | None = None, settings: Settings | None = None, output: LogOutput | None = None) -> Lane:
+def create_app(
+    models: ModelSource | None = None, settings: Settings | None = None, output: LogOutput | None = None
+) -> FastPath:
     """The app. Without arguments: with the settings of this process and the registry that they name."""
     settings = settings or configuration.load()
-    requests, doors = Requests(output), Doors(settings)
-    metrics = Metrics(requests)
-    serving = Serving(models or _registered(settings), metrics, settings.model_poll_seconds)
-    predicting, reading = Predicting(serving, metrics), Reading(settings)
+    requests, doors = Requests(output), Authenticator(settings)
+    metrics = ApiMetrics(requests)
+    serving = ModelManager(models or _registered(settings), metrics, settings.model_poll_seconds)
+    predicting, reading = PredictionService(serving, metrics), ReadService(settings)
     given = {"metrics": metrics, "serving": serving, "predicting": predicting, "reading": reading}
     app = Litestar(
         [*ROUTES, *READING_ROUTES],
@@ -54,11 +56,11 @@ def create_app(models: Models | None = None, settings: Settings | None = None, o
         logging_config=None,
         debug=False,
     )
-    return Lane(app, serving, doors, metrics, requests, HostPolicy(settings.allowed_hosts))
+    return FastPath(app, serving, doors, metrics, requests, HostPolicy(settings.allowed_hosts))
 
 
-def _registered(settings: Settings) -> Models:
-    return RegisteredModels(RestRegistry(settings.mlflow_tracking_uri), Kept(settings.model_folder))
+def _registered(settings: Settings) -> ModelSource:
+    return RegisteredModels(RestRegistry(settings.mlflow_tracking_uri), ModelCache(settings.model_folder))
 
 
 def _always(thing: object) -> Callable[[], object]:
@@ -66,7 +68,7 @@ def _always(thing: object) -> Callable[[], object]:
 
 
 def _alive(
-    serving: Serving, predicting: Predicting, reading: Reading, requests: Requests
+    serving: ModelManager, predicting: PredictionService, reading: ReadService, requests: Requests
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:

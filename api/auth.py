@@ -6,7 +6,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from api.errors import Refused
+from api.errors import ApiError
 from readmit.settings import SettingError, Settings
 
 KEY_HEADER = b"x-api-key"
@@ -14,7 +14,7 @@ KEY_HEADER = b"x-api-key"
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-class Doors:
+class Authenticator:
     """Compares in the same time whatever is given, so that nobody can feel his way to a secret."""
 
     def __init__(self, settings: Settings) -> None:
@@ -34,7 +34,7 @@ class Doors:
         """Refused: 401, the caller may have no predictions."""
         given = connection.headers.get(KEY_HEADER.decode(), "").encode("latin-1")
         if not self.fits(given):
-            raise Refused(401, "X-API-Key with the API key is required", headers={"WWW-Authenticate": "ApiKey"})
+            raise ApiError(401, "X-API-Key with the API key is required", headers={"WWW-Authenticate": "ApiKey"})
 
     def check_token(self, connection: Connection) -> None:
         """Refused: 401, the caller may change nothing."""
@@ -42,10 +42,10 @@ class Doors:
         try:
             token = self._settings.secret("reload_token")
         except SettingError as error:
-            raise Refused(401, f"nobody may change what is served: {error}", headers=challenge) from error
+            raise ApiError(401, f"nobody may change what is served: {error}", headers=challenge) from error
         given = connection.headers.get("authorization", "").encode("latin-1")
         if not token or not hmac.compare_digest(given, f"Bearer {token}".encode()):
-            raise Refused(401, "Authorization: Bearer with the reload token is required", headers=challenge)
+            raise ApiError(401, "Authorization: Bearer with the reload token is required", headers=challenge)
 
 
 def with_key(connection: Connection, _: BaseRouteHandler) -> None:

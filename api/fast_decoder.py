@@ -12,12 +12,12 @@ from msgspec.structs import astuple
 
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, ENCOUNTER, Field
-from readmit.core.feature_spec import SINGLE
+from readmit.core.feature_spec import BASE_COLUMNS
 from readmit.core.request import DROPPED, json_text, value_of
-from readmit.core.scorer import Cell, Scorer
+from readmit.core.scorer import EncodedValue, Scorer
 
 LAST = (*DROPPED, ENCOUNTER)
-NAMES = (*SINGLE, *LAST)
+NAMES = (*BASE_COLUMNS, *LAST)
 
 
 def _slot(field: Field) -> tuple[str, Any] | tuple[str, Any, UnsetType]:
@@ -27,7 +27,7 @@ def _slot(field: Field) -> tuple[str, Any] | tuple[str, Any, UnsetType]:
 
 def _shape(name: str, spelled: dict[str, str]) -> type[Struct]:
     unread = [(field, Any, UNSET) for field in DROPPED]
-    slots = [*(_slot(BY_NAME[field]) for field in SINGLE), *unread, _slot(BY_NAME[ENCOUNTER])]
+    slots = [*(_slot(BY_NAME[field]) for field in BASE_COLUMNS), *unread, _slot(BY_NAME[ENCOUNTER])]
     return defstruct(name, slots, rename=spelled, forbid_unknown_fields=True, kw_only=True)
 
 
@@ -63,16 +63,16 @@ def _applicable_text(field: Field, raw: object) -> str | None:
     return text
 
 
-class Plain:
+class FastDecoder:
     """Plain encounters as one model sees them. For one thread."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._cells = scorer.cells(_applicable_text)
-        for name, cells in zip(SINGLE, self._cells, strict=True):
+        for name, cells in zip(BASE_COLUMNS, self._cells, strict=True):
             if not BY_NAME[name].required:
                 cells[UNSET] = cells[None]
 
-    def read(self, body: bytes) -> list[Cell] | None:
+    def read(self, body: bytes) -> list[EncodedValue] | None:
         """The cells of a plain encounter, one for each of SINGLE; None: the body is none, whatever else it is.
 
         An encounter that ended in death or hospice is none either: the app refuses it.

@@ -12,15 +12,15 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, ReceiveMessage, Scope, Send
 
 from api.access_log import Requests
-from api.auth import KEY_HEADER, Doors
-from api.errors import Refused, fault, sane_or_new_id
+from api.auth import KEY_HEADER, Authenticator
+from api.errors import ApiError, fault, sane_or_new_id
 from api.errors import request_id as request_id_of
 from api.host_policy import HostPolicy
 from api.http_server.raw_response import RawResponse
-from api.metrics import UNKNOWN, Metrics
-from api.model_manager import Serving
+from api.metrics import UNKNOWN, ApiMetrics
+from api.model_manager import ModelManager
 from api.request_parsing import MOST_BYTES
-from api.schemas import Error, ErrorText
+from api.schemas import ErrorDetail, ErrorResponse
 
 ENCODER = msgspec.json.Encoder()
 JSON = b"application/json"
@@ -31,11 +31,17 @@ POLICY_VIOLATION = 1008
 Headers = Mapping[bytes, bytes]
 
 
-class Lane:
+class FastPath:
     """An ASGI app around another."""
 
     def __init__(
-        self, app: ASGIApp, serving: Serving, doors: Doors, metrics: Metrics, requests: Requests, hosts: HostPolicy
+        self,
+        app: ASGIApp,
+        serving: ModelManager,
+        doors: Authenticator,
+        metrics: ApiMetrics,
+        requests: Requests,
+        hosts: HostPolicy,
     ) -> None:
         self.app = app
         self._hosts = hosts
@@ -53,7 +59,7 @@ class Lane:
         if not (are_single and self._hosts.is_known(headers)):
             try:
                 self._hosts.check(scope["path"], scope["headers"])
-            except Refused as error:
+            except ApiError as error:
                 await self._refuse(scope, error, send)
                 return
         if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"] or not are_single:
@@ -96,9 +102,9 @@ class Lane:
         else:
             await self.app(scope, receive, send)
 
-    async def _refuse(self, scope: HTTPScope, error: Refused, send: Send) -> None:
+    async def _refuse(self, scope: HTTPScope, error: ApiError, send: Send) -> None:
         """Answer a request whose Host or Origin is not allowed, before anything of it is read."""
-        body = Error(ErrorText(error.detail), request_id_of(scope))
+        body = ErrorResponse(ErrorDetail(error.detail), request_id_of(scope))
         self._metrics.answered(scope, UNKNOWN, error.status_code, 0.0)
         for part in RawResponse(error.status_code, ENCODER.encode(body), body.request_id).messages():
             await send(part)

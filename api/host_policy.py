@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from api.errors import Refused, quoted
+from api.errors import ApiError, quoted
 from readmit.core.host_header import host_name, is_ip_address, origin_host
 
 PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
@@ -31,13 +31,13 @@ class HostPolicy:
         for name, value in headers:
             if name == b"host":
                 if host is not None:
-                    raise Refused(400, "the request has more than one Host header")
+                    raise ApiError(400, "the request has more than one Host header")
                 host = value
             elif name == b"origin":
                 # Of several one that is no origin at all is made.
                 origin = value if origin is None else b"null"
         if host is None:
-            raise Refused(400, "the request has no Host header")
+            raise ApiError(400, "the request has no Host header")
         self._check_host(path, host)
         if origin is not None:
             self._check_origin(origin)
@@ -49,10 +49,10 @@ class HostPolicy:
             if len(self._seen) < MOST_SEEN:
                 self._seen.add(host)
         elif name is None or not (path in PROBE_PATHS and is_ip_address(name)):
-            raise Refused(400, f"the Host header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")
+            raise ApiError(400, f"the Host header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")
 
     def _check_origin(self, origin: bytes) -> None:
         text = origin.decode("latin-1")
         host = origin_host(text)
         if host is None or host_name(host) not in self._names:
-            raise Refused(403, f"the Origin header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")
+            raise ApiError(403, f"the Origin header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 
 from api.example import EXAMPLE
-from api.fast_decoder import Plain
-from api.schemas import Answer, Contribution, Explanation
+from api.fast_decoder import FastDecoder
+from api.schemas import Contribution, Explanation, PredictionResponse
 from readmit.core.errors import VersionUnusable
 from readmit.core.request import Encounter, parse
-from readmit.core.scorer import Cell, Scorer
+from readmit.core.scorer import EncodedValue, Scorer
 from readmit.core.version import MODEL, Version
 from readmit.io.lightgbm_native import scorer_of
 
 
-class Served:
+class LoadedModel:
     """`artifact`: the bytes that the scorer was made from, for another process to make its own.
 
     VersionUnusable: they are none, or the scorer says other than the fitted model did. For one thread, but for
@@ -23,19 +23,19 @@ class Served:
         self.version, self.artifact = version, artifact
         self._scorer: Scorer = scorer_of(artifact)
         self._scorer.hold()
-        self.plain = Plain(self._scorer)
+        self.plain = FastDecoder(self._scorer)
         self.answer(self.cells_of(parse(EXAMPLE)), "")
 
-    def cells_of(self, encounter: Encounter) -> list[Cell]:
+    def cells_of(self, encounter: Encounter) -> list[EncodedValue]:
         """What the encounter means to the model."""
         return self._scorer.cells_of(encounter)
 
-    def answer(self, cells: Sequence[Cell], request_id: str) -> Answer:
+    def answer(self, cells: Sequence[EncodedValue], request_id: str) -> PredictionResponse:
         """The answer to one encounter."""
         probability = self._scorer.probability(self._scorer.row(cells))
         if not 0 <= probability <= 1:
             raise VersionUnusable(f"version {self.version.number} answers {probability} for a probability")
-        return Answer(
+        return PredictionResponse(
             int(probability >= self.version.threshold),
             probability,
             self.version.threshold,

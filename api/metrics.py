@@ -22,7 +22,7 @@ PREDICTING = frozenset({"/predict", "/predict_batch"})
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Predicting(NamedTuple):
+class PredictionMetrics(NamedTuple):
     """The metrics of a prediction that went well. `outcomes`: by prediction, 0 and 1; durations take seconds."""
 
     outcomes: tuple[Callable[[float], None], ...]
@@ -42,7 +42,7 @@ class DroppedLines(Collector):
         yield CounterMetricFamily("readmit_log_lines_dropped", text, value=self._output.dropped)
 
 
-class Metrics:
+class ApiMetrics:
     """The metrics of one app, in a registry of its own."""
 
     def __init__(self, requests: Requests) -> None:
@@ -83,10 +83,10 @@ class Metrics:
         """The exposition format of Prometheus."""
         return generate_latest(self._registry)
 
-    def predicting(self, version: Version) -> "Predicting":
+    def predicting(self, version: Version) -> "PredictionMetrics":
         """What one answer of /predict counts in, found once and not each time."""
         route = "/predict"
-        return Predicting(
+        return PredictionMetrics(
             outcomes=tuple(self._predictions.labels(version.number, outcome).inc for outcome in (0, 1)),
             requests=self._requests.labels(route, "POST", 200).inc,
             duration=self.duration.labels(route).observe,

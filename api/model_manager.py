@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from textwrap import shorten
 from typing import Protocol
 
-from api.errors import Refused
-from api.loaded_model import Served
-from api.metrics import Metrics, Predicting
-from readmit.core.errors import ReadmitError, RegistryAway, VersionUnusable
+from api.errors import ApiError
+from api.loaded_model import LoadedModel
+from api.metrics import ApiMetrics, PredictionMetrics
+from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.version import Version
 
 NOT_LOADED = "the production model could not be loaded"
@@ -21,7 +21,7 @@ MOST_WORDS = 300
 log = logging.getLogger("readmit.api")
 
 
-class Models(Protocol):
+class ModelSource(Protocol):
     """Where versions come from, and where the last two are kept for a bad day."""
 
     def production(self) -> Version | None:
@@ -48,40 +48,40 @@ class ReloadFailed(ReadmitError):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ActiveModel:
     """`asked`: the version as the registry named it last; `number`: the same on the wire."""
 
     asked: Version
-    model: Served
+    model: LoadedModel
     at: datetime
-    metrics: Predicting
+    metrics: PredictionMetrics
     number: bytes
 
 
-class Serving:
+class ModelManager:
     """Serves one model; replacing it is one assignment, so that a request sees the old or the new one.
 
     `previous`: the one that was served before, ready to serve, so that a rollback needs neither the artifact store nor
     the disk. It costs the memory of a second model.
     """
 
-    def __init__(self, models: Models, metrics: Metrics, poll_seconds: float) -> None:
+    def __init__(self, models: ModelSource, metrics: ApiMetrics, poll_seconds: float) -> None:
         self._models = models
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._reloading = asyncio.Lock()
-        self.loaded: Loaded | None = None
-        self.previous: Loaded | None = None
+        self.loaded: ActiveModel | None = None
+        self.previous: ActiveModel | None = None
         self.failure: str | None = None
         self.tried = asyncio.Event()
 
-    def in_hand(self) -> Loaded:
+    def in_hand(self) -> ActiveModel:
         """What is served. Refused: 503, nothing is."""
         if self.loaded is None:
             why = (
                 "no model could be loaded; /health/ready tells why" if self.failure else "no model is in production yet"
             )
-            raise Refused(503, why)
+            raise ApiError(503, why)
         return self.loaded
 
     async def reload(self) -> bool:
@@ -98,12 +98,12 @@ class Serving:
                 self._serve(fresh)
             return fresh is not None
 
-    def _serve(self, fresh: Loaded) -> None:
+    def _serve(self, fresh: ActiveModel) -> None:
         self.previous, self.loaded = self.loaded, fresh
         self._metrics.model_loaded(fresh.asked, fresh.at)
         log.info("serving version %s (%s)", fresh.asked.number, fresh.asked.candidate)
 
-    def _fresh(self) -> Loaded | None:
+    def _fresh(self) -> ActiveModel | None:
         """The production version if it is another than the one served, and good; kept on disk before it is served."""
         version, old = self._models.production(), self.loaded
         if version is None:
@@ -122,9 +122,9 @@ class Serving:
             log.warning("version %s is served, but no copy of it could be kept: %s", version.number, error)
         return fresh
 
-    def _loaded(self, version: Version, artifact: bytes) -> Loaded:
-        model, metrics = Served(version, artifact), self._metrics.predicting(version)
-        return Loaded(version, model, datetime.now(UTC), metrics, version.number.encode())
+    def _loaded(self, version: Version, artifact: bytes) -> ActiveModel:
+        model, metrics = LoadedModel(version, artifact), self._metrics.predicting(version)
+        return ActiveModel(version, model, datetime.now(UTC), metrics, version.number.encode())
 
     async def roll_back(self, to: str | None, by: str, why: str) -> tuple[Version, Version]:
         """Puts an earlier version into production, for all: from which, and to which. RollbackRefused, RegistryAway.
@@ -165,13 +165,13 @@ class Serving:
         return f"version {self.loaded.asked.number} is served" if self.loaded else "no model is served"
 
 
-def _is(loaded: Loaded, version: Version) -> bool:
+def _is(loaded: ActiveModel, version: Version) -> bool:
     return (loaded.asked.number, loaded.asked.scorer) == (version.number, version.scorer)
 
 
 def _reason(error: Exception) -> str:
     """Return why a model could not be loaded, for /health: no address and no text of another program."""
-    if isinstance(error, RegistryAway):
+    if isinstance(error, RegistryUnavailable):
         return "the model registry does not answer"
     kind = "its artifact is unusable" if isinstance(error, VersionUnusable) else type(error).__name__
     return f"{kind} (the log has the details)"

@@ -23,10 +23,10 @@ from litestar.openapi.spec.security_scheme import SecurityScheme
 from api.example import EXAMPLE
 from api.openapi_examples import ERROR, ROLLBACK
 from api.request_parsing import CSV, JSON, PARQUET
-from api.schemas import Error
+from api.schemas import ErrorResponse
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, FIELDS, NOT_RECORDED, Field, Kind
-from readmit.core.request import DROPPED, TAKEN
+from readmit.core.request import ACCEPTED_FIELDS, DROPPED
 
 TOKEN, KEY = "token", "key"
 TABLE = (
@@ -63,7 +63,7 @@ def errors(*statuses: int) -> dict[int, ResponseSpec]:
     """The errors that a route may answer with."""
     shown = [Example(summary="an error", value=ERROR)]
     return {
-        status: ResponseSpec(Error, generate_examples=False, description=MEANINGS[status], examples=shown)
+        status: ResponseSpec(ErrorResponse, generate_examples=False, description=MEANINGS[status], examples=shown)
         for status in (*statuses, 500)
     }
 
@@ -102,8 +102,8 @@ def encounter_schema() -> Schema:
         type=OpenAPIType.OBJECT,
         title="Encounter",
         description="One inpatient encounter. UCI's spelling of a column, with '-' for '_', is taken as well.",
-        properties={**{name: _field_schema(BY_NAME[name]) for name in TAKEN}, **dropped},
-        required=[name for name in TAKEN if BY_NAME[name].required],
+        properties={**{name: _field_schema(BY_NAME[name]) for name in ACCEPTED_FIELDS}, **dropped},
+        required=[name for name in ACCEPTED_FIELDS if BY_NAME[name].required],
         additional_properties=False,
     )
 

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from readmit.core.version import Version
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 
 
 class RegisteredModels:
     """What `serving.Models` asks for."""
 
-    def __init__(self, registry: RestRegistry, kept: Kept) -> None:
+    def __init__(self, registry: RestRegistry, kept: ModelCache) -> None:
         self._registry = registry
         self._kept = kept
 

@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from api.errors import Refused, quoted
+from api.errors import ApiError, quoted
 from readmit.core.request import Encounter, parse
 from readmit.core.table_limits import MOST_ROW_BYTES
 
@@ -29,11 +29,11 @@ def content_type(request: Request[Any, Any, Any], *taken: str) -> str:
     said, options = request.content_type
     kind = said.strip().lower() or taken[0]
     if kind not in taken:
-        raise Refused(415, f"the content type is {quoted(said)}; this route takes {' or '.join(taken)}")
+        raise ApiError(415, f"the content type is {quoted(said)}; this route takes {' or '.join(taken)}")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Refused(415, f"the charset is {quoted(options['charset'])}; this route takes utf-8")
+        raise ApiError(415, f"the charset is {quoted(options['charset'])}; this route takes utf-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise Refused(415, "a compressed body is not taken")
+        raise ApiError(415, "a compressed body is not taken")
     return kind
 
 
@@ -45,7 +45,7 @@ def answer_type(request: Request[Any, Any, Any]) -> str:
         # Litestar makes an integer of `q=inf`
         wanted = None
     if wanted is None:
-        raise Refused(406, f"this route answers {JSON}, {CSV} or {PARQUET}")
+        raise ApiError(406, f"this route answers {JSON}, {CSV} or {PARQUET}")
     return wanted
 
 
@@ -54,12 +54,12 @@ async def bytes_of(request: Request[Any, Any, Any], limit: int) -> bytes:
     try:
         body = await request.body()
     except RequestEntityTooLarge as error:
-        raise Refused(413, f"the body is larger than {limit:,} bytes") from error
+        raise ApiError(413, f"the body is larger than {limit:,} bytes") from error
     except InternalServerException as error:
         # Litestar's word for a caller who hangs up: no fault of ours, so no 500 in the metrics
-        raise Refused(400, "the body ended before its time") from error
+        raise ApiError(400, "the body ended before its time") from error
     if not body or body.isspace():
-        raise Refused(400, "the body is empty")
+        raise ApiError(400, "the body is empty")
     return body
 
 
@@ -68,14 +68,14 @@ def utf8(body: bytes) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        raise Refused(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
+        raise ApiError(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
 
 
 def one(text: str) -> Encounter:
     """The encounter of a JSON object. Refused: 400 when it is none; RecordRefused: when it is no encounter."""
     record = record_of(text, "the body")
     if not isinstance(record, dict):
-        raise Refused(400, "the body is no JSON object: send one encounter as an object of fields")
+        raise ApiError(400, "the body is no JSON object: send one encounter as an object of fields")
     return parse(record)
 
 
@@ -83,7 +83,7 @@ def record_of(text: str, what: str) -> object:
     """The JSON value of a text that holds nothing else. Refused: 400."""
     value, end = _decoded(text, 0, len(text), what)
     if _after_blank(text, end) != len(text):
-        raise Refused(400, f"{what} goes on after the JSON value, at character {end}")
+        raise ApiError(400, f"{what} goes on after the JSON value, at character {end}")
     return value
 
 
@@ -91,7 +91,7 @@ def items(text: str) -> Iterator[object]:
     """The values of a JSON array, one by one. Refused: 400, it is none, or one of them is no JSON or too long."""
     at = _after_blank(text, 0)
     if text[at : at + 1] != "[":
-        raise Refused(400, "the body is no JSON array: send the encounters as an array of objects")
+        raise ApiError(400, "the body is no JSON array: send the encounters as an array of objects")
     at, index = _after_blank(text, at + 1), 0
     closed = text[at : at + 1] == "]"
     while not closed:
@@ -100,10 +100,10 @@ def items(text: str) -> Iterator[object]:
         at, index = _after_blank(text, at), index + 1
         closed = text[at : at + 1] == "]"
         if not closed and text[at : at + 1] != ",":
-            raise Refused(400, f"the body is no valid JSON: a comma or ] is missing after record {index - 1}")
+            raise ApiError(400, f"the body is no valid JSON: a comma or ] is missing after record {index - 1}")
         at = at if closed else _after_blank(text, at + 1)
     if _after_blank(text, at + 1) != len(text):
-        raise Refused(400, f"the body goes on after the JSON array, at character {at + 1}")
+        raise ApiError(400, f"the body goes on after the JSON array, at character {at + 1}")
 
 
 def _after_blank(text: str, at: int) -> int:
@@ -124,11 +124,11 @@ def _decoded(text: str, start: int, longest: int, what: str) -> tuple[object, in
     try:
         value, length = _STRICT.raw_decode(window, _after_blank(window, 0))
     except RecursionError as error:
-        raise Refused(400, f"{what} is nested too deeply") from error
+        raise ApiError(400, f"{what} is nested too deeply") from error
     except ValueError as error:
         reason = f"{error.msg} at character {start + error.pos}" if isinstance(error, json.JSONDecodeError) else error
         cut = f" (or is longer than {longest:,} characters)" if start + longest < len(text) else ""
-        raise Refused(400, f"{what} is no valid JSON{cut}: {reason}") from error
+        raise ApiError(400, f"{what} is no valid JSON{cut}: {reason}") from error
     return value, start + length
 
 

@@ -11,9 +11,9 @@ from litestar.types import ControllerRouterHandler
 from api import openapi_examples
 from api.auth import with_key, with_token
 from api.docs_page import assets, docs
-from api.errors import Refused, nested_too_deeply, request_id
-from api.metrics import Metrics
-from api.model_manager import Serving
+from api.errors import ApiError, nested_too_deeply, request_id
+from api.metrics import ApiMetrics
+from api.model_manager import ModelManager
 from api.openapi import (
     WITH_KEY,
     WITH_TOKEN,
@@ -22,7 +22,7 @@ from api.openapi import (
     RollbackOperation,
     responses,
 )
-from api.prediction_service import Predicting
+from api.prediction_service import PredictionService
 from api.request_parsing import (
     CSV,
     JSON,
@@ -35,8 +35,18 @@ from api.request_parsing import (
     one,
     utf8,
 )
-from api.schemas import Alive, Answer, BatchAnswer, FieldFault, Health, Model, Reloaded, Rollback, RolledBack
-from readmit.core.errors import RollbackRefused
+from api.schemas import (
+    BatchPredictionResponse,
+    FieldError,
+    HealthResponse,
+    LivenessResponse,
+    ModelResponse,
+    PredictionResponse,
+    ReloadResponse,
+    RollbackRequest,
+    RollbackResponse,
+)
+from readmit.core.errors import RollbackRejected
 from readmit.core.production_history import words
 from readmit.core.version import MODEL
 
@@ -50,13 +60,13 @@ VERSION_HEADER = "X-Model-Version"
     guards=[with_key],
     security=WITH_KEY,
     operation_class=PredictOperation,
-    responses=responses(Answer, openapi_examples.ANSWER, 400, 401, 413, 415, 422, 503),
+    responses=responses(PredictionResponse, openapi_examples.ANSWER, 400, 401, 413, 415, 422, 503),
 )
 async def predict(
     request: AnyRequest,
-    predicting: NamedDependency[Predicting],
+    predicting: NamedDependency[PredictionService],
     explain: Annotated[bool, Parameter(description="also what each field adds to the score")] = False,
-) -> Response[Answer]:
+) -> Response[PredictionResponse]:
     """The probability that the patient of one encounter is readmitted; 422 where the stay ended in death or hospice."""
     content_type(request, JSON)
     encounter = one(utf8(await bytes_of(request, MOST_BYTES)))
@@ -72,7 +82,7 @@ async def predict(
     security=WITH_KEY,
     operation_class=BatchOperation,
     responses=responses(
-        BatchAnswer,
+        BatchPredictionResponse,
         openapi_examples.BATCH,
         400,
         401,
@@ -83,7 +93,7 @@ async def predict(
         answered="as many answers as records, in order",
     ),
 )
-async def predict_batch(request: AnyRequest, predicting: NamedDependency[Predicting]) -> Response[bytes]:
+async def predict_batch(request: AnyRequest, predicting: NamedDependency[PredictionService]) -> Response[bytes]:
     """The same for many encounters, as JSON array, CSV or Parquet; a record that is none has its error in its place.
 
     A stay that ended in death or hospice is `not_applicable`: no prediction, and no failure.
@@ -94,9 +104,9 @@ async def predict_batch(request: AnyRequest, predicting: NamedDependency[Predict
     return Response(answers, media_type=wanted, headers={VERSION_HEADER: loaded.asked.number})
 
 
-def _health(serving: Serving) -> Health:
+def _health(serving: ModelManager) -> HealthResponse:
     loaded = serving.loaded
-    return Health(
+    return HealthResponse(
         message="Readmit: POST an encounter to /predict; /docs tells how",
         status="healthy" if loaded else "unhealthy",
         model_loaded=loaded is not None,
@@ -106,27 +116,27 @@ def _health(serving: Serving) -> Health:
     )
 
 
-@get(["/", "/health"], sync_to_thread=False, responses=responses(Health, openapi_examples.HEALTH))
-def health(serving: NamedDependency[Serving]) -> Health:
+@get(["/", "/health"], sync_to_thread=False, responses=responses(HealthResponse, openapi_examples.HEALTH))
+def health(serving: NamedDependency[ModelManager]) -> HealthResponse:
     """How the API is: status 200 as long as it answers, the truth in the body."""
     return _health(serving)
 
 
-@get("/health/live", sync_to_thread=False, responses=responses(Alive, openapi_examples.ALIVE))
-def live() -> Alive:
+@get("/health/live", sync_to_thread=False, responses=responses(LivenessResponse, openapi_examples.ALIVE))
+def live() -> LivenessResponse:
     """The process answers."""
-    return Alive("alive")
+    return LivenessResponse("alive")
 
 
 @get(
     "/health/ready",
     sync_to_thread=False,
     responses={
-        **responses(Health, openapi_examples.HEALTH),
-        503: ResponseSpec(Health, generate_examples=False, description="no model is loaded"),
+        **responses(HealthResponse, openapi_examples.HEALTH),
+        503: ResponseSpec(HealthResponse, generate_examples=False, description="no model is loaded"),
     },
 )
-def ready(serving: NamedDependency[Serving]) -> Response[Health]:
+def ready(serving: NamedDependency[ModelManager]) -> Response[HealthResponse]:
     """A model is loaded: 200, else 503."""
     return Response(_health(serving), status_code=200 if serving.loaded else 503, media_type=MediaType.JSON)
 
@@ -136,13 +146,13 @@ def ready(serving: NamedDependency[Serving]) -> Response[Health]:
     sync_to_thread=False,
     guards=[with_key],
     security=WITH_KEY,
-    responses=responses(Model, openapi_examples.MODEL, 401, 503),
+    responses=responses(ModelResponse, openapi_examples.MODEL, 401, 503),
 )
-def model(serving: NamedDependency[Serving]) -> Model:
+def model(serving: NamedDependency[ModelManager]) -> ModelResponse:
     """The version that is served: what it was made from and how it was judged."""
     loaded = serving.in_hand()
     v = loaded.asked
-    return Model(
+    return ModelResponse(
         MODEL, v.number, v.candidate, v.target, v.threshold, v.batch, v.snapshot, v.code, v.run_id, v.figures, loaded.at
     )
 
@@ -152,12 +162,12 @@ def model(serving: NamedDependency[Serving]) -> Model:
     status_code=200,
     guards=[with_token],
     security=WITH_TOKEN,
-    responses=responses(Reloaded, openapi_examples.RELOADED, 401, 503),
+    responses=responses(ReloadResponse, openapi_examples.RELOADED, 401, 503),
 )
-async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
+async def reload_model(serving: NamedDependency[ModelManager]) -> ReloadResponse:
     """Loads what is in production now. When that fails the old model goes on serving."""
     changed = await serving.reload()
-    return Reloaded(serving.loaded.asked.number if serving.loaded else None, changed)
+    return ReloadResponse(serving.loaded.asked.number if serving.loaded else None, changed)
 
 
 @post(
@@ -167,22 +177,22 @@ async def reload_model(serving: NamedDependency[Serving]) -> Reloaded:
     security=WITH_TOKEN,
     operation_class=RollbackOperation,
     exception_handlers={RecursionError: nested_too_deeply},
-    responses=responses(RolledBack, openapi_examples.ROLLED_BACK, 400, 401, 409, 422, 503),
+    responses=responses(RollbackResponse, openapi_examples.ROLLED_BACK, 400, 401, 409, 422, 503),
 )
-async def rollback(data: JSONBody[Rollback], serving: NamedDependency[Serving]) -> RolledBack:
+async def rollback(data: JSONBody[RollbackRequest], serving: NamedDependency[ModelManager]) -> RollbackResponse:
     """Puts the version that served before back into production, or the one that is named; who and why is noted."""
     for name in ("by", "why"):
         try:
             words(name, getattr(data, name))
-        except RollbackRefused as error:
-            raise Refused(422, str(error), (FieldFault(name, str(error)),)) from error
+        except RollbackRejected as error:
+            raise ApiError(422, str(error), (FieldError(name, str(error)),)) from error
     left, goal = await serving.roll_back(data.version, data.by, data.why)
     served = serving.loaded is not None and serving.loaded.asked.number == goal.number
-    return RolledBack(goal.number, left.number, served)
+    return RollbackResponse(goal.number, left.number, served)
 
 
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
-def prometheus(metrics: NamedDependency[Metrics]) -> Response[bytes]:
+def prometheus(metrics: NamedDependency[ApiMetrics]) -> Response[bytes]:
     """For Prometheus."""
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 

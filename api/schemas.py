@@ -7,22 +7,22 @@ from datetime import datetime
 from msgspec import UNSET, Struct, UnsetType, field
 
 
-class FieldFault(Struct, frozen=True):
+class FieldError(Struct, frozen=True):
     """`field`: empty when the fault is of the record as a whole."""
 
     field: str
     message: str
 
 
-class ErrorText(Struct, frozen=True):
+class ErrorDetail(Struct, frozen=True):
     message: str
-    fields: list[FieldFault] = field(default_factory=list)
+    fields: list[FieldError] = field(default_factory=list)
 
 
-class Error(Struct, frozen=True):
+class ErrorResponse(Struct, frozen=True):
     """The body of every answer that is an error."""
 
-    error: ErrorText
+    error: ErrorDetail
     request_id: str
 
 
@@ -43,7 +43,7 @@ class Explanation(Struct, frozen=True):
     contributions: list[Contribution]
 
 
-class Answer(Struct, frozen=True):
+class PredictionResponse(Struct, frozen=True):
     """`prediction` is 1 where the probability reaches the threshold of the model's version.
 
     `explanation`: where `explain=true` asked for it.
@@ -67,7 +67,7 @@ class RowError(Struct, frozen=True):
     message: str
 
 
-class RefusedRow(Struct, frozen=True):
+class RejectedRow(Struct, frozen=True):
     error: RowError
 
 
@@ -78,13 +78,13 @@ class NotApplicableRow(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class BatchAnswer:
+class BatchPredictionResponse:
     """One item per record, in order. No Struct: msgspec takes no union of two of them without a tag on the wire."""
 
-    predictions: list[Answer | RefusedRow | NotApplicableRow]
+    predictions: list[PredictionResponse | RejectedRow | NotApplicableRow]
 
 
-class Health(Struct, frozen=True):
+class HealthResponse(Struct, frozen=True):
     """`status`: healthy with a model, else unhealthy. `reload_failure`: why the last try to load one failed."""
 
     message: str
@@ -95,11 +95,11 @@ class Health(Struct, frozen=True):
     reload_failure: str | None
 
 
-class Alive(Struct, frozen=True):
+class LivenessResponse(Struct, frozen=True):
     status: str
 
 
-class Model(Struct, frozen=True):
+class ModelResponse(Struct, frozen=True):
     """The version in production that answers here. `figures`: its metrics on the test split."""
 
     name: str
@@ -115,14 +115,14 @@ class Model(Struct, frozen=True):
     loaded_at: datetime
 
 
-class Reloaded(Struct, frozen=True):
+class ReloadResponse(Struct, frozen=True):
     """`reloaded`: the version changed. `version`: what is served now, null when nothing is in production."""
 
     version: str | None
     reloaded: bool
 
 
-class Rollback(Struct, frozen=True, forbid_unknown_fields=True):
+class RollbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """`by`: who asks, and `why`. `version`: where to go; absent: to the one that served before."""
 
     by: str
@@ -130,7 +130,7 @@ class Rollback(Struct, frozen=True, forbid_unknown_fields=True):
     version: str | None = None
 
 
-class RolledBack(Struct, frozen=True):
+class RollbackResponse(Struct, frozen=True):
     """`version` is in production now, `before` was. `served`: this API serves it already; the others follow."""
 
     version: str

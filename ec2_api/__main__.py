@@ -10,9 +10,9 @@ from types import FrameType
 from ec2_api import settings
 from ec2_api.app import create_app
 from ec2_api.bounded_server import create_bounded_server
-from ec2_api.errors import Refusal
-from ec2_api.metrics import Metrics
-from ec2_api.release_log import Announcer
+from ec2_api.errors import StartupError
+from ec2_api.metrics import SourceMetrics
+from ec2_api.release_log import ReleaseLog
 from ec2_api.startup import open_source
 
 log = logging.getLogger("ec2_api")
@@ -29,7 +29,7 @@ def main() -> int:
         signal.signal(number, _stop)
     try:
         serve(settings.load(os.environ))
-    except (Refusal, OSError) as error:
+    except (StartupError, OSError) as error:
         log.error("%s", error)
         return REFUSED
     return 0
@@ -40,16 +40,16 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def serve(chosen: settings.Settings) -> None:
+def serve(chosen: settings.SourceSettings) -> None:
     """Serves until a signal. Refusal: the source can't be opened or the port can't be had."""
     opened = open_source(chosen, time.time)
-    metrics = Metrics(opened.release.total, opened.rows)
-    announcer = Announcer(opened.release, metrics, time.time)
+    metrics = SourceMetrics(opened.release.total, opened.rows)
+    announcer = ReleaseLog(opened.release, metrics, time.time)
     app = create_app(opened, metrics, chosen.allowed_hosts)
     try:
         server = create_bounded_server(app, chosen.host, chosen.port)
     except OSError as error:
-        raise Refusal(f"READMIT_SOURCE_PORT: {chosen.host}:{chosen.port}: {error.strerror or error}") from error
+        raise StartupError(f"READMIT_SOURCE_PORT: {chosen.host}:{chosen.port}: {error.strerror or error}") from error
     announcer.tick()
     scheduler = announcer.scheduler()
     scheduler.start()

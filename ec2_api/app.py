@@ -11,14 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable, NotFound
 
 from ec2_api import responses
-from ec2_api.formats import Form
+from ec2_api.formats import Format
 from ec2_api.host_check import check_request
-from ec2_api.metrics import Metrics
+from ec2_api.metrics import SourceMetrics
 from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEADERS
-from ec2_api.startup import Opened
+from ec2_api.startup import OpenSource
 
 TOO_EARLY = 425
-BY_MEDIA_TYPE = {form.media_type: form for form in Form}
+BY_MEDIA_TYPE = {form.media_type: form for form in Format}
 
 
 class OrderedJson(DefaultJSONProvider):
@@ -28,7 +28,7 @@ class OrderedJson(DefaultJSONProvider):
 
 
 def create_app(
-    opened: Opened, metrics: Metrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
+    opened: OpenSource, metrics: SourceMetrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
 ) -> Flask:
     """The application over one opened source; `clock` gives epoch seconds."""
     app = Flask(__name__, static_folder=None)
@@ -37,7 +37,7 @@ def create_app(
     app.add_url_rule("/health", "health", lambda: jsonify(responses.health(opened, clock())))
     app.add_url_rule("/batches", "batches", lambda: jsonify(responses.batches(opened, clock())))
     app.add_url_rule("/batches/<number>", "batch", lambda number: _batch(opened, number, clock()))
-    app.add_url_rule("/get_data", "get_data", lambda: _rows(opened, opened.release.released(clock()), Form.JSON))
+    app.add_url_rule("/get_data", "get_data", lambda: _rows(opened, opened.release.released(clock()), Format.JSON))
     app.add_url_rule("/metrics", "metrics", lambda: Response(metrics.text(), content_type=CONTENT_TYPE_LATEST))
     app.register_error_handler(HTTPException, _error)
     # First in, last out: requests that are refused are counted, too.
@@ -46,7 +46,7 @@ def create_app(
     return app
 
 
-def _page(opened: Opened, now: float) -> Response:
+def _page(opened: OpenSource, now: float) -> Response:
     page = Response(
         render_template("index.html", health=responses.health(opened, now), batches=responses.batches(opened, now))
     )
@@ -54,7 +54,7 @@ def _page(opened: Opened, now: float) -> Response:
     return page
 
 
-def _batch(opened: Opened, text: str, now: float) -> Response:
+def _batch(opened: OpenSource, text: str, now: float) -> Response:
     total = opened.release.total
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= total:
         raise NotFound(f"batch {text[:20]!r}: there are batches 1 to {total}")
@@ -74,22 +74,22 @@ def _too_early(number: int, seconds: float) -> Response:
     return answer
 
 
-def _form() -> Form:
+def _form() -> Format:
     """The representation that the request asks for. NotAcceptable, BadRequest."""
     named = request.args.get("format")
     if named is not None:
-        if named not in set(Form):
-            raise BadRequest(f"format: {named[:20]!r} is none of {', '.join(Form)}")
-        return Form(named)
+        if named not in set(Format):
+            raise BadRequest(f"format: {named[:20]!r} is none of {', '.join(Format)}")
+        return Format(named)
     if not request.accept_mimetypes:
-        return Form.JSON
+        return Format.JSON
     best = request.accept_mimetypes.best_match(BY_MEDIA_TYPE)
     if best is None:
         raise NotAcceptable(f"a batch is had as {', '.join(BY_MEDIA_TYPE)}")
     return BY_MEDIA_TYPE[best]
 
 
-def _rows(opened: Opened, number: int, form: Form) -> Response:
+def _rows(opened: OpenSource, number: int, form: Format) -> Response:
     rendered = opened.shelf.get(number, form)
     answer = send_file(
         rendered.path.absolute(),
@@ -116,7 +116,7 @@ def _error(error: HTTPException) -> Response:
     return answer
 
 
-def _count_requests(app: Flask, metrics: Metrics) -> None:
+def _count_requests(app: Flask, metrics: SourceMetrics) -> None:
     @app.before_request
     def begin() -> None:
         g.begun = time.perf_counter()

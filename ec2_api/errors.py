@@ -1,5 +1,5 @@
 """What stops the data API from starting."""
 
 
-class Refusal(Exception):
+class StartupError(Exception):
     """The data API can't start; the text is one sentence for a person and names the setting at fault."""

@@ -19,7 +19,7 @@ WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 ROWS_AT_ONCE = 500
 
 
-class Form(StrEnum):
+class Format(StrEnum):
     """A representation; the value is its name in an address and in a file's name."""
 
     JSON = "json"
@@ -67,27 +67,27 @@ def _cell(text: str, number: bool) -> str | int:
 
 
 @dataclass(slots=True)
-class Shelf:
+class BatchStore:
     """The batches' representations in one folder. CSV and Parquet are made at the start, JSON when first asked."""
 
     folder: Path
-    made: dict[tuple[int, Form], Rendered] = field(default_factory=dict)
+    made: dict[tuple[int, Format], Rendered] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def put(self, number: int, frame: pl.DataFrame, csv: bytes) -> None:
-        self._keep(number, Form.CSV, csv)
-        self._keep(number, Form.PARQUET, parquet_bytes(frame))
+        self._keep(number, Format.CSV, csv)
+        self._keep(number, Format.PARQUET, parquet_bytes(frame))
 
-    def get(self, number: int, form: Form) -> Rendered:
+    def get(self, number: int, form: Format) -> Rendered:
         """The representation, made now if it was never asked for. KeyError: no such batch."""
         # One at a time: what is being rendered is the only large thing in memory.
         with self.lock:
             if (number, form) not in self.made:
-                frame = pl.read_parquet(self.made[number, Form.PARQUET].path)
+                frame = pl.read_parquet(self.made[number, Format.PARQUET].path)
                 self._keep(number, form, json_bytes(frame))
             return self.made[number, form]
 
-    def _keep(self, number: int, form: Form, content: bytes) -> None:
+    def _keep(self, number: int, form: Format, content: bytes) -> None:
         path = self.folder / f"batch-{number:04}.{form}"
         replace(path, content)
         self.made[number, form] = Rendered(path, sha256(content))

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10)
 
 
-class Metrics:
+class SourceMetrics:
     """One registry for each application, so that two in one process do not share counts."""
 
     def __init__(self, batches: int, rows: int) -> None:

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from ec2_api.metrics import Metrics
+from ec2_api.metrics import SourceMetrics
 from ec2_api.release import Release
 
 log = logging.getLogger(__name__)
 
 
-class Announcer:
+class ReleaseLog:
     """Remembers what it has told; `tick` tells the rest."""
 
-    def __init__(self, release: Release, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, release: Release, metrics: SourceMetrics, clock: Callable[[], float]) -> None:
         self._release, self._metrics, self._clock = release, metrics, clock
         self._told = 0
 

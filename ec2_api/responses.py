@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ec2_api.formats import Form
-from ec2_api.startup import Opened
+from ec2_api.formats import Format
+from ec2_api.startup import OpenSource
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SourceHealth:
     """`released` counts batches and is the current one's number; `seconds_to_next` is None after the last."""
 
     status: str
@@ -43,10 +43,10 @@ def moment(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def health(opened: Opened, now: float) -> Health:
+def health(opened: OpenSource, now: float) -> SourceHealth:
     release = opened.release
     out, exhausted = release.released(now), release.exhausted(now)
-    return Health(
+    return SourceHealth(
         status="ok",
         source=opened.kind,
         note=opened.note,
@@ -63,7 +63,7 @@ def health(opened: Opened, now: float) -> Health:
     )
 
 
-def batches(opened: Opened, now: float) -> list[BatchFacts]:
+def batches(opened: OpenSource, now: float) -> list[BatchFacts]:
     out = opened.release.released(now)
     return [
         BatchFacts(
@@ -71,8 +71,8 @@ def batches(opened: Opened, now: float) -> list[BatchFacts]:
             rows=batch.rows,
             released=number <= out,
             release_at=moment(opened.release.moment(number)),
-            sha256=opened.shelf.get(number, Form.PARQUET).sha256 if number <= out else None,
-            links={form.value: f"/batches/{number}?format={form}" for form in Form} if number <= out else {},
+            sha256=opened.shelf.get(number, Format.PARQUET).sha256 if number <= out else None,
+            links={form.value: f"/batches/{number}?format={form}" for form in Format} if number <= out else {},
         )
         for number, batch in enumerate(opened.batches, start=1)
     ]

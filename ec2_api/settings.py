@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 from ec2_api.host_check import normalize_host
 
 ALLOWED_HOSTS = "localhost,127.0.0.1,[::1],ec2-api"
@@ -13,7 +13,7 @@ UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospita
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SourceSettings:
     """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded.
 
     `mended`: batches whose rows may differ from what the release began with.
@@ -31,10 +31,10 @@ class Settings:
     allowed_hosts: frozenset[str]
 
 
-def load(environ: Mapping[str, str]) -> Settings:
+def load(environ: Mapping[str, str]) -> SourceSettings:
     """The settings of this process. Refusal: a value can't be used; the text names the variable."""
     data = environ.get("READMIT_DATA")
-    return Settings(
+    return SourceSettings(
         data=Path(data).expanduser() if data else None,
         host=environ.get("READMIT_SOURCE_HOST") or "127.0.0.1",
         port=_whole(environ, "READMIT_SOURCE_PORT", 5001, 0, 65_535),
@@ -50,7 +50,7 @@ def load(environ: Mapping[str, str]) -> Settings:
 def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environ.get(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise Refusal(f"{name}: {text!r} is not a whole number from {low} to {high}")
+        raise StartupError(f"{name}: {text!r} is not a whole number from {low} to {high}")
     return int(text)
 
 
@@ -58,7 +58,7 @@ def _numbers(environ: Mapping[str, str], name: str) -> frozenset[int]:
     text = environ.get(name) or ""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(re.fullmatch(r"[1-9][0-9]{0,8}", part) for part in parts):
-        raise Refusal(f"{name}: {text!r} is not a list of batches such as 3 or 3,7")
+        raise StartupError(f"{name}: {text!r} is not a list of batches such as 3 or 3,7")
     return frozenset(map(int, parts))
 
 
@@ -66,12 +66,12 @@ def _hosts(environ: Mapping[str, str], name: str, default: str) -> frozenset[str
     text = environ.get(name) or default
     hosts = [normalize_host(part.strip()) for part in text.split(",") if part.strip()]
     if not hosts or None in hosts:
-        raise Refusal(f"{name}: {text!r} is not a list of host names without ports, such as localhost,ec2-api")
+        raise StartupError(f"{name}: {text!r} is not a list of host names without ports, such as localhost,ec2-api")
     return frozenset(host for host in hosts if host)
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     text = environ.get(name, default).strip()
     if text and not re.fullmatch(r"https?://\S+", text):
-        raise Refusal(f"{name}: {text!r} is neither an http(s) address nor empty")
+        raise StartupError(f"{name}: {text!r} is neither an http(s) address nor empty")
     return text

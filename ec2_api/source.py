@@ -8,11 +8,11 @@ import polars as pl
 
 from ec2_api import layout
 from ec2_api.download import DownloadFailed, download
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 from ec2_api.layout import UCI, NotInLayout
 from ec2_api.sample import write_sample
-from ec2_api.settings import Settings
-from ec2_api.state import State, replace, start_anew
+from ec2_api.settings import SourceSettings
+from ec2_api.state import ReleaseState, replace, start_anew
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Source:
     frame: pl.DataFrame
 
 
-def find(settings: Settings, begun: State | None, state_path: Path) -> Source:
+def find(settings: SourceSettings, begun: ReleaseState | None, state_path: Path) -> Source:
     """The source of this start; a release that has begun keeps to its own. Refusal: it can't be had or read."""
     if settings.data is not None:
         return _own(settings.data)
@@ -41,7 +41,7 @@ def find(settings: Settings, begun: State | None, state_path: Path) -> Source:
     if content is not None:
         return Source("uci", UCI.sha256, layout.table(content))
     if begun is not None:
-        raise Refusal(
+        raise StartupError(
             f"READMIT_DATA: unset, and the {begun.source_kind} data that the release began with can't be had: "
             f"name the file, or allow the download; {start_anew(state_path)}"
         )
@@ -55,9 +55,9 @@ def _own(path: Path) -> Source:
         digest = layout.sha256(content)
         return Source("uci" if digest == UCI.sha256 else "file", digest, layout.table(content))
     except OSError as error:
-        raise Refusal(f"READMIT_DATA: {path}: {error.strerror or error}") from error
+        raise StartupError(f"READMIT_DATA: {path}: {error.strerror or error}") from error
     except NotInLayout as error:
-        raise Refusal(f"READMIT_DATA: {path}: {error}") from error
+        raise StartupError(f"READMIT_DATA: {path}: {error}") from error
 
 
 def _sample(path: Path, keep: bool) -> Source:
@@ -69,7 +69,7 @@ def _sample(path: Path, keep: bool) -> Source:
     return Source("sample", layout.sha256(content), layout.table(content))
 
 
-def _published(settings: Settings) -> bytes | None:
+def _published(settings: SourceSettings) -> bytes | None:
     """The published CSV from the cache or the network; None: neither has it."""
     cached = settings.state / "cache" / UCI.name
     if cached.exists():

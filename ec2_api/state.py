@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class FrozenBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ReleaseState:
     """`started_at`: epoch seconds. `source_kind`: uci, file or sample; `source_sha256` is the CSV's."""
 
     started_at: float
@@ -29,18 +29,18 @@ class State:
     batches: tuple[FrozenBatch, ...]
 
 
-def read(path: Path) -> State | None:
+def read(path: Path) -> ReleaseState | None:
     """The state of an earlier start; None: there was none. Refusal: the file can't be understood."""
     try:
         found = json.loads(path.read_text())
-        return State(**found | {"batches": tuple(FrozenBatch(**batch) for batch in found["batches"])})
+        return ReleaseState(**found | {"batches": tuple(FrozenBatch(**batch) for batch in found["batches"])})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Refusal(f"READMIT_SOURCE_STATE: {path} is damaged ({error}); {start_anew(path)}") from error
+        raise StartupError(f"READMIT_SOURCE_STATE: {path} is damaged ({error}); {start_anew(path)}") from error
 
 
-def write(path: Path, state: State) -> None:
+def write(path: Path, state: ReleaseState) -> None:
     """Replaces the file in one step: a cut leaves the old one."""
     replace(path, json.dumps(asdict(state), indent=1).encode())
 

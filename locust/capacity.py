@@ -9,12 +9,12 @@ from locust import LoadTestShape
 from locust.runners import LocalRunner
 
 from load_runner import Window, allow_connections, locust, most_users, started_per_second
-from options import Asked
+from options import LoadOptions
 from thresholds import Measured, Threshold, in_words, judged
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LoadStep:
     """So many users, and what became of them."""
 
     measured: Measured
@@ -29,15 +29,15 @@ class Step:
 class Capacity:
     """The steps in order; all hold but perhaps the last."""
 
-    steps: Sequence[Step]
+    steps: Sequence[LoadStep]
 
     @property
-    def greatest(self) -> Step | None:
+    def greatest(self) -> LoadStep | None:
         """The last step that held; None: not even the first one."""
         return next((step for step in reversed(self.steps) if step.holds), None)
 
     @property
-    def broke(self) -> Step | None:
+    def broke(self) -> LoadStep | None:
         """The step that broke; None: it was never reached."""
         return None if self.steps[-1].holds else self.steps[-1]
 
@@ -65,13 +65,13 @@ class Capacity:
 class Steps(LoadTestShape):
     """Locust asks it every second how many users there should be; when a step breaks, none."""
 
-    def __init__(self, asked: Asked, most: int) -> None:
+    def __init__(self, asked: LoadOptions, most: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._asked, self._most = asked, most
         self._users = asked.users
         self._settled_at: float | None = None
         self._window: Window | None = None
-        self.steps: list[Step] = []
+        self.steps: list[LoadStep] = []
 
     def tick(self) -> tuple[int, float] | None:
         """The users of the step and how many may start in a second; None: it is over."""
@@ -94,7 +94,7 @@ class Steps(LoadTestShape):
             self._window = Window(runner)
 
     def _close(self, found: Measured) -> None:
-        self.steps.append(Step(found, judged(found, self._asked.limits)))
+        self.steps.append(LoadStep(found, judged(found, self._asked.limits)))
         print(f"{in_words(found)}: {'holds' if self.steps[-1].holds else 'BREAKS'}", flush=True)
         self._users = rounded(self._users * self._asked.growth)
         self._settled_at = self._window = None
@@ -106,7 +106,7 @@ def rounded(users: float) -> int:
     return math.ceil(users / unit) * unit
 
 
-def found(asked: Asked, host: str) -> Capacity:
+def found(asked: LoadOptions, host: str) -> Capacity:
     """Steps until one breaks, or there are as many users as may be. Refused: they could not be started."""
     most = asked.most or most_users()
     allow_connections(most)

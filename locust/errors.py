@@ -1,5 +1,5 @@
 """What keeps a load from being made as it was asked for."""
 
 
-class Refused(Exception):
+class LoadRefused(Exception):
     """The text says why, and what to do."""

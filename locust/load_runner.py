@@ -21,9 +21,9 @@ from locust.stats import (
     stats_history,
 )
 
-from errors import Refused
+from errors import LoadRefused
 from locustfile import USERS
-from options import Asked
+from options import LoadOptions
 from thresholds import Measured
 
 START_WITHIN_SECONDS = 20
@@ -57,14 +57,14 @@ def allow_connections(users: int) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     except (ValueError, OSError) as error:
-        raise Refused(
+        raise LoadRefused(
             f"{users:,} users need {needed:,} open files, and this machine allows {hard:,}: "
             "raise that (ulimit -Hn), or ask for fewer users"
         ) from error
 
 
 @contextmanager
-def locust(asked: Asked, host: str, shape: LoadTestShape | None = None) -> Iterator[LocalRunner]:
+def locust(asked: LoadOptions, host: str, shape: LoadTestShape | None = None) -> Iterator[LocalRunner]:
     """Locust, with the users that were asked for and none started; at the end all stop and the reports are written."""
     # It warns of starting more than 100 a second. Ours begin at moments of their own.
     logging.getLogger("locust.runners").setLevel(logging.ERROR)
@@ -103,7 +103,7 @@ def _write_page(environment: Environment, file: Path) -> None:
 def _refuse_broken(runner: LocalRunner) -> None:
     """Refused: a user of ours has failed, which says nothing of the API."""
     for each in runner.exceptions.values():
-        raise Refused(f"the users themselves failed: {each['msg']}\n{each['traceback']}")
+        raise LoadRefused(f"the users themselves failed: {each['msg']}\n{each['traceback']}")
 
 
 class Window:
@@ -143,7 +143,7 @@ def offered(runner: LocalRunner) -> float:
     return sum(there.get(each.__name__, 0) / each.mean_wait() for each in USERS)
 
 
-def measured(asked: Asked, host: str) -> Measured:
+def measured(asked: LoadOptions, host: str) -> Measured:
     """One load, measured when all users are at it. Refused: they could not be started."""
     allow_connections(asked.users)
     with locust(asked, host) as runner:

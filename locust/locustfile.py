@@ -15,7 +15,7 @@ from locust.exception import StopTest
 import page_security
 import payloads
 import target
-from errors import Refused
+from errors import LoadRefused
 from many_connections import stay_open_above_1023
 from payloads import Payloads, as_csv
 from response_checks import fault_of_batch, fault_of_model, fault_of_prediction, fault_of_state
@@ -30,7 +30,7 @@ Check = Callable[[bytes], str | None]
 stay_open_above_1023()
 
 
-class Caller(FastHttpUser):
+class ApiUser(FastHttpUser):
     """Has a connection of its own, and makes one request in a while: its cycle is a wait and an answer."""
 
     abstract = True
@@ -47,7 +47,7 @@ class Caller(FastHttpUser):
         super().__init__(environment)
         try:
             target.of_ours(str(self.host))
-        except Refused as error:
+        except LoadRefused as error:
             raise StopTest(str(error)) from error
         # There are no cookies here, and looking for them takes longer than the rest.
         self.client.client.cookiejar = None
@@ -77,7 +77,7 @@ class Caller(FastHttpUser):
                 answer.failure(f"status {answer.status_code}")
 
 
-class Single(Caller):
+class SingleUser(ApiUser):
     """Asks for one encounter at a time."""
 
     weight = 20
@@ -88,7 +88,7 @@ class Single(Caller):
         self.ask("POST", "/predict", fault_of_prediction, random.choice(self.bodies))
 
 
-class Page(Caller):
+class PageUser(ApiUser):
     """A person: looks whether all is well and what is served, and asks why as often as what."""
 
     weight = 4
@@ -107,7 +107,7 @@ class Page(Caller):
         self.ask("POST", "/predict?explain=true", fault_of_prediction, random.choice(self.bodies))
 
 
-class Batch(Caller):
+class BatchUser(ApiUser):
     """Posts some hundred encounters at once, as JSON or as CSV."""
 
     weight = 1
@@ -119,17 +119,17 @@ class Batch(Caller):
         self.ask("POST", "/predict_batch", lambda told: fault_of_batch(told, BATCH_ROWS), body, kind)
 
 
-USERS: tuple[type[Caller], ...] = (Single, Page, Batch)
+USERS: tuple[type[ApiUser], ...] = (SingleUser, PageUser, BatchUser)
 
 
 def give(found: Payloads) -> None:
     """From now on the users post these, with the API's key if one is set. Refused: it can't be read."""
-    Caller.own_headers = target.headers()
+    ApiUser.own_headers = target.headers()
     chance = random.Random(payloads.SEED)
     batches = [found.some(BATCH_ROWS, chance) for _ in range(BATCH_BODIES)]
-    Single.bodies = Page.bodies = list(found.singles)
-    Batch.bodies = [(JSON, json.dumps(rows)) for rows in batches]
-    Batch.bodies += [(CSV, as_csv(rows)) for rows in batches]
+    SingleUser.bodies = PageUser.bodies = list(found.singles)
+    BatchUser.bodies = [(JSON, json.dumps(rows)) for rows in batches]
+    BatchUser.bodies += [(CSV, as_csv(rows)) for rows in batches]
 
 
 def _give_the_sources(environment: Any, **_: object) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from locustfile import USERS, Caller, Single
-from thresholds import Limits
+from locustfile import USERS, ApiUser, SingleUser
+from thresholds import LoadLimits
 
 REPORTS = Path(__file__).parents[1] / "var/load"
-MIXES: dict[str, tuple[type[Caller], ...]] = {**{each.__name__.lower(): (each,) for each in USERS}, "all": USERS}
+MIXES: dict[str, tuple[type[ApiUser], ...]] = {**{each.__name__.lower(): (each,) for each in USERS}, "all": USERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +19,20 @@ class Profile:
     users: int
     seconds: float
     mix: str
-    limits: Limits
+    limits: LoadLimits
 
 
-LIMITS = Limits(errors=0.0, p95=1000, p99=2000, share=0.95)
+LIMITS = LoadLimits(errors=0.0, p95=1000, p99=2000, share=0.95)
 PROFILES = {
     "load": Profile(200, 60, "single", LIMITS),
     # Wide enough for a machine that does other things, too; half a second more breaks them.
-    "ci": Profile(100, 50, "all", Limits(errors=0.01, p95=400, p99=2000, share=0.9)),
+    "ci": Profile(100, 50, "all", LoadLimits(errors=0.01, p95=400, p99=2000, share=0.9)),
     "capacity": Profile(1000, 15, "single", LIMITS),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoadOptions:
     """`host`, `source`: addresses as they were named, if they were; `made`: no source is asked for rows.
 
     `growth` from one step of a capacity to the next, up to `most` users; None: as many as this machine can connect.
@@ -41,9 +41,9 @@ class Asked:
     profile: str
     users: int
     seconds: float
-    mix: tuple[type[Caller], ...]
+    mix: tuple[type[ApiUser], ...]
     waits: tuple[float, float]
-    limits: Limits
+    limits: LoadLimits
     host: str | None
     source: str | None
     made: bool
@@ -52,7 +52,7 @@ class Asked:
     most: int | None
 
 
-def asked(arguments: Sequence[str] | None) -> Asked:
+def asked(arguments: Sequence[str] | None) -> LoadOptions:
     """What the command line says."""
     parser = _parser()
     told = parser.parse_args(arguments)
@@ -63,7 +63,7 @@ def asked(arguments: Sequence[str] | None) -> Asked:
     low, high = told.wait
     if not 0 <= low <= high or not high:
         parser.error(f"--wait {low} {high}: seconds from the least to the most")
-    return Asked(
+    return LoadOptions(
         profile=told.profile,
         users=told.users,
         seconds=told.seconds,
@@ -79,10 +79,10 @@ def asked(arguments: Sequence[str] | None) -> Asked:
     )
 
 
-def _limits(told: argparse.Namespace, usual: Limits) -> Limits:
+def _limits(told: argparse.Namespace, usual: LoadLimits) -> LoadLimits:
     names = ("errors", "p95", "p99", "share")
     said = {name: getattr(usual, name) if getattr(told, name) is None else getattr(told, name) for name in names}
-    return Limits(**said)
+    return LoadLimits(**said)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--wait",
         nargs=2,
         type=float,
-        default=Single.waits,
+        default=SingleUser.waits,
         metavar=("LEAST", "MOST"),
         help="seconds between an answer and the next request",
     )

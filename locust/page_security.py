@@ -9,7 +9,7 @@ from flask import Response, abort, redirect, request, session, url_for
 from flask_login import UserMixin, login_user
 from locust.web import WebUI
 
-from errors import Refused
+from errors import LoadRefused
 from readmit.core.host_header import host_name, origin_host
 
 USER = "admin"
@@ -62,11 +62,11 @@ def secure(page: WebUI, password: str | None) -> None:
     Raises Refused when Locust was started without --web-login, when there is no password, or no host.
     """
     if not page.web_login:
-        raise Refused("Locust's page needs a login: start it with --web-login")
+        raise LoadRefused("Locust's page needs a login: start it with --web-login")
     if not password:
-        raise Refused("Locust's page needs a password: set READMIT_LOCUST_PASSWORD or READMIT_LOCUST_PASSWORD_FILE")
+        raise LoadRefused("Locust's page needs a password: set READMIT_LOCUST_PASSWORD or READMIT_LOCUST_PASSWORD_FILE")
     if not page.environment.host:
-        raise Refused("The host of the load is not set: start Locust with --host or LOCUST_HOST")
+        raise LoadRefused("The host of the load is not set: start Locust with --host or LOCUST_HOST")
     assert page.app is not None
     page.app.debug = False
     page.app.config.update(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from errors import Refused
+from errors import LoadRefused
 from readmit.core.encounter import (
     BY_NAME,
     CANNOT_RETURN,
@@ -64,7 +64,7 @@ def of_source(address: str) -> Payloads:
     whole = _first_batch(address)
     fit = [row for row in whole if is_encounter(row)]
     if not fit:
-        raise Refused(f"{address}: no row of its first batch is an encounter with a risk of readmission")
+        raise LoadRefused(f"{address}: no row of its first batch is an encounter with a risk of readmission")
     kept = random.Random(SEED).sample(fit, min(MOST_KEPT, len(fit)))
     words = f"{len(kept):,} rows of the source at {address}"
     left_out = len(whole) - len(fit)
@@ -130,9 +130,9 @@ def _first_batch(address: str) -> list[Row]:
         with build_opener(ProxyHandler({})).open(asked, timeout=PATIENCE_SECONDS) as answer:
             told = json.load(answer)
     except (URLError, TimeoutError, ValueError) as error:
-        raise Refused(
+        raise LoadRefused(
             f"the source at {address} gives no rows ({error}); --made takes encounters made by chance"
         ) from error
     if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
-        raise Refused(f"the source at {address} gives no list of rows")
+        raise LoadRefused(f"the source at {address} gives no list of rows")
     return told

@@ -4,17 +4,17 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from capacity import Capacity, Step
-from options import Asked
+from capacity import Capacity, LoadStep
+from options import LoadOptions
 
 
-def write_summary(asked: Asked, host: str, words: str, step: Step) -> None:
+def write_summary(asked: LoadOptions, host: str, words: str, step: LoadStep) -> None:
     """summary.json: what was asked, measured and judged."""
     about = {"profile": asked.profile, "host": host, "payloads": words, "mix": [each.__name__ for each in asked.mix]}
     _write(asked.reports / "summary.json", {**about, **_told(step), "passed": step.holds})
 
 
-def write_capacity(asked: Asked, host: str, words: str, found: Capacity) -> None:
+def write_capacity(asked: LoadOptions, host: str, words: str, found: Capacity) -> None:
     """capacity.json and capacity.md: each step, and what it came to."""
     good, broke = found.greatest, found.broke
     told = {
@@ -28,7 +28,7 @@ def write_capacity(asked: Asked, host: str, words: str, found: Capacity) -> None
     (asked.reports / "capacity.md").write_text(_page(host, words, found))
 
 
-def _told(step: Step) -> dict[str, object]:
+def _told(step: LoadStep) -> dict[str, object]:
     one = step.measured
     derived = {"requests_per_second": one.rate, "error_rate": one.errors, "share_of_offered": one.share}
     return {**asdict(one), **derived, "thresholds": [asdict(each) for each in step.thresholds]}

@@ -10,10 +10,10 @@ import locustfile
 import payloads
 import reports
 import target
-from capacity import Step
-from errors import Refused
+from capacity import LoadStep
+from errors import LoadRefused
 from load_runner import measured
-from options import Asked, asked
+from options import LoadOptions, asked
 from payloads import Payloads
 from thresholds import in_words, judged, table
 
@@ -29,29 +29,29 @@ def main(arguments: list[str] | None = None) -> int:
         users = " and ".join(each.__name__ for each in order.mix)
         print(f"{order.profile}: {users} users on {host}, posting {found.words}.", flush=True)
         return (_capacity if order.profile == "capacity" else _load)(order, host, found.words)
-    except Refused as error:
+    except LoadRefused as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def _payloads(order: Asked) -> Payloads:
+def _payloads(order: LoadOptions) -> Payloads:
     """The source's rows; made ones if that was asked, or if a host was named and no source beside it."""
     if order.made or (order.host and not order.source):
         return payloads.by_chance()
     return payloads.of_source(order.source or target.source())
 
 
-def _load(order: Asked, host: str, words: str) -> int:
+def _load(order: LoadOptions, host: str, words: str) -> int:
     found = measured(order, host)
-    step = Step(found, judged(found, order.limits))
+    step = LoadStep(found, judged(found, order.limits))
     reports.write_summary(order, host, words, step)
     print(f"{in_words(found)}.\n\n{table(step.thresholds)}\n\nReports: {order.reports}")
     return 0 if step.holds else 1
 
 
-def _capacity(order: Asked, host: str, words: str) -> int:
+def _capacity(order: LoadOptions, host: str, words: str) -> int:
     found = capacity.found(order, host)
     reports.write_capacity(order, host, words, found)
     print(f"\n{found.in_words()}\n\nReports: {order.reports}")

@@ -8,7 +8,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from errors import Refused
+from errors import LoadRefused
 
 API_PORT, SOURCE_PORT = 8000, 5001
 OURS = ("127.0.0.1", "localhost", "::1", "api")
@@ -27,7 +27,7 @@ def of_ours(address: str) -> str:
     """The address, without a slash at its end. Refused: it is not an API of ours."""
     parts = urlsplit(address)
     if parts.scheme != "http" or parts.hostname not in OURS:
-        raise Refused(f"load is made on one's own API alone, at http:// and {', '.join(OURS)}; not on {address}")
+        raise LoadRefused(f"load is made on one's own API alone, at http:// and {', '.join(OURS)}; not on {address}")
     return address.rstrip("/")
 
 
@@ -38,9 +38,9 @@ def require_served(host: str) -> None:
         with build_opener(ProxyHandler({})).open(f"{host}/health", timeout=PATIENCE_SECONDS) as answer:
             loaded = json.load(answer)["model_loaded"]
     except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"no inference API answers at {host} ({error}): is a stack up?") from error
+        raise LoadRefused(f"no inference API answers at {host} ({error}): is a stack up?") from error
     if not loaded:
-        raise Refused(f"the API at {host} serves no model yet: the first day makes one")
+        raise LoadRefused(f"the API at {host} serves no model yet: the first day makes one")
 
 
 def source(environ: Mapping[str, str] = os.environ) -> str:
@@ -63,8 +63,8 @@ def page_password(environ: Mapping[str, str] = os.environ) -> str | None:
 def _secret(name: str, environ: Mapping[str, str]) -> str | None:
     value, file = environ.get(name), environ.get(f"{name}_FILE")
     if value and file:
-        raise Refused(f"{name} and {name}_FILE are both set: keep one")
+        raise LoadRefused(f"{name} and {name}_FILE are both set: keep one")
     try:
         return Path(file).read_text().strip() if file else value
     except OSError as error:
-        raise Refused(f"{name}_FILE: {error}") from error
+        raise LoadRefused(f"{name}_FILE: {error}") from error

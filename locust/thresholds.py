@@ -39,7 +39,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LoadLimits:
     """`errors`: the greatest share that may fail; `p95`, `p99`: ms to stay under; `share`: the least."""
 
     errors: float
@@ -58,7 +58,7 @@ class Threshold:
     holds: bool
 
 
-def judged(measured: Measured, limits: Limits) -> tuple[Threshold, ...]:
+def judged(measured: Measured, limits: LoadLimits) -> tuple[Threshold, ...]:
     """Each threshold, and whether it holds."""
     return (
         _share("error rate", measured.errors, f"at most {limits.errors:.2%}", measured.errors <= limits.errors),

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from readmit import attempt as joint
-from readmit.attempt import attempt, let_go
-from readmit.core.errors import ContractBroken, GapInBatches, LeaseLost, NotThereYet
+from readmit.attempt import attempt, release_lease
+from readmit.core.errors import ContractViolated, LeaseLost, MissingBatches, PrerequisiteMissing
 from readmit.core.parts import Part
 from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.io import source_client
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, Ticket
+from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, RunRequest
 from readmit.steps import clean, signal
 
 DOOR, CLEAN = BY_NAME["check_source"], BY_NAME["clean"]
@@ -45,7 +45,7 @@ def judged(batch: int, version: int, target: str) -> None:
         *(True, True, ("first model",), str(version), None, {"log_loss": 0.3}, {}),
         *(Interval(0.6, 0.7), None, None, Curves(curve, curve, curve)),
     )
-    ledger.note(batch, version=version)
+    ledger.update_batch(batch, version=version)
     promotions.store(batch, target, verdict)
 
 
@@ -54,20 +54,20 @@ def lease_until(batch: int) -> float:
 
 
 def test_the_lowest_batch_that_is_released_and_not_done_is_chosen_and_leased() -> None:
-    assert attempt(DOOR, Ticket("a", None))["batch"] == 1
+    assert attempt(DOOR, RunRequest("a", None))["batch"] == 1
     upload(1)
     ledger.mark_done(1)
-    assert attempt(DOOR, Ticket("b", None))["batch"] == 2
+    assert attempt(DOOR, RunRequest("b", None))["batch"] == 2
     assert ledger.batch_row(2).leased_by == "b"
     assert lease_until(2) == pytest.approx(time.time() + LEASE_SECONDS, abs=5)
 
 
 def test_with_every_batch_done_the_day_is_told_that_there_is_nothing_new() -> None:
     for batch in (1, 2):
-        attempt(DOOR, Ticket("a", batch))
+        attempt(DOOR, RunRequest("a", batch))
         upload(batch)
         ledger.mark_done(batch)
-    found = attempt(DOOR, Ticket("b", None))
+    found = attempt(DOOR, RunRequest("b", None))
     assert (found["go_on"], found["word"]) == (False, "nothing new")
 
 
@@ -77,51 +77,51 @@ def test_with_every_batch_done_another_target_trains_on_the_last_one_once(monkey
         judged(batch, version=batch, target="within_30_days")
         ledger.mark_done(batch)
     monkeypatch.setenv("READMIT_TARGET", "any")
-    assert attempt(DOOR, Ticket("a", None, train=False))["go_on"] is False
-    found = attempt(DOOR, Ticket("a", None))
+    assert attempt(DOOR, RunRequest("a", None, train=False))["go_on"] is False
+    found = attempt(DOOR, RunRequest("a", None))
     assert (found["batch"], found["training_alone"]) == (2, True)
     assert ledger.batch_row(2).leased_by == "a"
     judged(2, version=3, target="any")
     ledger.drop_lease(2, "a")
-    assert attempt(DOOR, Ticket("b", None))["word"] == "nothing new"
+    assert attempt(DOOR, RunRequest("b", None))["word"] == "nothing new"
     monkeypatch.setenv("READMIT_TARGET", "within_30_days")
-    assert attempt(DOOR, Ticket("b", None))["training_alone"] is True
+    assert attempt(DOOR, RunRequest("b", None))["training_alone"] is True
 
 
 def test_training_alone_takes_the_last_uploaded_batch_and_asks_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("readmit.steps.check_source.run", lambda _: pytest.fail("the source was asked"))
-    with pytest.raises(NotThereYet, match="no batch is uploaded yet"):
-        attempt(DOOR, Ticket("a", None, ingest=False))
+    with pytest.raises(PrerequisiteMissing, match="no batch is uploaded yet"):
+        attempt(DOOR, RunRequest("a", None, ingest=False))
     for batch in (1, 2):
         upload(batch)
-    found = attempt(DOOR, Ticket("a", None, ingest=False))
+    found = attempt(DOOR, RunRequest("a", None, ingest=False))
     assert (found["batch"], found["go_on"], found["training_alone"]) == (2, True, True)
     assert ledger.batch_row(2).leased_by == "a"
-    assert attempt(DOOR, Ticket("b", 1, ingest=False))["batch"] == 1
-    with pytest.raises(NotThereYet, match="batch 3 is not uploaded yet"):
-        attempt(DOOR, Ticket("b", 3, ingest=False))
+    assert attempt(DOOR, RunRequest("b", 1, ingest=False))["batch"] == 1
+    with pytest.raises(PrerequisiteMissing, match="batch 3 is not uploaded yet"):
+        attempt(DOOR, RunRequest("b", 3, ingest=False))
 
 
 def test_a_batch_that_is_named_and_done_is_taken_again() -> None:
-    attempt(DOOR, Ticket("a", 1))
+    attempt(DOOR, RunRequest("a", 1))
     ledger.mark_done(1)
     ledger.drop_lease(1, "a")
-    assert attempt(DOOR, Ticket("b", 1))["go_on"] is True
+    assert attempt(DOOR, RunRequest("b", 1))["go_on"] is True
 
 
 @pytest.mark.parametrize(
     ("batch", "error", "word"),
     [
-        (0, NotThereYet, "there is no batch 0: the source has released 1 to 2"),
-        (3, NotThereYet, "there is no batch 3: the source has released 1 to 2"),
-        (2, GapInBatches, "batch 2 needs all before it; not uploaded yet: 1"),
+        (0, PrerequisiteMissing, "there is no batch 0: the source has released 1 to 2"),
+        (3, PrerequisiteMissing, "there is no batch 3: the source has released 1 to 2"),
+        (2, MissingBatches, "batch 2 needs all before it; not uploaded yet: 1"),
     ],
 )
 def test_a_named_batch_that_can_not_be_taken_is_refused_at_the_door_and_leaves_no_trace(
     batch: int, error: type[Exception], word: str
 ) -> None:
     with pytest.raises(error, match=word):
-        attempt(DOOR, Ticket("a", batch))
+        attempt(DOOR, RunRequest("a", batch))
     assert ledger.batch_rows() == []
 
 
@@ -153,9 +153,9 @@ def test_of_many_that_reach_for_a_batch_at_once_one_gets_it() -> None:
 
 @pytest.mark.parametrize(("named", "word"), [(1, "batch 1 was done by another run meanwhile"), (None, "batch 2")])
 def test_a_run_waits_for_the_batch_that_another_has_and_then_goes_on(named: int | None, word: str) -> None:
-    attempt(DOOR, Ticket("a", 1))
+    attempt(DOOR, RunRequest("a", 1))
     told: list[Facts] = []
-    waiting = threading.Thread(target=lambda: told.append(attempt(DOOR, Ticket("b", named))))
+    waiting = threading.Thread(target=lambda: told.append(attempt(DOOR, RunRequest("b", named))))
     waiting.start()
     time.sleep(0.3)
     assert not told, "it must not skip a batch that is in another run's hands"
@@ -168,7 +168,7 @@ def test_a_run_waits_for_the_batch_that_another_has_and_then_goes_on(named: int 
 
 def test_the_batch_of_a_run_that_died_is_taken_over_when_its_lease_has_expired() -> None:
     ledger.take_lease(1, "dead", time.time(), 0.3)
-    assert attempt(DOOR, Ticket("b", None))["batch"] == 1
+    assert attempt(DOOR, RunRequest("b", None))["batch"] == 1
     assert ledger.batch_row(1).leased_by == "b"
 
 
@@ -176,14 +176,14 @@ def test_a_step_without_its_lease_touches_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(clean, "run", lambda *_: pytest.fail("the step ran"))
     ledger.take_lease(1, "other", time.time(), 60)
     with pytest.raises(LeaseLost):
-        attempt(CLEAN, Ticket("mine", 1))
+        attempt(CLEAN, RunRequest("mine", 1))
 
 
 def test_a_step_that_fails_keeps_the_lease_until_its_next_try_and_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clean, "run", _raise(ContractBroken("rows are missing")))
+    monkeypatch.setattr(clean, "run", _raise(ContractViolated("rows are missing")))
     ledger.take_lease(1, "a", time.time(), 60)
-    with pytest.raises(ContractBroken):
-        attempt(CLEAN, Ticket("a", 1))
+    with pytest.raises(ContractViolated):
+        attempt(CLEAN, RunRequest("a", 1))
     assert lease_until(1) == pytest.approx(time.time() + CLEAN.retry_delay_seconds + LEASE_SECONDS, abs=5)
     noted = ledger.step_runs()[-1]
     assert (noted.state, noted.step, noted.batch) == ("failed", "clean", 1)
@@ -191,10 +191,10 @@ def test_a_step_that_fails_keeps_the_lease_until_its_next_try_and_is_noted(monke
 
 
 def test_a_step_that_need_not_be_tried_again_lets_go_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clean, "run", _raise(GapInBatches("batch 1 is missing")))
+    monkeypatch.setattr(clean, "run", _raise(MissingBatches("batch 1 is missing")))
     ledger.take_lease(2, "a", time.time(), 60)
-    with pytest.raises(GapInBatches):
-        attempt(CLEAN, Ticket("a", 2))
+    with pytest.raises(MissingBatches):
+        attempt(CLEAN, RunRequest("a", 2))
     assert ledger.batch_row(2).leased_by is None
 
 
@@ -202,19 +202,19 @@ def test_a_step_that_is_interrupted_lets_go_of_the_batch(monkeypatch: pytest.Mon
     monkeypatch.setattr(clean, "run", _raise(KeyboardInterrupt()))
     ledger.take_lease(1, "a", time.time(), 60)
     with pytest.raises(KeyboardInterrupt):
-        attempt(CLEAN, Ticket("a", 1))
+        attempt(CLEAN, RunRequest("a", 1))
     assert ledger.batch_row(1).leased_by is None
 
 
 def test_a_run_gives_its_own_batch_back_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ledger.take_lease(1, "a", time.time(), 60)
-    let_go(Ticket("b", 1))
-    let_go(Ticket("a", None))
+    release_lease(RunRequest("b", 1))
+    release_lease(RunRequest("a", None))
     assert ledger.batch_row(1).leased_by == "a"
-    let_go(Ticket("a", 1))
+    release_lease(RunRequest("a", 1))
     assert ledger.batch_row(1).leased_by is None
     monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{tmp_path / 'away'}")
-    let_go(Ticket("a", 1))
+    release_lease(RunRequest("a", 1))
 
 
 def test_the_lease_is_renewed_while_a_step_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_the_lease_is_renewed_while_a_step_runs(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(clean, "run", slow)
     ledger.take_lease(1, "a", time.time(), 60)
-    attempt(CLEAN, Ticket("a", 1))
+    attempt(CLEAN, RunRequest("a", 1))
     assert seen[1] > seen[0]
 
 
@@ -237,7 +237,7 @@ def test_a_step_whose_batch_was_taken_over_meanwhile_says_so_when_it_ends(monkey
     monkeypatch.setattr(signal, "run", lambda *_: taken_over() or {})
     ledger.take_lease(1, "slept", time.time(), 60)
     with pytest.raises(LeaseLost):
-        attempt(BY_NAME["signal"], Ticket("slept", 1))
+        attempt(BY_NAME["signal"], RunRequest("slept", 1))
     assert ledger.batch_row(1).leased_by == "awake"
     assert ledger.done_batches() == set()
 
@@ -252,7 +252,7 @@ def test_the_days_last_step_marks_the_batch_done_and_lets_go_of_it(
 ) -> None:
     monkeypatch.setattr(f"readmit.steps.{last}.run", lambda *_: {"rows": 3})
     ledger.take_lease(1, "a", time.time(), 60)
-    assert attempt(BY_NAME[last], Ticket("a", 1, train)) == {"rows": 3}
+    assert attempt(BY_NAME[last], RunRequest("a", 1, train)) == {"rows": 3}
     assert ledger.done_batches() == {1}
     assert ledger.batch_row(1).leased_by is None
     assert ledger.facts_of(ledger.step_runs()[-1]) == {"rows": 3}

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from readmit import cli, rollback
-from readmit.core.errors import GapInBatches, NotServed, RollbackRefused, SourceAway
+from readmit.core.errors import MissingBatches, ReloadUnconfirmed, RollbackRejected, SourceUnavailable
 from readmit.core.version import Version
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.pipeline import BY_NAME, STEPS, Facts, Step, Ticket
+from readmit.pipeline import BY_NAME, STEPS, Facts, RunRequest, Step
 from tests.step_facts import DOOR, facts_of
 
 FETCH = BY_NAME["fetch"]
@@ -28,7 +28,7 @@ class Attempts:
         self.made: list[str] = []
         self._failing, self._error, self._times = failing, error, times
 
-    def __call__(self, step: Step, _: Ticket) -> Facts:
+    def __call__(self, step: Step, _: RunRequest) -> Facts:
         self.made.append(step.name)
         if step.name == self._failing and self._error and self.made.count(step.name) <= self._times:
             raise self._error
@@ -38,7 +38,7 @@ class Attempts:
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", "0")
-    monkeypatch.setattr("readmit.attempt.let_go", lambda _: None)
+    monkeypatch.setattr("readmit.attempt.release_lease", lambda _: None)
     monkeypatch.chdir(tmp_path)
 
 
@@ -47,7 +47,7 @@ def day(monkeypatch: pytest.MonkeyPatch, attempts: Attempts) -> int:
     return cli.main(["day"])
 
 
-@pytest.mark.parametrize("error", [SourceAway("no answer"), ConnectionError("a bug of somebody else's")])
+@pytest.mark.parametrize("error", [SourceUnavailable("no answer"), ConnectionError("a bug of somebody else's")])
 def test_a_step_that_fails_is_tried_again_as_often_as_the_table_says(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,14 +59,14 @@ def test_a_step_that_fails_is_tried_again_as_often_as_the_table_says(
 def test_a_step_that_never_works_ends_the_day_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    attempts = Attempts("fetch", SourceAway("no answer"), times=99)
+    attempts = Attempts("fetch", SourceUnavailable("no answer"), times=99)
     assert day(monkeypatch, attempts) == 1
     assert attempts.made.count("fetch") == 1 + FETCH.retries
     assert "readmit: no answer" in capsys.readouterr().err
 
 
 def test_what_gives_the_same_result_again_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempts = Attempts("fetch", GapInBatches("batch 1 is missing"), times=99)
+    attempts = Attempts("fetch", MissingBatches("batch 1 is missing"), times=99)
     assert day(monkeypatch, attempts) == 1
     assert attempts.made == ["check_source", "fetch"]
 
@@ -94,7 +94,7 @@ def test_a_command_that_trains_nothing_loads_no_library_of_models() -> None:
 def test_a_backfill_takes_each_batch_in_order_as_a_whole_day(
     asked: list[str], taken: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days: list[Ticket] = []
+    days: list[RunRequest] = []
     monkeypatch.setattr(cli, "run_day", days.append)
     monkeypatch.setattr(cli, "released", lambda: 6)
     assert cli.main(["backfill", *asked]) == 0
@@ -113,7 +113,7 @@ def test_a_backfill_of_what_is_not_there_is_refused_before_it_begins(
 
 
 def test_training_alone_is_asked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    days: list[Ticket] = []
+    days: list[RunRequest] = []
     monkeypatch.setattr(cli, "run_day", days.append)
     assert cli.main(["train", "--batch", "3"]) == 0
     assert [(ticket.batch, ticket.ingest) for ticket in days] == [(3, False)]
@@ -130,7 +130,7 @@ def one_batch_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("READMIT_DATABASE_URL", address)
     connect(address)
     migrate()
-    ledger.note(1, rows=10, clean=7, quarantined=2, excluded=1)
+    ledger.update_batch(1, rows=10, clean=7, quarantined=2, excluded=1)
     ledger.mark_done(1)
 
 
@@ -140,7 +140,7 @@ def test_a_batch_that_is_released_is_open_from_before_its_first_step(
 ) -> None:
     attempts, done = Attempts(), {}
 
-    def watched(step: Step, ticket: Ticket) -> Facts:
+    def watched(step: Step, ticket: RunRequest) -> Facts:
         done[step.name] = ledger.done_batches()
         return attempts(step, ticket)
 
@@ -177,7 +177,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
             assert abs((datetime.now(UTC) - at).total_seconds()) < 60
             found.append((to, by, why))
             if to == "9":
-                raise RollbackRefused("there is no version '9'")
+                raise RollbackRejected("there is no version '9'")
             return replace(VERSION, number="5"), VERSION
 
     def reload_everywhere(urls: Sequence[str], token: str, version: str) -> int:
@@ -211,7 +211,7 @@ def test_an_api_that_does_not_confirm_a_rollback_is_told_though_the_alias_is_mov
     told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def away(*_: object) -> int:
-        raise NotServed("http://two:8000: no answer")
+        raise ReloadUnconfirmed("http://two:8000: no answer")
 
     monkeypatch.setattr(rollback.serving, "reload_everywhere", away)
     assert cli.main(["rollback", "--why", "why"]) == 1

@@ -52,7 +52,7 @@ def test_a_terminal_is_not_made_to_obey_what_a_source_sent(address: str) -> None
 def test_a_long_answer_is_cut_for_a_person_alone(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "MOST_SHOWN", 2)
     for batch in (1, 2, 3):
-        ledger.note(batch, rows=1)
+        ledger.update_batch(batch, rows=1)
     question = "SELECT batch FROM batches ORDER BY batch"
     assert list(sql.lines(address, question, 80))[-1] == "The first 2 rows; all of them, as CSV: `| cat`"
     assert list(sql.lines(address, question, None)) == ["batch", "1", "2", "3"]

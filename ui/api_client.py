@@ -8,22 +8,22 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from ui.schemas import (
-    Answer,
-    Batch,
-    Day,
-    Error,
-    FieldFault,
-    Health,
-    Listed,
-    Model,
-    Quarantined,
-    Reloaded,
-    RolledBack,
-    Service,
-    SourceBatch,
-    Statistics,
-    Version,
-    VersionInFull,
+    BatchView,
+    DayView,
+    ErrorView,
+    FieldErrorView,
+    HealthView,
+    ItemList,
+    ModelView,
+    PredictionView,
+    QuarantinedView,
+    ReloadView,
+    RollbackView,
+    ServiceView,
+    SourceBatchView,
+    StatisticsView,
+    VersionDetailView,
+    VersionView,
 )
 
 PARQUET = "application/vnd.apache.parquet"
@@ -35,7 +35,7 @@ Case = Mapping[str, str | int]
 """An encounter as /predict takes it: what is not recorded is absent."""
 
 
-class Away(Exception):
+class ApiUnavailable(Exception):
     """Who was asked does not answer, or not in the way that was agreed. `address`: where."""
 
     def __init__(self, address: str, why: str) -> None:
@@ -43,10 +43,10 @@ class Away(Exception):
         self.address = address
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The answer is no. `fields`: what is wrong with which field."""
 
-    def __init__(self, status: int, message: str, fields: tuple[FieldFault, ...] = ()) -> None:
+    def __init__(self, status: int, message: str, fields: tuple[FieldErrorView, ...] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
@@ -59,7 +59,7 @@ def _reads(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast(Any, kind))
 
 
-class Asking:
+class ApiClient:
     """Every method raises Away or Refused. It can be used by several threads at once."""
 
     def __init__(self, api: str, source: str, api_key: str | None) -> None:
@@ -67,16 +67,21 @@ class Asking:
         self._key = {} if api_key is None else {"X-API-Key": api_key}
         self._client = httpx.Client(timeout=PATIENCE)
 
-    def health(self) -> Health:
-        return self._read(Health, "GET", f"{self._api}/health")
+    def health(self) -> HealthView:
+        return self._read(HealthView, "GET", f"{self._api}/health")
 
-    def model(self) -> Model:
-        return self._ask(Model, "/model")
+    def model(self) -> ModelView:
+        return self._ask(ModelView, "/model")
 
-    def predict(self, case: Case) -> Answer:
+    def predict(self, case: Case) -> PredictionView:
         """The answer to one encounter, with its explanation."""
         return self._read(
-            Answer, "POST", f"{self._api}/predict", params={"explain": "true"}, json=dict(case), headers=self._key
+            PredictionView,
+            "POST",
+            f"{self._api}/predict",
+            params={"explain": "true"},
+            json=dict(case),
+            headers=self._key,
         )
 
     def predict_batch(self, parquet: bytes) -> bytes:
@@ -84,42 +89,42 @@ class Asking:
         headers = {**self._key, "Content-Type": PARQUET, "Accept": PARQUET}
         return self._send("POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
 
-    def days(self, most: int) -> Listed[Day]:
+    def days(self, most: int) -> ItemList[DayView]:
         """The last days, newest first."""
-        return self._ask(Listed[Day], "/days", per_page=most)
+        return self._ask(ItemList[DayView], "/days", per_page=most)
 
-    def batches(self) -> Listed[Batch]:
+    def batches(self) -> ItemList[BatchView]:
         """The last batches, newest first."""
-        return self._ask(Listed[Batch], "/batches", per_page=MOST_PER_PAGE)
+        return self._ask(ItemList[BatchView], "/batches", per_page=MOST_PER_PAGE)
 
-    def quarantine(self, batch: int) -> Listed[Quarantined]:
+    def quarantine(self, batch: int) -> ItemList[QuarantinedView]:
         """What was left out of a batch."""
-        return self._ask(Listed[Quarantined], "/quarantine", batch=batch, per_page=MOST_PER_PAGE)
+        return self._ask(ItemList[QuarantinedView], "/quarantine", batch=batch, per_page=MOST_PER_PAGE)
 
-    def versions(self) -> Listed[Version]:
+    def versions(self) -> ItemList[VersionView]:
         """The last versions, newest first."""
-        return self._ask(Listed[Version], "/versions", per_page=MOST_PER_PAGE)
+        return self._ask(ItemList[VersionView], "/versions", per_page=MOST_PER_PAGE)
 
-    def version(self, number: str) -> VersionInFull:
-        return self._ask(VersionInFull, f"/versions/{number}")
+    def version(self, number: str) -> VersionDetailView:
+        return self._ask(VersionDetailView, f"/versions/{number}")
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> StatisticsView:
         """The groups of every field that is counted by."""
-        return self._ask(Statistics, "/statistics", per_page=MOST_PER_PAGE)
+        return self._ask(StatisticsView, "/statistics", per_page=MOST_PER_PAGE)
 
-    def services(self) -> Listed[Service]:
-        return self._ask(Listed[Service], "/services", per_page=MOST_PER_PAGE)
+    def services(self) -> ItemList[ServiceView]:
+        return self._ask(ItemList[ServiceView], "/services", per_page=MOST_PER_PAGE)
 
-    def reload(self, token: str) -> Reloaded:
-        return self._read(Reloaded, "POST", f"{self._api}/reload_model", headers=_bearer(token))
+    def reload(self, token: str) -> ReloadView:
+        return self._read(ReloadView, "POST", f"{self._api}/reload_model", headers=_bearer(token))
 
-    def roll_back(self, token: str, version: str | None, by: str, why: str) -> RolledBack:
+    def roll_back(self, token: str, version: str | None, by: str, why: str) -> RollbackView:
         asked = {"version": version, "by": by, "why": why}
-        return self._read(RolledBack, "POST", f"{self._api}/rollback", json=asked, headers=_bearer(token))
+        return self._read(RollbackView, "POST", f"{self._api}/rollback", json=asked, headers=_bearer(token))
 
-    def source_batches(self) -> list[SourceBatch]:
+    def source_batches(self) -> list[SourceBatchView]:
         """The batches that the data API has released or will."""
-        return self._read(list[SourceBatch], "GET", f"{self._source}/batches")
+        return self._read(list[SourceBatchView], "GET", f"{self._source}/batches")
 
     def source_batch(self, number: int) -> bytes:
         """One of them as Parquet, all text."""
@@ -133,7 +138,7 @@ class Asking:
         try:
             read: T = reader.validate_json(answer.content)
         except ValidationError as error:
-            raise Away(address, f"another answer than agreed: {error.errors()[0]['msg']}") from error
+            raise ApiUnavailable(address, f"another answer than agreed: {error.errors()[0]['msg']}") from error
         return read
 
     def _send(self, method: str, address: str, **options: object) -> httpx.Response:
@@ -141,7 +146,7 @@ class Asking:
             with self._client.stream(method, address, **options) as streamed:  # type: ignore[arg-type]  # httpx's names
                 answer = httpx.Response(streamed.status_code, content=_bounded(streamed, address))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Away(address, str(error) or type(error).__name__) from error
+            raise ApiUnavailable(address, str(error) or type(error).__name__) from error
         if answer.status_code != 200:
             raise _refusal(answer)
         return answer
@@ -153,7 +158,7 @@ def _bounded(answer: httpx.Response, address: str) -> bytes:
     for part in answer.iter_bytes():
         content += part
         if len(content) > MOST_ANSWER_BYTES:
-            raise Away(address, f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
+            raise ApiUnavailable(address, f"an answer of more than {MOST_ANSWER_BYTES:,} bytes")
     return bytes(content)
 
 
@@ -161,9 +166,9 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _refusal(answer: httpx.Response) -> Refused:
+def _refusal(answer: httpx.Response) -> RequestRejected:
     try:
-        told = _reads(Error).validate_json(answer.content).error
+        told = _reads(ErrorView).validate_json(answer.content).error
     except ValidationError:
-        return Refused(answer.status_code, f"status {answer.status_code}")
-    return Refused(answer.status_code, told.message, told.fields)
+        return RequestRejected(answer.status_code, f"status {answer.status_code}")
+    return RequestRejected(answer.status_code, told.message, told.fields)

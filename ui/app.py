@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from ui import auth, batch_page, data_page, model_page, patient_page, sidebar, statistics_page, system_page
-from ui.page_context import Room, enter
+from ui.page_context import PageContext, enter
 
-PAGES: dict[str, tuple[Callable[[Room], None], str]] = {
+PAGES: dict[str, tuple[Callable[[PageContext], None], str]] = {
     "patient": (patient_page.show, ":material/person:"),
     "many": (batch_page.show, ":material/groups:"),
     "statistics": (statistics_page.show, ":material/bar_chart:"),

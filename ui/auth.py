@@ -3,13 +3,13 @@
 import streamlit as st
 from streamlit.errors import StreamlitSecretNotFoundError
 
-from ui.i18n import Words
+from ui.i18n import Messages
 
 NO_SECRETS = "no-secrets-found"
 """Streamlit's word for: there is no file of secrets."""
 
 
-def is_open(words: Words) -> bool:
+def is_open(words: Messages) -> bool:
     """Whether the page may be shown; if not, it asks to sign in."""
     if not _asks_who():
         return True

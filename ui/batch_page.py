@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from ui import batch_results, batch_rows
-from ui.api_client import Away, Refused
+from ui.api_client import ApiUnavailable, RequestRejected
 from ui.batch_results import Scored
 from ui.batch_upload import Progress, predicted
-from ui.encounter_table import LIMITS, MOST_MEGABYTES, MOST_ROWS, Checked, NoTable, read
+from ui.encounter_table import LIMITS, MOST_MEGABYTES, MOST_ROWS, Checked, InvalidEncounterTable, read
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 
 SCORED, UPLOAD, BATCH = "scored", "encounters_file", "source_batch"
 MOST_NAMED = 12
@@ -20,14 +20,14 @@ WAYS = ("file", "source")
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class UploadedBatch:
     """What is to be predicted, and what it is called."""
 
     name: str
     checked: Checked
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("many.title"))
@@ -50,7 +50,7 @@ def show(room: Room) -> None:
         batch_results.show(words, scored)
 
 
-def _of_file(room: Room) -> None:
+def _of_file(room: PageContext) -> None:
     words = room.words
     uploaded = st.file_uploader(
         words("many.drop"),
@@ -70,7 +70,7 @@ def _of_file(room: Room) -> None:
         _predict(room, brought)
 
 
-def _of_source(room: Room) -> None:
+def _of_source(room: PageContext) -> None:
     words = room.words
     batches = room.asked(room.asking.source_batches)
     if batches is None:
@@ -94,11 +94,11 @@ def _of_source(room: Room) -> None:
             _predict(room, brought)
 
 
-def _checked(words: Words, name: str, content: Callable[[], bytes]) -> Brought | None:
+def _checked(words: Messages, name: str, content: Callable[[], bytes]) -> UploadedBatch | None:
     """What the file holds, once its columns are those of an encounter; else it stands on the page why not."""
     try:
         checked = read(content())
-    except NoTable as error:
+    except InvalidEncounterTable as error:
         named = ", ".join(words.label(each) for each in error.named[:MOST_NAMED])
         limits = {"most": words.number(MOST_ROWS), "megabytes": MOST_MEGABYTES, "most_columns": LIMITS.columns}
         st.error(escape_markdown(words(f"many.{error.why}", columns=named, **limits)), icon=":material/table_view:")
@@ -108,10 +108,10 @@ def _checked(words: Words, name: str, content: Callable[[], bytes]) -> Brought |
     if checked.torn:
         lines = ", ".join(words.number(each) for each in checked.torn[:MOST_NAMED])
         st.warning(escape_markdown(words("many.torn", number=words.number(len(checked.torn)), lines=lines)))
-    return Brought(name, checked)
+    return UploadedBatch(name, checked)
 
 
-def _predict(room: Room, brought: Brought) -> None:
+def _predict(room: PageContext, brought: UploadedBatch) -> None:
     words, table = room.words, brought.checked.table
     bar = st.progress(0.0, text=words("many.begins"))
 
@@ -120,7 +120,7 @@ def _predict(room: Room, brought: Brought) -> None:
 
     try:
         answers = predicted(room.asking, table, tell)
-    except (Away, Refused) as error:
+    except (ApiUnavailable, RequestRejected) as error:
         bar.empty()
         room.refuse(error)
         return
@@ -131,7 +131,7 @@ def _predict(room: Room, brought: Brought) -> None:
         st.session_state[SCORED] = Scored(brought.name, table, answers, model.version, model.threshold)
 
 
-def _told(words: Words, progress: Progress) -> str:
+def _told(words: Messages, progress: Progress) -> str:
     return words(
         "many.progress",
         done=words.number(progress.done),

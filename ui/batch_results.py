@@ -12,7 +12,7 @@ from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.spreadsheet import escape_formula
 from ui import batch_rows, charts
 from ui.escaping import escape_markdown
-from ui.i18n import Words
+from ui.i18n import Messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Scored:
     threshold: float
 
 
-def show(words: Words, scored: Scored) -> None:
+def show(words: Messages, scored: Scored) -> None:
     """All of it."""
     answers = scored.answers.to_pandas()
     good, ended = answers[answers["error"].isna()], answers[answers["error"] == NOT_APPLICABLE]
@@ -56,7 +56,7 @@ def show(words: Words, scored: Scored) -> None:
     st.caption(escape_markdown(made_by))
 
 
-def _counts(words: Words, good: pd.DataFrame, ended: pd.DataFrame, failed: pd.DataFrame) -> None:
+def _counts(words: Messages, good: pd.DataFrame, ended: pd.DataFrame, failed: pd.DataFrame) -> None:
     flagged = int(good["prediction"].sum())
     told = {
         "answered": words.number(len(good)),

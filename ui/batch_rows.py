@@ -8,7 +8,7 @@ import streamlit as st
 
 from readmit.core.encounter import BY_NAME, COUNTED_BY, DISPOSITION, ENCOUNTER, NOT_RECORDED
 from ui.escaping import escape_markdown
-from ui.i18n import Words
+from ui.i18n import Messages
 from ui.plain_table import show_table
 from ui.prediction_result import value_in_words
 
@@ -22,7 +22,7 @@ PAGE, FAILED_PAGE, ENDED_PAGE = PAGES = "rows.page", "rows.failed_page", "rows.n
 
 
 @st.fragment
-def show(words: Words, encounters: pa.Table, answers: pd.DataFrame) -> None:
+def show(words: Messages, encounters: pa.Table, answers: pd.DataFrame) -> None:
     """The answers, `index` being the row of the encounter; made anew by itself when another page is wanted."""
     filters, order = st.columns([1, 2], vertical_alignment="bottom"), st.columns([1, 2], vertical_alignment="bottom")
     with filters[0]:
@@ -49,7 +49,7 @@ def show(words: Words, encounters: pa.Table, answers: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_failed(words: Words, failed: pd.DataFrame) -> None:
+def show_failed(words: Messages, failed: pd.DataFrame) -> None:
     """The rows that have no answer, and why."""
 
     def told(place: slice) -> dict[str, list[str]]:
@@ -63,7 +63,7 @@ def show_failed(words: Words, failed: pd.DataFrame) -> None:
 
 
 @st.fragment
-def show_not_applicable(words: Words, encounters: pa.Table, ended: pd.DataFrame) -> None:
+def show_not_applicable(words: Messages, encounters: pa.Table, ended: pd.DataFrame) -> None:
     """Show the rows of stays that ended in death or hospice: each by its encounter, and how it ended."""
     beside = [name for name in (ENCOUNTER, DISPOSITION) if name in encounters.column_names]
 
@@ -84,7 +84,7 @@ def begin(pages: tuple[str, ...] = (PAGE,)) -> None:
         st.session_state[key] = 1
 
 
-def _one_of(words: Words, name: str, ways: tuple[str, ...]) -> str:
+def _one_of(words: Messages, name: str, ways: tuple[str, ...]) -> str:
     chosen: str = st.segmented_control(
         words(f"many.{name}"),
         ways,
@@ -97,7 +97,7 @@ def _one_of(words: Words, name: str, ways: tuple[str, ...]) -> str:
     return chosen
 
 
-def _title(words: Words, column: str) -> str:
+def _title(words: Messages, column: str) -> str:
     return {ROW: words("many.row"), RISK: words("risk.risk")}.get(column) or words.label(column)
 
 
@@ -136,7 +136,7 @@ def _values(encounters: pa.Table, rows: pd.DataFrame, name: str) -> list[str | i
     return [None if value == NOT_RECORDED else value for value in found]
 
 
-def _told(words: Words, encounters: pa.Table, rows: pd.DataFrame, beside: list[str]) -> dict[str, list[str]]:
+def _told(words: Messages, encounters: pa.Table, rows: pd.DataFrame, beside: list[str]) -> dict[str, list[str]]:
     """Some rows in words, by the title of their column."""
     said = {
         words("many.row"): [words.number(index + 1) for index in rows["index"]],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ui.api_client import Asking
+from ui.api_client import ApiClient
 from ui.encounter_table import ROWS_AT_ONCE, joined, pieces
 
 
@@ -31,7 +31,7 @@ class Progress:
         return (self.rows - self.done) / self.rows_a_second if self.rows_a_second else 0.0
 
 
-def predicted(asking: Asking, table: pa.Table, tell: Callable[[Progress], None]) -> pa.Table:
+def predicted(asking: ApiClient, table: pa.Table, tell: Callable[[Progress], None]) -> pa.Table:
     """The answer to each row of a table, in its order. Away, Refused: and nothing is kept of those before."""
     began, answers = time.perf_counter(), []
     for piece in pieces(table):

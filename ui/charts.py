@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from ui.i18n import Words
+from ui.i18n import Messages
 from ui.schemas import Point
 
 NUMBER = {"en": "datum.label", "es": "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')"}
@@ -17,7 +17,7 @@ BLUE, ORANGE, GREY = "#0B72B5", "#D55E00", "#8A8F98"
 """Of the palette of Okabe and Ito (2008), "Color Universal Design", the first two a little darker for thin marks."""
 
 
-def risk(words: Words, probability: float, threshold: float, average: float | None) -> Picture:
+def risk(words: Messages, probability: float, threshold: float, average: float | None) -> Picture:
     """One bar from 0, with a mark at the threshold and one at the average."""
     top = min(1.0, max(probability, threshold, average or 0.0) * 1.25)
     x = alt.X("share:Q", scale=alt.Scale(domain=[0, top]), axis=alt.Axis(format=".0%", title=None, tickCount=6))
@@ -32,7 +32,7 @@ def risk(words: Words, probability: float, threshold: float, average: float | No
     return alt.layer(bars, rule).properties(height=130, description=words("risk.axis"))
 
 
-def contributions(words: Words, found: Mapping[str, float], scale: str) -> Picture:
+def contributions(words: Messages, found: Mapping[str, float], scale: str) -> Picture:
     """A bar for each field, to the right where it raises the risk and to the left where it lowers it."""
     raises, lowers = words("why.raises"), words("why.lowers")
     frame = pd.DataFrame({"field": list(found), "adds": list(found.values())})
@@ -64,7 +64,7 @@ def contributions(words: Words, found: Mapping[str, float], scale: str) -> Pictu
     return made
 
 
-def histogram(words: Words, probabilities: Sequence[float], threshold: float) -> Picture:
+def histogram(words: Messages, probabilities: Sequence[float], threshold: float) -> Picture:
     """How many encounters have which risk; those from the threshold on in orange."""
     yes, no = words("answer.yes"), words("answer.no")
     frame = _binned(probabilities, threshold)
@@ -94,7 +94,7 @@ def _binned(probabilities: Sequence[float], threshold: float) -> pd.DataFrame:
     return pd.DataFrame({**ends, "encounters": counts.to_list()})
 
 
-def rates(words: Words, names: Sequence[str], shares: Sequence[float], encounters: Sequence[int]) -> Picture:
+def rates(words: Messages, names: Sequence[str], shares: Sequence[float], encounters: Sequence[int]) -> Picture:
     """A bar for each group: how many of its encounters were followed by a readmission."""
     frame = pd.DataFrame({"group": list(names), "rate": list(shares), "encounters": list(encounters)})
     made: Picture = (

@@ -3,15 +3,15 @@
 import streamlit as st
 
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import Batch
+from ui.schemas import BatchView
 
 CHOSEN = "data.batch"
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("data.title"))
@@ -29,12 +29,12 @@ def show(room: Room) -> None:
     _quarantine(room, [each.batch for each in batches.items if each.quarantined])
 
 
-def _totals(words: Words, batches: tuple[Batch, ...]) -> None:
+def _totals(words: Messages, batches: tuple[BatchView, ...]) -> None:
     for column, name in zip(st.columns(4), ("rows", "clean", "quarantined", "excluded"), strict=True):
         column.metric(words(f"data.{name}"), words.number(sum(getattr(each, name) or 0 for each in batches)))
 
 
-def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
+def _batches(words: Messages, batches: tuple[BatchView, ...]) -> None:
     show_table(
         {
             words("data.batch"): [words("data.batch_number", batch=each.batch) for each in batches],
@@ -49,7 +49,7 @@ def _batches(words: Words, batches: tuple[Batch, ...]) -> None:
     )
 
 
-def _quarantine(room: Room, batches: list[int]) -> None:
+def _quarantine(room: PageContext, batches: list[int]) -> None:
     words = room.words
     if not batches:
         st.success(words("data.nothing_quarantined"), icon=":material/task_alt:")

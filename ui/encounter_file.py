@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from readmit.core.encounter import BY_NAME, DRUGS, FEATURES, FIELDS, Field, Group
-from readmit.core.request import RecordRefused, parse
+from readmit.core.request import RecordRejected, parse
 from ui.api_client import Case
 
 USUAL = Path(__file__).parent / "form_defaults.json"
@@ -17,7 +17,7 @@ GROUPS = tuple(
 """The parts of the form, in the order in which the fields have them."""
 
 
-class NoCase(ValueError):
+class InvalidCaseFile(ValueError):
     """The file holds no case; `faults` as field and message, the field empty where it is the whole file."""
 
     def __init__(self, faults: tuple[tuple[str, str], ...]) -> None:
@@ -54,11 +54,11 @@ def of_file(content: bytes) -> Case:
     try:
         read = json.loads(content)
     except ValueError as error:
-        raise NoCase((("", "no JSON"),)) from error
+        raise InvalidCaseFile((("", "no JSON"),)) from error
     if not isinstance(read, dict):
-        raise NoCase((("", "no JSON object"),))
+        raise InvalidCaseFile((("", "no JSON object"),))
     try:
         values = parse(read).values
-    except RecordRefused as error:
-        raise NoCase(tuple((fault.field, fault.message) for fault in error.faults)) from error
+    except RecordRejected as error:
+        raise InvalidCaseFile(tuple((fault.field, fault.message) for fault in error.faults)) from error
     return {name: value for name, value in values.items() if value is not None}

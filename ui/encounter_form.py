@@ -10,7 +10,7 @@ from ui import icd9_picker
 from ui.api_client import Case
 from ui.encounter_file import GROUPS, fields_of, usual
 from ui.escaping import escape_markdown
-from ui.i18n import Words
+from ui.i18n import Messages
 
 IN_A_ROW = 3
 FIELD, PRESCRIBED = "field.", "prescribed"
@@ -43,7 +43,7 @@ def keep() -> None:
         st.session_state[key] = st.session_state[key]
 
 
-def show(words: Words) -> dict[str, str]:
+def show(words: Messages) -> dict[str, str]:
     """The whole form; what is wrong with which field."""
     faults: dict[str, str] = {}
     for group in GROUPS:
@@ -65,7 +65,7 @@ def case() -> Case:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def widget(words: Words, field: Field, key: str) -> str | int | None:
+def widget(words: Messages, field: Field, key: str) -> str | int | None:
     """One field's widget, in whatever place; what it says."""
     label = _label(words, field)
     if field.choices:
@@ -79,7 +79,7 @@ def widget(words: Words, field: Field, key: str) -> str | int | None:
     return _said(field, st.session_state.get(key))
 
 
-def fault(words: Words, field: Field, value: str | int | None) -> str | None:
+def fault(words: Messages, field: Field, value: str | int | None) -> str | None:
     """Why a typed value can't stand in a field."""
     if value is None:
         return None
@@ -91,7 +91,7 @@ def _rows(fields: list[Field]) -> list[tuple[Field, ...]]:
     return [tuple(fields[start : start + IN_A_ROW]) for start in range(0, len(fields), IN_A_ROW)]
 
 
-def _asked(words: Words, field: Field, key: str) -> Mapping[str, str]:
+def _asked(words: Messages, field: Field, key: str) -> Mapping[str, str]:
     value = widget(words, field, key)
     found = fault(words, field, value)
     if found is not None:
@@ -102,11 +102,11 @@ def _asked(words: Words, field: Field, key: str) -> Mapping[str, str]:
     return {}
 
 
-def _label(words: Words, field: Field) -> str:
+def _label(words: Messages, field: Field) -> str:
     return f"{words.label(field.name)} *" if field.required else words.label(field.name)
 
 
-def _choice(words: Words, field: Field, key: str, label: str) -> None:
+def _choice(words: Messages, field: Field, key: str, label: str) -> None:
     st.selectbox(
         label,
         field.choices,
@@ -119,11 +119,11 @@ def _choice(words: Words, field: Field, key: str, label: str) -> None:
     )
 
 
-def _help(words: Words, field: Field) -> str | None:
+def _help(words: Messages, field: Field) -> str | None:
     return words("patient.dies") if field.name == DISPOSITION else None
 
 
-def _code(words: Words, key: str, label: str) -> None:
+def _code(words: Messages, key: str, label: str) -> None:
     st.selectbox(
         label,
         icd9_picker.options(words, st.session_state.get(key)),
@@ -144,7 +144,7 @@ def _take_the_code(key: str) -> None:
         st.session_state[key] = icd9_picker.code_of(str(chosen))
 
 
-def _prescriptions(words: Words) -> None:
+def _prescriptions(words: Messages) -> None:
     """Of 23 drugs few are given: those are chosen first, and each then has its level."""
     chosen = st.multiselect(
         words("patient.prescribed"),

@@ -24,7 +24,7 @@ MOST_MEGABYTES = 64
 """Of a file, as Streamlit counts them for an upload: 1,048,576 bytes each."""
 
 
-class NoTable(Exception):
+class InvalidEncounterTable(Exception):
     """The file can't be read as encounters. `why`: a key of the catalogue's family `many`; `named`: columns."""
 
     def __init__(self, why: str, named: tuple[str, ...] = ()) -> None:
@@ -51,23 +51,23 @@ def read(content: bytes) -> Checked:
     Raises NoTable when it is neither, is empty or too large, or lacks columns that are required.
     """
     if len(content) > MOST_MEGABYTES * 2**20:
-        raise NoTable("too_large")
+        raise InvalidEncounterTable("too_large")
     is_parquet = content.startswith(PARQUET_BEGINS)
     try:
         checked = _parquet(content) if is_parquet else _csv(content)
     except InvalidTable as error:
-        raise NoTable("no_parquet" if is_parquet else "no_csv") from error
+        raise InvalidEncounterTable("no_parquet" if is_parquet else "no_csv") from error
     except TableTooLarge as error:
-        raise NoTable("too_many_rows" if error.limit == "rows" else "too_large") from error
+        raise InvalidEncounterTable("too_many_rows" if error.limit == "rows" else "too_large") from error
     if not checked.table.num_rows:
-        raise NoTable("no_rows")
+        raise InvalidEncounterTable("no_rows")
     return checked
 
 
 def _csv(content: bytes) -> Checked:
     file = CsvTable(content, LIMITS)
     if not file.header:
-        raise NoTable("no_csv")
+        raise InvalidEncounterTable("no_csv")
     places, dropped = _places(file.header)
     found = file.read(list(places.values()))
     table = pa.table([each.dictionary_decode() for each in found.columns], list(places))
@@ -80,7 +80,7 @@ def _parquet(content: bytes) -> Checked:
     places, dropped = _places(file.header)
     found = dict(zip(places, file.read(list(places.values())), strict=True))
     if unreadable := tuple(name for name, column in found.items() if column is None and name not in DROPPED):
-        raise NoTable("columns_unreadable", unreadable)
+        raise InvalidEncounterTable("columns_unreadable", unreadable)
     columns = {name: column.dictionary_decode() for name, column in found.items() if column is not None}
     return Checked(pa.table(columns), (*dropped, *(name for name in found if name not in columns)), ())
 
@@ -89,9 +89,9 @@ def _places(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return the places of the columns that an encounter has, by name, and the names of the others."""
     names = [python_name(name.strip()) for name in header]
     if twice := tuple(shown(name) for name, times in Counter(names).items() if times > 1):
-        raise NoTable("columns_twice", twice)
+        raise InvalidEncounterTable("columns_twice", twice)
     if lacking := tuple(name for name in FEATURES if BY_NAME[name].required and name not in names):
-        raise NoTable("columns_lacking", lacking)
+        raise InvalidEncounterTable("columns_lacking", lacking)
     places = {name: place for place, name in enumerate(names) if name in BY_NAME}
     return places, tuple(shown(name) for name in names if name not in BY_NAME)
 

@@ -25,7 +25,7 @@ FIGURE = re.compile(r"[+-]?\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class MessagePattern:
     """A sentence with gaps, by which one that somebody said is known, and what it is in this language."""
 
     known: re.Pattern[str]
@@ -33,13 +33,13 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Messages:
     """`texts` by key, `terms` by what they are in English."""
 
     language: str
     texts: Mapping[str, str]
     terms: Mapping[str, str]
-    forms: tuple[Form, ...]
+    forms: tuple[MessagePattern, ...]
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key, its gaps filled."""
@@ -98,14 +98,14 @@ class Words:
 
 
 @cache
-def words(language: str) -> Words:
+def words(language: str) -> Messages:
     """The catalogue of a language."""
     read = tomllib.loads((FOLDER / f"{language}.toml").read_text())
     terms, said = read.pop("terms", {}), read.pop("said", {})
     texts = {f"{family}.{key}": text for family, keys in read.items() for key, text in keys.items()}
     # What says most comes first: "{value} is not {form}" would take nearly every sentence.
     ordered = sorted(said.items(), key=lambda form: -len(GAP.sub("", form[0])))
-    return Words(language, texts, terms, tuple(Form(_pattern(english), text) for english, text in ordered))
+    return Messages(language, texts, terms, tuple(MessagePattern(_pattern(english), text) for english, text in ordered))
 
 
 def _pattern(english: str) -> re.Pattern[str]:

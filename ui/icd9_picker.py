@@ -2,16 +2,16 @@
 
 from readmit.core.encounter import NOT_RECORDED
 from readmit.core.icd9 import icd9_category, icd9_chapter
-from ui.i18n import Words, titles
+from ui.i18n import Messages, titles
 
 
-def options(words: Words, chosen: str | None) -> list[str]:
+def options(words: Messages, chosen: str | None) -> list[str]:
     """Every category, by code, and the code that was typed."""
     known = titles(words.language)
     return [*known, *([chosen] if chosen and chosen not in known else [])]
 
 
-def in_words(words: Words, code: str) -> str:
+def in_words(words: Messages, code: str) -> str:
     """`428.33 · Heart failure`: the code and its category's title; the code alone where there is none."""
     title = titles(words.language).get(icd9_category(code))
     return code if title is None else f"{code} · {title}"
@@ -22,10 +22,10 @@ def code_of(chosen: str) -> str:
     return chosen.split("·", 1)[0].strip().upper()
 
 
-def chapter_in_words(words: Words, chapter: str) -> str:
+def chapter_in_words(words: Messages, chapter: str) -> str:
     """The title of a chapter, as `icd9_chapter` calls it."""
     return words("choice.not_recorded") if chapter == NOT_RECORDED else titles(words.language, "chapters")[chapter]
 
 
-def chapter(words: Words, code: str) -> str:
+def chapter(words: Messages, code: str) -> str:
     return chapter_in_words(words, icd9_chapter(code))

@@ -7,10 +7,10 @@ import streamlit as st
 
 from ui import charts
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import Curves, Figures, Interval, Version, VersionInFull
+from ui.schemas import CurvesView, Figures, IntervalView, VersionDetailView, VersionView
 
 CHOSEN = "model.version"
 FIRST_FIGURES = ("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "observed_expected", "base_rate")
@@ -18,7 +18,7 @@ SHARES = frozenset({"base_rate", "flagged", "precision", "recall", "accuracy"})
 OF_CANDIDATES = ("roc_auc", "log_loss", "brier", "ece", "fit_seconds")
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("model.title"))
@@ -45,12 +45,12 @@ def show(room: Room) -> None:
     _versions(words, versions.items)
 
 
-def _option(words: Words, version: Version) -> str:
+def _option(words: Messages, version: VersionView) -> str:
     text = words("model.option", version=version.version, candidate=words.of("candidate", version.candidate))
     return f"{text} · {words('model.in_production')}" if version.in_production else text
 
 
-def _version(room: Room, told: VersionInFull) -> None:
+def _version(room: PageContext, told: VersionDetailView) -> None:
     words = room.words
     _verdict(words, told)
     _facts(room, told)
@@ -65,7 +65,7 @@ def _version(room: Room, told: VersionInFull) -> None:
         _candidates(words, told)
 
 
-def _verdict(words: Words, told: Version) -> None:
+def _verdict(words: Messages, told: VersionView) -> None:
     """How it was judged, and where it stands."""
     outcome = words.of("outcome", told.outcome or "none")
     reasons = "\n".join(f"- {escape_markdown(words.said(reason))}" for reason in told.reasons)
@@ -77,7 +77,7 @@ def _verdict(words: Words, told: Version) -> None:
             st.caption(escape_markdown(words(key, at=words.moment(note.at), by=by, why=words.said(note.why))))
 
 
-def _facts(room: Room, told: Version) -> None:
+def _facts(room: PageContext, told: VersionView) -> None:
     words = room.words
     facts = {
         "candidate": words.of("candidate", told.candidate),
@@ -95,11 +95,11 @@ def _facts(room: Room, told: Version) -> None:
     )
 
 
-def _batches(words: Words, version: Version) -> str:
+def _batches(words: Messages, version: VersionView) -> str:
     return words("model.batch_told" if version.batch == 1 else "model.batches_told", batch=version.batch)
 
 
-def _figures(words: Words, told: VersionInFull) -> None:
+def _figures(words: Messages, told: VersionDetailView) -> None:
     ordered = [name for name in FIRST_FIGURES if name in told.figures]
     ordered += sorted(set(told.figures) - set(FIRST_FIGURES))
     columns = {
@@ -118,18 +118,18 @@ def _figures(words: Words, told: VersionInFull) -> None:
     st.caption(words("model.interval_help"))
 
 
-def value(words: Words, name: str, number: float | None) -> str:
+def value(words: Messages, name: str, number: float | None) -> str:
     """A figure as it is read: shares in per cent."""
     return words.percent(number) if name in SHARES else words.number(number, 4 if name == "log_loss" else 3)
 
 
-def interval(words: Words, found: Interval | None, digits: int = 3) -> str:
+def interval(words: Messages, found: IntervalView | None, digits: int = 3) -> str:
     if found is None:
         return ""
     return words("model.from_to", low=words.number(found.low, digits), high=words.number(found.high, digits))
 
 
-def _curves(words: Words, found: Curves) -> None:
+def _curves(words: Messages, found: CurvesView) -> None:
     pictures = {
         "roc": charts.curve(found.roc, words("curve.false"), words("curve.true"), diagonal=True),
         "pr": charts.curve(found.precision_recall, words("curve.true"), words("curve.precision"), diagonal=False),
@@ -143,7 +143,7 @@ def _curves(words: Words, found: Curves) -> None:
         column.caption(words(f"curve.{name}_help"))
 
 
-def _candidates(words: Words, told: VersionInFull) -> None:
+def _candidates(words: Messages, told: VersionDetailView) -> None:
     found = [name for name in OF_CANDIDATES if any(name in each.figures for each in told.candidates)]
     columns: dict[str, Sequence[str]] = {
         words("model.candidate"): [
@@ -158,13 +158,13 @@ def _candidates(words: Words, told: VersionInFull) -> None:
     )
 
 
-def _of_candidate(words: Words, name: str, figures: Figures) -> str:
+def _of_candidate(words: Messages, name: str, figures: Figures) -> str:
     low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
     told = value(words, name, figures.get(name))
-    return told if low is None or high is None else f"{told} ({interval(words, Interval(low, high))})"
+    return told if low is None or high is None else f"{told} ({interval(words, IntervalView(low, high))})"
 
 
-def _versions(words: Words, versions: Sequence[Version]) -> None:
+def _versions(words: Messages, versions: Sequence[VersionView]) -> None:
     show_table(
         {
             words("model.version"): [each.version for each in versions],
@@ -178,6 +178,6 @@ def _versions(words: Words, versions: Sequence[Version]) -> None:
     )
 
 
-def _standing(words: Words, version: Version) -> str:
+def _standing(words: Messages, version: VersionView) -> str:
     outcome = words.of("outcome", version.outcome or "none")
     return f"{outcome} · {words('model.in_production')}" if version.in_production else outcome

@@ -7,9 +7,9 @@ from typing import TypeVar
 import streamlit as st
 
 from readmit.settings import Settings, load
-from ui.api_client import Asking, Away, Refused
+from ui.api_client import ApiClient, ApiUnavailable, RequestRejected
 from ui.escaping import escape_markdown
-from ui.i18n import LANGUAGES, Words, language_of, words
+from ui.i18n import LANGUAGES, Messages, language_of, words
 
 T = TypeVar("T")
 LANGUAGE = "language"
@@ -17,30 +17,30 @@ LANGUAGE = "language"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class PageContext:
     """One visit. `mlflow`: its address for a browser."""
 
-    words: Words
-    asking: Asking
+    words: Messages
+    asking: ApiClient
     mlflow: str
 
     def asked(self, question: Callable[[], T]) -> T | None:
         """The answer; None, and it stands on the page why, when there is none."""
         try:
             return question()
-        except (Away, Refused) as error:
+        except (ApiUnavailable, RequestRejected) as error:
             self.refuse(error)
             return None
 
-    def refuse(self, error: Away | Refused) -> None:
+    def refuse(self, error: ApiUnavailable | RequestRejected) -> None:
         """Says on the page why there is no answer."""
-        if isinstance(error, Refused):
+        if isinstance(error, RequestRejected):
             st.warning(escape_markdown(self.refusal(error)), icon=":material/block:")
             return
         st.error(self.words("away.title"), icon=":material/cloud_off:")
         st.caption(escape_markdown(self.words("away.what_now", address=error.address)))
 
-    def refusal(self, error: Refused) -> str:
+    def refusal(self, error: RequestRejected) -> str:
         """Why the API said no."""
         known = f"refused.{error.status}"
         said = "; ".join(
@@ -52,12 +52,12 @@ class Room:
         return self.words("refused.other", status=error.status, said=said or self.words.said(error.message))
 
 
-def enter() -> Room:
+def enter() -> PageContext:
     """The room of this visit, in the language that was chosen, or that the browser asks for."""
     if st.session_state.get(LANGUAGE) not in LANGUAGES:
         st.session_state[LANGUAGE] = language_of(st.context.locale)
     mlflow = _settings().mlflow_page_url or _settings().mlflow_tracking_uri
-    return Room(words(st.session_state[LANGUAGE]), _asking(), mlflow.rstrip("/"))
+    return PageContext(words(st.session_state[LANGUAGE]), _asking(), mlflow.rstrip("/"))
 
 
 @st.cache_resource(show_spinner=False)
@@ -66,7 +66,7 @@ def _settings() -> Settings:
 
 
 @st.cache_resource(show_spinner=False)
-def _asking() -> Asking:
+def _asking() -> ApiClient:
     settings = _settings()
     key = None if settings.api_key is None else settings.secret("api_key")
-    return Asking(settings.api_urls[0], settings.source_url, key)
+    return ApiClient(settings.api_urls[0], settings.source_url, key)

@@ -7,11 +7,11 @@ import streamlit as st
 from readmit.core.applicability import is_applicable
 from ui import encounter_form, prediction_result, what_if
 from ui.api_client import Case
-from ui.encounter_file import NoCase, as_file, of_file, usual
+from ui.encounter_file import InvalidCaseFile, as_file, of_file, usual
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
-from ui.schemas import Answer, Model
+from ui.i18n import Messages
+from ui.page_context import PageContext
+from ui.schemas import ModelView, PredictionView
 
 ANSWERED, LOADED, NO_CASE = "answered", "case_file", "no_case"
 
@@ -21,11 +21,11 @@ class Answered:
     """What was asked, and what was answered. `model`: as the API told of it then, if it did."""
 
     case: Case
-    answer: Answer
-    model: Model | None
+    answer: PredictionView
+    model: ModelView | None
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("patient.title"))
@@ -37,7 +37,7 @@ def show(room: Room) -> None:
 
 
 @st.fragment
-def _question(room: Room, case: Case, *, may_be_asked: bool) -> None:
+def _question(room: PageContext, case: Case, *, may_be_asked: bool) -> None:
     """The button and what follows from it: made anew by itself, while the form above stays as it is."""
     applicable = is_applicable(case)
     disabled = not (may_be_asked and applicable)
@@ -50,7 +50,7 @@ def _question(room: Room, case: Case, *, may_be_asked: bool) -> None:
         _answered(room, answered, case)
 
 
-def _ask(room: Room, case: Case) -> None:
+def _ask(room: PageContext, case: Case) -> None:
     answer = room.asked(lambda: room.asking.predict(case))
     if answer is None:
         return
@@ -59,7 +59,7 @@ def _ask(room: Room, case: Case) -> None:
     what_if.forget()
 
 
-def _answered(room: Room, answered: Answered, case: Case) -> None:
+def _answered(room: PageContext, answered: Answered, case: Case) -> None:
     st.divider()
     st.header(room.words("answer.title"))
     if answered.case != case:
@@ -68,7 +68,7 @@ def _answered(room: Room, answered: Answered, case: Case) -> None:
     what_if.show(room, answered.case, answered.answer, answered.model)
 
 
-def _files(words: Words) -> None:
+def _files(words: Messages) -> None:
     """A case goes into a file, and comes from one."""
     with st.expander(words("case.title"), icon=":material/save:"):
         st.file_uploader(words("case.load"), type="json", key=LOADED, on_change=_load, help=words("case.load_help"))
@@ -95,7 +95,7 @@ def _load() -> None:
         return
     try:
         encounter_form.put(of_file(uploaded.getvalue()))
-    except NoCase as error:
+    except InvalidCaseFile as error:
         st.session_state[NO_CASE] = error.faults
 
 

@@ -9,10 +9,10 @@ import streamlit as st
 from ui import charts, icd9_picker
 from ui.encounter_form import is_diagnosis
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import Answer, Model
+from ui.schemas import ModelView, PredictionView
 
 MOST_SHOWN = 12
 CARD = (
@@ -23,7 +23,7 @@ YES_COLOUR, NO_COLOUR = "#A84300", "#0B5FA5"
 """White on either is read by whoever needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3)."""
 
 
-def show(room: Room, answer: Answer, model: Model | None) -> None:
+def show(room: PageContext, answer: PredictionView, model: ModelView | None) -> None:
     """The whole result."""
     words = room.words
     verdict(words, answer)
@@ -42,7 +42,7 @@ def show(room: Room, answer: Answer, model: Model | None) -> None:
     st.caption(words("page.disclaimer"))
 
 
-def verdict(words: Words, answer: Answer) -> None:
+def verdict(words: Messages, answer: PredictionView) -> None:
     """The answer by word and colour."""
     way = "yes" if answer.prediction else "no"
     colour = YES_COLOUR if answer.prediction else NO_COLOUR
@@ -50,7 +50,7 @@ def verdict(words: Words, answer: Answer) -> None:
     st.html(CARD.format(colour=colour, word=escape(words(f"answer.{way}")), sentence=escape(told)))
 
 
-def numbers(words: Words, answer: Answer, average: float | None) -> None:
+def numbers(words: Messages, answer: PredictionView, average: float | None) -> None:
     """The risk against the threshold and the average."""
     for column, (name, value) in zip(
         st.columns(3),
@@ -61,24 +61,24 @@ def numbers(words: Words, answer: Answer, average: float | None) -> None:
     st.altair_chart(charts.risk(words, answer.probability, answer.threshold, average), width="stretch")
 
 
-def doubts(words: Words, answer: Answer) -> None:
+def doubts(words: Messages, answer: PredictionView) -> None:
     """What makes this answer less sure than others."""
     if answer.warnings:
         listed = "\n".join(f"- {escape_markdown(words.said(sentence))}" for sentence in answer.warnings)
         st.warning(f"{words('answer.doubts')}\n\n{listed}", icon=":material/warning:")
 
 
-def not_applicable(words: Words) -> None:
+def not_applicable(words: Messages) -> None:
     """Show, in the place of a risk, that the stay ended in death or hospice."""
     st.info(words("patient.cannot_return"), icon=":material/info:")
 
 
-def average_of(model: Model | None) -> float | None:
+def average_of(model: ModelView | None) -> float | None:
     """How many of the patients whom the model was judged on came back."""
     return None if model is None else model.figures.get("base_rate")
 
 
-def _named(words: Words, answer: Answer) -> Mapping[str, float]:
+def _named(words: Messages, answer: PredictionView) -> Mapping[str, float]:
     """The greatest contributions by field and value in words, and all others in one."""
     told = [each for each in answer.explanation.contributions if each.contribution]
     found = {
@@ -90,14 +90,14 @@ def _named(words: Words, answer: Answer) -> Mapping[str, float]:
     return found
 
 
-def value_in_words(words: Words, name: str, value: str | int | None) -> str:
+def value_in_words(words: Messages, name: str, value: str | int | None) -> str:
     """What stood in a field."""
     if value is None:
         return words("choice.not_recorded")
     return icd9_picker.in_words(words, str(value)) if is_diagnosis(name) else words.choice(name, value)
 
 
-def _sum(words: Words, answer: Answer) -> str:
+def _sum(words: Messages, answer: PredictionView) -> str:
     told = answer.explanation
     return words(
         "why.sum",

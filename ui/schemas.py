@@ -12,7 +12,7 @@ Figures = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
+class ItemList(Generic[T]):
     """One page of a list: `pages` in all, this one `page`."""
 
     items: tuple[T, ...]
@@ -22,14 +22,14 @@ class Listed(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthView:
     model_loaded: bool
     model_version: str | None
     reload_failure: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class ModelView:
     """The version served. `figures`: its metrics on the test split."""
 
     version: str
@@ -43,52 +43,52 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
+class ContributionView:
     field: str
     value: str | int | None
     contribution: float
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ExplanationView:
     """`base` and all contributions make up `score`, on its scale."""
 
     scale: str
     base: float
     score: float
-    contributions: tuple[Contribution, ...]
+    contributions: tuple[ContributionView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PredictionView:
     prediction: int
     probability: float
     threshold: float
     request_id: str
     model_version: str
     warnings: tuple[str, ...]
-    explanation: Explanation
+    explanation: ExplanationView
 
 
 @dataclass(frozen=True, slots=True)
-class FieldFault:
+class FieldErrorView:
     field: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorText:
+class ErrorDetailView:
     message: str
-    fields: tuple[FieldFault, ...] = ()
+    fields: tuple[FieldErrorView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
-    error: ErrorText
+class ErrorView:
+    error: ErrorDetailView
 
 
 @dataclass(frozen=True, slots=True)
-class StepRun:
+class StepRunView:
     step: str
     state: str
     started_at: datetime
@@ -98,7 +98,7 @@ class StepRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayView:
     """One run of a batch. `outcome`: of the verdict on its version."""
 
     run_id: str
@@ -111,11 +111,11 @@ class Day:
     version: str | None
     outcome: str | None
     reasons: tuple[str, ...]
-    steps: tuple[StepRun, ...]
+    steps: tuple[StepRunView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchView:
     batch: int
     rows: int | None
     clean: int | None
@@ -127,7 +127,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class QuarantinedView:
     """Encounters of one batch with the same fault. `first`: position of the first of them."""
 
     batch: int
@@ -138,14 +138,14 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class NoteView:
     at: datetime
     by: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class VersionView:
     """A registered version, and the verdict on it."""
 
     version: str
@@ -161,25 +161,25 @@ class Version:
     outcome: str | None
     reasons: tuple[str, ...]
     decided_at: datetime | None
-    placed: Note | None
-    rolled_back: Note | None
+    placed: NoteView | None
+    rolled_back: NoteView | None
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class IntervalView:
     low: float
     high: float
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class CurvesView:
     roc: tuple[Point, ...]
     precision_recall: tuple[Point, ...]
     calibration: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateView:
     """`figures`: on validation."""
 
     name: str
@@ -189,18 +189,18 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionInFull(Version):
+class VersionDetailView(VersionView):
     rival: str | None = None
     rival_figures: Figures = field(default_factory=dict)
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
-    rival_roc_auc: Interval | None = None
-    roc_auc_change: Interval | None = None
-    curves: Curves | None = None
-    candidates: tuple[Candidate, ...] = ()
+    intervals: Mapping[str, IntervalView] = field(default_factory=dict)
+    rival_roc_auc: IntervalView | None = None
+    roc_auc_change: IntervalView | None = None
+    curves: CurvesView | None = None
+    candidates: tuple[CandidateView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountView:
     """The encounters with one of these values of a field."""
 
     field: str
@@ -211,16 +211,16 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class StatisticsView:
     """`smallest`: no group of fewer encounters is shown."""
 
-    items: tuple[Counted, ...]
+    items: tuple[CountView, ...]
     target: str
     smallest: int
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceView:
     """`page`: its address for a browser."""
 
     name: str
@@ -231,20 +231,20 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class RolledBack:
+class RollbackView:
     version: str
     before: str
     served: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Reloaded:
+class ReloadView:
     version: str | None
     reloaded: bool
 
 
 @dataclass(frozen=True, slots=True)
-class SourceBatch:
+class SourceBatchView:
     """A batch of the data API. `released`: it can be had."""
 
     number: int

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from ui.api_client import Away, Refused
+from ui.api_client import ApiUnavailable, RequestRejected
 from ui.escaping import escape_markdown
 from ui.i18n import LANGUAGES
-from ui.page_context import LANGUAGE, Room
-from ui.schemas import Health
+from ui.page_context import LANGUAGE, PageContext
+from ui.schemas import HealthView
 
 LOOK_AGAIN_SECONDS = 5
 AWAY = "away"
 """Key of the session: the API was away when it was asked last."""
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """All of it."""
     with st.sidebar:
         _api(room)
@@ -28,7 +28,7 @@ def show(room: Room) -> None:
 
 
 @st.fragment(run_every=LOOK_AGAIN_SECONDS)
-def _api(room: Room) -> None:
+def _api(room: PageContext) -> None:
     """Asks again by itself; when the API is back, the whole page is made anew."""
     words, health = room.words, _health(room)
     if health is None:
@@ -46,8 +46,8 @@ def _api(room: Room) -> None:
         st.warning(words("side.reload_failed"), icon=":material/warning:")
 
 
-def _health(room: Room) -> Health | None:
+def _health(room: PageContext) -> HealthView | None:
     try:
         return room.asking.health()
-    except (Away, Refused):
+    except (ApiUnavailable, RequestRejected):
         return None

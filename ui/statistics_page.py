@@ -8,13 +8,13 @@ from readmit.core.encounter import BY_NAME, NOT_RECORDED
 from ui import charts, icd9_picker
 from ui.encounter_form import is_diagnosis
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import Counted
+from ui.schemas import CountView
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("statistics.title"))
@@ -44,7 +44,7 @@ def show(room: Room) -> None:
     st.caption(escape_markdown(words("statistics.smallest", smallest=told.smallest)))
 
 
-def _table(words: Words, names: Sequence[str], counted: Sequence[Counted]) -> None:
+def _table(words: Messages, names: Sequence[str], counted: Sequence[CountView]) -> None:
     encounters, readmitted = sum(each.encounters for each in counted), sum(each.readmitted for each in counted)
     columns = {
         words("statistics.group"): [*names, words("statistics.all")],
@@ -59,15 +59,15 @@ def _table(words: Words, names: Sequence[str], counted: Sequence[Counted]) -> No
     )
 
 
-def _named(words: Words, name: str) -> str:
+def _named(words: Messages, name: str) -> str:
     return words.label(name) if name in BY_NAME else words.of("statistics", name)
 
 
-def _group(words: Words, counted: Counted) -> str:
+def _group(words: Messages, counted: CountView) -> str:
     return ", ".join(_value(words, counted.field, value) for value in counted.values)
 
 
-def _value(words: Words, name: str, value: str) -> str:
+def _value(words: Messages, name: str, value: str) -> str:
     if value == NOT_RECORDED:
         return words("choice.not_recorded")
     if name not in BY_NAME:

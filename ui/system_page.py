@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import streamlit as st
 
-from ui.api_client import Away, Refused
+from ui.api_client import ApiUnavailable, RequestRejected
 from ui.escaping import escape_markdown
-from ui.i18n import Words
-from ui.page_context import Room
+from ui.i18n import Messages
+from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import Day, Service
+from ui.schemas import DayView, ServiceView
 
 T = TypeVar("T")
 PAGES = ("prefect", "airflow", "grafana", "mlflow", "prometheus", "ec2-api", "api")
@@ -19,7 +19,7 @@ DAYS = 10
 DONE = "operated"
 
 
-def show(room: Room) -> None:
+def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("system.title"))
@@ -35,7 +35,7 @@ def show(room: Room) -> None:
     _operate(room)
 
 
-def _links(words: Words, services: tuple[Service, ...]) -> None:
+def _links(words: Messages, services: tuple[ServiceView, ...]) -> None:
     pages = {each.name: each for each in services if each.page is not None and each.state == "up"}
     shown = [pages[name] for name in PAGES if name in pages]
     if not shown:
@@ -49,7 +49,7 @@ def _links(words: Words, services: tuple[Service, ...]) -> None:
         )
 
 
-def _services(words: Words, services: tuple[Service, ...]) -> None:
+def _services(words: Messages, services: tuple[ServiceView, ...]) -> None:
     show_table(
         {
             words("system.service"): [words.of("service", each.name) for each in services],
@@ -62,13 +62,13 @@ def _services(words: Words, services: tuple[Service, ...]) -> None:
     )
 
 
-def _milliseconds(words: Words, service: Service) -> str:
+def _milliseconds(words: Messages, service: ServiceView) -> str:
     return (
         "" if service.milliseconds is None else words("system.milliseconds", number=words.number(service.milliseconds))
     )
 
 
-def _days(words: Words, days: tuple[Day, ...]) -> None:
+def _days(words: Messages, days: tuple[DayView, ...]) -> None:
     if not days:
         st.info(words("system.no_days"))
         return
@@ -91,13 +91,13 @@ def _days(words: Words, days: tuple[Day, ...]) -> None:
         _steps(words, days[0])
 
 
-def _outcome(words: Words, day: Day) -> str:
+def _outcome(words: Messages, day: DayView) -> str:
     if day.version is None or day.outcome is None:
         return ""
     return words("system.version_outcome", version=day.version, outcome=words.of("outcome", day.outcome))
 
 
-def _steps(words: Words, day: Day) -> None:
+def _steps(words: Messages, day: DayView) -> None:
     show_table(
         {
             words("system.step"): [words.of("step", each.step) for each in day.steps],
@@ -108,7 +108,7 @@ def _steps(words: Words, day: Day) -> None:
     )
 
 
-def _operate(room: Room) -> None:
+def _operate(room: PageContext) -> None:
     """What changes something asks for the token; who holds it may reload the model and go back."""
     words = room.words
     st.write(words("system.operate_intro"))
@@ -122,7 +122,7 @@ def _operate(room: Room) -> None:
         _roll_back(room, token)
 
 
-def _reload(room: Room, token: str) -> None:
+def _reload(room: PageContext, token: str) -> None:
     words = room.words
     st.subheader(words("system.reload"))
     st.write(words("system.reload_help"))
@@ -134,7 +134,7 @@ def _reload(room: Room, token: str) -> None:
         _say(words(key, version=told.version or ""))
 
 
-def _roll_back(room: Room, token: str) -> None:
+def _roll_back(room: PageContext, token: str) -> None:
     words = room.words
     st.subheader(words("system.rollback"))
     st.write(words("system.rollback_help"))
@@ -149,10 +149,10 @@ def _roll_back(room: Room, token: str) -> None:
         _say(words("system.rolled_back", version=told.version, before=told.before))
 
 
-def _done(room: Room, act: Callable[[], T]) -> T | None:
+def _done(room: PageContext, act: Callable[[], T]) -> T | None:
     try:
         return act()
-    except (Away, Refused) as error:
+    except (ApiUnavailable, RequestRejected) as error:
         room.refuse(error)
         return None
 

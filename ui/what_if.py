@@ -9,13 +9,13 @@ from readmit.core.encounter import BY_NAME, FEATURES
 from ui import encounter_form, prediction_result
 from ui.api_client import Case
 from ui.escaping import escape_markdown
-from ui.page_context import Room
-from ui.schemas import Answer, Model
+from ui.page_context import PageContext
+from ui.schemas import ModelView, PredictionView
 
 CHOSEN, VALUE = "what_if.field", "what_if.value."
 
 
-def show(room: Room, case: Case, answer: Answer, model: Model | None) -> None:
+def show(room: PageContext, case: Case, answer: PredictionView, model: ModelView | None) -> None:
     """Asks which field, and what it should hold; shows both answers."""
     words = room.words
     st.subheader(words("what_if.title"))
@@ -58,7 +58,7 @@ def forget() -> None:
         del st.session_state[key]
 
 
-def _changed(room: Room, name: str, case: Case) -> Mapping[str, str | int] | None:
+def _changed(room: PageContext, name: str, case: Case) -> Mapping[str, str | int] | None:
     """The case with the field as it is set here; None: what is typed can't stand there."""
     key, field = VALUE + name, BY_NAME[name]
     if key not in st.session_state:

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from api.errors import Refused
+from api.errors import ApiError
 from readmit.core.encounter import BY_NAME, python_name
-from readmit.core.request import TAKEN, Reader, RequestFault, shown, stranger_faults
+from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, shown, stranger_faults
 from readmit.core.table_limits import TableTooLarge
 
 Codes = npt.NDArray[np.int64]
-Faults = tuple[RequestFault, ...]
+Faults = tuple[RequestError, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class BatchColumn:
     """`codes`: for each row the place of its value among `raws`, shape (rows,)."""
 
     raws: Sequence[object]
@@ -28,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class BatchColumns:
     """`rows`: how many came. `fields`: those that came, by their name with `_`; `read`: how to read their raw values.
 
     `faulty`: rows that could not be taken apart, by their index, with what is wrong; their values are to be ignored.
@@ -36,14 +36,14 @@ class Columns:
     """
 
     rows: int
-    fields: Mapping[str, Column]
+    fields: Mapping[str, BatchColumn]
     read: Reader
     faulty: Mapping[int, Faults] = field(default_factory=dict)
     everywhere: Faults = ()
 
-    def of(self, name: str) -> Column:
+    def of(self, name: str) -> BatchColumn:
         """The column of a field; where it did not come, nothing in each row."""
-        return self.fields.get(name) or Column([None], np.zeros(self.rows, dtype=np.int64))
+        return self.fields.get(name) or BatchColumn([None], np.zeros(self.rows, dtype=np.int64))
 
 
 def checked_names(header: Sequence[str]) -> tuple[dict[str, int], Faults]:
@@ -54,9 +54,9 @@ def checked_names(header: Sequence[str]) -> tuple[dict[str, int], Faults]:
     names = [python_name(name) for name in header]
     doubled, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
-        raise Refused(400, f"the header names a column twice: {shown(doubled)}")
+        raise ApiError(400, f"the header names a column twice: {shown(doubled)}")
     strangers = [given for given, name in zip(header, names, strict=True) if name not in BY_NAME]
-    places = {name: place for place, name in enumerate(names) if name in TAKEN}
+    places = {name: place for place, name in enumerate(names) if name in ACCEPTED_FIELDS}
     return places, tuple(stranger_faults(strangers))
 
 

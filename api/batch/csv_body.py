@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
-from api.batch.columns import Column, Columns, Faults, checked_names
+from api.batch.columns import BatchColumn, BatchColumns, Faults, checked_names
 from readmit.core.csv_table import CsvTable
-from readmit.core.request import RequestFault, cell_text
+from readmit.core.request import RequestError, cell_text
 from readmit.core.table_limits import TableLimits
 
 
-def columns(body: bytes, most: int) -> Columns:
+def columns(body: bytes, most: int) -> BatchColumns:
     """A header and its rows. InvalidTable: it is no CSV, or none that is UTF-8; TableTooLarge: above a limit."""
     table = CsvTable(body, TableLimits(rows=most))
     places, everywhere = checked_names(table.header)
@@ -19,15 +19,15 @@ def columns(body: bytes, most: int) -> Columns:
     whole = np.ones(found.rows, dtype=bool)
     whole[list(ragged)] = False
     fields = dict(zip(places, [_column(each, whole) for each in found.columns], strict=True))
-    return Columns(found.rows, fields, cell_text, ragged, everywhere)
+    return BatchColumns(found.rows, fields, cell_text, ragged, everywhere)
 
 
-def _column(coded: pa.DictionaryArray, whole: np.ndarray) -> Column:
+def _column(coded: pa.DictionaryArray, whole: np.ndarray) -> BatchColumn:
     """Rows that are none have whichever value."""
     codes = np.zeros(len(whole), dtype=np.int64)
     codes[whole] = coded.indices.to_numpy(zero_copy_only=False)
-    return Column(coded.dictionary.to_pylist() or [None], codes)
+    return BatchColumn(coded.dictionary.to_pylist() or [None], codes)
 
 
 def _ragged(cells: int, columns: int) -> Faults:
-    return (RequestFault("", f"the row has {cells} cells, the header {columns}"),)
+    return (RequestError("", f"the row has {cells} cells, the header {columns}"),)

@@ -7,12 +7,12 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
-from api.batch.columns import Codes, Column, Columns, Faults, checked_number
+from api.batch.columns import BatchColumn, BatchColumns, Codes, Faults, checked_number
 from api.batch.row_errors import Budget
-from api.errors import Refused
+from api.errors import ApiError
 from api.fast_decoder import NAMES, plain_values
 from api.request_parsing import LONGEST_RECORD, items, record_of, utf8
-from readmit.core.request import DROPPED, RecordRefused, RequestFault, json_text, parse
+from readmit.core.request import DROPPED, RecordRejected, RequestError, json_text, parse
 
 RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 SEGMENT = 1_000_000
@@ -22,7 +22,7 @@ ROWS_AT_ONCE = 8_192
 Values = Sequence[object]
 
 
-def columns(body: bytes, most: int) -> Columns:
+def columns(body: bytes, most: int) -> BatchColumns:
     """The records of an array. Refused: 400, it is none, or a record is no JSON. TableTooLarge: more than `most`."""
     faulty: dict[int, Faults] = {}
     # What is dropped unread may be anything, and some things can't be told apart.
@@ -31,7 +31,7 @@ def columns(body: bytes, most: int) -> Columns:
     budget, index = Budget(), -1
     for index, read in enumerate(_records(body, most)):
         checked_number(index + 1, most)
-        if isinstance(read, RecordRefused):
+        if isinstance(read, RecordRejected):
             faulty[index] = budget.cut(read.faults)
             rows.append((None,) * len(NAMES))
         else:
@@ -41,10 +41,10 @@ def columns(body: bytes, most: int) -> Columns:
             rows = []
     _encode(rows, coders)
     fields = {name: coder.column() for name, coder in coders.items()} if index >= 0 else {}
-    return Columns(index + 1, fields, json_text, faulty)
+    return BatchColumns(index + 1, fields, json_text, faulty)
 
 
-def _records(body: bytes, most: int) -> Iterator[Values | RecordRefused]:
+def _records(body: bytes, most: int) -> Iterator[Values | RecordRejected]:
     try:
         raws = [raw for segment in _segments(body, most) for raw in segment]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -74,19 +74,19 @@ def _segments(body: bytes, most: int) -> Iterator[list[msgspec.Raw]]:
     yield records
 
 
-def _record(raw: bytes, index: int) -> Values | RecordRefused:
+def _record(raw: bytes, index: int) -> Values | RecordRejected:
     if len(raw) > LONGEST_RECORD:
-        raise Refused(400, f"record {index} is longer than {LONGEST_RECORD:,} bytes")
+        raise ApiError(400, f"record {index} is longer than {LONGEST_RECORD:,} bytes")
     values = plain_values(raw)
     return _parsed(record_of(utf8(raw), f"record {index}")) if values is None else values
 
 
-def _parsed(record: object) -> Values | RecordRefused:
+def _parsed(record: object) -> Values | RecordRejected:
     if not isinstance(record, dict):
-        return RecordRefused((RequestFault("", "the record is no JSON object"),))
+        return RecordRejected((RequestError("", "the record is no JSON object"),))
     try:
         encounter = parse(record)
-    except RecordRefused as refusal:
+    except RecordRejected as refusal:
         return refusal
     # What is dropped unread, and the number of the encounter, which was looked at.
     return tuple(encounter.values.get(name) for name in NAMES)
@@ -110,5 +110,5 @@ class _Coder:
         codes = (places.setdefault(value, len(places)) for value in values)
         self._codes.append(np.fromiter(codes, np.int64, len(values)))
 
-    def column(self) -> Column:
-        return Column([None if raw is UNSET else raw for raw in self._places], np.concatenate(self._codes))
+    def column(self) -> BatchColumn:
+        return BatchColumn([None if raw is UNSET else raw for raw in self._places], np.concatenate(self._codes))

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from api.batch.scoring import Judged
-from api.errors import Refused
+from api.batch.scoring import BatchScores
+from api.errors import ApiError
 from api.request_parsing import CSV, JSON, PARQUET
-from api.schemas import Answer, BatchAnswer, NotApplicableRow, RefusedRow, RowError
+from api.schemas import BatchPredictionResponse, NotApplicableRow, PredictionResponse, RejectedRow, RowError
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.encounter import DISPOSITION
-from readmit.core.request import RecordRefused
+from readmit.core.request import RecordRejected
 from readmit.core.spreadsheet import escape_formula
 from readmit.core.version import MODEL, Version
 
@@ -24,7 +24,7 @@ ITEM_BYTES = 260
 MOST_ANSWER_BYTES = 128_000_000
 
 
-def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
+def as_json(judged: BatchScores, version: Version, request_id: str) -> bytes:
     """An item for each row: what /predict answers, the error, or that no risk is applicable.
 
     Refused: 413, the answer would be too large.
@@ -39,7 +39,7 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
             warnings[index].append(str(words[code]))
     items = [
         _without_prediction(judged, index, errors)
-        or Answer(
+        or PredictionResponse(
             int(probability >= version.threshold),
             probability,
             version.threshold,
@@ -50,40 +50,40 @@ def as_json(judged: Judged, version: Version, request_id: str) -> bytes:
         )
         for index, probability in enumerate(judged.probabilities.tolist())
     ]
-    return msgspec.json.encode(BatchAnswer(items))
+    return msgspec.json.encode(BatchPredictionResponse(items))
 
 
 def _without_prediction(
-    judged: Judged, index: int, errors: Mapping[int, RowError]
-) -> RefusedRow | NotApplicableRow | None:
+    judged: BatchScores, index: int, errors: Mapping[int, RowError]
+) -> RejectedRow | NotApplicableRow | None:
     """Return the item of a row that has no probability; None: it has one."""
     if index in errors:
-        return RefusedRow(errors[index])
+        return RejectedRow(errors[index])
     if index in judged.not_applicable:
         return NotApplicableRow(RowError(index, DISPOSITION, NOT_APPLICABLE))
     return None
 
 
-def _check_size(judged: Judged, errors: Mapping[int, RowError]) -> None:
+def _check_size(judged: BatchScores, errors: Mapping[int, RowError]) -> None:
     """Estimate the answer before it is built. Refused: 413."""
     size = ITEM_BYTES * len(judged.probabilities) + sum(len(error.message) for error in errors.values())
     answered = ~np.isnan(judged.probabilities)
     for words, codes in judged.doubts:
         size += int(np.array([0 if word is None else len(word) for word in words])[codes[answered]].sum())
     if size > MOST_ANSWER_BYTES:
-        raise Refused(
+        raise ApiError(
             413,
             f"the answer would be larger than {MOST_ANSWER_BYTES:,} bytes: send the batch in parts, or ask for CSV or "
             "Parquet, which hold no warnings",
         )
 
 
-def _error(judged: Judged, index: int) -> RowError:
+def _error(judged: BatchScores, index: int) -> RowError:
     faults = judged.faults[index]
-    return RowError(index, faults[0].field, str(RecordRefused(faults)))
+    return RowError(index, faults[0].field, str(RecordRejected(faults)))
 
 
-def as_csv(judged: Judged, version: Version, _: str) -> bytes:
+def as_csv(judged: BatchScores, version: Version, _: str) -> bytes:
     """A row for each row; where there is an error, nothing else. An error may name a column of the caller's."""
     out, table = io.BytesIO(), _table(judged, version)
     errors = [None if error is None else escape_formula(error) for error in table["error"].to_pylist()]
@@ -92,14 +92,14 @@ def as_csv(judged: Judged, version: Version, _: str) -> bytes:
     return out.getvalue()
 
 
-def as_parquet(judged: Judged, version: Version, _: str) -> bytes:
+def as_parquet(judged: BatchScores, version: Version, _: str) -> bytes:
     """The same as Parquet."""
     out = io.BytesIO()
     pq.write_table(_table(judged, version), out)
     return out.getvalue()
 
 
-def _table(judged: Judged, version: Version) -> pa.Table:
+def _table(judged: BatchScores, version: Version) -> pa.Table:
     said = judged.probabilities
     refused = np.isnan(said)
     errors: list[str | None] = [None] * len(said)
@@ -116,5 +116,5 @@ def _table(judged: Judged, version: Version) -> pa.Table:
     return pa.table(columns)
 
 
-WRITERS: dict[str, Callable[[Judged, Version, str], bytes]] = {JSON: as_json, CSV: as_csv, PARQUET: as_parquet}
+WRITERS: dict[str, Callable[[BatchScores, Version, str], bytes]] = {JSON: as_json, CSV: as_csv, PARQUET: as_parquet}
 """By the content type of the answer."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.batch.columns import Codes, Faults
-from readmit.core.request import RequestFault
+from readmit.core.request import RequestError
 
 MOST_FAULTS = 25
 """Of one row, that are listed."""
@@ -32,12 +32,12 @@ class RowFaults:
 
     def __init__(self, rows: int, already: Sequence[int]) -> None:
         self._budget = Budget()
-        self._listed: dict[int, list[RequestFault]] = {}
+        self._listed: dict[int, list[RequestError]] = {}
         self._found = np.zeros(rows, dtype=np.int64)
         self._open = np.ones(rows, dtype=bool)
         self._open[list(already)] = False
 
-    def add(self, faults: Sequence[RequestFault | None], codes: Codes) -> None:
+    def add(self, faults: Sequence[RequestError | None], codes: Codes) -> None:
         """Add the fault of the value that stands in each row; None: nothing is wrong with it."""
         wrong = np.array([fault is not None for fault in faults], dtype=bool)
         rows = np.flatnonzero(wrong[codes] & self._open)
@@ -63,7 +63,7 @@ class RowFaults:
 
 
 def _unlisted(number: int) -> Faults:
-    return (RequestFault("", f"{number:,} more faults of this row are not listed"),) if number else ()
+    return (RequestError("", f"{number:,} more faults of this row are not listed"),) if number else ()
 
 
 def rows_except(without: Collection[int], rows: int) -> npt.NDArray[np.int64]:

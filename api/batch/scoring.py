@@ -6,26 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from api.batch.columns import Codes, Column, Columns, Faults
+from api.batch.columns import BatchColumn, BatchColumns, Codes, Faults
 from api.batch.row_errors import RowFaults, rows_except
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
-from readmit.core.feature_spec import GIVEN, SINGLE
-from readmit.core.request import TAKEN, Reader, RequestFault, value_of
-from readmit.core.scorer import Cell, Scorer
+from readmit.core.feature_spec import BASE_COLUMNS, MODEL_COLUMNS
+from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, value_of
+from readmit.core.scorer import EncodedValue, Scorer
 from readmit.core.table_limits import TableTooLarge
 
-Coded = Sequence[tuple[Sequence[Cell], Codes]]
+Coded = Sequence[tuple[Sequence[EncodedValue], Codes]]
 Floats = npt.NDArray[np.float64]
 MOST_DIGITS = 12
 MOST_BAD_VALUES = 50_000
 """Different ones, in all columns of a batch together."""
-NOTHING = Cell(0.0, "", None)
+NOTHING = EncodedValue(0.0, "", None)
 """Stands where a value is at fault; its row gets no probability."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class BatchScores:
     """`probabilities`: shape (rows,), NaN where `faults` says, by index, why there is none.
 
     NaN, too, at the indices `not_applicable`: valid encounters that ended in death or hospice.
@@ -38,28 +38,28 @@ class Judged:
     not_applicable: frozenset[int] = frozenset()
 
 
-def judged(columns: Columns, scorer: Scorer) -> Judged:
+def judged(columns: BatchColumns, scorer: Scorer) -> BatchScores:
     """The answers to a batch."""
     found = RowFaults(columns.rows, list(columns.faulty))
     for fault in columns.everywhere:
         found.add([fault], np.zeros(columns.rows, dtype=np.int64))
-    cells: dict[str, list[Cell]] = {}
+    cells: dict[str, list[EncodedValue]] = {}
     bad = 0
-    for name in TAKEN:
+    for name in ACCEPTED_FIELDS:
         column = columns.of(name)
         cells[name], wrong = _cells(name, column, columns.read, scorer, MOST_BAD_VALUES - bad)
         bad += len(wrong)
         if wrong:
             found.add([wrong.get(place) for place in range(len(column.raws))], column.codes)
     faults = {**columns.faulty, **found.by_row()}
-    coded = [(cells[name], columns.of(name).codes) for name in SINGLE]
+    coded = [(cells[name], columns.of(name).codes) for name in BASE_COLUMNS]
     not_applicable = frozenset(_ended(columns)) - faults.keys()
     probabilities = _probabilities(coded, columns.rows, faults.keys() | not_applicable, scorer)
     doubts = [([cell.doubt for cell in each], codes) for each, codes in coded if any(cell.doubt for cell in each)]
-    return Judged(probabilities, faults, doubts, not_applicable)
+    return BatchScores(probabilities, faults, doubts, not_applicable)
 
 
-def _ended(columns: Columns) -> list[int]:
+def _ended(columns: BatchColumns) -> list[int]:
     """Return the rows whose discharge disposition is death or hospice, at fault or not."""
     column = columns.of(DISPOSITION)
     texts = [_text(columns, raw) for raw in column.raws]
@@ -67,7 +67,7 @@ def _ended(columns: Columns) -> list[int]:
     return np.flatnonzero(ends[column.codes]).tolist() if columns.rows else []
 
 
-def _text(columns: Columns, raw: object) -> str | None:
+def _text(columns: BatchColumns, raw: object) -> str | None:
     try:
         return columns.read(BY_NAME[DISPOSITION], raw)
     except ValueError:
@@ -87,14 +87,14 @@ def _probabilities(coded: Coded, rows: int, without: Collection[int], scorer: Sc
 
 
 def _cells(
-    name: str, column: Column, read: Reader, scorer: Scorer, most: int
-) -> tuple[list[Cell], dict[int, RequestFault]]:
+    name: str, column: BatchColumn, read: Reader, scorer: Scorer, most: int
+) -> tuple[list[EncodedValue], dict[int, RequestError]]:
     """The cell of each distinct value, and by its place why one can't stand there.
 
     TableTooLarge: more than `most` can't; each costs as much as many that can.
     """
-    found: list[Cell] = []
-    wrong: dict[int, RequestFault] = {}
+    found: list[EncodedValue] = []
+    wrong: dict[int, RequestError] = {}
     for place, raw in enumerate(column.raws):
         if name == ENCOUNTER and is_plain_number(raw):
             # Nearly every row has its own, so a second look at each would cost a third of the time.
@@ -105,7 +105,7 @@ def _cells(
             found.append(NOTHING if name == ENCOUNTER else scorer.cell(name, value))
         except ValueError as error:
             found.append(NOTHING)
-            wrong[place] = RequestFault(name, str(error))
+            wrong[place] = RequestError(name, str(error))
             if len(wrong) > most:
                 text = f"more than {MOST_BAD_VALUES:,} different values that no field can have, as in {name}: {error}"
                 raise TableTooLarge("rows", text) from error
@@ -130,7 +130,7 @@ def _scores(coded: Coded, rows: int, scorer: Scorer) -> Floats:
         given.append(numbers[pairs])
     if scorer.trees is None:
         return np.asarray(scorer.compiled.base + np.sum(given, axis=0))
-    matrix = np.empty((rows, len(GIVEN)))
+    matrix = np.empty((rows, len(MODEL_COLUMNS)))
     for place, values in enumerate(given):
         matrix[:, place] = values
     return scorer.compiled.base + np.frombuffer(scorer.trees.scores(matrix.data), dtype=np.float64)

@@ -17,7 +17,7 @@ import numpy as np
 from litestar.exceptions import HTTPException
 
 from api.batch import csv_body, json_body, parquet_body
-from api.batch.columns import Columns
+from api.batch.columns import BatchColumns
 from api.batch.ipc_messages import Reply, Task
 from api.batch.response_writers import WRITERS
 from api.batch.scoring import judged
@@ -27,7 +27,7 @@ from readmit.core.scorer import Scorer
 from readmit.core.table_limits import InvalidTable, TableTooLarge
 from readmit.io.lightgbm_native import scorer_of
 
-READERS: dict[str, Callable[[bytes, int], Columns]] = {
+READERS: dict[str, Callable[[bytes, int], BatchColumns]] = {
     JSON: json_body.columns,
     CSV: csv_body.columns,
     PARQUET: parquet_body.columns,

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import structs
 
 from api.batch.ipc_messages import Reply, Task
-from api.errors import Refused
-from api.loaded_model import Served
+from api.errors import ApiError
+from api.loaded_model import LoadedModel
 from readmit.settings import environment_with
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -26,7 +26,7 @@ DEATH_SECONDS = 2.0
 RETRY_AFTER = {"Retry-After": "5"}
 
 
-class Batches:
+class BatchWorkerClient:
     """One batch at a time; the others wait their turn."""
 
     def __init__(self) -> None:
@@ -36,11 +36,11 @@ class Batches:
         self._holds = ""
 
     async def answer(
-        self, model: Served, kind: str, wanted: str, body: bytes, request_id: str, most_records: int
+        self, model: LoadedModel, kind: str, wanted: str, body: bytes, request_id: str, most_records: int
     ) -> tuple[Reply, bytes]:
         """The reply and the answer to a batch. Refused: 503, too many wait or the process died of it; 413, too slow."""
         if self._waiting > MOST_WAITING:
-            raise Refused(503, "too many batches wait already; try again later", headers=RETRY_AFTER)
+            raise ApiError(503, "too many batches wait already; try again later", headers=RETRY_AFTER)
         self._waiting += 1
         try:
             async with self._turn:
@@ -50,7 +50,7 @@ class Batches:
         finally:
             self._waiting -= 1
 
-    async def _answer(self, model: Served, task: Task, body: bytes) -> tuple[Reply, bytes]:
+    async def _answer(self, model: LoadedModel, task: Task, body: bytes) -> tuple[Reply, bytes]:
         artifact = b"" if self.is_alive and self._holds == model.version.scorer else model.artifact
         process = await self._alive()
         try:
@@ -62,7 +62,7 @@ class Batches:
             self._end()
             await process.wait()
             message = f"the batch was not done within {MOST_SECONDS:.0f} seconds: send it in smaller parts"
-            raise Refused(503, message, headers=RETRY_AFTER) from error
+            raise ApiError(503, message, headers=RETRY_AFTER) from error
         except asyncio.CancelledError:
             # Nobody waits for the answer any more; the next one must not be taken for it.
             self._end()
@@ -70,15 +70,15 @@ class Batches:
         self._holds = model.version.scorer
         return reply
 
-    async def _death(self, process: Process) -> Refused:
+    async def _death(self, process: Process) -> ApiError:
         """Return what is answered when the process died, which it does of itself when its time is up."""
         # It is not killed before it was waited for: whoever kills a process that is dead loses its exit code.
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), DEATH_SECONDS)
         self._end()
         if await process.wait() == -signal.SIGPROF:
-            return Refused(413, "the batch takes more time than one of its size may: send it in smaller parts")
-        return Refused(503, "the batch could not be worked on; a smaller one may", headers=RETRY_AFTER)
+            return ApiError(413, "the batch takes more time than one of its size may: send it in smaller parts")
+        return ApiError(503, "the batch could not be worked on; a smaller one may", headers=RETRY_AFTER)
 
     @property
     def is_alive(self) -> bool:

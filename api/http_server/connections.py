@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
-from api.http_server.limits import Limits
+from api.http_server.limits import ConnectionLimits
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,7 +28,7 @@ class Sweepable(Protocol):
 class Connections:
     """Budgets over all connections. `most`: how many there may be in all, below the limit of open files."""
 
-    def __init__(self, limits: Limits, most: int) -> None:
+    def __init__(self, limits: ConnectionLimits, most: int) -> None:
         self.limits = limits
         self._most = most
         self._total = 0

@@ -7,11 +7,11 @@ import msgspec
 
 from api.errors import sane_or_new_id
 from api.headers import SECURITY_HEADERS
-from api.schemas import Error, ErrorText
+from api.schemas import ErrorDetail, ErrorResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RawErrorResponse:
     """A status and its message; the connection closes after it. `retry_after`: seconds, where it makes sense."""
 
     status: int
@@ -21,7 +21,7 @@ class Refusal:
     def response(self) -> bytes:
         """Return the response as it goes over the wire."""
         request_id = sane_or_new_id(b"")
-        body = msgspec.json.encode(Error(ErrorText(self.message), request_id))
+        body = msgspec.json.encode(ErrorResponse(ErrorDetail(self.message), request_id))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
@@ -35,11 +35,11 @@ class Refusal:
         return b"\r\n".join([status_line, *(b"%s: %s" % header for header in headers), b"", body])
 
 
-MALFORMED = Refusal(400, "the request is not valid HTTP/1.1")
-SLOW_HEAD = Refusal(408, "the request's head did not arrive in time")
-SLOW_BODY = Refusal(408, "the request's body arrives too slowly")
-HEAD_TOO_LARGE = Refusal(431, "the request's head is larger than 32 KB or has more than 128 headers")
-FRAMING_TOO_LARGE = Refusal(431, "the chunk extensions or trailers of the body are larger than 32 KB")
-BODIES_TOO_LARGE = Refusal(503, "too many large requests at once: try again later", retry_after=5)
-TOO_MANY_PIPELINED = Refusal(503, "too many requests wait on this connection", retry_after=1)
-TOO_MANY_CONNECTIONS = Refusal(503, "too many connections from this address, or in all", retry_after=5)
+MALFORMED = RawErrorResponse(400, "the request is not valid HTTP/1.1")
+SLOW_HEAD = RawErrorResponse(408, "the request's head did not arrive in time")
+SLOW_BODY = RawErrorResponse(408, "the request's body arrives too slowly")
+HEAD_TOO_LARGE = RawErrorResponse(431, "the request's head is larger than 32 KB or has more than 128 headers")
+FRAMING_TOO_LARGE = RawErrorResponse(431, "the chunk extensions or trailers of the body are larger than 32 KB")
+BODIES_TOO_LARGE = RawErrorResponse(503, "too many large requests at once: try again later", retry_after=5)
+TOO_MANY_PIPELINED = RawErrorResponse(503, "too many requests wait on this connection", retry_after=1)
+TOO_MANY_CONNECTIONS = RawErrorResponse(503, "too many connections from this address, or in all", retry_after=5)

@@ -9,7 +9,7 @@ KIB, MIB = 2**10, 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Bytes, seconds and counts."""
 
     head_bytes: int = 32 * KIB

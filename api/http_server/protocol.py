@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.http_server import error_responses
 from api.http_server.connections import Connections
-from api.http_server.error_responses import Refusal
+from api.http_server.error_responses import RawErrorResponse
 from api.http_server.raw_response import EXTENSION, WRITE
 
 
@@ -189,7 +189,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stage = CLOSING
         self.transport.abort()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: RawErrorResponse) -> None:
         """Answer with an error, unless an answer has begun, and close."""
         if self._stage is CLOSING:
             return

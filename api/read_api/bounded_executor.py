@@ -5,14 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from api.errors import Refused
+from api.errors import ApiError
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0
 MOST_WAITING = 50
 
 
-class Desk:
+class BoundedExecutor:
     """Answers one question after the other. `whose`: as an error calls who is asked."""
 
     def __init__(self, whose: str) -> None:
@@ -23,13 +23,13 @@ class Desk:
     async def ask(self, question: Callable[[], T]) -> T:
         """Refused: 503, there is no answer in time, or too many wait for one already."""
         if self._waiting >= MOST_WAITING:
-            raise Refused(503, f"too many questions wait for {self._whose} already")
+            raise ApiError(503, f"too many questions wait for {self._whose} already")
         self._waiting += 1
         try:
             asked = asyncio.get_running_loop().run_in_executor(self._thread, question)
             return await asyncio.wait_for(asked, PATIENCE_SECONDS)
         except TimeoutError as error:
-            raise Refused(503, f"{self._whose} did not answer within {PATIENCE_SECONDS:.0f} s") from error
+            raise ApiError(503, f"{self._whose} did not answer within {PATIENCE_SECONDS:.0f} s") from error
         finally:
             self._waiting -= 1
 

@@ -9,12 +9,20 @@ from litestar.types import ControllerRouterHandler
 
 from api import openapi_examples
 from api.auth import with_key
-from api.errors import Refused
+from api.errors import ApiError
 from api.openapi import WITH_KEY, responses
 from api.read_api.paging import Paging
-from api.read_api.schemas import Batches, Days, Quarantine, Services, Statistics, VersionInFull, Versions
-from api.read_api.service import Reading
-from api.schemas import FieldFault
+from api.read_api.schemas import (
+    BatchList,
+    DayList,
+    QuarantineList,
+    ServiceList,
+    StatisticsResponse,
+    VersionDetail,
+    VersionList,
+)
+from api.read_api.service import ReadService
+from api.schemas import FieldError
 from readmit.core.suppression import FIELDS_COUNTED
 
 MOST_PER_PAGE = 200
@@ -32,55 +40,55 @@ def _guarded(answer: type, example: object, *statuses: int) -> dict[str, Any]:
     return {"guards": [with_key], "security": WITH_KEY, "responses": told}
 
 
-@get("/days", **_guarded(Days, openapi_examples.DAYS))
+@get("/days", **_guarded(DayList, openapi_examples.DAYS))
 async def days(
-    reading: NamedDependency[Reading], batch: BatchNumber = None, page: PageNumber = 1, per_page: PerPage = 50
-) -> Days:
+    reading: NamedDependency[ReadService], batch: BatchNumber = None, page: PageNumber = 1, per_page: PerPage = 50
+) -> DayList:
     """What each run did with each batch, step by step, newest first."""
     return await reading.days(Paging(page, per_page), batch)
 
 
-@get("/batches", **_guarded(Batches, openapi_examples.BATCHES))
-async def batches(reading: NamedDependency[Reading], page: PageNumber = 1, per_page: PerPage = 50) -> Batches:
+@get("/batches", **_guarded(BatchList, openapi_examples.BATCHES))
+async def batches(reading: NamedDependency[ReadService], page: PageNumber = 1, per_page: PerPage = 50) -> BatchList:
     """What came in each batch, and what became of it, newest first."""
     return await reading.batches(Paging(page, per_page))
 
 
-@get("/quarantine", **_guarded(Quarantine, openapi_examples.QUARANTINE))
+@get("/quarantine", **_guarded(QuarantineList, openapi_examples.QUARANTINE))
 async def quarantine(
-    reading: NamedDependency[Reading], batch: BatchNumber = None, page: PageNumber = 1, per_page: PerPage = 50
-) -> Quarantine:
+    reading: NamedDependency[ReadService], batch: BatchNumber = None, page: PageNumber = 1, per_page: PerPage = 50
+) -> QuarantineList:
     """What was left out of each batch, counted by field and reason."""
     return await reading.quarantine(Paging(page, per_page), batch)
 
 
-@get("/versions", **_guarded(Versions, openapi_examples.VERSIONS))
-async def versions(reading: NamedDependency[Reading], page: PageNumber = 1, per_page: PerPage = 50) -> Versions:
+@get("/versions", **_guarded(VersionList, openapi_examples.VERSIONS))
+async def versions(reading: NamedDependency[ReadService], page: PageNumber = 1, per_page: PerPage = 50) -> VersionList:
     """Every registered version and the verdict on it, newest first."""
     return await reading.versions(Paging(page, per_page))
 
 
-@get("/versions/{number:str}", **_guarded(VersionInFull, openapi_examples.VERSION, 404))
+@get("/versions/{number:str}", **_guarded(VersionDetail, openapi_examples.VERSION, 404))
 async def version(
-    reading: NamedDependency[Reading], number: Annotated[str, Parameter(description="the number of a version")]
-) -> VersionInFull:
+    reading: NamedDependency[ReadService], number: Annotated[str, Parameter(description="the number of a version")]
+) -> VersionDetail:
     """One version: its figures with intervals, its curves, the verdict, and among which candidates it was chosen."""
     return await reading.version(number)
 
 
-@get("/statistics", **_guarded(Statistics, openapi_examples.STATISTICS))
+@get("/statistics", **_guarded(StatisticsResponse, openapi_examples.STATISTICS))
 async def statistics(
-    reading: NamedDependency[Reading], field: Counted = None, page: PageNumber = 1, per_page: PerPage = 200
-) -> Statistics:
+    reading: NamedDependency[ReadService], field: Counted = None, page: PageNumber = 1, per_page: PerPage = 200
+) -> StatisticsResponse:
     """How many encounters there are, and how many ended in a readmission, by age, sex, race, diagnosis and batch."""
     if field is not None and field not in FIELDS_COUNTED:
         said = f"is none of {', '.join(FIELDS_COUNTED)}"
-        raise Refused(400, f"field: {said}", (FieldFault("field", said),))
+        raise ApiError(400, f"field: {said}", (FieldError("field", said),))
     return await reading.statistics(Paging(page, per_page), field)
 
 
-@get("/services", **_guarded(Services, openapi_examples.SERVICES))
-async def services(reading: NamedDependency[Reading], page: PageNumber = 1, per_page: PerPage = 50) -> Services:
+@get("/services", **_guarded(ServiceList, openapi_examples.SERVICES))
+async def services(reading: NamedDependency[ReadService], page: PageNumber = 1, per_page: PerPage = 50) -> ServiceList:
     """Which services answer, and where a person looks at them."""
     return await reading.services(Paging(page, per_page))
 

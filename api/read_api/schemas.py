@@ -8,7 +8,7 @@ from msgspec import Struct, field
 Points = tuple[tuple[float, float], ...]
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class ListPage(Struct, frozen=True, kw_only=True):
     """One page of a list: `total` items stand on `pages` pages, of which this is `page`."""
 
     total: int
@@ -16,7 +16,7 @@ class Page(Struct, frozen=True, kw_only=True):
     pages: int
 
 
-class StepTold(Struct, frozen=True):
+class StepRunItem(Struct, frozen=True):
     """A step of one run, as its last attempt went. `seconds`: of all its attempts, null while the first one runs."""
 
     step: str
@@ -27,7 +27,7 @@ class StepTold(Struct, frozen=True):
     error: str | None
 
 
-class DayTold(Struct, frozen=True):
+class DayItem(Struct, frozen=True):
     """What one run did with one batch. `state`: running, done, failed, or killed. `step`: the last that it began.
 
     `version` and `outcome`: what it registered, and the verdict on that, with its reasons.
@@ -43,16 +43,16 @@ class DayTold(Struct, frozen=True):
     version: str | None
     outcome: str | None
     reasons: list[str]
-    steps: list[StepTold]
+    steps: list[StepRunItem]
 
 
-class Days(Page, frozen=True, kw_only=True):
+class DayList(ListPage, frozen=True, kw_only=True):
     """Runs of batches, newest first."""
 
-    items: list[DayTold]
+    items: list[DayItem]
 
 
-class BatchTold(Struct, frozen=True):
+class BatchItem(Struct, frozen=True):
     """`rows` = `clean` + `quarantined` + `excluded`, once it is sorted. `state`: done, in_hand, or open."""
 
     batch: int
@@ -66,13 +66,13 @@ class BatchTold(Struct, frozen=True):
     state: str
 
 
-class Batches(Page, frozen=True, kw_only=True):
+class BatchList(ListPage, frozen=True, kw_only=True):
     """The ledger, newest batch first."""
 
-    items: list[BatchTold]
+    items: list[BatchItem]
 
 
-class QuarantinedTold(Struct, frozen=True):
+class QuarantineItem(Struct, frozen=True):
     """Encounters of one batch with the same fault. `first`: position of the first of them."""
 
     batch: int
@@ -82,19 +82,19 @@ class QuarantinedTold(Struct, frozen=True):
     first: int
 
 
-class Quarantine(Page, frozen=True, kw_only=True):
+class QuarantineList(ListPage, frozen=True, kw_only=True):
     """Faults by batch, newest first, and field. No value of a patient stands in it."""
 
-    items: list[QuarantinedTold]
+    items: list[QuarantineItem]
 
 
-class NoteTold(Struct, frozen=True):
+class NoteItem(Struct, frozen=True):
     at: datetime
     by: str
     why: str
 
 
-class VersionTold(Struct, frozen=True, kw_only=True):
+class VersionItem(Struct, frozen=True, kw_only=True):
     """`figures`: on the test split. `outcome`: promoted, provisional or refused; null: not judged yet.
 
     `placed`: when it went into production last; `rolled_back`: when a person rolled back from it last.
@@ -113,24 +113,24 @@ class VersionTold(Struct, frozen=True, kw_only=True):
     outcome: str | None
     reasons: list[str]
     decided_at: datetime | None
-    placed: NoteTold | None
-    rolled_back: NoteTold | None
+    placed: NoteItem | None
+    rolled_back: NoteItem | None
 
 
-class Versions(Page, frozen=True, kw_only=True):
+class VersionList(ListPage, frozen=True, kw_only=True):
     """Every registered version, newest first."""
 
-    items: list[VersionTold]
+    items: list[VersionItem]
 
 
-class IntervalTold(Struct, frozen=True):
+class IntervalItem(Struct, frozen=True):
     """The middle 95 %."""
 
     low: float
     high: float
 
 
-class CurvesTold(Struct, frozen=True):
+class CurvesItem(Struct, frozen=True):
     """`roc`: false and true positive rates; `precision_recall`: recall, precision; `calibration`: said, observed."""
 
     roc: Points
@@ -138,7 +138,7 @@ class CurvesTold(Struct, frozen=True):
     calibration: Points
 
 
-class CandidateTold(Struct, frozen=True):
+class CandidateItem(Struct, frozen=True):
     """`figures`: on the validation split; null where one is no number."""
 
     name: str
@@ -147,19 +147,19 @@ class CandidateTold(Struct, frozen=True):
     figures: Mapping[str, float | None]
 
 
-class VersionInFull(VersionTold, frozen=True, kw_only=True):
+class VersionDetail(VersionItem, frozen=True, kw_only=True):
     """Also how it was judged, against which rival, on the same test patients; and among which candidates it won."""
 
     rival: str | None = None
     rival_figures: Mapping[str, float] = field(default_factory=dict)
-    intervals: Mapping[str, IntervalTold] = field(default_factory=dict)
-    rival_roc_auc: IntervalTold | None = None
-    roc_auc_change: IntervalTold | None = None
-    curves: CurvesTold | None = None
-    candidates: list[CandidateTold] = field(default_factory=list)
+    intervals: Mapping[str, IntervalItem] = field(default_factory=dict)
+    rival_roc_auc: IntervalItem | None = None
+    roc_auc_change: IntervalItem | None = None
+    curves: CurvesItem | None = None
+    candidates: list[CandidateItem] = field(default_factory=list)
 
 
-class CountTold(Struct, frozen=True):
+class CountItem(Struct, frozen=True):
     """The encounters with one of these values of a field. `rate`: the share of them that were readmitted."""
 
     field: str
@@ -169,15 +169,15 @@ class CountTold(Struct, frozen=True):
     rate: float
 
 
-class Statistics(Page, frozen=True, kw_only=True):
+class StatisticsResponse(ListPage, frozen=True, kw_only=True):
     """Counts, never rows. No cell of 1 to `smallest` - 1 is shown or can be derived: such groups stand together."""
 
-    items: list[CountTold]
+    items: list[CountItem]
     target: str
     smallest: int
 
 
-class ServiceTold(Struct, frozen=True):
+class ServiceItem(Struct, frozen=True):
     """`state`: up or down. `page`: where a person looks at it."""
 
     name: str
@@ -187,5 +187,5 @@ class ServiceTold(Struct, frozen=True):
     page: str | None
 
 
-class Services(Page, frozen=True, kw_only=True):
-    items: list[ServiceTold]
+class ServiceList(ListPage, frozen=True, kw_only=True):
+    items: list[ServiceItem]

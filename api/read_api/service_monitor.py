@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from api.read_api.schemas import ServiceTold
+from api.read_api.schemas import ServiceItem
 from readmit.core.errors import ReadmitError
 from readmit.io.health_probe import milliseconds
 
@@ -14,7 +14,7 @@ REMEMBERED_SECONDS = 2.0
 AT_ONCE = 16
 
 
-class Answering:
+class ServiceMonitor:
     """`addresses`: where each service says that it works; `pages`: where a person looks at it."""
 
     def __init__(self, addresses: Mapping[str, str], pages: Mapping[str, str]) -> None:
@@ -22,9 +22,9 @@ class Answering:
         self._pages = pages
         self._threads = ThreadPoolExecutor(AT_ONCE, "ask services")
         self._asking = asyncio.Lock()
-        self._known: tuple[float, list[ServiceTold]] = (float("-inf"), [])
+        self._known: tuple[float, list[ServiceItem]] = (float("-inf"), [])
 
-    async def all(self) -> list[ServiceTold]:
+    async def all(self) -> list[ServiceItem]:
         """How each is, in the order in which they were named."""
         async with self._asking:
             asked_at, told = self._known
@@ -35,13 +35,13 @@ class Answering:
                 self._known = time.monotonic(), told
         return told
 
-    def _ask(self, name: str) -> ServiceTold:
+    def _ask(self, name: str) -> ServiceItem:
         page = self._pages.get(name)
         try:
             took = milliseconds(self._addresses[name], PATIENCE_SECONDS)
         except ReadmitError as error:
-            return ServiceTold(name, "down", None, str(error), page)
-        return ServiceTold(name, "up", round(took, 1), None, page)
+            return ServiceItem(name, "down", None, str(error), page)
+        return ServiceItem(name, "up", round(took, 1), None, page)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from api.read_api.days import utc
-from api.read_api.schemas import CandidateTold, CurvesTold, IntervalTold, NoteTold, VersionInFull, VersionTold
+from api.read_api.schemas import CandidateItem, CurvesItem, IntervalItem, NoteItem, VersionDetail, VersionItem
 from readmit.core.candidates import RUN, Fact, by_candidate
 from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.core.version import Note, Version
@@ -18,18 +18,18 @@ def verdicts() -> Verdicts:
     return {verdict.version: (verdict, decided_at) for verdict, decided_at in promotions.decided()}
 
 
-def told(version: Version, production: Version | None, judged: Verdicts) -> VersionTold:
+def told(version: Version, production: Version | None, judged: Verdicts) -> VersionItem:
     """A version in short."""
-    return VersionTold(**_in_short(version, production, judged))  # type: ignore[arg-type]  # its own fields
+    return VersionItem(**_in_short(version, production, judged))  # type: ignore[arg-type]  # its own fields
 
 
-def told_in_full(version: Version, production: Version | None, judged: Verdicts) -> VersionInFull:
+def told_in_full(version: Version, production: Version | None, judged: Verdicts) -> VersionDetail:
     """A version with all that the database knows of it."""
     in_short, candidates = _in_short(version, production, judged), _candidates(version)
     if version.number not in judged:
-        return VersionInFull(**in_short, candidates=candidates)  # type: ignore[arg-type]  # its own fields
+        return VersionDetail(**in_short, candidates=candidates)  # type: ignore[arg-type]  # its own fields
     verdict = judged[version.number][0]
-    return VersionInFull(
+    return VersionDetail(
         **in_short,  # type: ignore[arg-type]  # its own fields
         rival=verdict.rival,
         rival_figures=verdict.rival_figures,
@@ -62,7 +62,7 @@ def _in_short(version: Version, production: Version | None, judged: Verdicts) ->
     }
 
 
-def _candidates(version: Version) -> list[CandidateTold]:
+def _candidates(version: Version) -> list[CandidateItem]:
     """Those of the last training for the version's target on its batch."""
     trainings = (ledger.facts_of(run) for run in run_queries.trainings(version.batch))
     facts: Mapping[str, Fact] = {}
@@ -71,19 +71,19 @@ def _candidates(version: Version) -> list[CandidateTold]:
     return [_candidate(name, figures, name == version.candidate) for name, figures in by_candidate(facts).items()]
 
 
-def _candidate(name: str, facts: Mapping[str, Fact], chosen: bool) -> CandidateTold:
+def _candidate(name: str, facts: Mapping[str, Fact], chosen: bool) -> CandidateItem:
     figures = {figure: None if value is None else float(value) for figure, value in facts.items() if figure != RUN}
     run = facts.get(RUN)
-    return CandidateTold(name, chosen, None if run is None else str(run), figures)
+    return CandidateItem(name, chosen, None if run is None else str(run), figures)
 
 
-def _interval(found: Interval) -> IntervalTold:
-    return IntervalTold(found.low, found.high)
+def _interval(found: Interval) -> IntervalItem:
+    return IntervalItem(found.low, found.high)
 
 
-def _curves(found: Curves) -> CurvesTold:
-    return CurvesTold(found.roc, found.precision_recall, found.calibration)
+def _curves(found: Curves) -> CurvesItem:
+    return CurvesItem(found.roc, found.precision_recall, found.calibration)
 
 
-def _note(note: Note | None) -> NoteTold | None:
-    return None if note is None else NoteTold(datetime.fromisoformat(note.at), note.by, note.why)
+def _note(note: Note | None) -> NoteItem | None:
+    return None if note is None else NoteItem(datetime.fromisoformat(note.at), note.by, note.why)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Param, RetryDecision, RetryPolicy, task
 
 from readmit.pipeline import DAG as NAME
-from readmit.pipeline import FINAL, NOT_ITS_TURN, STEPS, TIME_ZONE, Step
+from readmit.pipeline import FINAL, SKIP_EXIT_CODE, STEPS, TIME_ZONE, Step
 from readmit.settings import load
 
 SETTINGS = load()
@@ -24,9 +24,9 @@ class UnlessFinal(RetryPolicy):
 
 def carry_out(step: str, batch: int | None, train: bool, door: dict[str, object] | None, run_id: str) -> object:
     """Another Python reads the source of this function, and nothing else of this file."""
-    from readmit.pipeline import Ticket, turn
+    from readmit.pipeline import RunRequest, run_step_in_process
 
-    return turn(step, Ticket(run_id, batch, train), door)
+    return run_step_in_process(step, RunRequest(run_id, batch, train), door)
 
 
 def options(step: Step) -> dict[str, object]:
@@ -38,7 +38,7 @@ def options(step: Step) -> dict[str, object]:
 
 with DAG(NAME, doc_md=__doc__, params=ASKED, catchup=False, max_active_runs=1, **PLAN) as dag:
     dag.render_template_as_native_obj = True
-    inside = {"python": str(SETTINGS.pipeline_python), "expect_airflow": False, "skip_on_exit_code": NOT_ITS_TURN}
+    inside = {"python": str(SETTINGS.pipeline_python), "expect_airflow": False, "skip_on_exit_code": SKIP_EXIT_CODE}
     for step in STEPS:
         # A step that the day leaves out says so by itself: what comes after looks for itself, too.
         made = task.external_python(**inside, **options(step), trigger_rule="none_failed")(carry_out)(step.name, *GIVEN)

@@ -6,11 +6,11 @@ import threading
 import time
 from dataclasses import dataclass
 
-from readmit.core.errors import LeaseLost, NotThereYet, StoreAway
+from readmit.core.errors import LeaseLost, PrerequisiteMissing, StoreUnavailable
 from readmit.core.snapshot import require_no_gap
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
-from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, Step, Ticket, worth_another_try
+from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, RunRequest, Step, is_retryable
 from readmit.settings import Settings, load
 from readmit.steps import check_source
 
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 1.0
 
 
-def attempt(step: Step, ticket: Ticket) -> Facts:
+def attempt(step: Step, ticket: RunRequest) -> Facts:
     """Runs the step and returns its facts. Whatever goes wrong is noted, and raised again."""
     settings = load()
     connect(settings.database_address)
     if step.name == "check_source":
-        with _Noted(step, ticket) as facts:
-            facts |= at_the_door(ticket, settings)
+        with _AttemptLog(step, ticket) as facts:
+            facts |= admit(ticket, settings)
         return facts
     batch = batch_of(ticket)
     delay = settings.retry_delay(step.retry_delay_seconds)
-    with _Noted(step, ticket) as facts, _LeaseKept(batch, ticket.run_id, delay):
+    with _AttemptLog(step, ticket) as facts, _LeaseHeartbeat(batch, ticket.run_id, delay):
         facts |= importlib.import_module(f"readmit.steps.{step.name}").run(batch, settings)
     if step.name == ticket.last_step:
         ledger.mark_done(batch)
@@ -41,27 +41,27 @@ def released() -> int:
     return int(str(check_source.run(load())["released"]))
 
 
-def let_go(ticket: Ticket) -> None:
+def release_lease(ticket: RunRequest) -> None:
     """Gives the batch back at the end of a run, if it is this run's. With the database away the lease expires."""
     if ticket.batch is None:
         return
     connect(load().database_address)
     try:
         ledger.drop_lease(ticket.batch, ticket.run_id)
-    except StoreAway as error:
+    except StoreUnavailable as error:
         log.warning("batch %d stays in our hands for up to %.0f s: %s", ticket.batch, LEASE_SECONDS, error)
 
 
-def batch_of(ticket: Ticket) -> int:
+def batch_of(ticket: RunRequest) -> int:
     if ticket.batch is None:
         raise LeaseLost("no batch was chosen: check_source comes first")
     return ticket.batch
 
 
-class _Noted:
+class _AttemptLog:
     """Notes an attempt in the ledger: that it began, and how it ended."""
 
-    def __init__(self, step: Step, ticket: Ticket) -> None:
+    def __init__(self, step: Step, ticket: RunRequest) -> None:
         self._step, self._ticket, self._facts = step, ticket, Facts()
 
     def __enter__(self) -> Facts:
@@ -75,7 +75,7 @@ class _Noted:
         ledger.end_step(self._number, batch if isinstance(batch, int) else None, seconds, outcome)
 
 
-class _LeaseKept:
+class _LeaseHeartbeat:
     """Renews the lease of a batch while a step runs; after a failure it lasts until the next try, if there is one."""
 
     def __init__(self, batch: int, run_id: str, retry_delay: float) -> None:
@@ -90,7 +90,7 @@ class _LeaseKept:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._ended.set()
         self._renewing.join()
-        if error is not None and not worth_another_try(error):
+        if error is not None and not is_retryable(error):
             ledger.drop_lease(self._batch, self._run_id)
             return
         pause = 0.0 if error is None else self._retry_delay
@@ -101,7 +101,7 @@ class _LeaseKept:
         while not self._ended.wait(RENEW_SECONDS):
             try:
                 ledger.extend_lease(self._batch, self._run_id, time.time() + LEASE_SECONDS)
-            except StoreAway as error:
+            except StoreUnavailable as error:
                 log.warning("the lease of batch %d is not renewed this time: %s", self._batch, error)
             except LeaseLost:
                 return
@@ -117,7 +117,7 @@ class _Choice:
     training_alone: bool = False
 
 
-def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
+def admit(ticket: RunRequest, settings: Settings) -> Facts:
     """Chooses the batch and takes its lease. `go_on` false: nothing is left to do for this run, and `word` says why."""
     deadline, waited_for = time.time() + WAIT_SECONDS, set[int]()
     while True:
@@ -139,7 +139,7 @@ def at_the_door(ticket: Ticket, settings: Settings) -> Facts:
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _choice(ticket: Ticket, settings: Settings, waited_for: set[int]) -> _Choice:
+def _choice(ticket: RunRequest, settings: Settings, waited_for: set[int]) -> _Choice:
     """The batch that was named, unless another run did it meanwhile; else the lowest that is released and not done.
 
     Who only trains takes the last one that is uploaded, and asks no source.
@@ -151,7 +151,7 @@ def _choice(ticket: Ticket, settings: Settings, waited_for: set[int]) -> _Choice
     released, named, done = int(str(found["released"])), ticket.batch, ledger.done_batches()
     if named is not None:
         if not 1 <= named <= released:
-            raise NotThereYet(f"there is no batch {named}: the source has released 1 to {released}")
+            raise PrerequisiteMissing(f"there is no batch {named}: the source has released 1 to {released}")
         if named in waited_for and named in done:
             return _Choice(found, None, f"batch {named} was done by another run meanwhile")
         return _Choice(found, named, f"batch {named}")
@@ -167,9 +167,9 @@ def _uploaded(named: int | None) -> int:
     """The batch to train on alone: that which is named, or the last one."""
     uploaded = ledger.uploaded_batches()
     if named is not None and named not in uploaded:
-        raise NotThereYet(f"batch {named} is not uploaded yet, and there is no training without its snapshot")
+        raise PrerequisiteMissing(f"batch {named} is not uploaded yet, and there is no training without its snapshot")
     if not uploaded:
-        raise NotThereYet("no batch is uploaded yet: a day comes before training alone")
+        raise PrerequisiteMissing("no batch is uploaded yet: a day comes before training alone")
     return max(uploaded) if named is None else named
 
 
@@ -182,6 +182,6 @@ def _trained_for_another_target(target: str) -> int | None:
     return None if promotions.target_of(str(last.version)) in (None, target) else int(last.batch)
 
 
-def _done_meanwhile(batch: int, ticket: Ticket, waited_for: set[int]) -> bool:
+def _done_meanwhile(batch: int, ticket: RunRequest, waited_for: set[int]) -> bool:
     """Whether another run finished the batch between our choice and our lease."""
     return (ticket.batch is None or batch in waited_for) and batch in ledger.done_batches()

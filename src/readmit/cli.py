@@ -15,17 +15,17 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from readmit import sql, step_summary
-from readmit.attempt import attempt, let_go, released
+from readmit.attempt import attempt, release_lease, released
 from readmit.cli_arguments import add_days, add_train, batches, number
 from readmit.core.errors import LeaseLost, ReadmitError
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect, make_databases
 from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
-from readmit.pipeline import BY_NAME, Facts, Step, Ticket, day, worth_another_try
+from readmit.pipeline import BY_NAME, Facts, RunRequest, Step, day, is_retryable
 from readmit.quarantine import Listing, release_in_words
 from readmit.rollback import roll_back
-from readmit.run_history import History
+from readmit.run_history import RunHistory
 from readmit.settings import SettingError, Settings, load
 
 
@@ -74,7 +74,7 @@ def _carry_out(asked: argparse.Namespace) -> None:
         prepare_stores(load())
     elif asked.command == "days":
         connect(load().database_address)
-        history = History.read()
+        history = RunHistory.read()
         _print([history.to_json()] if asked.json else history.lines())
     elif asked.command == "step":
         run_step(asked.name, asked.batch)
@@ -90,9 +90,9 @@ def _carry_out(asked: argparse.Namespace) -> None:
     elif asked.command == "backfill":
         backfill(asked.first, asked.last)
     elif asked.command == "train":
-        run_day(Ticket(uuid.uuid4().hex, asked.batch, ingest=False))
+        run_day(RunRequest(uuid.uuid4().hex, asked.batch, ingest=False))
     else:
-        run_day(Ticket(uuid.uuid4().hex, asked.batch, asked.train == "yes"))
+        run_day(RunRequest(uuid.uuid4().hex, asked.batch, asked.train == "yes"))
 
 
 def _width() -> int | None:
@@ -110,7 +110,7 @@ def prepare_stores(settings: Settings) -> None:
 
 def run_step(name: str, batch: int | None) -> None:
     """One step alone, under a lease of its own; without a batch only the door is looked at."""
-    ticket = Ticket(uuid.uuid4().hex, batch)
+    ticket = RunRequest(uuid.uuid4().hex, batch)
     found = attempt(BY_NAME["check_source"], ticket) if name == "check_source" or batch is not None else None
     if found is None:
         raise SettingError(f"step {name} needs the number of a batch; check_source alone does without")
@@ -121,10 +121,10 @@ def run_step(name: str, batch: int | None) -> None:
         elif found["go_on"]:
             _say(name, attempt(BY_NAME[name], ticket))
     finally:
-        let_go(Ticket(ticket.run_id, chosen if isinstance(chosen, int) else None))
+        release_lease(RunRequest(ticket.run_id, chosen if isinstance(chosen, int) else None))
 
 
-def run_day(ticket: Ticket, reopen: bool = False) -> bool:
+def run_day(ticket: RunRequest, reopen: bool = False) -> bool:
     """The whole day; what fails is tried again as the table says. False: there was nothing to do.
 
     `reopen`: from the door on the batch is not done until this day is over.
@@ -141,7 +141,7 @@ def run_day(ticket: Ticket, reopen: bool = False) -> bool:
 def backfill(first: int | None, last: int | None) -> None:
     """Those batches again, one whole day after the other. NotThereYet: one of them is not released."""
     for batch in batches(first, last, released()):
-        run_day(Ticket(uuid.uuid4().hex, batch))
+        run_day(RunRequest(uuid.uuid4().hex, batch))
 
 
 def release(batch: int, train: bool) -> None:
@@ -151,18 +151,18 @@ def release(batch: int, train: bool) -> None:
     """
     connect(load().database_address)
     before = ledger.batch_row(batch)
-    if not run_day(Ticket(uuid.uuid4().hex, batch, train), reopen=True):
+    if not run_day(RunRequest(uuid.uuid4().hex, batch, train), reopen=True):
         raise LeaseLost(f"batch {batch} was done by another run meanwhile: release it again if it is not mended yet")
     _print(release_in_words(before))
 
 
-def _try_again(step: Step, ticket: Ticket) -> Facts:
+def _try_again(step: Step, ticket: RunRequest) -> Facts:
     delay = load().retry_delay(step.retry_delay_seconds)
     for left in range(step.retries, 0, -1):
         try:
             return attempt(step, ticket)
         except Exception as error:
-            if not worth_another_try(error):
+            if not is_retryable(error):
                 raise
             logging.warning("%s: %s; again in %.0f s, %d tries left", step.name, error, delay, left)
             time.sleep(delay)

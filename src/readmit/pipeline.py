@@ -62,13 +62,13 @@ STEPS: tuple[Step, ...] = (
 BY_NAME = {step.name: step for step in STEPS}
 DAG = "mlops_diabetes_pipeline"
 """The day's name in Airflow, which it had in the project that Readmit succeeds."""
-NOT_ITS_TURN = 99
+SKIP_EXIT_CODE = 99
 """With this code a process ends that was started for a step which this day leaves out."""
 FINAL = "another try would give the same result"
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class RunRequest:
     """One run's hold on one batch. `train` false: the day ends after `upload`; `ingest` false: it begins at `train`."""
 
     run_id: str
@@ -86,18 +86,18 @@ def steps(train: bool = True) -> tuple[Step, ...]:
     return tuple(step for step in STEPS if train or step.group == "ingestion")
 
 
-def attempt(name: str, ticket: Ticket) -> Facts:
+def attempt(name: str, ticket: RunRequest) -> Facts:
     """One try at one step, under the ticket's lease. Raises whatever went wrong, after noting it in the ledger."""
     made: Facts = importlib.import_module("readmit.attempt").attempt(BY_NAME[name], ticket)
     return made
 
 
-def worth_another_try(error: object) -> bool:
+def is_retryable(error: object) -> bool:
     """Not what gives the same result again, which says so by `final`; nor an interruption, which is no failure."""
     return isinstance(error, Exception) and not getattr(error, "final", False)
 
 
-def is_due(step: Step, ticket: Ticket, door: Mapping[str, object] | None) -> bool:
+def is_due(step: Step, ticket: RunRequest, door: Mapping[str, object] | None) -> bool:
     """Whether the day carries out a step. `door`: what `check_source` said; None: that comes first."""
     if door is None:
         return not step.needs
@@ -105,12 +105,12 @@ def is_due(step: Step, ticket: Ticket, door: Mapping[str, object] | None) -> boo
     return bool(door["go_on"]) and not left_out
 
 
-def through(door: Mapping[str, object], ticket: Ticket) -> Ticket:
+def with_admitted_batch(door: Mapping[str, object], ticket: RunRequest) -> RunRequest:
     """The ticket after `check_source`, which decides the batch once: what comes after works on no other."""
     return replace(ticket, batch=int(str(door["batch"]))) if door["go_on"] else ticket
 
 
-def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator[tuple[str, Facts]]:
+def day(ticket: RunRequest, carry_out: Callable[[Step, RunRequest], Facts]) -> Generator[tuple[str, Facts]]:
     """Carries the ticket through the table and yields the facts of each step that is due.
 
     However the day ends, it lets go of its batch.
@@ -121,13 +121,13 @@ def day(ticket: Ticket, carry_out: Callable[[Step, Ticket], Facts]) -> Generator
             if is_due(step, ticket, door):
                 facts = carry_out(step, ticket)
                 if door is None:
-                    door, ticket = facts, through(facts, ticket)
+                    door, ticket = facts, with_admitted_batch(facts, ticket)
                 yield step.name, facts
     finally:
         importlib.import_module("readmit.attempt").let_go(ticket)
 
 
-def turn(name: str, ticket: Ticket, door: Mapping[str, object] | None) -> Facts:
+def run_step_in_process(name: str, ticket: RunRequest, door: Mapping[str, object] | None) -> Facts:
     """One step, for an orchestrator that starts a process for each. `door`: what its `check_source` returned.
 
     A figure that is no number becomes None, because the way between processes knows none. SystemExit with NOT_ITS_TURN:
@@ -135,12 +135,12 @@ def turn(name: str, ticket: Ticket, door: Mapping[str, object] | None) -> Facts:
     """
     step = BY_NAME[name]
     if not is_due(step, ticket, door):
-        sys.exit(NOT_ITS_TURN)
+        sys.exit(SKIP_EXIT_CODE)
     try:
         with _at_most(step.timeout_seconds, name):
-            facts = attempt(name, ticket if door is None else through(door, ticket))
+            facts = attempt(name, ticket if door is None else with_admitted_batch(door, ticket))
     except Exception as error:
-        if worth_another_try(error):
+        if is_retryable(error):
             raise
         raise RuntimeError(f"{error} ({FINAL})") from error
     return {fact: None if isinstance(told, float) and not isfinite(told) else told for fact, told in facts.items()}

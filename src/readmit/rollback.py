@@ -3,7 +3,7 @@
 import getpass
 from datetime import UTC, datetime
 
-from readmit.core.errors import NotServed
+from readmit.core.errors import ReloadUnconfirmed
 from readmit.io import api_reload
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import SettingError, load
@@ -21,8 +21,8 @@ def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
     moved = f"version {goal.number} is in production, in the place of version {left.number}"
     try:
         replicas = api_reload.reload_everywhere(settings.api_urls, token, goal.number)
-    except NotServed as error:
-        raise NotServed(f"{moved}, but not every API confirms that it serves it: {error}") from error
+    except ReloadUnconfirmed as error:
+        raise ReloadUnconfirmed(f"{moved}, but not every API confirms that it serves it: {error}") from error
     return [
         f"V{moved[1:]}; noted on both: {person}: {why}",
         f"Every API serves it now; so many confirmed it: {replicas}",

@@ -9,14 +9,14 @@ from readmit.step_summary import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class RunHistory:
     """`done`: batches, in order; `last`: the day that ended last, in words, None before the first."""
 
     done: tuple[int, ...]
     last: str | None
 
     @classmethod
-    def read(cls) -> "History":
+    def read(cls) -> "RunHistory":
         rows = [row for row in ledger.batch_rows() if row.done_at is not None]
         last = max(rows, key=lambda row: str(row.done_at), default=None)
         return cls(tuple(row.batch for row in rows), None if last is None else _in_words(last))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from readmit.core.spreadsheet import escape_formula
 from readmit.core.terminal_text import printable
-from readmit.io.database.sql_query import Answer, answer
+from readmit.io.database.sql_query import SqlResult, answer
 
 MOST_SHOWN = 1_000
 """So many rows fit for reading; the whole is CSV."""
@@ -32,7 +32,7 @@ def lines(address: str, question: str, width: int | None) -> Iterator[str]:
         yield from _csv(found) if width is None else _for_a_person(found, width)
 
 
-def _csv(found: Answer) -> Iterator[str]:
+def _csv(found: SqlResult) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line, lineterminator="")
     for row in chain([found.columns], found.rows) if found.columns else ():
@@ -42,7 +42,7 @@ def _csv(found: Answer) -> Iterator[str]:
         line.truncate()
 
 
-def _for_a_person(found: Answer, width: int) -> Iterator[str]:
+def _for_a_person(found: SqlResult, width: int) -> Iterator[str]:
     rows = list(islice(found.rows, MOST_SHOWN + 1))
     shown = [tuple("NULL" if cell is None else printable(str(cell)) for cell in row) for row in rows[:MOST_SHOWN]]
     table = Table(box=box.SIMPLE_HEAD)

@@ -16,16 +16,16 @@ from pydantic import SecretStr
 from sklearn.pipeline import Pipeline
 
 from api.app import create_app
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.http_server.connections import Connections
-from api.http_server.limits import Limits
+from api.http_server.limits import ConnectionLimits
 from api.http_server.protocol import LimitedProtocol
-from readmit.core.compiler import compiled
+from readmit.core.compiler import compile_model
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.model import CANDIDATES, build, model_input
-from readmit.core.probe_set import proof_of
-from readmit.core.production_history import way_back
+from readmit.core.probe_set import parity_check_of
+from readmit.core.production_history import rollback_target
 from readmit.core.version import Note, Version
 from readmit.settings import Settings
 
@@ -72,7 +72,7 @@ class Shelf:
         assert self.alias is not None
         noted = Note(at.isoformat(), by, why)
         known = [replace(each, placed=noted) for each in self.versions.values()]
-        left, goal = way_back(known, self.alias, to)
+        left, goal = rollback_target(known, self.alias, to)
         self.alias = goal
         return left, goal
 
@@ -108,7 +108,7 @@ def _made(candidate: str, **settings: int) -> Made:
     found = next(each for each in CANDIDATES if each.name == candidate)
     encounters, coverage = model_input(columns), Coverage.of(columns)
     pipeline = build(replace(found, settings={**found.settings, **settings}), seed=1).fit(encounters, outcomes)
-    artifact = compiled(pipeline, encounters, coverage, proof_of(pipeline, coverage)).to_json()
+    artifact = compile_model(pipeline, encounters, coverage, parity_check_of(pipeline, coverage)).to_json()
     digest = hashlib.sha256(artifact).hexdigest()
     version = Version("1", candidate, "within_30_days", 1 / 7, 3, "abc", "def", "run1", {"roc_auc": 0.68}, digest)
     return Made(version, pipeline, artifact)
@@ -144,7 +144,7 @@ def shelf(served: Made) -> Shelf:
 
 
 @pytest.fixture
-def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
+def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[FastPath]]:
     with TestClient(create_app(shelf, settings), base_url=LOCAL, raise_server_exceptions=False) as client:
         yield client
 
@@ -152,7 +152,7 @@ def client(shelf: Shelf, settings: Settings) -> Iterator[TestClient[Lane]]:
 @pytest.fixture
 def address(shelf: Shelf, settings: Settings) -> Iterator[str]:
     """Of a real server, with the protocol that `python -m api` has."""
-    protocol: Any = partial(LimitedProtocol, connections=Connections(Limits(), most=1000))
+    protocol: Any = partial(LimitedProtocol, connections=Connections(ConnectionLimits(), most=1000))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(create_app(shelf, settings), http=protocol, log_config=None))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

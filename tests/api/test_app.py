@@ -8,15 +8,15 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from readmit.core.encounter import BY_NAME
-from readmit.core.errors import RegistryAway
-from readmit.core.request import TAKEN
+from readmit.core.errors import RegistryUnavailable
+from readmit.core.request import ACCEPTED_FIELDS
 from readmit.core.scorer import Scorer
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 TOKEN = {"Authorization": "Bearer a token of the tests"}
 
 
@@ -52,7 +52,7 @@ def test_without_a_model_the_api_lives_is_not_ready_and_predicts_503(shelf: Any,
 
 
 def test_the_api_comes_up_while_the_registry_is_away_and_serves_once_it_answers(shelf: Any, settings: Settings) -> None:
-    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
     with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 503
         assert "does not answer" in client.get("/health/ready").json()["reload_failure"]
@@ -106,7 +106,9 @@ def test_nobody_reloads_where_no_token_is_set(shelf: Any, given: dict[str, str])
     assert "READMIT_RELOAD_TOKEN is not set" in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("fault", [RegistryAway("no answer"), OSError("artifact is cut"), ValueError("untrusted")])
+@pytest.mark.parametrize(
+    "fault", [RegistryUnavailable("no answer"), OSError("artifact is cut"), ValueError("untrusted")]
+)
 def test_a_reload_that_fails_keeps_the_old_model_and_says_so(
     client: Client, shelf: Any, later: Any, fault: Exception
 ) -> None:
@@ -194,8 +196,8 @@ def test_openapi_describes_every_field_that_predict_takes(client: Client) -> Non
     document = client.get("/schema").json()
     posted = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     schema = posted["schema"]
-    assert set(TAKEN) <= set(schema["properties"])
-    assert schema["required"] == [name for name in TAKEN if BY_NAME[name].required]
+    assert set(ACCEPTED_FIELDS) <= set(schema["properties"])
+    assert schema["required"] == [name for name in ACCEPTED_FIELDS if BY_NAME[name].required]
     assert schema["properties"]["time_in_hospital"] == {
         "type": "integer",
         "minimum": 1,

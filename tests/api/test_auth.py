@@ -7,12 +7,12 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.fast_path import Lane
-from readmit.core.errors import RegistryAway
+from api.fast_path import FastPath
+from readmit.core.errors import RegistryUnavailable
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 KEY = "a key of the tests"
 PREDICTIONS = [("/predict", EXAMPLE), ("/predict?explain=true", EXAMPLE), ("/predict_batch", [EXAMPLE])]
 
@@ -110,7 +110,7 @@ def test_a_rollback_that_cannot_be_is_refused_with_its_reason(
 
 
 def test_without_its_registry_nobody_can_go_back(client: Client, shelf: Any) -> None:
-    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
     response = client.post("/rollback", json=ASKED, headers=TOKEN)
     assert response.status_code == 503
     assert "does not answer" in response.json()["error"]["message"]

@@ -6,9 +6,9 @@ import pytest
 from litestar.testing import TestClient
 
 from api import openapi_examples, schemas
-from api.fast_path import Lane
+from api.fast_path import FastPath
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 
 
 def operations(client: Client) -> list[tuple[str, dict[str, Any]]]:
@@ -63,12 +63,12 @@ def test_every_body_that_is_taken_has_an_example_that_is_answered(client: Client
 @pytest.mark.parametrize(
     ("example", "kind"),
     [
-        (openapi_examples.ANSWER, schemas.Answer),
-        (openapi_examples.ERROR, schemas.Error),
-        (openapi_examples.HEALTH, schemas.Health),
-        (openapi_examples.ALIVE, schemas.Alive),
-        (openapi_examples.MODEL, schemas.Model),
-        (openapi_examples.RELOADED, schemas.Reloaded),
+        (openapi_examples.ANSWER, schemas.PredictionResponse),
+        (openapi_examples.ERROR, schemas.ErrorResponse),
+        (openapi_examples.HEALTH, schemas.HealthResponse),
+        (openapi_examples.ALIVE, schemas.LivenessResponse),
+        (openapi_examples.MODEL, schemas.ModelResponse),
+        (openapi_examples.RELOADED, schemas.ReloadResponse),
     ],
 )
 def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> None:
@@ -77,6 +77,6 @@ def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> Non
 
 def test_the_example_of_a_batch_shows_an_answer_an_error_and_a_row_without_a_risk() -> None:
     answer, error, not_applicable = openapi_examples.BATCH["predictions"]
-    msgspec.convert(answer, schemas.Answer)
-    msgspec.convert(error, schemas.RefusedRow)
+    msgspec.convert(answer, schemas.PredictionResponse)
+    msgspec.convert(error, schemas.RejectedRow)
     msgspec.convert(not_applicable, schemas.NotApplicableRow)

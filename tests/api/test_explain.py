@@ -6,12 +6,12 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 EXPLAIN = "/predict?explain=true"
 
 

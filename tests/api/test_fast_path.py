@@ -9,14 +9,14 @@ from hypothesis import strategies as some
 from litestar.testing import TestClient
 
 from api.example import EXAMPLE
-from api.fast_decoder import Plain
-from api.fast_path import Lane
+from api.fast_decoder import FastDecoder
+from api.fast_path import FastPath
 from readmit.core.encounter import BY_NAME, Field
-from readmit.core.feature_spec import SINGLE
-from readmit.core.request import TAKEN, RecordRefused, parse
+from readmit.core.feature_spec import BASE_COLUMNS
+from readmit.core.request import ACCEPTED_FIELDS, RecordRejected, parse
 from readmit.io.lightgbm_native import scorer_of
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 ASIDE = "/predict?explain=false"
 """With a question in its address a request takes the framework's route."""
 
@@ -33,10 +33,10 @@ def _values(field: Field) -> some.SearchStrategy[object]:
 
 
 RECORDS = some.fixed_dictionaries(
-    {name: _values(BY_NAME[name]) for name in TAKEN if BY_NAME[name].required},
+    {name: _values(BY_NAME[name]) for name in ACCEPTED_FIELDS if BY_NAME[name].required},
     optional={
-        **{name: _values(BY_NAME[name]) for name in TAKEN if not BY_NAME[name].required},
-        **{BY_NAME[name].ucis_name: _values(BY_NAME[name]) for name in TAKEN if BY_NAME[name].ucis_name},
+        **{name: _values(BY_NAME[name]) for name in ACCEPTED_FIELDS if not BY_NAME[name].required},
+        **{BY_NAME[name].ucis_name: _values(BY_NAME[name]) for name in ACCEPTED_FIELDS if BY_NAME[name].ucis_name},
         "patient_nbr": some.sampled_from([7, "x", None, {"a": 1}]),
         "readmitted": some.sampled_from(["NO", 1, [":"]]),
         "gendre": some.just("Male"),
@@ -48,7 +48,7 @@ RECORDS = some.fixed_dictionaries(
 @given(record=RECORDS)
 def test_what_is_plain_is_read_as_the_parser_reads_it(served: Any, record: dict[str, object]) -> None:
     scorer = scorer_of(served.artifact)
-    cells = Plain(scorer).read(json.dumps(record).encode())
+    cells = FastDecoder(scorer).read(json.dumps(record).encode())
     if cells is not None:
         assert cells == scorer.cells_of(parse(record))
 
@@ -71,7 +71,7 @@ def test_both_roads_give_the_same_answer(client: Client, record: dict[str, objec
     ],
 )
 def test_what_everybody_sends_is_plain(served: Any, body: str) -> None:
-    assert Plain(scorer_of(served.artifact)).read(body.encode()) is not None
+    assert FastDecoder(scorer_of(served.artifact)).read(body.encode()) is not None
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_what_everybody_sends_is_plain(served: Any, body: str) -> None:
     ],
 )
 def test_what_needs_a_second_look_is_not_plain(served: Any, body: bytes) -> None:
-    assert Plain(scorer_of(served.artifact)).read(body) is None
+    assert FastDecoder(scorer_of(served.artifact)).read(body) is None
 
 
 def test_a_plain_record_has_a_cell_for_each_field_that_a_model_is_given(served: Any) -> None:
-    cells = Plain(scorer_of(served.artifact)).read(json.dumps(EXAMPLE).encode())
+    cells = FastDecoder(scorer_of(served.artifact)).read(json.dumps(EXAMPLE).encode())
     assert cells is not None
-    assert len(cells) == len(SINGLE)
-    with pytest.raises(RecordRefused):
+    assert len(cells) == len(BASE_COLUMNS)
+    with pytest.raises(RecordRejected):
         parse({})
 
 

@@ -21,11 +21,11 @@ from litestar.testing import TestClient
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.model_manager import Models
+from api.model_manager import ModelSource
 from api.registered_models import RegisteredModels
-from readmit.core.errors import RegistryAway, VersionUnusable
+from readmit.core.errors import RegistryUnavailable, VersionUnusable
 from readmit.core.version import Version
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
@@ -38,7 +38,7 @@ def test_without_its_registry_the_api_starts_with_the_version_that_it_served_las
 ) -> None:
     with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         answer = client.post("/predict", json=EXAMPLE).json()
-    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
     with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         again = client.post("/predict", json=EXAMPLE).json()
         assert {**again, "request_id": ""} == {**answer, "request_id": ""}
@@ -50,7 +50,7 @@ def test_without_its_registry_the_api_starts_with_the_version_that_it_served_las
 def test_a_copy_that_is_damaged_is_not_served_and_the_api_says_both_reasons(
     shelf: Any, settings: Settings, served: Any
 ) -> None:
-    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
     shelf.on_disk = served.version, served.artifact[:-100]
     with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 503
@@ -62,7 +62,7 @@ def test_a_copy_that_is_damaged_is_not_served_and_the_api_says_both_reasons(
 def test_when_the_last_copy_is_damaged_the_one_before_is_served(
     shelf: Any, settings: Settings, served: Any, later: Any
 ) -> None:
-    shelf.away = RegistryAway("http://127.0.0.1:1 does not answer")
+    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
     shelf.on_disk, shelf.before_on_disk = (later.version, later.artifact[:-100]), (served.version, served.artifact)
     with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).headers["x-model-version"] == "1"
@@ -78,7 +78,7 @@ def test_a_rollback_to_the_version_before_needs_neither_the_artifact_store_nor_t
         first = client.get("/model").json()
         shelf.promote(later)
         client.post("/reload_model", headers=TOKEN).raise_for_status()
-        shelf.damaged = RegistryAway("the artifact store does not answer")
+        shelf.damaged = RegistryUnavailable("the artifact store does not answer")
         monkeypatch.setattr(shelf, "keep", _full)
         told = client.post("/rollback", headers=TOKEN, json={"version": "1", "by": "ana", "why": "flags nobody"}).json()
         assert (told["version"], told["served"]) == ("1", True)
@@ -114,7 +114,7 @@ def test_a_verdict_on_what_is_served_is_told_and_nothing_is_loaded_anew(
 
 
 def test_the_copy_on_disk_is_the_version_that_was_kept_last_whole(tmp_path: Path, served: Any, additive: Any) -> None:
-    kept = Kept(tmp_path / "models")
+    kept = ModelCache(tmp_path / "models")
     assert kept.last() is None
     kept.keep(served.version, served.artifact)
     kept.keep(additive.version, additive.artifact)
@@ -134,7 +134,7 @@ def numbered(version: Version, number: int, target: str = "within_30_days") -> V
 
 
 def test_the_version_that_was_replaced_is_kept_too(tmp_path: Path, served: Any, additive: Any) -> None:
-    kept = Kept(tmp_path)
+    kept = ModelCache(tmp_path)
     kept.keep(served.version, served.artifact)
     assert kept.previous() is None
     for _ in range(2):
@@ -154,16 +154,16 @@ class NoFiles(RestRegistry):
     """A registry whose artifact store is away."""
 
     def scorer(self, version: Version) -> bytes:
-        raise RegistryAway(f"the file of version {version.number} is not handed out")
+        raise RegistryUnavailable(f"the file of version {version.number} is not handed out")
 
 
 def test_who_goes_back_after_a_restart_takes_the_copy_on_disk(tmp_path: Path, served: Any, additive: Any) -> None:
     for each in (served, additive):
-        Kept(tmp_path).keep(each.version, each.artifact)
-    models = RegisteredModels(NoFiles("http://127.0.0.1:1"), Kept(tmp_path))
+        ModelCache(tmp_path).keep(each.version, each.artifact)
+    models = RegisteredModels(NoFiles("http://127.0.0.1:1"), ModelCache(tmp_path))
     assert models.artifact(served.version) == served.artifact
     (tmp_path / f"scorer-{served.version.scorer}.json").write_bytes(served.artifact[:-1])
-    with pytest.raises(RegistryAway, match="the file of version 1 is not handed out"):
+    with pytest.raises(RegistryUnavailable, match="the file of version 1 is not handed out"):
         models.artifact(served.version)
 
 
@@ -177,7 +177,7 @@ def test_who_goes_back_after_a_restart_takes_the_copy_on_disk(tmp_path: Path, se
 def test_what_must_not_be_served_in_place_of_a_version_is_not_kept_as_its_previous_one(
     before: tuple[int, str], now: tuple[int, str], tmp_path: Path, served: Any, additive: Any
 ) -> None:
-    kept = Kept(tmp_path)
+    kept = ModelCache(tmp_path)
     kept.keep(numbered(additive.version, *before), additive.artifact)
     kept.keep(numbered(served.version, *now), served.artifact)
     assert kept.last() == (numbered(served.version, *now), served.artifact)
@@ -186,14 +186,14 @@ def test_what_must_not_be_served_in_place_of_a_version_is_not_kept_as_its_previo
 
 def test_a_torn_note_of_what_is_kept_does_not_keep_a_version_from_being_kept(tmp_path: Path, served: Any) -> None:
     (tmp_path / "production.json").write_text('{"number": "1"')
-    kept = Kept(tmp_path)
+    kept = ModelCache(tmp_path)
     kept.keep(served.version, served.artifact)
     assert kept.last() == (served.version, served.artifact)
     assert kept.previous() is None
 
 
 def test_copies_do_not_pile_up_and_the_one_that_is_served_stays(tmp_path: Path, served: Any) -> None:
-    kept = Kept(tmp_path)
+    kept = ModelCache(tmp_path)
     kept.keep(served.version, served.artifact)
     os.utime(tmp_path / f"scorer-{served.version.scorer}.json", (1, 1))
     for number in range(6):
@@ -248,7 +248,7 @@ def serving(folder: Path, log: Path | None = None) -> Iterator[tuple[subprocess.
 
 @pytest.fixture
 def folder(tmp_path: Path, served: Any) -> Path:
-    Kept(tmp_path).keep(served.version, served.artifact)
+    ModelCache(tmp_path).keep(served.version, served.artifact)
     return tmp_path
 
 
@@ -332,5 +332,5 @@ def test_what_it_writes_is_json_with_the_requests_id_and_nothing_of_a_patient(fo
 
 
 def test_the_shelf_of_these_tests_is_what_serving_asks_for(shelf: Any) -> None:
-    models: Models = shelf
+    models: ModelSource = shelf
     assert models.production() is not None

@@ -25,7 +25,7 @@ from api.app import create_app
 from api.registered_models import RegisteredModels
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, Shelf
@@ -42,7 +42,7 @@ TOKEN = {"Authorization": "Bearer a token of the tests"}
 
 def _operations(folder: str) -> dict[str, Any]:
     """What the document names, by method and path."""
-    app = create_app(RegisteredModels(RestRegistry("http://127.0.0.1:1"), Kept(Path(folder))), Settings()).app
+    app = create_app(RegisteredModels(RestRegistry("http://127.0.0.1:1"), ModelCache(Path(folder))), Settings()).app
     document = schemathesis.openapi.from_dict(app.openapi_schema.to_schema())
     found = (result.ok() for result in document.get_all_operations())
     # Litestar has its routes in a set: two processes that share the tests would not agree on their order.

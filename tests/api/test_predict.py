@@ -7,13 +7,13 @@ import pytest
 from litestar.testing import TestClient
 
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.request_parsing import MOST_BYTES
 from readmit.core.encounter import BY_NAME
 from readmit.core.model import model_input, probabilities
-from readmit.core.request import TAKEN, parse
+from readmit.core.request import ACCEPTED_FIELDS, parse
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 
 UCI_HEADER = (
     "encounter_id,patient_nbr,race,gender,age,weight,admission_type_id,discharge_disposition_id,admission_source_id,"
@@ -175,7 +175,7 @@ def test_a_payload_of_the_originals_gets_422_that_names_its_fields_and_its_trans
 ) -> None:
     page = (Path(__file__).parents[2] / "docs/from-the-original.md").read_text()
     there, here = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    strangers, lacking = set(json.loads(there)) - set(TAKEN), set(json.loads(here)) - set(json.loads(there))
+    strangers, lacking = set(json.loads(there)) - set(ACCEPTED_FIELDS), set(json.loads(here)) - set(json.loads(there))
     assert strangers
     assert {fault["field"] for fault in refusal(client, there, 422)["fields"]} == strangers | lacking
     assert client.post("/predict", json=json.loads(here)).status_code == 200

@@ -20,14 +20,14 @@ from api import request_parsing
 from api.app import create_app
 from api.batch.scoring import is_plain_number
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.request_parsing import PARQUET
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.request import cell_text, value_of
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Shelf
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 OWN_SETTINGS = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
 CSV = {"Content-Type": "text/csv"}
 RECORDS: list[Any] = [{**EXAMPLE, "number_inpatient": number} for number in (0, 30, 7, 55)]

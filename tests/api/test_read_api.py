@@ -13,9 +13,9 @@ from litestar.testing import TestClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.read_api import bounded_executor
-from api.read_api.bounded_executor import Desk
+from api.read_api.bounded_executor import BoundedExecutor
 from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.core.suppression import FIELDS_COUNTED, SMALLEST
 from readmit.io.database import ledger, rows, sql_query
@@ -29,7 +29,7 @@ from tests.io.conftest import Answer, answering
 
 __all__ = ["answering"]
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 ROUTES = ("/days", "/batches", "/quarantine", "/statistics")
 
 
@@ -105,10 +105,10 @@ def test_a_step_that_runs_without_a_lease_was_killed(reader: Client) -> None:
 
 
 def test_a_batch_is_done_in_hand_or_open(reader: Client) -> None:
-    ledger.note(1, rows=10, clean=8, quarantined=1, excluded=1, version=2)
+    ledger.update_batch(1, rows=10, clean=8, quarantined=1, excluded=1, version=2)
     ledger.mark_done(1)
     ledger.take_lease(2, "r", at=time.time(), seconds=60)
-    ledger.note(3, rows=5)
+    ledger.update_batch(3, rows=5)
     told = items(reader, "/batches")
     assert [(each["batch"], each["state"]) for each in told] == [(3, "open"), (2, "in_hand"), (1, "done")]
     assert (told[2]["rows"], told[2]["clean"], told[2]["version"]) == (10, 8, "2")
@@ -192,7 +192,7 @@ def test_a_group_in_which_somebody_could_be_found_is_told_with_others(reader: Cl
 
 def test_lists_are_had_a_page_at_a_time(reader: Client) -> None:
     for batch in range(1, 6):
-        ledger.note(batch, rows=1)
+        ledger.update_batch(batch, rows=1)
     answer = reader.get("/batches?page=2&per_page=2").json()
     assert ([each["batch"] for each in answer["items"]], answer["total"], answer["page"], answer["pages"]) == (
         [3, 2],
@@ -285,7 +285,7 @@ def test_a_question_that_is_not_answered_in_time_is_given_up_and_few_wait_at_onc
     monkeypatch.setattr(bounded_executor, "MOST_WAITING", 2)
 
     async def asked() -> list[BaseException | None]:
-        slow = Desk("the database")
+        slow = BoundedExecutor("the database")
         answers = await asyncio.gather(*(slow.ask(lambda: time.sleep(0.5)) for _ in range(3)), return_exceptions=True)
         slow.close()
         return answers

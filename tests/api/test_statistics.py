@@ -12,7 +12,7 @@ from api.app import create_app
 from readmit.core.cleaning import CLEAN_SCHEMA
 from readmit.core.encounter import BY_NAME, ENCOUNTER, OUTCOME, PATIENT, TARGETS
 from readmit.core.icd9 import icd9_chapter
-from readmit.core.suppression import FIELDS_COUNTED, Group, grouped, protected
+from readmit.core.suppression import FIELDS_COUNTED, CountedGroup, grouped, protected
 from readmit.io.database import rows, sql_query
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
@@ -59,7 +59,7 @@ def test_statistics_from_stored_counts_equal_those_made_of_all_rows(database: st
     assert any(len(values) > 1 for _, values, _, _ in shown), "no group had to be shown with others"
 
 
-def groups_of_all_rows(database: str, field: str, target: str) -> tuple[Group, ...]:
+def groups_of_all_rows(database: str, field: str, target: str) -> tuple[CountedGroup, ...]:
     """Count the encounters one by one, as they are stored."""
     counts: dict[str, tuple[int, int]] = {}
     with sql_query.answer(database, f"SELECT {field}, {OUTCOME} FROM clean_data_db.encounters") as answered:

@@ -21,7 +21,7 @@ from readmit.embedded.paths import folder_of
 from readmit.embedded.processes import ServiceFailed
 from readmit.embedded.signals import end_as_by_ctrl_c
 from readmit.settings import SettingError, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 from tests.bench import batches, beside, machine, singles
 from tests.bench.bodies import Batch, batch_of
@@ -48,7 +48,7 @@ def main(options: Sequence[str]) -> int:
         terminal.print(f"{report.words()}\nAll samples: {REPORT}", markup=False)
         if asked.write:
             _write(report, asked.candidate)
-    except (BenchRefused, ServiceFailed, StackRefused, SettingError, ReadmitError) as error:
+    except (BenchRefused, ServiceFailed, StackError, SettingError, ReadmitError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from readmit.embedded.processes import Service
+from readmit.embedded.processes import ServiceProcess
 from tests.bench.bodies import CSV, MEDIA_TYPE, ROWS, Batch
 from tests.bench.machine import BenchRefused
 from tests.bench.own_stack import PYTHON, Ground
@@ -75,7 +75,7 @@ def _posted(rival: Rival, batch: Batch, kind: str, folder: Path) -> float | None
 
 def _pipeline(arena: Arena, ground: Ground) -> Seconds:
     command = (*PYTHON, "tests.bench.pipeline", str(ground.folder))
-    arena.carry_out(Service("pipeline", command, {**ground.environment, **ONE_THREAD}))
+    arena.carry_out(ServiceProcess("pipeline", command, {**ground.environment, **ONE_THREAD}))
     read: Seconds = json.loads((ground.folder / "pipeline.json").read_text())
     return read
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from readmit.embedded.environment import NOT_OURS, s3_variables, variables
-from readmit.embedded.processes import Processes, Service, ServiceFailed
+from readmit.embedded.processes import Processes, ServiceFailed, ServiceProcess
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
 from readmit.embedded.stack import HOST, SERVICES, Stack, free_ports, reach_the_stack_directly, running
@@ -32,7 +32,7 @@ class Ground:
 
     folder: Path
     environment: Mapping[str, str]
-    api: Service
+    api: ServiceProcess
     address: str
     rows: Path
 
@@ -45,7 +45,7 @@ def make_model(folder: Path, batches: int, candidate: str | None) -> None:
     with running(folder, _ports(), OWN) as stack:
         last = min(batches, source_client.state(stack.addresses["ec2-api"]).released)
         for number, command in enumerate(_days(last, ledger.done_batches()), 1):
-            carry_out(stack.processes, Service(f"day-{number}", command, stack.environment))
+            carry_out(stack.processes, ServiceProcess(f"day-{number}", command, stack.environment))
         _put_into_production(stack, last, candidate)
         taken = pl.concat([rows.clean_rows(batch) for batch in range(1, last + 1)])
         taken.write_parquet(folder / "rows.parquet")
@@ -64,10 +64,10 @@ def _days(last: int, done: set[int]) -> list[Sequence[str]]:
 
 def _put_into_production(stack: Stack, batch: int, candidate: str | None) -> None:
     command = (*PYTHON, "tests.bench.production", str(batch), *([candidate] if candidate else []))
-    carry_out(stack.processes, Service("production", command, stack.environment))
+    carry_out(stack.processes, ServiceProcess("production", command, stack.environment))
 
 
-def carry_out(processes: Processes, service: Service) -> None:
+def carry_out(processes: Processes, service: ServiceProcess) -> None:
     """Runs what ends by itself. ServiceFailed: not well."""
     processes.start(service)
     code = processes.wait(service.name, PATIENCE_SECONDS)

@@ -13,7 +13,7 @@ from readmit.core.encounter import FEATURES
 from readmit.core.request import parse
 from readmit.core.version import MODEL, PRODUCTION
 from readmit.embedded import process_tags
-from readmit.embedded.processes import Processes, Service
+from readmit.embedded.processes import Processes, ServiceProcess
 from readmit.embedded.stack import HOST, free_ports
 from readmit.settings import environment_with
 from tests.bench.loading import Load, load
@@ -34,7 +34,7 @@ MIB = 2**20
 class Rival:
     """`address`: where it takes `body`, the path of the JSON of one encounter."""
 
-    service: Service
+    service: ServiceProcess
     address: str
     body: Path
 
@@ -77,7 +77,7 @@ class Arena:
         ask(rival)
         return found
 
-    def carry_out(self, service: Service) -> None:
+    def carry_out(self, service: ServiceProcess) -> None:
         """What ends by itself, on the server's core. ServiceFailed: not well."""
         try:
             carry_out(self._processes, replace(service, command=on(self._cores.server, service.command)))
@@ -112,7 +112,7 @@ def others(ground: Ground, answer: bytes, arena: Arena) -> list[Rival]:
     file.write_bytes(answer)
     if not (models / "unsigned/body.json").exists():
         command = (*PYTHON, "tests.bench.original_model", str(ground.rows), str(models))
-        arena.carry_out(Service("original-model", command, ground.environment))
+        arena.carry_out(ServiceProcess("original-model", command, ground.environment))
     fastapis = [_fastapi(FASTAPI, models / "signed"), _fastapi(UNSIGNED, models / "unsigned")]
     return [*fastapis, _mlflow(ground), _bare(BARE, file), _bare(SILENT, file, NO_LOG)]
 
@@ -120,14 +120,16 @@ def others(ground: Ground, answer: bytes, arena: Arena) -> list[Rival]:
 def _fastapi(name: str, model: Path) -> Rival:
     (port,) = free_ports(1)
     command = _uvicorn("tests.bench.fastapi_server:app", port, NO_LOG)
-    service = Service(name, command, environment_with({"BENCH_MODEL": str(model)}), f"http://{HOST}:{port}/health")
+    service = ServiceProcess(
+        name, command, environment_with({"BENCH_MODEL": str(model)}), f"http://{HOST}:{port}/health"
+    )
     return Rival(service, f"http://{HOST}:{port}/predict", model / "body.json")
 
 
 def _bare(name: str, answer: Path, *options: str) -> Rival:
     (port,) = free_ports(1)
     command = _uvicorn("tests.bench.bare_server:app", port, *options)
-    service = Service(name, command, environment_with({"BENCH_ANSWER": str(answer)}), f"http://{HOST}:{port}/")
+    service = ServiceProcess(name, command, environment_with({"BENCH_ANSWER": str(answer)}), f"http://{HOST}:{port}/")
     return Rival(service, f"http://{HOST}:{port}/", EXAMPLE)
 
 
@@ -137,7 +139,7 @@ def _mlflow(ground: Ground) -> Rival:
     serve = ("--model-uri", f"models:/{MODEL}@{PRODUCTION}", "--env-manager", "local", "--workers", "1")
     command = (*PYTHON, "mlflow", "models", "serve", *serve, "--host", HOST, "--port", str(port))
     path = f"{Path(sys.executable).parent}:{ground.environment['PATH']}"
-    service = Service(MLFLOW, command, {**ground.environment, "PATH": path}, f"http://{HOST}:{port}/ping")
+    service = ServiceProcess(MLFLOW, command, {**ground.environment, "PATH": path}, f"http://{HOST}:{port}/ping")
     body = ground.folder / "dataframe_split.json"
     body.write_text(json.dumps({"dataframe_split": _split(EXAMPLE)}))
     return Rival(service, f"http://{HOST}:{port}/invocations", body)

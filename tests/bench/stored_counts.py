@@ -19,7 +19,7 @@ import polars as pl
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA
 from readmit.core.encounter import BY_NAME, ENCOUNTER, ICD9, OUTCOME, PATIENT
@@ -88,7 +88,7 @@ def _alone(folder: Path, height: int, rounds: int) -> None:
 
 
 @contextmanager
-def _api_over(folder: Path) -> Iterator[TestClient[Lane]]:
+def _api_over(folder: Path) -> Iterator[TestClient[FastPath]]:
     """The API over new databases, without a model."""
     address = f"sqlite:///{folder}"
     connect(address)
@@ -143,7 +143,7 @@ def _count_rows() -> None:
             CLEAN.execute_sql(f"SELECT {field}, COUNT(*), {readmitted} FROM encounters GROUP BY {field}").fetchall()
 
 
-def _ask(client: TestClient[Lane]) -> None:
+def _ask(client: TestClient[FastPath]) -> None:
     client.get("/statistics").raise_for_status()
 
 

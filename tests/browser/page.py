@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from readmit.containers.project import ROOT
-from ui.i18n import Words, words
+from ui.i18n import Messages, words
 
 PICTURES = ROOT / "var/browser"
 SERIOUS = ("serious", "critical")
@@ -25,7 +25,7 @@ class Visitor:
 
     page: Page
     address: str
-    words: Words
+    words: Messages
 
     def open(self, name: str) -> None:
         """Goes to one of the pages and waits until it stands."""

@@ -8,8 +8,8 @@ import pytest
 
 from readmit.containers import preflight
 from readmit.containers.__main__ import main
-from readmit.containers.project import Port, Project, Service
-from readmit.stacks.errors import StackRefused
+from readmit.containers.project import ComposeService, Port, Project
+from readmit.stacks.errors import StackError
 from tests.containers.conftest import MakeDocker
 
 GIB = 2**30
@@ -76,8 +76,8 @@ def test_a_taken_port_is_named_with_who_has_it_and_the_setting_that_moves_it(doc
     docker()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ec2_api = Service("ec2-api", "image", 1.0, (), (Port("ec2-api", port),), built=True)
-        with pytest.raises(StackRefused) as refused:
+        ec2_api = ComposeService("ec2-api", "image", 1.0, (), (Port("ec2-api", port),), built=True)
+        with pytest.raises(StackError) as refused:
             preflight.require_ports(Project("readmit-test", {}), [ec2_api], ["ec2-api"])
         text = str(refused.value)
         assert text.startswith(f"port {port}, which ec2-api needs, is taken by ")

@@ -6,7 +6,7 @@ from rich.console import Console
 from readmit.containers import secrets
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 
 def changed_by(folder: Path, name: str) -> set[str]:
@@ -26,5 +26,5 @@ def test_the_certificate_is_made_anew_with_its_key(tmp_path: Path) -> None:
 
 
 def test_a_secret_that_there_is_not_is_refused_before_anything_happens(tmp_path: Path) -> None:
-    with pytest.raises(StackRefused, match=r"^there is no secret password; there are airflow_password, "):
+    with pytest.raises(StackError, match=r"^there is no secret password; there are airflow_password, "):
         rotate(Project("readmit-unused", {}), tmp_path, ["password"], Console(quiet=True))

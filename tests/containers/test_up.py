@@ -1,14 +1,14 @@
 import pytest
 
 from readmit.containers.external_stores import DATABASE_URLS, chosen
-from readmit.containers.project import Service
-from readmit.containers.up import Asked, wanted_of
+from readmit.containers.project import ComposeService
+from readmit.containers.up import UpOptions, wanted_of
 from readmit.settings import load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 
-def service(name: str, *needs: str) -> Service:
-    return Service(name, "image", 1.0, needs, (), built=True)
+def service(name: str, *needs: str) -> ComposeService:
+    return ComposeService(name, "image", 1.0, needs, (), built=True)
 
 
 SERVICES = [
@@ -21,7 +21,7 @@ SERVICES = [
 
 
 def wanted(*only: str, without: tuple[str, ...] = ()) -> list[str]:
-    return wanted_of(SERVICES, Asked(only, without, with_day=True, publish_stores=False))
+    return wanted_of(SERVICES, UpOptions(only, without, with_day=True, publish_stores=False))
 
 
 def test_all_are_started_if_none_is_named() -> None:
@@ -37,13 +37,13 @@ def test_one_can_be_left_out() -> None:
 
 
 def test_what_another_one_needs_can_not_be_left_out_alone() -> None:
-    with pytest.raises(StackRefused, match=r"^api needs mlflow: leave api out, too \(--without api\)$"):
+    with pytest.raises(StackError, match=r"^api needs mlflow: leave api out, too \(--without api\)$"):
         wanted(without=("mlflow",))
     assert wanted(without=("mlflow", "api", "ui")) == ["grafana", "mysql"]
 
 
 def test_a_service_that_there_is_not_is_named() -> None:
-    with pytest.raises(StackRefused, match=r"^there is no service grafna; there are mysql, mlflow, api, ui, grafana$"):
+    with pytest.raises(StackError, match=r"^there is no service grafna; there are mysql, mlflow, api, ui, grafana$"):
         wanted(without=("grafna",))
 
 
@@ -72,14 +72,12 @@ def test_an_s3_server_of_ones_own_takes_the_place_of_ours(monkeypatch: pytest.Mo
 
 def test_a_server_of_ones_own_without_its_password_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_DATABASE_URL", "mysql://me@db.example:3306")
-    with pytest.raises(
-        StackRefused, match="^READMIT_DATABASE_PASSWORD is not set, and the server of your own needs it$"
-    ):
+    with pytest.raises(StackError, match="^READMIT_DATABASE_PASSWORD is not set, and the server of your own needs it$"):
         chosen(load())
 
 
 def test_sqlite_is_no_server_for_containers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_DATABASE_URL", "sqlite:///var/local/db")
     monkeypatch.setenv("READMIT_DATABASE_PASSWORD", "mine")
-    with pytest.raises(StackRefused, match="is no MySQL server, and containers need one; unset it"):
+    with pytest.raises(StackError, match="is no MySQL server, and containers need one; unset it"):
         chosen(load())

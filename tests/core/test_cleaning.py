@@ -26,7 +26,7 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
-from readmit.core.errors import BatchRefused
+from readmit.core.errors import BatchRejected
 from readmit.core.quarantine_reasons import reason_to_show
 
 Row = dict[str, str | None]
@@ -154,7 +154,7 @@ def test_a_batch_of_nothing_is_clean_and_empty() -> None:
 
 @pytest.mark.parametrize("nothing", [pl.DataFrame(), pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))])
 def test_a_batch_without_an_encounter_is_refused_in_words(nothing: pl.DataFrame) -> None:
-    with pytest.raises(BatchRefused, match="the batch holds no encounters"):
+    with pytest.raises(BatchRejected, match="the batch holds no encounters"):
         as_they_came(nothing)
 
 
@@ -170,7 +170,7 @@ def test_rows_as_they_came_are_text_in_ucis_order_numbered_from_one() -> None:
 
 def test_the_same_column_in_both_spellings_is_refused_and_named() -> None:
     came = pl.DataFrame({"glyburide-metformin": ["No"], "glyburide_metformin": ["Up"]})
-    with pytest.raises(BatchRefused, match="the batch has columns twice: glyburide_metformin"):
+    with pytest.raises(BatchRejected, match="the batch has columns twice: glyburide_metformin"):
         as_they_came(came)
 
 

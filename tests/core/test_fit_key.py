@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from sklearn.pipeline import Pipeline
 
-from readmit.core.fit_key import FIT_TAG, SEED, Aim, DataSource, FitKey, fit_key
+from readmit.core.fit_key import FIT_TAG, SEED, DataSource, FitKey, Objective, fit_key
 from readmit.core.model import Candidate
 from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
 
@@ -59,5 +59,5 @@ def test_the_tags_of_a_fit_name_its_digest_and_every_part_but_the_settings_as_te
 
 def test_the_key_of_a_candidates_fit_comes_from_candidate_snapshot_code_and_aim() -> None:
     candidate = Candidate("small", {"c": 0.1}, lambda _settings, _seed: Pipeline([]))
-    made = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Aim("any", 0.5), FOR_SERVING)
+    made = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Objective("any", 0.5), FOR_SERVING)
     assert made == FitKey("ab12", 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))

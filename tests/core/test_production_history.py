@@ -2,8 +2,8 @@
 
 import pytest
 
-from readmit.core.errors import RollbackRefused
-from readmit.core.production_history import last_in_place, way_back, words
+from readmit.core.errors import RollbackRejected
+from readmit.core.production_history import last_in_place, rollback_target, words
 from readmit.core.version import PLACED_TAG, ROLLED_BACK_TAG, Note, Version
 
 TAGS = {"candidate": "lightgbm", "target": "any", "threshold": "0.5", "batch": "1", "snapshot": "s", "code": "c"}
@@ -41,21 +41,21 @@ def test_a_version_that_is_placed_again_is_not_rolled_back_any_more() -> None:
 
 def test_the_way_back_leads_to_the_version_of_the_same_target_that_was_placed_last_before() -> None:
     versions = [version(1, 8), version(2, 11), version(3, 12), version(4), version(5, 13, target="other")]
-    left, goal = way_back(versions, versions[2], None)
+    left, goal = rollback_target(versions, versions[2], None)
     assert (left.number, goal.number) == ("3", "2")
 
 
 def test_each_rollback_goes_further_back_and_never_to_a_version_that_somebody_left() -> None:
     versions = [version(1, 8), version(2, 14), version(3, 12, left=14)]
-    assert way_back(versions, versions[1], None)[1].number == "1"
+    assert rollback_target(versions, versions[1], None)[1].number == "1"
     after_the_second = [version(1, 15), version(2, 14, left=15), versions[2]]
-    with pytest.raises(RollbackRefused, match="no version of the target any is known to have served before version 1"):
-        way_back(after_the_second, after_the_second[0], None)
+    with pytest.raises(RollbackRejected, match="no version of the target any is known to have served before version 1"):
+        rollback_target(after_the_second, after_the_second[0], None)
 
 
 def test_by_its_number_any_version_is_reached() -> None:
     versions = [version(1, 14), version(2), version(3, 12, left=14), version(4, target="other")]
-    assert [way_back(versions, versions[0], number)[1].number for number in "234"] == ["2", "3", "4"]
+    assert [rollback_target(versions, versions[0], number)[1].number for number in "234"] == ["2", "3", "4"]
 
 
 def test_what_can_not_be_done_is_refused_with_its_reason() -> None:
@@ -67,8 +67,8 @@ def test_what_can_not_be_done_is_refused_with_its_reason() -> None:
         (versions[1], "1", "version 1 can't be served: it was made before versions carried a compiled scorer"),
         (versions[1], None, "version 1 can't be served"),
     ):
-        with pytest.raises(RollbackRefused, match=reason):
-            way_back(versions, current, to)
+        with pytest.raises(RollbackRejected, match=reason):
+            rollback_target(versions, current, to)
 
 
 def test_who_was_in_place_last_for_a_target_is_none_where_nobody_was() -> None:
@@ -78,6 +78,6 @@ def test_who_was_in_place_last_for_a_target_is_none_where_nobody_was() -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "two\nlines", "\x1b[2J", "x" * 201])
 def test_who_and_why_are_said_in_one_printable_line(text: str) -> None:
-    with pytest.raises(RollbackRefused, match="a rollback needs `why`: 1 to 200 printable characters"):
+    with pytest.raises(RollbackRejected, match="a rollback needs `why`: 1 to 200 printable characters"):
         words("why", text)
     assert words("why", " zu viele Rückrufe ") == "zu viele Rückrufe"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from readmit.core.metrics import Floats
-from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE, Judged, judge
+from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE, Predictions, judge
 from readmit.core.verdict import Verdict
 
 ROWS = 1_200
@@ -16,8 +16,8 @@ PATIENTS = [f"{number:064x}" for number in CHANCE.integers(0, 900, ROWS)]
 NOISE = CHANCE.random(ROWS)
 
 
-def says(probabilities: Floats, version: str = "2", threshold: float = 1 / 7) -> Judged:
-    return Judged(version, threshold, probabilities)
+def says(probabilities: Floats, version: str = "2", threshold: float = 1 / 7) -> Predictions:
+    return Predictions(version, threshold, probabilities)
 
 
 def between(weight: float) -> Floats:

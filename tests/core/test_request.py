@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from readmit.core.encounter import BY_NAME, COLUMNS, DRUGS, FEATURES
-from readmit.core.request import RecordRefused, cell_text, parse
+from readmit.core.request import RecordRejected, cell_text, parse
 
 ORIGINAL_FORM: dict[str, object] = {
     "age": "[70-80)",
@@ -26,7 +26,7 @@ ORIGINAL_FORM: dict[str, object] = {
 
 
 def faults(record: dict[str, object]) -> dict[str, str]:
-    with pytest.raises(RecordRefused) as refused:
+    with pytest.raises(RecordRejected) as refused:
         parse(record)
     return {fault.field: fault.message for fault in refused.value.faults}
 
@@ -144,7 +144,7 @@ def test_a_row_of_csv_is_the_same_encounter_as_its_json() -> None:
 @pytest.mark.parametrize("wrong", ["", "5.0", " 5", "five", "\u0665", "-5"])
 def test_a_whole_number_in_csv_is_digits(wrong: str) -> None:
     texts = {name: str(value) for name, value in ORIGINAL_FORM.items()}
-    with pytest.raises(RecordRefused) as refused:
+    with pytest.raises(RecordRejected) as refused:
         parse({**texts, "time_in_hospital": wrong}, cell_text)
     assert [fault.field for fault in refused.value.faults] == ["time_in_hospital"]
 

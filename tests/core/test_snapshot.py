@@ -8,7 +8,7 @@ import pytest
 from ec2_api.sample import encounters
 from readmit.core.cleaning import as_they_came, clean
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
-from readmit.core.errors import GapInBatches
+from readmit.core.errors import MissingBatches
 from readmit.core.parts import Part
 from readmit.core.snapshot import (
     DATASET_COLUMNS,
@@ -40,9 +40,9 @@ def parts(*batches: int) -> list[Part]:
 
 
 def test_a_gap_is_an_error_that_names_the_batches_that_are_not_there() -> None:
-    with pytest.raises(GapInBatches, match=r"batch 6 .*: 2, 4, 5$"):
+    with pytest.raises(MissingBatches, match=r"batch 6 .*: 2, 4, 5$"):
         assemble(6, parts(1, 3, 6))
-    with pytest.raises(GapInBatches, match=r": 1$"):
+    with pytest.raises(MissingBatches, match=r": 1$"):
         assemble(1, [])
 
 

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readmit.core.encounter import BY_NAME
-from readmit.core.suppression import SMALLEST, Group, grouped, protected, sums_by_name
+from readmit.core.suppression import SMALLEST, CountedGroup, grouped, protected, sums_by_name
 
 counts = st.lists(
     st.integers(1, 60).flatmap(lambda encounters: st.tuples(st.just(encounters), st.integers(0, encounters))),
@@ -11,8 +11,8 @@ counts = st.lists(
 )
 
 
-def groups_of(*counted: tuple[int, int]) -> list[Group]:
-    return [Group((str(place),), *each) for place, each in enumerate(counted)]
+def groups_of(*counted: tuple[int, int]) -> list[CountedGroup]:
+    return [CountedGroup((str(place),), *each) for place, each in enumerate(counted)]
 
 
 def test_groups_without_a_small_cell_stay_as_they_are() -> None:
@@ -22,13 +22,13 @@ def test_groups_without_a_small_cell_stay_as_they_are() -> None:
 
 def test_groups_with_a_small_cell_are_one() -> None:
     shown = protected(groups_of((100, 20), (40, 6), (30, 8), (200, 30)))
-    assert shown == (Group(("0",), 100, 20), Group(("1", "2"), 70, 14), Group(("3",), 200, 30))
+    assert shown == (CountedGroup(("0",), 100, 20), CountedGroup(("1", "2"), 70, 14), CountedGroup(("3",), 200, 30))
 
 
 def test_a_single_small_group_takes_the_smallest_of_the_others_with_it() -> None:
     """Else it would be the sum of all less what is shown."""
     shown = protected(groups_of((3, 0), (46_000, 5_000), (40_000, 4_500)))
-    assert shown == (Group(("0", "2"), 40_003, 4_500), Group(("1",), 46_000, 5_000))
+    assert shown == (CountedGroup(("0", "2"), 40_003, 4_500), CountedGroup(("1",), 46_000, 5_000))
 
 
 def test_where_all_together_are_too_few_nothing_is_told() -> None:

@@ -15,7 +15,7 @@ from readmit.containers import secrets
 from readmit.containers.project import ROOT, Project
 from readmit.embedded.stack import free_ports
 from readmit.settings import environment_with
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 NAME = "readmit-e2e-stores"
 PUBLISHED = ("MYSQL", "S3")
@@ -27,7 +27,7 @@ def main(options: Sequence[str]) -> int:
         with published_stores() as variables:
             codes = [_pytest(["-m", "mysql", "tests/io", *options], variables)]
             codes.append(_pytest(["-m", "e2e", "tests/e2e", "tests/security", *options], variables))
-    except StackRefused as error:
+    except StackError as error:
         print(error, file=sys.stderr)
         return 1
     return max(codes)

@@ -19,7 +19,7 @@ from readmit.containers import flow_runs, secrets
 from readmit.containers.__main__ import as_reader
 from readmit.containers.flow_runs import ENDED, FlowRun
 from readmit.containers.project import ROOT, Project
-from readmit.containers.up import Asked, wanted_of
+from readmit.containers.up import UpOptions, wanted_of
 from readmit.embedded.stack import free_ports
 
 NAME = "readmit-e2e"
@@ -128,7 +128,7 @@ def stack_of_its_own(
     project = Project(name, {**settings, **ports, **own}, ("tests/e2e/no-outgoing.yaml",))
     found = project.services()
     addresses = {service.name: service.ports[0].address for service in found if service.ports}
-    wanted = wanted_of(found, Asked(only, without, with_day=False, publish_stores=False))
+    wanted = wanted_of(found, UpOptions(only, without, with_day=False, publish_stores=False))
     try:
         project.output("down", "--volumes", "--remove-orphans")
         stack = Stack(project, addresses, tuple(wanted))

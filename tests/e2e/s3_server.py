@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from readmit.core.errors import StoreAway
+from readmit.core.errors import StoreUnavailable
 from readmit.io.object_store import Bucket
 from readmit.settings import SettingError, load, reach_directly
 from tests.e2e.s3_clients import ByBoto3, ByMinio, Client, Login, refusal
@@ -50,7 +50,7 @@ def server_of_the_settings() -> Iterator[Server]:
         # As our own client does, which knows of no proxy.
         reach_directly((str(urlsplit(login[0]).hostname),))
         Bucket(bucket, *login).make()
-    except (SettingError, StoreAway) as error:
+    except (SettingError, StoreUnavailable) as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     with removed_at_the_end(bucket, login), httpx.Client() as web:
         yield Server(login, bucket, ByMinio(bucket, login), ByBoto3(bucket, login), web)

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from readmit.core.errors import NotThereYet, StoreAway
+from readmit.core.errors import PrerequisiteMissing, StoreUnavailable
 from readmit.io.object_store import Bucket, parquet_of
 from tests.e2e.s3_clients import AT_ONCE, CLIENTS, REGION, Client, Told, refusal, with_trailing_checksums
 from tests.e2e.s3_server import PAGE, Server, removed_at_the_end, server_of_the_settings, sha256
@@ -232,11 +232,11 @@ def test_our_bucket_keeps_equal_content_once_and_lists_and_reads_it(server: Serv
 
 def test_our_bucket_tells_an_absent_object_from_a_refusal(server: Server) -> None:
     url, user, _ = server.login
-    with pytest.raises(NotThereYet):
+    with pytest.raises(PrerequisiteMissing):
         Bucket(server.bucket, *server.login).get("absent")
     stranger = Bucket(server.bucket, url, user, "wrong-secret")
     for call in (lambda: stranger.get("absent"), lambda: stranger.keep("", ".txt", b"x"), stranger.names):
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailable):
             call()
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from readmit.containers import day_commands, flow_runs
 from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from tests.e2e.containers import Stack
 from tests.e2e.test_stack import content, finished_runs, predicted, versions
 
@@ -138,7 +138,7 @@ def test_a_backfill_is_told_as_it_goes_and_the_second_one_changes_nothing(
 
 
 def test_a_run_that_does_not_end_well_is_refused_with_its_reason(stack: Stack) -> None:
-    with pytest.raises(StackRefused, match="ended as FAILED: .*there is no batch 99"):
+    with pytest.raises(StackError, match="ended as FAILED: .*there is no batch 99"):
         day_commands.carry_out(["day", "--batch", "99"], stack.project, Console(width=200))
 
 

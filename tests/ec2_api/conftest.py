@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 
 from ec2_api.app import create_app
 from ec2_api.layout import Published, sha256
-from ec2_api.metrics import Metrics
+from ec2_api.metrics import SourceMetrics
 from ec2_api.sample import write_sample
-from ec2_api.settings import Settings, load
+from ec2_api.settings import SourceSettings, load
 from ec2_api.startup import open_source
 
 
@@ -28,10 +28,10 @@ def small_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_settings(tmp_path: Path, small_csv: Path) -> Callable[..., Settings]:
+def make_settings(tmp_path: Path, small_csv: Path) -> Callable[..., SourceSettings]:
     """Settings over a folder of the test's own: the small file, batches of 300, all at once, no download."""
 
-    def make(**changes: object) -> Settings:
+    def make(**changes: object) -> SourceSettings:
         chosen = {
             "DATA": small_csv,
             "SOURCE_STATE": tmp_path / "state",
@@ -51,13 +51,13 @@ def clock() -> SimpleNamespace:
 
 
 @pytest.fixture
-def serve(clock: SimpleNamespace) -> Callable[[Settings], FlaskClient]:
+def serve(clock: SimpleNamespace) -> Callable[[SourceSettings], FlaskClient]:
     """A client of the application over what the settings open, at the test's clock."""
 
-    def start(settings: Settings) -> FlaskClient:
+    def start(settings: SourceSettings) -> FlaskClient:
         opened = open_source(settings, lambda: clock.now)
         return create_app(
-            opened, Metrics(opened.release.total, opened.rows), settings.allowed_hosts, lambda: clock.now
+            opened, SourceMetrics(opened.release.total, opened.rows), settings.allowed_hosts, lambda: clock.now
         ).test_client()
 
     return start

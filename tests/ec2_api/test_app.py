@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 from flask.testing import FlaskClient
 
-from ec2_api.settings import Settings
+from ec2_api.settings import SourceSettings
 
-Serve = Callable[[Settings], FlaskClient]
-MakeSettings = Callable[..., Settings]
+Serve = Callable[[SourceSettings], FlaskClient]
+MakeSettings = Callable[..., SourceSettings]
 MEDIA_TYPES = ("application/json", "text/csv", "application/vnd.apache.parquet")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ec2_api.formats import Form, Shelf, csv_bytes, json_bytes, parquet_bytes
+from ec2_api.formats import BatchStore, Format, csv_bytes, json_bytes, parquet_bytes
 from ec2_api.layout import table
 
 
@@ -27,10 +27,10 @@ def test_csv_and_parquet_are_all_text_and_give_the_same_rows_back() -> None:
 
 def test_another_process_would_make_the_same_bytes(tmp_path: Path, small_csv: Path) -> None:
     frame = table(small_csv.read_bytes())
-    shelves = [Shelf(tmp_path / name) for name in ("one", "two")]
+    shelves = [BatchStore(tmp_path / name) for name in ("one", "two")]
     for shelf in shelves:
         shelf.put(1, frame, csv_bytes(frame))
-    for form in Form:
+    for form in Format:
         one, two = (shelf.get(1, form) for shelf in shelves)
         assert one.sha256 == two.sha256
         assert one.path.read_bytes() == two.path.read_bytes()

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ec2_api.layout import csv_content
-from ec2_api.settings import Settings
+from ec2_api.settings import SourceSettings
 
 pytestmark = pytest.mark.skipif(
     "READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: only the real file can show it"
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_the_real_files_batches_hold_its_rows_and_values_in_its_order(
-    make_settings: Callable[..., Settings], serve: Callable[[Settings], FlaskClient]
+    make_settings: Callable[..., SourceSettings], serve: Callable[[SourceSettings], FlaskClient]
 ) -> None:
     path = Path(os.environ["READMIT_DATA"])
     content = csv_content(path)

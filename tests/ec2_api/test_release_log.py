@@ -3,16 +3,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from ec2_api.metrics import Metrics
+from ec2_api.metrics import SourceMetrics
 from ec2_api.release import Release
-from ec2_api.release_log import Announcer
+from ec2_api.release_log import ReleaseLog
 
 
 def test_the_tick_tells_each_batch_once_and_sets_the_gauge(
     clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    metrics = Metrics(batches=3, rows=700)
-    announcer = Announcer(Release(clock.now, 60, 3), metrics, lambda: clock.now)
+    metrics = SourceMetrics(batches=3, rows=700)
+    announcer = ReleaseLog(Release(clock.now, 60, 3), metrics, lambda: clock.now)
     with caplog.at_level(logging.INFO):
         for seconds in (0, 1, 130, 1_000, 1_000):
             clock.now += seconds

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 from ec2_api.settings import load
 
 
@@ -29,7 +29,7 @@ def test_an_empty_download_address_means_no_download_and_an_empty_path_means_no_
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_the_variables_name(name: str, value: str) -> None:
-    with pytest.raises(Refusal, match=name):
+    with pytest.raises(StartupError, match=name):
         load({name: value})
 
 
@@ -47,5 +47,5 @@ def test_allowed_hosts_replace_the_default_and_are_compared_in_one_spelling(text
 
 @pytest.mark.parametrize("text", [",", "*", "http://localhost", "localhost:5001", "a b", "[10.0.0.7]", "localhost."])
 def test_what_is_no_list_of_host_names_is_refused(text: str) -> None:
-    with pytest.raises(Refusal, match="READMIT_ALLOWED_HOSTS"):
+    with pytest.raises(StartupError, match="READMIT_ALLOWED_HOSTS"):
         load({"READMIT_ALLOWED_HOSTS": text})

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 from ec2_api.layout import Published
-from ec2_api.settings import Settings
+from ec2_api.settings import SourceSettings
 from ec2_api.startup import open_source
 
-MakeSettings = Callable[..., Settings]
+MakeSettings = Callable[..., SourceSettings]
 
 
 @pytest.mark.parametrize("content", [None, "", "patient_nbr,race\n1,?\n", "encounter_id,race\n"])
@@ -20,7 +20,7 @@ def test_a_file_that_is_absent_or_in_another_layout_is_refused_by_the_settings_n
     path = tmp_path / "own.csv"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(Refusal, match=r"READMIT_DATA: .*own\.csv") as refusal:
+    with pytest.raises(StartupError, match=r"READMIT_DATA: .*own\.csv") as refusal:
         open_source(make_settings(DATA=path), lambda: 1_000.0)
     assert "\n" not in str(refusal.value)
 
@@ -46,7 +46,7 @@ def test_a_release_that_began_with_the_sample_stays_with_it_and_asks_no_network(
 
 def test_a_release_that_began_with_real_data_never_goes_on_with_the_sample(make_settings: MakeSettings) -> None:
     open_source(make_settings(), lambda: 1_000.0)
-    with pytest.raises(Refusal, match="READMIT_DATA: unset"):
+    with pytest.raises(StartupError, match="READMIT_DATA: unset"):
         open_source(make_settings(DATA=None), lambda: 2_000.0)
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from ec2_api import state
-from ec2_api.errors import Refusal
-from ec2_api.formats import Form
+from ec2_api.errors import StartupError
+from ec2_api.formats import Format
 from ec2_api.sample import write_sample
-from ec2_api.settings import Settings
-from ec2_api.startup import Opened, open_source
+from ec2_api.settings import SourceSettings
+from ec2_api.startup import OpenSource, open_source
 
-MakeSettings = Callable[..., Settings]
+MakeSettings = Callable[..., SourceSettings]
 
 
-def _etags(opened: Opened) -> list[str]:
-    return [opened.shelf.get(number, Form.PARQUET).sha256 for number in range(1, opened.release.total + 1)]
+def _etags(opened: OpenSource) -> list[str]:
+    return [opened.shelf.get(number, Format.PARQUET).sha256 for number in range(1, opened.release.total + 1)]
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_changed_rows_are_refused_by_the_batchs_number_and_the_way_to_start_anew
     lines = own.read_text().splitlines()
     lines[400] = lines[400].replace("Caucasian", "Other").replace("Male", "Female").replace("?", "x")
     own.write_text("\n".join(lines) + "\n")
-    with pytest.raises(Refusal, match=r"READMIT_DATA: batch 2 \(rows 301 to 600\).*start anew, remove") as refusal:
+    with pytest.raises(StartupError, match=r"READMIT_DATA: batch 2 \(rows 301 to 600\).*start anew, remove") as refusal:
         open_source(settings, lambda: 2_000.0)
     Path(re.findall(r"remove (\S+)", str(refusal.value))[0]).unlink()
     assert open_source(settings, lambda: 3_000.0).release.started_at == 3_000.0
@@ -79,7 +79,7 @@ def test_rows_that_were_mended_where_they_stand_are_taken_if_somebody_says_so(
     names, *lines = own.read_text().splitlines()
     lines[400] = lines[400].replace(",No,", ",Up,", 1)
     own.write_text("\n".join([names, *lines]) + "\n")
-    with pytest.raises(Refusal, match="say so by READMIT_SOURCE_MENDED=2;"):
+    with pytest.raises(StartupError, match="say so by READMIT_SOURCE_MENDED=2;"):
         open_source(make_settings(DATA=own, SOURCE_MENDED="1,3"), lambda: 2_000.0)
     after = open_source(make_settings(DATA=own, SOURCE_MENDED="2"), lambda: 2_000.0)
     assert "batch 2 is another than before" in caplog.text
@@ -90,7 +90,7 @@ def test_rows_that_were_mended_where_they_stand_are_taken_if_somebody_says_so(
 def test_rows_taken_away_are_no_mending(make_settings: MakeSettings, own: Path) -> None:
     open_source(make_settings(DATA=own), lambda: 1_000.0)
     own.write_text("".join(own.read_text().splitlines(keepends=True)[:-50]))
-    with pytest.raises(Refusal, match="batch 3"):
+    with pytest.raises(StartupError, match="batch 3"):
         open_source(make_settings(DATA=own, SOURCE_MENDED="3"), lambda: 2_000.0)
 
 
@@ -99,16 +99,16 @@ def test_rows_taken_away_or_a_column_renamed_are_changes_too(make_settings: Make
     open_source(settings, lambda: 1_000.0)
     whole = own.read_text()
     own.write_text(whole.replace("medical_specialty", "specialty"))
-    with pytest.raises(Refusal, match="batch 1 "):
+    with pytest.raises(StartupError, match="batch 1 "):
         open_source(settings, lambda: 2_000.0)
     own.write_text("\n".join(whole.splitlines()[:-1]) + "\n")
-    with pytest.raises(Refusal, match="batch 3 "):
+    with pytest.raises(StartupError, match="batch 3 "):
         open_source(settings, lambda: 2_000.0)
 
 
 def test_the_batch_size_is_fixed_when_the_release_starts(make_settings: MakeSettings) -> None:
     open_source(make_settings(), lambda: 1_000.0)
-    with pytest.raises(Refusal, match=r"READMIT_SOURCE_BATCH_SIZE: 200, but the release began with 300"):
+    with pytest.raises(StartupError, match=r"READMIT_SOURCE_BATCH_SIZE: 200, but the release began with 300"):
         open_source(make_settings(SOURCE_BATCH_SIZE=200), lambda: 2_000.0)
 
 
@@ -125,7 +125,7 @@ def test_a_damaged_state_is_refused_and_said(make_settings: MakeSettings) -> Non
     path = settings.state / "state.json"
     for damaged in ("", "[]", "{}", json.dumps({"batches": []}), path.read_text()[:-20]):
         path.write_text(damaged)
-        with pytest.raises(Refusal, match="READMIT_SOURCE_STATE"):
+        with pytest.raises(StartupError, match="READMIT_SOURCE_STATE"):
             open_source(settings, lambda: 2_000.0)
 
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from readmit.embedded import local
-from readmit.embedded.processes import Processes, Service
-from readmit.embedded.stack import SERVICES, StackUp
+from readmit.embedded.processes import Processes, ServiceProcess
+from readmit.embedded.stack import SERVICES, StackState
 from readmit.settings import environment_with
 from readmit.stacks import atomic_file
 
@@ -38,7 +38,7 @@ def owner(code: str) -> Iterator[subprocess.Popen[str]]:
 def note_stack(folder: Path, pid: int, began: float, api: str = "http://127.0.0.1:9") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     addresses = dict.fromkeys(SERVICES, "http://127.0.0.1:9") | {"api": api}
-    atomic_file.write(folder / "stack.json", json.dumps(asdict(StackUp(pid, began, addresses, {}))))
+    atomic_file.write(folder / "stack.json", json.dumps(asdict(StackState(pid, began, addresses, {}))))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_down_stops_the_stack_that_is_up_and_ends_what_killed_ones_left(
 ) -> None:
     note_stack(folder.with_name("killed"), 1, 0.0)
     left = Processes(folder.with_name("killed") / "processes")
-    left.start(Service("flow", (sys.executable, "-c", SLEEP), environment_with({})))
+    left.start(ServiceProcess("flow", (sys.executable, "-c", SLEEP), environment_with({})))
     with owner(SLEEP) as process:
         note_stack(folder, process.pid, psutil.Process(process.pid).create_time())
         assert local.main(["down"]) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from readmit.embedded.liveness import lives
 from readmit.embedded.process_tags import VARIABLE, carriers
-from readmit.embedded.processes import Processes, Service, ServiceFailed
+from readmit.embedded.processes import Processes, ServiceFailed, ServiceProcess
 from readmit.settings import environment_with
 
 SLEEP = "import time; time.sleep(600)"
@@ -18,8 +18,8 @@ PARENT = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c',
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "
 
 
-def service(then: str, health: str | None = None, grace: float = 15.0) -> Service:
-    return Service("one", (sys.executable, "-c", then), environment_with({}), health, grace)
+def service(then: str, health: str | None = None, grace: float = 15.0) -> ServiceProcess:
+    return ServiceProcess("one", (sys.executable, "-c", then), environment_with({}), health, grace)
 
 
 def family_of(folder: Path, size: int) -> list[psutil.Process]:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from readmit.embedded.eta import Plan, in_words
 from readmit.embedded.processes import Processes
-from readmit.embedded.progress import Watch, why_it_failed
+from readmit.embedded.progress import ProgressView, why_it_failed
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
@@ -35,12 +35,12 @@ def test_the_bar_says_batch_step_rows_and_the_time_that_is_left(tmp_path: Path) 
     connect(f"sqlite:///{tmp_path / 'db'}")
     migrate()
     for batch in (1, 2):
-        ledger.note(batch, rows=15_000)
+        ledger.update_batch(batch, rows=15_000)
     ledger.end_step(ledger.begin_step("run", "signal", 1), 1, 2.0, {})
     ledger.begin_step("run", "train", 2)
     shown = io.StringIO()
     data, plan = SourceState("file", 45_000, 3, 3, False), Plan.of([1, 2, 3], 15_000)
-    watch = Watch(Console(file=shown, force_terminal=True, width=140), 0, data, plan)
+    watch = ProgressView(Console(file=shown, force_terminal=True, width=140), 0, data, plan)
     assert watch.follow(lambda _: 0) == 0
     said = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", shown.getvalue())
     assert "batch 1 of 3 · done; 15,000 of 45,000 encounters so far, about " in said
@@ -50,11 +50,11 @@ def test_the_bar_says_batch_step_rows_and_the_time_that_is_left(tmp_path: Path) 
 def test_training_anew_for_another_target_is_what_is_left_then(tmp_path: Path) -> None:
     connect(f"sqlite:///{tmp_path / 'db'}")
     migrate()
-    ledger.note(2, rows=15_000)
+    ledger.update_batch(2, rows=15_000)
     ledger.end_step(ledger.begin_step("run", "check_source", None), 2, 0.1, {"batch": 2, "training_alone": True})
     shown = io.StringIO()
     data, plan = SourceState("file", 30_000, 2, 2, True), Plan.of([], 15_000)
-    Watch(Console(file=shown, force_terminal=True, width=140), 0, data, plan).follow(lambda _: 0)
+    ProgressView(Console(file=shown, force_terminal=True, width=140), 0, data, plan).follow(lambda _: 0)
     assert in_words(Plan.of([2], 15_000, training_alone=True).left({})) + " left" in shown.getvalue()
 
 

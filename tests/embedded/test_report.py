@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.core.promotion_gates import Judged, judge
+from readmit.core.promotion_gates import Predictions, judge
 from readmit.core.quarantine_reasons import NO_NUMBER
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
@@ -20,7 +20,7 @@ from readmit.embedded.summary import other_aim
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.registry.experiment_runs import Runs
+from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 from readmit.settings import Settings
 
@@ -35,7 +35,7 @@ def stores(tmp_path: Path) -> None:
 
 
 def note(step: str, batch: int, facts: Mapping[str, object], seconds: float = 1.0) -> None:
-    ledger.note(batch, rows=1)
+    ledger.update_batch(batch, rows=1)
     ledger.end_step(ledger.begin_step("run", step, batch), batch, seconds, facts)
 
 
@@ -44,13 +44,13 @@ def note_training(batch: int, roc_auc: float, target: str = "any") -> None:
 
 
 def verdict_on(version: str) -> Verdict:
-    said = Judged(version, 0.5, np.linspace(0.1, 0.9, 40))
+    said = Predictions(version, 0.5, np.linspace(0.1, 0.9, 40))
     return judge("any", [0, 1] * 20, [str(patient) for patient in range(40)], said, None, seed=1)
 
 
 def told(production: Version | None = None, asked_target: str = "any") -> Report:
     """The report, from stores whose runs keep nothing in a registry."""
-    return report(SOURCE, asked_target, production, 1, False, None, Runs("http://127.0.0.1:9"), 1.0)
+    return report(SOURCE, asked_target, production, 1, False, None, ExperimentRuns("http://127.0.0.1:9"), 1.0)
 
 
 def test_candidates_are_those_of_the_last_batch_not_of_the_last_attempt() -> None:
@@ -82,8 +82,8 @@ def test_the_seconds_of_a_day_are_those_of_each_steps_last_attempt_and_add_up() 
 
 
 def test_the_interval_of_the_model_in_production_is_that_of_its_last_judgement() -> None:
-    rival = Judged("3", 0.5, np.linspace(0.2, 0.8, 40)[::-1])
-    challenger = Judged("4", 0.5, np.linspace(0.1, 0.9, 40))
+    rival = Predictions("3", 0.5, np.linspace(0.2, 0.8, 40)[::-1])
+    challenger = Predictions("4", 0.5, np.linspace(0.1, 0.9, 40))
     promotions.store(1, "any", verdict_on("3"))
     patients = [str(patient) for patient in range(40)]
     later = judge("any", [0, 1] * 20, patients, challenger, rival, seed=1)
@@ -100,7 +100,7 @@ def test_the_interval_of_the_model_in_production_is_that_of_its_last_judgement()
 
 def test_quarantine_is_told_by_reason_over_all_batches_and_names_no_encounter() -> None:
     for batch, reasons in [(1, ["'x' is none of No, Yes", "'7' is no code"]), (2, ["'x' is none of No, Yes"])]:
-        ledger.note(batch, rows=9)
+        ledger.update_batch(batch, rows=9)
         faults = [(place, "424242424", "change", reason) for place, reason in enumerate(reasons)]
         faults.append((7, "424242424", "encounter_id", "'424242424 ' is not a whole number of 0 or more"))
         rows.replace_quarantine(batch, pl.DataFrame(faults, FAULTS_SCHEMA, orient="row"))
@@ -114,7 +114,7 @@ def test_quarantine_is_told_by_reason_over_all_batches_and_names_no_encounter() 
 
 def test_of_rare_reasons_the_sum_is_told() -> None:
     faults = [(place, None, "payer_code", f"'{place}' is not a payer's code") for place in range(MOST_REASONS + 5)]
-    ledger.note(1, rows=99)
+    ledger.update_batch(1, rows=99)
     rows.replace_quarantine(1, pl.DataFrame(faults, FAULTS_SCHEMA, orient="row"))
     *chief, rest = told().quarantine
     assert (len(chief), rest.field, rest.encounters) == (MOST_REASONS, "", 5)

@@ -9,10 +9,10 @@ import pytest
 
 from readmit.embedded.environment import SECRETS, s3_variables, variables
 from readmit.embedded.seaweedfs import SIGNING_KEYS
-from readmit.embedded.stack import HOST, SERVICES, STACK_FILE, StackUp, free_ports, running, set_ports, up
+from readmit.embedded.stack import HOST, SERVICES, STACK_FILE, StackState, free_ports, running, set_ports, up
 from readmit.settings import Settings
 from readmit.stacks import atomic_file
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in set_ports(Settings()).items()}
 
@@ -23,7 +23,7 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_left_running(tmp_p
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True)) | {"mlflow": port}
         holder = rf"taken by .+ \(process {os.getpid()}\): end that first, or set READMIT_MLFLOW_PORT"
         said = f"port {port}, which mlflow needs, is {holder}"
-        with pytest.raises(StackRefused, match=said), running(tmp_path, ports, {}):
+        with pytest.raises(StackError, match=said), running(tmp_path, ports, {}):
             pass
     assert up(tmp_path) is None
     assert list(tmp_path.glob("processes/*.mark")) == []
@@ -31,7 +31,7 @@ def test_a_taken_port_is_named_with_its_holder_and_nothing_is_left_running(tmp_p
 
 def test_a_stack_is_up_as_long_as_its_owner_lives(tmp_path: Path) -> None:
     began = psutil.Process().create_time()
-    told = StackUp(os.getpid(), began, ADDRESSES, {"READMIT_S3_URL": ADDRESSES["s3"]})
+    told = StackState(os.getpid(), began, ADDRESSES, {"READMIT_S3_URL": ADDRESSES["s3"]})
     atomic_file.write(tmp_path / STACK_FILE, json.dumps(asdict(told)))
     assert up(tmp_path) == told
     for seconds, is_up in [(1.5, True), (-1.5, True), (60.0, False), (-60.0, False)]:
@@ -67,6 +67,6 @@ def test_a_stack_of_an_earlier_version_gets_the_keys_that_it_lacks_and_keeps_tho
 @pytest.mark.parametrize("torn", ["", '{"READMIT_S3_ACCESS_KEY": "a"', '{"READMIT_S3_ACCESS_KEY": "a"}', "[]", "\0"])
 def test_torn_secrets_are_refused_by_name_and_not_made_anew(torn: str, tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text(torn)
-    with pytest.raises(StackRefused, match=f"{tmp_path}/secrets.json does not hold this stack's secrets"):
+    with pytest.raises(StackError, match=f"{tmp_path}/secrets.json does not hold this stack's secrets"):
         variables(tmp_path, ADDRESSES)
     assert (tmp_path / "secrets.json").read_text() == torn

@@ -14,13 +14,13 @@ from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, tem
 from prefect.testing.utilities import prefect_test_harness
 
 from flows import daily, notifications, serve
-from readmit.core.errors import GapInBatches, SourceAway
+from readmit.core.errors import MissingBatches, SourceUnavailable
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, Ticket
+from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, RunRequest
 from tests.step_facts import DOOR, facts_of
 
-Tried = Callable[..., list[tuple[str, Ticket]]]
+Tried = Callable[..., list[tuple[str, RunRequest]]]
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def tried(
         error: Exception | None = None,
         flow: Callable[..., bool] = daily.daily,
         **asked: object,
-    ) -> list[tuple[str, Ticket]]:
-        tries: list[tuple[str, Ticket]] = []
+    ) -> list[tuple[str, RunRequest]]:
+        tries: list[tuple[str, RunRequest]] = []
 
-        def attempt(name: str, ticket: Ticket) -> Facts:
+        def attempt(name: str, ticket: RunRequest) -> Facts:
             tries.append((name, ticket))
             if name == failing and error is not None:
                 raise error
@@ -125,7 +125,7 @@ def test_a_day_leaves_a_table_of_its_steps_and_links_to_what_it_made(
 
 
 def test_a_day_that_fails_leaves_what_it_did_until_then(tried: Tried) -> None:
-    tried("clean", GapInBatches("batch 3 is missing"))
+    tried("clean", MissingBatches("batch 3 is missing"))
     assert [row["step"] for row in json.loads(newest_artifacts()["day"])] == ["check_source", "fetch", "store_raw"]
 
 
@@ -137,7 +137,7 @@ def test_a_day_ends_for_its_own_reason_also_where_no_artifact_can_be_left(
 
     monkeypatch.setattr(notifications, "create_table_artifact", fail)
     assert len(tried()) == len(STEPS)
-    tried("clean", GapInBatches("batch 3 is missing"))
+    tried("clean", MissingBatches("batch 3 is missing"))
 
 
 def automations() -> dict[str, tuple[object, ...]]:
@@ -171,7 +171,7 @@ def test_what_a_person_paused_stays_so_when_it_is_deployed_again() -> None:
         assert client.read_deployment(number).paused is True
 
 
-@pytest.mark.parametrize("error", [SourceAway("it sleeps"), KeyError("nobody foresaw it")])
+@pytest.mark.parametrize("error", [SourceUnavailable("it sleeps"), KeyError("nobody foresaw it")])
 def test_an_error_that_may_pass_is_tried_as_often_as_the_table_says_and_then_ends_the_day(
     tried: Tried, error: Exception
 ) -> None:
@@ -180,7 +180,7 @@ def test_an_error_that_may_pass_is_tried_as_often_as_the_table_says_and_then_end
 
 
 def test_an_error_that_is_final_is_not_tried_again(tried: Tried) -> None:
-    counted = Counter(name for name, _ in tried("fetch", GapInBatches("batch 3 is missing")))
+    counted = Counter(name for name, _ in tried("fetch", MissingBatches("batch 3 is missing")))
     assert counted == {"check_source": 1, "fetch": 1}
 
 

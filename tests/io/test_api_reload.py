@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from readmit.core.errors import NotServed
+from readmit.core.errors import ReloadUnconfirmed
 from readmit.io.api_reload import reload_everywhere
 
 Start = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
@@ -29,14 +29,14 @@ def test_every_api_confirms_the_version(answering: Start) -> None:
 
 def test_an_api_that_serves_another_version_is_named(answering: Start) -> None:
     good, stale = answering(serving("7")), answering(serving("6"))
-    with pytest.raises(NotServed, match=f"{stale} serves version 6, production is version 7"):
+    with pytest.raises(ReloadUnconfirmed, match=f"{stale} serves version 6, production is version 7"):
         reload_everywhere([good, stale], "token", "7")
 
 
 def test_an_api_that_refuses_or_is_away_is_named(answering: Start) -> None:
-    with pytest.raises(NotServed, match="status 401: wrong token"):
+    with pytest.raises(ReloadUnconfirmed, match="status 401: wrong token"):
         reload_everywhere([answering(lambda _: (401, {}, b"wrong token"))], "token", "7")
-    with pytest.raises(NotServed, match="127.0.0.1:9"):
+    with pytest.raises(ReloadUnconfirmed, match="127.0.0.1:9"):
         reload_everywhere(["http://127.0.0.1:9"], "token", "7")
 
 
@@ -46,7 +46,7 @@ NO_VERSION = (b"<html>", b"", b"\xff", b"null", b"[]", b'{"model": "7"}')
 def test_an_api_that_tells_no_version_is_named(answering: Start) -> None:
     url = answering(lambda path: (200, {}, NO_VERSION[int(path.split("/")[1])]))
     for number in range(len(NO_VERSION)):
-        with pytest.raises(NotServed, match=f"{url}/{number}/reload_model: no version"):
+        with pytest.raises(ReloadUnconfirmed, match=f"{url}/{number}/reload_model: no version"):
             reload_everywhere([f"{url}/{number}"], "token", "7")
 
 
@@ -57,14 +57,14 @@ def test_a_slash_at_the_end_of_an_address_does_no_harm(answering: Start) -> None
 
 @pytest.mark.parametrize("url", ["api:8000", "http://", "ftp://api", "http://api:port", "http://[::1", "http://a..b"])
 def test_an_address_that_can_be_no_apis_is_named(url: str) -> None:
-    with pytest.raises(NotServed, match=re.escape(url)):
+    with pytest.raises(ReloadUnconfirmed, match=re.escape(url)):
         reload_everywhere([url], "token", "7")
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
 def test_the_port_of_an_address_without_one_is_its_schemes(scheme: str, port: int) -> None:
     # Nothing is meant to listen there; what does is no API of ours.
-    with pytest.raises(NotServed, match=f"{scheme}://127.0.0.1:{port}"):
+    with pytest.raises(ReloadUnconfirmed, match=f"{scheme}://127.0.0.1:{port}"):
         reload_everywhere([f"{scheme}://localhost"], "token", "7")
 
 
@@ -113,5 +113,5 @@ def made_out_to(name: str) -> bytes:
 
 def test_the_certificate_of_an_api_behind_tls_is_checked_by_its_name(behind_tls: str) -> None:
     assert reload_everywhere([behind_tls], "token", "7") == 1
-    with pytest.raises(NotServed, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(ReloadUnconfirmed, match="CERTIFICATE_VERIFY_FAILED"):
         reload_everywhere([behind_tls.replace("localhost", "127.0.0.1")], "token", "7")

@@ -7,7 +7,7 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.core.errors import ContractBroken, LeaseLost, StoreAway
+from readmit.core.errors import ContractViolated, LeaseLost, StoreUnavailable
 from readmit.core.parts import Part
 from readmit.core.splitting import SPLIT
 from readmit.core.verdict import Interval, Verdict
@@ -49,7 +49,7 @@ def test_what_is_written_is_read_back_with_null_as_null() -> None:
 
 def test_a_batch_that_cannot_be_written_leaves_what_was_there() -> None:
     rows.replace_splits(1, pl.DataFrame({ENCOUNTER: [1], SPLIT: ["train"]}))
-    with pytest.raises(ContractBroken, match="clean_data_db: .*(UNIQUE|Duplicate)"):
+    with pytest.raises(ContractViolated, match="clean_data_db: .*(UNIQUE|Duplicate)"):
         rows.replace_splits(1, pl.DataFrame({ENCOUNTER: [2, 2], SPLIT: ["test", "test"]}))
     with using(CLEAN):
         assert CLEAN.execute_sql("SELECT encounter_id, split FROM splits").fetchall() in (
@@ -106,7 +106,7 @@ def test_a_connection_waits_for_the_bulk_read_of_another_thread() -> None:
 def test_a_file_that_can_not_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "raw_data_db.sqlite3").mkdir()
     connect(f"sqlite:///{tmp_path}")
-    with pytest.raises(StoreAway, match="raw_data_db: unable to open"):
+    with pytest.raises(StoreUnavailable, match="raw_data_db: unable to open"):
         rows.replace_raw(1, raw("11"))
 
 
@@ -165,7 +165,7 @@ def test_a_lease_that_is_extended_to_the_same_moment_is_still_held() -> None:
 
 def test_what_the_ledger_and_the_verdicts_say_is_read_back() -> None:
     before = now()
-    ledger.note(1, rows=3, sha256="ab")
+    ledger.update_batch(1, rows=3, sha256="ab")
     number = ledger.begin_step("a run", "clean", 1)
     ledger.end_step(number, 1, 0.5, {"clean": 2, "share": 0.25, "word": "é"})
     ledger.replace_parts(1, [Part(1, "train", 2, "abc", "name")])

@@ -2,7 +2,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from readmit.core.errors import SourceAway
+from readmit.core.errors import SourceUnavailable
 from readmit.io.ec2_instance import require_running
 
 
@@ -20,10 +20,10 @@ def test_an_instance_must_run_before_anything_is_asked_of_it() -> None:
         instance_id = made["Instances"][0]["InstanceId"]
         require_running(instance_id)
         ec2.stop_instances(InstanceIds=[instance_id])
-        with pytest.raises(SourceAway, match=f"{instance_id} is stopped, not running"):
+        with pytest.raises(SourceUnavailable, match=f"{instance_id} is stopped, not running"):
             require_running(instance_id)
 
 
 def test_an_instance_that_nobody_knows_is_named() -> None:
-    with mock_aws(), pytest.raises(SourceAway, match="i-0123456789abcdef0"):
+    with mock_aws(), pytest.raises(SourceUnavailable, match="i-0123456789abcdef0"):
         require_running("i-0123456789abcdef0")

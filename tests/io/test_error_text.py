@@ -4,7 +4,7 @@ import peewee as pw
 import polars as pl
 import pytest
 
-from readmit.core.errors import ContractBroken, StoreAway
+from readmit.core.errors import ContractViolated, StoreUnavailable
 from readmit.core.splitting import SPLIT
 from readmit.io import source_client
 from readmit.io.database import rows
@@ -52,7 +52,7 @@ def test_an_error_of_sqlite_or_of_a_bulk_read_is_described_without_values(text: 
 
 def test_text_that_is_not_utf_8_is_in_no_traceback(bare_sqlite: str, caplog: pytest.LogCaptureFixture) -> None:
     connect(bare_sqlite)
-    with pytest.raises(StoreAway) as refused, using(RAW):
+    with pytest.raises(StoreUnavailable) as refused, using(RAW):
         RAW.execute_sql(f"SELECT CAST(x'FF' || '{VALUE}' AS TEXT)").fetchall()
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("readmit").error("a step failed", exc_info=refused.value)
@@ -63,7 +63,7 @@ def test_text_that_is_not_utf_8_is_in_no_traceback(bare_sqlite: str, caplog: pyt
 @pytest.mark.usefixtures("databases")
 def test_a_doubled_encounter_is_refused_without_its_number() -> None:
     doubled = pl.DataFrame({"encounter_id": [987_654_321] * 2, SPLIT: ["test"] * 2})
-    with pytest.raises(ContractBroken) as refused:
+    with pytest.raises(ContractViolated) as refused:
         rows.replace_splits(1, doubled)
     assert "987654321" not in f"{refused.value} {refused.value.__cause__}"
 
@@ -71,13 +71,13 @@ def test_a_doubled_encounter_is_refused_without_its_number() -> None:
 def test_a_source_that_answers_with_rows_is_refused_without_them(answering: object) -> None:
     for body in (f'[{{"race": "{VALUE}"}}]', VALUE, f'{{"race": "{VALUE}"}}'):
         url = answering(lambda _, body=body: (200, {}, body.encode()))  # type: ignore[operator]
-        with pytest.raises(ContractBroken) as refused:
+        with pytest.raises(ContractViolated) as refused:
             source_client.state(url)
         assert VALUE not in str(refused.value)
 
 
 def test_a_damaged_parquet_file_is_refused_without_its_bytes() -> None:
-    with pytest.raises(ContractBroken) as refused:
+    with pytest.raises(ContractViolated) as refused:
         frame_of(VALUE.encode() * 20)
     assert VALUE not in f"{refused.value} {refused.value.__cause__}"
     assert refused.value.__suppress_context__

@@ -10,7 +10,7 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
-from readmit.core.errors import StoreAway, TablesUnfit
+from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.suppression import FIELDS_COUNTED
 from readmit.io.database import ledger, migrations, readmission_counts, rows
 from readmit.io.database.connection import CLEAN, NAMES, RAW, login, using
@@ -75,7 +75,7 @@ def test_a_database_that_is_newer_than_the_code_is_refused_by_the_name_of_what_i
     migrate()
     with using(CLEAN):
         CLEAN.execute_sql("INSERT INTO migrations VALUES (99, 'something_new', '2031-01-01 00:00:00')")
-    with pytest.raises(TablesUnfit, match=r"clean_data_db has had migration 99 \(something_new\)"):
+    with pytest.raises(SchemaMismatch, match=r"clean_data_db has had migration 99 \(something_new\)"):
         migrate()
 
 
@@ -89,7 +89,7 @@ def test_tables_from_before_there_were_migrations_are_adopted_with_their_rows(ba
             for statement in (BEFORE / f"{name}.{kind}.sql").read_text().split(";\n"):
                 if statement.strip():
                     database.execute_sql(statement)
-    ledger.note(1, rows=3)
+    ledger.update_batch(1, rows=3)
     migrate()
     assert ledger.batch_row(1).rows == 3
     assert shape() == expected, (
@@ -114,7 +114,7 @@ def test_a_new_field_of_an_encounter_without_a_migration_is_refused_by_its_name(
             CLEAN.execute_sql(f"DROP VIEW {view.name}")
         CLEAN.execute_sql(f"ALTER TABLE encounters DROP COLUMN {COLUMNS[5]}")
     missing = f"clean_data_db.encounters has no column {COLUMNS[5]}: migration {len(migrations.MIGRATIONS) + 1}"
-    with pytest.raises(TablesUnfit, match=missing):
+    with pytest.raises(SchemaMismatch, match=missing):
         migrate()
 
 
@@ -138,7 +138,7 @@ def test_on_sqlite_a_migration_that_fails_leaves_nothing(sqlite: str, monkeypatc
         database.execute_sql("no SQL")
 
     with_migrations(monkeypatch, half)
-    with pytest.raises(StoreAway, match="syntax error"):
+    with pytest.raises(StoreUnavailable, match="syntax error"):
         migrate()
     assert shape() == expected
 
@@ -156,7 +156,7 @@ def test_on_mysql_a_migrator_waits_for_the_other_and_says_so_when_that_takes_too
     monkeypatch.setattr(migrations, "BUSY_SECONDS", 2)
     with pymysql.connect(**login(mysql)) as other, other.cursor() as cursor:
         cursor.execute("SELECT GET_LOCK('raw_data_db migrates', 1)")
-        with pytest.raises(StoreAway, match="another migration has been under way"):
+        with pytest.raises(StoreUnavailable, match="another migration has been under way"):
             migrate()
 
 

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from readmit.core.errors import ContractBroken, NotThereYet, StoreAway
+from readmit.core.errors import ContractViolated, PrerequisiteMissing, StoreUnavailable
 from readmit.io.object_store import Bucket, parquet_of
 from readmit.settings import Settings
 
@@ -25,22 +25,22 @@ def test_what_is_kept_comes_back_under_a_name_that_tells_its_content(bucket: Buc
 def test_an_object_that_is_not_what_its_name_says_is_refused(bucket: Bucket) -> None:
     name = bucket.keep("", ".txt", b"true")
     bucket.put(name, b"forged")
-    with pytest.raises(ContractBroken, match=name):
+    with pytest.raises(ContractViolated, match=name):
         bucket.kept(name)
 
 
 def test_an_object_or_bucket_that_is_not_there_is_named(bucket: Bucket, settings: Settings) -> None:
     bucket.make()
-    with pytest.raises(NotThereYet, match="no object nowhere in bucket tests"):
+    with pytest.raises(PrerequisiteMissing, match="no object nowhere in bucket tests"):
         bucket.get("nowhere")
-    with pytest.raises(NotThereYet, match="no object x in bucket never-made"):
+    with pytest.raises(PrerequisiteMissing, match="no object x in bucket never-made"):
         Bucket("never-made", *settings.s3_login).get("x")
 
 
 def test_a_server_that_is_away_or_refuses_us_is_named(settings: Settings) -> None:
-    with pytest.raises(StoreAway, match="bucket tests at http://127.0.0.1:9"):
+    with pytest.raises(StoreUnavailable, match="bucket tests at http://127.0.0.1:9"):
         Bucket("tests", "http://127.0.0.1:9", "user", "secret").get("x")
-    with pytest.raises(StoreAway, match="InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied"):
+    with pytest.raises(StoreUnavailable, match="InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied"):
         Bucket("tests", settings.s3_url, "nobody", "secret").get("x")
 
 
@@ -55,7 +55,7 @@ NOT_S3: dict[str, tuple[int, dict[str, str], bytes]] = {
 def test_an_answer_that_is_not_s3s_is_a_store_that_is_away(answering: Start) -> None:
     url = answering(lambda path: NOT_S3[path.rpartition("/")[2]])
     for name in NOT_S3:
-        with pytest.raises(StoreAway, match=f"^bucket tests at {url}: {name}"):
+        with pytest.raises(StoreUnavailable, match=f"^bucket tests at {url}: {name}"):
             Bucket("tests", url, "user", "secret").get(name)
 
 
@@ -63,7 +63,7 @@ def test_an_answer_that_is_not_s3s_is_a_store_that_is_away(answering: Start) -> 
     "url", ["", "127.0.0.1:8333", "http://", "ftp://s3", "http://s3:x", "http://[::1", "http://s3/x"]
 )
 def test_an_address_that_can_be_no_servers_is_named_by_its_setting(url: str) -> None:
-    with pytest.raises(StoreAway, match="^READMIT_S3_URL: "):
+    with pytest.raises(StoreUnavailable, match="^READMIT_S3_URL: "):
         Bucket("tests", url, "user", "secret")
 
 

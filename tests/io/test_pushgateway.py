@@ -10,9 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from readmit.io import pushgateway
-from readmit.io.pushgateway import Day, metrics_of, push
+from readmit.io.pushgateway import DayMetrics, metrics_of, push
 
-DAY = Day(
+DAY = DayMetrics(
     batch=3,
     batches_done=3,
     rows={"raw": 15_000, "clean": 14_600, "quarantined": 20, "excluded": 380},

@@ -16,12 +16,12 @@ from readmit.core import features
 from readmit.core.coverage import Coverage
 from readmit.core.curves import curves_of
 from readmit.core.encounter import FEATURES
-from readmit.core.errors import RegistryAway, VersionUnusable
-from readmit.core.fit_key import Aim, DataSource, FitKey, fit_key
+from readmit.core.errors import RegistryUnavailable, VersionUnusable
+from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
 from readmit.core.model import CANDIDATES, build, model_input, probabilities
 from readmit.core.splitting import FOR_SERVING
 from readmit.core.version import MODEL_FILE
-from readmit.io.registry.experiment_runs import Fit, Runs, View
+from readmit.io.registry.experiment_runs import Evaluation, ExperimentRuns, Fit
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
 
@@ -32,7 +32,7 @@ def frame(encounters_by_chance: Callable[[int], dict[str, list[str | int]]]) -> 
 
 
 def key(snapshot: str) -> FitKey:
-    return fit_key(CANDIDATES[0], DataSource(snapshot, 1, "code"), Aim("any", 0.5), FOR_SERVING)
+    return fit_key(CANDIDATES[0], DataSource(snapshot, 1, "code"), Objective("any", 0.5), FOR_SERVING)
 
 
 def fit(made: FitKey, frame: pd.DataFrame) -> Fit:
@@ -41,7 +41,7 @@ def fit(made: FitKey, frame: pd.DataFrame) -> Fit:
     model = build(CANDIDATES[0], seed=1).fit(frame, outcomes)
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
     said = probabilities(model, frame)
-    view = View({"log_loss": 0.25, "base_rate": 0.4}, curves_of(outcomes, said), {"race": 0.02, "age": -0.001})
+    view = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves_of(outcomes, said), {"race": 0.02, "age": -0.001})
     rows = {"train": 120, "validation": 80}
     return Fit(made, model, frame.head(5), coverage, "s3://datasets/snapshots/0001-abc.json", rows, view)
 
@@ -49,7 +49,7 @@ def fit(made: FitKey, frame: pd.DataFrame) -> Fit:
 def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry, runs = Registry(settings.mlflow_tracking_uri), Runs(settings.mlflow_tracking_uri)
+    registry, runs = Registry(settings.mlflow_tracking_uri), ExperimentRuns(settings.mlflow_tracking_uri)
     made = key("a snapshot of this test")
     assert runs.finished(made) is None
     assert registry.version_of(made) is None
@@ -72,7 +72,7 @@ def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
 def test_the_page_of_a_run_tells_batch_data_and_code_and_shows_its_curves(
     settings: Settings, frame: pd.DataFrame
 ) -> None:
-    runs, made = Runs(settings.mlflow_tracking_uri), key("a third snapshot of this test")
+    runs, made = ExperimentRuns(settings.mlflow_tracking_uri), key("a third snapshot of this test")
     fitted = fit(made, frame)
     assert fitted.view is not None
     told = runs.record(fitted)
@@ -99,7 +99,7 @@ def test_a_model_that_skops_does_not_trust_is_unusable(
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, made = Registry(settings.mlflow_tracking_uri), key("another snapshot of this test")
-    run = Runs(settings.mlflow_tracking_uri).record(fit(made, frame))
+    run = ExperimentRuns(settings.mlflow_tracking_uri).record(fit(made, frame))
     version = registry.register(run, made)
     monkeypatch.setattr(import_module("readmit.io.registry.model_versions"), "TRUSTED_TYPES", ())
     with pytest.raises(VersionUnusable, match=f"version {version.number} can't be read: Untrusted"):
@@ -110,7 +110,7 @@ def test_a_version_carries_the_hash_of_its_model_file_and_other_bytes_never_reac
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, made = Registry(settings.mlflow_tracking_uri), key("a snapshot whose model is exchanged")
-    version = registry.register(Runs(settings.mlflow_tracking_uri).record(fit(made, frame)), made)
+    version = registry.register(ExperimentRuns(settings.mlflow_tracking_uri).record(fit(made, frame)), made)
     registry.load(version)
 
     def exchanged(*asked: str, **options: str) -> str:
@@ -129,5 +129,5 @@ def test_a_version_carries_the_hash_of_its_model_file_and_other_bytes_never_reac
 
 
 def test_a_server_that_is_away_is_named() -> None:
-    with pytest.raises(RegistryAway, match="MLflow at http://127.0.0.1:9"):
+    with pytest.raises(RegistryUnavailable, match="MLflow at http://127.0.0.1:9"):
         Registry("http://127.0.0.1:9").production()

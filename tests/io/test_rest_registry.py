@@ -16,7 +16,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from readmit.core.errors import RegistryAway, RollbackRefused, VersionUnknown, VersionUnusable
+from readmit.core.errors import RegistryUnavailable, RollbackRejected, UnknownVersion, VersionUnusable
 from readmit.core.version import MODEL, PRODUCTION, SCORER_FILE, SCORER_TAG, Version
 from readmit.embedded.stack import Stack
 from readmit.io.registry import rest_client, rest_registry
@@ -87,7 +87,7 @@ def test_it_reads_what_the_library_reads(server: Server, monkeypatch: pytest.Mon
     assert server.rest.versions() == server.promoting.versions()
     assert [version.number for version in server.rest.versions()] == [first, second, third]
     for number in ("7", "x", "²"):
-        with pytest.raises(VersionUnknown, match="version"):
+        with pytest.raises(UnknownVersion, match="version"):
             server.rest.version(number)
 
 
@@ -109,7 +109,7 @@ def test_a_rollback_puts_the_version_before_in_place_and_notes_who_and_why_on_bo
     assert left.left is not None
     assert (left.left.by, left.left.why, left.left.at) == ("ana", "flags everybody", "2026-11-27T12:00:00.000000+00:00")
     assert numbers(server.rest.roll_back(None, "ana", "this one, too", NOW)) == (second, first)
-    with pytest.raises(RollbackRefused, match="no version of the target any is known to have served before"):
+    with pytest.raises(RollbackRejected, match="no version of the target any is known to have served before"):
         server.rest.roll_back(None, "ana", "and this one", NOW)
     assert numbers(server.rest.roll_back(third, "ben", "it was not the model", NOW)) == (first, third)
     assert server.production() == third
@@ -121,7 +121,7 @@ def test_a_rollback_that_is_refused_changes_nothing(server: Server) -> None:
     unserved = server.add(None)
     before = server.rest.versions(), server.production()
     for to, by, why in ((unserved, "ana", "why"), ("9", "ana", "why"), (None, "", "why"), (None, "ana", " ")):
-        with pytest.raises(RollbackRefused):
+        with pytest.raises(RollbackRejected):
             server.rest.roll_back(to, by, why, NOW)
     assert (server.rest.versions(), server.production()) == before
 
@@ -131,16 +131,16 @@ def test_a_rollback_that_a_crash_cut_short_is_done_again_with_the_same_result(
     writes: int, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = server.placed("any", "any", "any")
-    post, done = rest_client.Wire.post, []
+    post, done = rest_client.RestClient.post, []
 
-    def dying(self: rest_client.Wire, path: str, **fields: str) -> None:
+    def dying(self: rest_client.RestClient, path: str, **fields: str) -> None:
         if len(done) == writes:
             raise KeyboardInterrupt
         done.append(path)
         post(self, path, **fields)
 
     with monkeypatch.context() as patched:
-        patched.setattr(rest_client.Wire, "post", dying)
+        patched.setattr(rest_client.RestClient, "post", dying)
         with pytest.raises(KeyboardInterrupt):
             server.rest.roll_back(None, "ana", "flags everybody", NOW)
     assert server.production() == third
@@ -190,13 +190,13 @@ def test_an_answer_that_is_none_is_a_registry_away_by_its_address(
     answer: Answer, reason: str, answering: Serving
 ) -> None:
     address = answering(lambda _: answer)
-    with pytest.raises(RegistryAway, match=f"^MLflow at {address}: {reason}"):
+    with pytest.raises(RegistryUnavailable, match=f"^MLflow at {address}: {reason}"):
         RestRegistry(address).production()
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:port", "file:///etc", "mlflow:5000", ""])
 def test_a_server_that_there_is_not_is_named(address: str) -> None:
-    with pytest.raises(RegistryAway, match=f"^MLflow at {address}: "):
+    with pytest.raises(RegistryUnavailable, match=f"^MLflow at {address}: "):
         RestRegistry(address).versions()
 
 
@@ -231,7 +231,7 @@ def test_a_server_that_does_not_come_to_an_end_has_its_time(
     first: bytes, then: bytes, dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rest_client, "ANSWER_SECONDS", 0.3)
-    with pytest.raises(RegistryAway, match="timed out"):
+    with pytest.raises(RegistryUnavailable, match="timed out"):
         RestRegistry(dripping(first, then)).production()
 
 
@@ -247,17 +247,19 @@ VERSION = Version("1", "lightgbm", "any", 0.5, 1, "s", "c", "r", scorer=hashlib.
 
 def test_a_file_that_ends_too_early_is_not_taken_for_a_damaged_one(answering: Serving) -> None:
     assert RestRegistry(answering(keeping(SCORER, {}))).scorer(VERSION) == SCORER
-    with pytest.raises(RegistryAway, match=f"an answer that ends after {len(SCORER)} bytes"):
+    with pytest.raises(RegistryUnavailable, match=f"an answer that ends after {len(SCORER)} bytes"):
         RestRegistry(answering(keeping(SCORER, {"Content-Length": "99"}))).scorer(VERSION)
 
 
 def test_a_file_without_an_end_is_not_read_to_its_end(answering: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_client, "MOST_BYTES", 100)
-    with pytest.raises(RegistryAway, match="more than 100 bytes"):
+    with pytest.raises(RegistryUnavailable, match="more than 100 bytes"):
         RestRegistry(answering(keeping(b" " * 101, {}))).scorer(VERSION)
 
 
 def test_a_server_that_does_not_hand_out_files_is_named(answering: Serving) -> None:
     address = answering(lambda _: (200, {}, b'{"run": {"info": {"artifact_uri": "s3://mlflow/0/r/artifacts"}}}'))
-    with pytest.raises(RegistryAway, match=f"MLflow at {address}: it does not hand out the files of version 1: s3://"):
+    with pytest.raises(
+        RegistryUnavailable, match=f"MLflow at {address}: it does not hand out the files of version 1: s3://"
+    ):
         RestRegistry(address).scorer(VERSION)

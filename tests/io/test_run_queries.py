@@ -5,7 +5,7 @@ import pytest
 
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA
 from readmit.core.encounter import ENCOUNTER, OUTCOME, PATIENT, TARGETS
-from readmit.core.errors import ContractBroken
+from readmit.core.errors import ContractViolated
 from readmit.core.suppression import FIELDS_COUNTED, sums_by_name
 from readmit.io.database import ledger, readmission_counts, rows, run_queries
 from readmit.io.database.connection import CLEAN, using
@@ -57,7 +57,7 @@ def test_a_day_has_the_lease_that_its_own_run_holds() -> None:
 
 def test_batches_come_newest_first_a_page_at_a_time() -> None:
     for batch in (1, 2, 3):
-        ledger.note(batch, rows=10 * batch)
+        ledger.update_batch(batch, rows=10 * batch)
     total, found = run_queries.batches(page=1, per_page=2)
     assert (total, [row.batch for row in found]) == (3, [3, 2])
 
@@ -130,7 +130,7 @@ def test_a_batch_that_cannot_be_stored_leaves_the_counts_as_they_were() -> None:
     store_encounters()
     before = readmission_counts.readmissions(FIELDS_COUNTED, "any")
     doubled = {name: [None] * 2 for name in CLEAN_SCHEMA} | {ENCOUNTER: [9, 9], PATIENT: [9, 9]}
-    with pytest.raises(ContractBroken):
+    with pytest.raises(ContractViolated):
         rows.replace_clean(1, pl.DataFrame(doubled, schema=CLEAN_SCHEMA))
     assert readmission_counts.readmissions(FIELDS_COUNTED, "any") == before
 

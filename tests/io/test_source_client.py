@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from readmit.core.errors import ContractBroken, NotThereYet, SourceAway
+from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceUnavailable
 from readmit.io import source_client
 from readmit.io.object_store import frame_of
 
@@ -29,28 +29,28 @@ def test_a_batch_is_handed_on_when_it_is_what_the_source_declares(answering: Sta
 def test_a_batch_that_is_not_what_the_source_declares_is_refused(
     answering: Start, headers: dict[str, str], word: str
 ) -> None:
-    with pytest.raises(ContractBroken, match=word):
+    with pytest.raises(ContractViolated, match=word):
         source_client.fetch(answering(lambda _: (200, headers, BODY)), 1)
 
 
 @pytest.mark.parametrize("status", [404, 425])
 def test_a_batch_that_is_not_out_is_not_there_yet(answering: Start, status: int) -> None:
-    with pytest.raises(NotThereYet, match="batches/9"):
+    with pytest.raises(PrerequisiteMissing, match="batches/9"):
         source_client.fetch(answering(lambda _: (status, {}, b"{}")), 9)
 
 
 def test_a_source_that_fails_or_is_away_is_worth_another_try(answering: Start) -> None:
-    with pytest.raises(SourceAway, match="status 503") as failing:
+    with pytest.raises(SourceUnavailable, match="status 503") as failing:
         source_client.state(answering(lambda _: (503, {}, b"")))
     for address in ("http://127.0.0.1:9", "http://ec2-api:port", "http://ec2..api", "ec2-api:5001"):
-        with pytest.raises(SourceAway, match=address):
+        with pytest.raises(SourceUnavailable, match=address):
             source_client.state(address)
     assert failing.value.final is False
 
 
 def test_a_health_answer_that_lacks_something_is_refused_by_name(answering: Start) -> None:
     body = json.dumps({"source": "uci", "rows": 3}).encode()
-    with pytest.raises(ContractBroken, match="batches"):
+    with pytest.raises(ContractViolated, match="batches"):
         source_client.state(answering(lambda _: (200, {}, body)))
 
 
@@ -66,7 +66,7 @@ OTHERS = (
 def test_a_health_answer_of_another_kind_is_refused_with_its_address(answering: Start) -> None:
     url = answering(lambda path: (200, {}, OTHERS[int(path.split("/")[1])]))
     for number in range(len(OTHERS)):
-        with pytest.raises(ContractBroken, match=f"^{url}/{number}/health: "):
+        with pytest.raises(ContractViolated, match=f"^{url}/{number}/health: "):
             source_client.state(f"{url}/{number}")
 
 
@@ -76,5 +76,5 @@ def test_a_slash_at_the_end_of_the_address_does_no_harm(answering: Start) -> Non
 
 
 def test_bytes_that_are_no_parquet_are_refused() -> None:
-    with pytest.raises(ContractBroken, match="not a readable Parquet file"):
+    with pytest.raises(ContractViolated, match="not a readable Parquet file"):
         frame_of(b"<html>")

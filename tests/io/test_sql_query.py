@@ -5,7 +5,7 @@ import pytest
 
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import COLUMNS
-from readmit.core.errors import QueryRefused, StoreAway
+from readmit.core.errors import QueryRejected, StoreUnavailable
 from readmit.io.database import ledger, rows
 from readmit.io.database.sql_query import answer
 
@@ -18,7 +18,7 @@ def asked(address: str, question: str) -> list[tuple[object, ...]]:
 @pytest.fixture(autouse=True)
 def _one_encounter(databases: str) -> None:
     assert databases
-    ledger.note(1, rows=1)
+    ledger.update_batch(1, rows=1)
     rows.replace_raw(1, pl.DataFrame({POSITION: [1], **{name: [f"{name} é"] for name in COLUMNS}}))
 
 
@@ -58,7 +58,7 @@ def test_a_table_is_found_by_its_databases_name_and_by_its_own(databases: str) -
     ],
 )
 def test_a_question_that_would_change_something_is_refused(change: str, databases: str) -> None:
-    with pytest.raises(QueryRefused, match="the database says: "), answer(databases, change):
+    with pytest.raises(QueryRejected, match="the database says: "), answer(databases, change):
         pass
     assert [row.rows for row in ledger.batch_rows()] == [1]
     assert rows.raw_rows(1).height == 1
@@ -68,7 +68,7 @@ def test_a_question_that_would_change_something_is_refused(change: str, database
     "question", ["SELEC 1", "SELECT 1; SELECT 2", "SELECT * FROM nothing", "SELECT nothing FROM batches"]
 )
 def test_what_the_database_does_not_take_is_said_in_its_words(question: str, databases: str) -> None:
-    with pytest.raises(QueryRefused, match="the database says: ..."), answer(databases, question):
+    with pytest.raises(QueryRejected, match="the database says: ..."), answer(databases, question):
         pass
 
 
@@ -77,7 +77,7 @@ def test_a_query_is_ended_when_its_time_is_up(databases: str) -> None:
     few = "(SELECT 1 AS i UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)"
     endless = f"SELECT COUNT(*) FROM {', '.join(f'{few} AS t{place}' for place in range(20))}"
     with (
-        pytest.raises(QueryRefused, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
+        pytest.raises(QueryRejected, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
         answer(databases, endless, seconds=0.5) as found,
     ):
         list(found.rows)
@@ -86,9 +86,9 @@ def test_a_query_is_ended_when_its_time_is_up(databases: str) -> None:
 
 def test_databases_that_are_not_there_are_said_to_be_away() -> None:
     with (
-        pytest.raises(StoreAway, match="clean_data_db: unable to open"),
+        pytest.raises(StoreUnavailable, match="clean_data_db: unable to open"),
         answer("sqlite:///no/such/folder", "SELECT 1"),
     ):
         pass
-    with pytest.raises(StoreAway, match="MySQL: Can't connect"), answer("mysql://me@127.0.0.1:1", "SELECT 1"):
+    with pytest.raises(StoreUnavailable, match="MySQL: Can't connect"), answer("mysql://me@127.0.0.1:1", "SELECT 1"):
         pass

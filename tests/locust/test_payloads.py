@@ -7,11 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 import payloads
-from ec2_api.settings import Settings
-from errors import Refused
+from ec2_api.settings import SourceSettings
+from errors import LoadRefused
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, CANNOT_RETURN, FEATURES
-from readmit.core.request import RecordRefused, cell_text, parse
+from readmit.core.request import RecordRejected, cell_text, parse
 from tests.ec2_api.conftest import clock, make_settings, serve, small_csv
 
 __all__ = ["clock", "make_settings", "serve", "small_csv"]
@@ -52,7 +52,7 @@ def test_a_batch_as_csv_holds_the_same_encounters_as_one_as_json() -> None:
 )
 def test_a_row_that_the_api_would_refuse_is_no_encounter(wrong: dict[str, object]) -> None:
     assert payloads.is_encounter(ROW)
-    with pytest.raises(RecordRefused):
+    with pytest.raises(RecordRejected):
         parse({**ROW, **wrong})
     assert not payloads.is_encounter({**ROW, **wrong})
 
@@ -67,8 +67,8 @@ def test_a_stay_that_ended_in_death_or_hospice_is_not_posted(disposition: str, m
 
 
 def test_the_sources_rows_are_posted_as_they_are(
-    serve: Callable[[Settings], FlaskClient],
-    make_settings: Callable[..., Settings],
+    serve: Callable[[SourceSettings], FlaskClient],
+    make_settings: Callable[..., SourceSettings],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = serve(make_settings()).get("/batches/1").get_json()
@@ -89,5 +89,5 @@ def test_rows_that_are_no_encounters_are_left_out_and_counted(monkeypatch: pytes
 
 
 def test_a_source_that_does_not_answer_is_no_reason_to_make_rows_up() -> None:
-    with pytest.raises(Refused, match="the source at http://127.0.0.1:1 gives no rows .*; --made takes encounters"):
+    with pytest.raises(LoadRefused, match="the source at http://127.0.0.1:1 gives no rows .*; --made takes encounters"):
         payloads.of_source("http://127.0.0.1:1")

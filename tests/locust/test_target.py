@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import target
-from errors import Refused
+from errors import LoadRefused
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000", "http://localhost:8000/", "http://api:8000"])
@@ -23,7 +23,7 @@ def test_this_machine_and_the_service_of_compose_are_taken(address: str) -> None
     ],
 )
 def test_load_on_anybody_else_is_refused(address: str) -> None:
-    with pytest.raises(Refused, match="load is made on one's own API alone"):
+    with pytest.raises(LoadRefused, match="load is made on one's own API alone"):
         target.api(address, {})
 
 
@@ -40,5 +40,5 @@ def test_a_key_that_is_set_goes_with_every_request(tmp_path: Path) -> None:
     assert target.headers({}) == {}
     assert target.headers({"READMIT_API_KEY": "secret"}) == {"X-API-Key": "secret"}
     assert target.headers({"READMIT_API_KEY_FILE": str(file)}) == {"X-API-Key": "secret"}
-    with pytest.raises(Refused, match="both set"):
+    with pytest.raises(LoadRefused, match="both set"):
         target.headers({"READMIT_API_KEY": "secret", "READMIT_API_KEY_FILE": str(file)})

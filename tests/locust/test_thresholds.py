@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from thresholds import Limits, Measured, judged, table
+from thresholds import LoadLimits, Measured, judged, table
 
-LIMITS = Limits(errors=0.01, p95=400, p99=1000, share=0.95)
+LIMITS = LoadLimits(errors=0.01, p95=400, p99=1000, share=0.95)
 GOOD = Measured(users=100, seconds=10, offered=20, requests=200, failures=0, median=5, p95=20, p99=40, own_cpu=0.1)
 
 

@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from api.example import EXAMPLE
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from readmit.settings import environment_with
 from tests.api.conftest import Made
 
@@ -91,7 +91,7 @@ def head(method: str, path: str, *headers: str) -> bytes:
 @contextmanager
 def api_process(folder: Path, served: Made) -> Iterator[ApiProcess]:
     """Start the API and wait until it serves the model."""
-    Kept(folder).keep(served.version, served.artifact)
+    ModelCache(folder).keep(served.version, served.artifact)
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     environment = environment_with(

@@ -14,7 +14,7 @@ import uvicorn
 
 from api.__main__ import Server
 from api.http_server.connections import Connections
-from api.http_server.limits import Limits
+from api.http_server.limits import ConnectionLimits
 from api.http_server.protocol import LimitedProtocol
 from tests.security.api_process import HOST, ApiAddress, answer_of, head
 
@@ -36,7 +36,7 @@ async def app(scope: Any, _: Any, send: Any) -> None:
 @contextmanager
 def serving(most: int = 1_000, **limits: Any) -> Iterator[ApiAddress]:
     """Serve `app` with these limits."""
-    connections = Connections(Limits(**limits), most)
+    connections = Connections(ConnectionLimits(**limits), most)
     protocol: Any = partial(LimitedProtocol, connections=connections)
     server = Server(
         uvicorn.Config(app, loop="uvloop", http=protocol, ws="none", lifespan="off", log_config=None), connections

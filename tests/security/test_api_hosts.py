@@ -9,16 +9,16 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.errors import Refused
+from api.errors import ApiError
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.host_policy import HostPolicy
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, Made, Shelf, served
 
 __all__ = ["served"]
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 ROUTES = (
     ("POST", "/predict"),
     ("POST", "/predict?explain=true"),
@@ -84,7 +84,7 @@ def test_a_foreign_host_gets_400_on_every_route(client: Client, host: str, recor
 
 @pytest.mark.attack("foreign Host", "api")
 def test_two_hosts_and_none_are_refused(client: Client) -> None:
-    with pytest.raises(Refused, match="no Host header"):
+    with pytest.raises(ApiError, match="no Host header"):
         HostPolicy(["localhost"]).check("/health", [(b"accept", b"*/*")])
     for method, path in ROUTES:
         assert asked(client, method, path, [("Host", "localhost"), ("Host", "localhost")]).status_code == 400

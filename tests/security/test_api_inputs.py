@@ -11,14 +11,14 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.fast_path import Lane
-from readmit.core.errors import RegistryAway
+from api.fast_path import FastPath
+from readmit.core.errors import RegistryUnavailable
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Made, Shelf, served
 
 __all__ = ["served"]
 
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 ASKED = {"by": "m.alvarez", "why": "flags twice as many"}
 LONGEST_ERROR = 2_000
@@ -115,7 +115,7 @@ def test_what_is_repeated_of_a_request_is_short(client: Client, record_property:
 @pytest.mark.parametrize("path", ["/", "/health", "/health/ready"])
 def test_health_names_no_internal_address(served: Made, path: str) -> None:
     shelf = Shelf(served)
-    shelf.away = RegistryAway("MLflow at http://mlflow:5000 does not answer: ConnectError")
+    shelf.away = RegistryUnavailable("MLflow at http://mlflow:5000 does not answer: ConnectError")
     with TestClient(create_app(shelf, Settings(model_poll_seconds=3600)), base_url=LOCAL) as client:
         response = client.get(path)
     assert "registry does not answer" in response.json()["reload_failure"]

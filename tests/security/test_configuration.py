@@ -9,9 +9,9 @@ import yaml
 
 from readmit.containers import secrets
 from readmit.containers.flow_runs import PrefectServer, server_of
-from readmit.containers.project import Port, Project, Service
+from readmit.containers.project import ComposeService, Port, Project
 from readmit.containers.status import LOGIN
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from tests.stack.compose_files import ROOT, services
 
 SERVICES = services()
@@ -103,10 +103,10 @@ def test_secrets_of_a_stack_made_before_get_what_they_lack_and_keep_the_rest(tmp
 
 
 def test_without_the_file_of_its_login_prefect_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = Service("prefect", "image", 1.0, (), (Port("prefect", 4200),), built=False)
+    service = ComposeService("prefect", "image", 1.0, (), (Port("prefect", 4200),), built=False)
     monkeypatch.setattr(Project, "services", lambda _: [service])
     project = Project("name", {"READMIT_SECRETS": str(tmp_path)})
-    with pytest.raises(StackRefused, match="prefect_login is missing, .*: just up makes it"):
+    with pytest.raises(StackError, match="prefect_login is missing, .*: just up makes it"):
         server_of(project)
     (tmp_path / secrets.PREFECT_LOGIN).write_text("admin:x")
     assert server_of(project) == PrefectServer("http://127.0.0.1:4200", "admin:x")

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ec2_api.app import create_app
-from ec2_api.errors import Refusal
+from ec2_api.errors import StartupError
 from ec2_api.layout import COLUMNS, NotInLayout, table
-from ec2_api.metrics import Metrics
+from ec2_api.metrics import SourceMetrics
 from ec2_api.settings import load
 from ec2_api.startup import open_source
 from tests.ec2_api.source_process import ROOT
@@ -78,9 +78,9 @@ def _serve(file: Path, state: Path) -> str:
     chosen = load(environ)
     try:
         opened = open_source(chosen, lambda: 0.0)
-    except Refusal as error:
+    except StartupError as error:
         return f"{error!r} {error.__cause__!r}"
-    client = create_app(opened, Metrics(opened.release.total, opened.rows), chosen.allowed_hosts).test_client()
+    client = create_app(opened, SourceMetrics(opened.release.total, opened.rows), chosen.allowed_hosts).test_client()
     for path in ("/", "/health", "/batches", "/metrics"):
         assert MARKER not in client.get(path).get_data(as_text=True)
     client.get("/batches/1")

@@ -12,7 +12,7 @@ import pymysql
 import pytest
 import sqlalchemy
 
-from readmit.core.errors import StoreAway
+from readmit.core.errors import StoreUnavailable
 from readmit.embedded.stack import free_ports
 from readmit.io.database import ledger, rows, sql_query
 from readmit.io.database.connection import connect, make_databases
@@ -128,7 +128,7 @@ def test_a_verified_server_is_written_to_and_read_by_both_drivers_and_encrypted(
     make_databases(settings.database_address)
     attempts = _attempts(settings.database_address)
     migrate()
-    ledger.note(1, rows=3)
+    ledger.update_batch(1, rows=3)
     ((_, cipher),) = _ciphers(settings.database_address)
     assert cipher
     assert [attempt() is not None for attempt in attempts] == [True] * 3
@@ -153,7 +153,7 @@ def test_a_server_that_does_not_prove_who_it_is_is_refused_and_the_setting_named
     port = request.getfixturevalue(server)
     settings = _settings(port, certificates / authority)
     for attempt in _attempts(settings.database_address):
-        with pytest.raises(StoreAway, match=r"SSL.*READMIT_DATABASE_TLS_CA"):
+        with pytest.raises(StoreUnavailable, match=r"SSL.*READMIT_DATABASE_TLS_CA"):
             attempt()
     with pytest.raises(pymysql.OperationalError, match="SSL"):
         serve_mlflow.make_database(settings.database_url, PASSWORD, str(certificates / authority))
@@ -161,5 +161,5 @@ def test_a_server_that_does_not_prove_who_it_is_is_refused_and_the_setting_named
 
 def test_a_server_that_asks_for_tls_is_not_spoken_to_without_and_the_setting_is_named(secure: int) -> None:
     for attempt in _attempts(_settings(secure, None).database_address):
-        with pytest.raises(StoreAway, match="Set READMIT_DATABASE_TLS=verify"):
+        with pytest.raises(StoreUnavailable, match="Set READMIT_DATABASE_TLS=verify"):
             attempt()

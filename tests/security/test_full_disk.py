@@ -12,7 +12,7 @@ import pytest
 
 from api.access_log import FULL
 from api.example import EXAMPLE
-from readmit.io.model_cache import Kept
+from readmit.io.model_cache import ModelCache
 from tests.api.conftest import served
 from tests.api.test_never_down import serving
 
@@ -36,7 +36,7 @@ def wait_for_dropped_lines(address: str) -> None:
 
 @pytest.mark.attack("full disk under the log", "api")
 def test_with_a_full_disk_under_the_log_every_prediction_is_answered(tmp_path: Path, served: Any) -> None:
-    Kept(tmp_path).keep(served.version, served.artifact)
+    ModelCache(tmp_path).keep(served.version, served.artifact)
     with (
         serving(tmp_path, log=Path("/dev/full")) as (process, address, _),
         httpx.Client(base_url=address, trust_env=False) as client,
@@ -51,7 +51,7 @@ def test_with_a_full_disk_under_the_log_every_prediction_is_answered(tmp_path: P
 
 @pytest.mark.attack("reader of the log gone", "api")
 def test_when_who_reads_the_log_is_gone_every_prediction_is_answered(tmp_path: Path, served: Any) -> None:
-    Kept(tmp_path).keep(served.version, served.artifact)
+    ModelCache(tmp_path).keep(served.version, served.artifact)
     fifo = tmp_path / "log"
     reader = subprocess.Popen(["sh", "-c", f"mkfifo {fifo} && exec cat {fifo}"], stdout=subprocess.DEVNULL)
     while not fifo.exists():

@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from api.app import create_app
 from api.batch import worker_client
 from api.batch.row_errors import MOST_FAULTS, MOST_FURTHER_FAULTS
-from api.batch.worker_client import Batches
-from api.errors import Refused
+from api.batch.worker_client import BatchWorkerClient
+from api.errors import ApiError
 from api.example import EXAMPLE
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.request_parsing import CSV, JSON, PARQUET
 from readmit.core.encounter import FEATURES
 from readmit.settings import Settings
@@ -38,7 +38,7 @@ MOST_ANSWER = 64_000_000
 ROW = ",".join(str(value) for value in EXAMPLE.values())
 HEADER = ",".join(EXAMPLE)
 TEXTS = [name for name, value in EXAMPLE.items() if isinstance(value, str)]
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 
 
 @pytest.fixture(scope="module")
@@ -281,12 +281,12 @@ def test_a_batch_that_is_not_done_in_time_by_the_clock_is_ended(served: Any, mon
     assert "Retry-After" in error.headers
 
 
-async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, status: int) -> Refused:
+async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, status: int) -> ApiError:
     """What a batch is answered when the process that works on it does this."""
-    batches = Batches()
+    batches = BatchWorkerClient()
     with monkeypatch.context() as patch:
         patch.setattr(worker_client, "COMMAND", (sys.executable, "-c", worker))
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(ApiError) as raised:
             await batches.answer(model, CSV, CSV, b"a", "id", 1)
     assert raised.value.status_code == status
     assert not batches.is_alive
@@ -299,14 +299,14 @@ async def _refused(model: Any, monkeypatch: pytest.MonkeyPatch, worker: str, sta
 def test_no_more_than_a_few_batches_wait(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_client, "COMMAND", (sys.executable, "-c", "import time; time.sleep(600)"))
 
-    async def crowd() -> Refused:
-        batches = Batches()
+    async def crowd() -> ApiError:
+        batches = BatchWorkerClient()
         waiting = [
             asyncio.create_task(batches.answer(served, CSV, CSV, b"a", "id", 1))
             for _ in range(worker_client.MOST_WAITING + 1)
         ]
         await asyncio.sleep(0.2)
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(ApiError) as raised:
             await batches.answer(served, CSV, CSV, b"a", "id", 1)
         for each in waiting:
             each.cancel()

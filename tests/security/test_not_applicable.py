@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.example import EXAMPLE
-from api.fast_decoder import Plain
-from api.fast_path import Lane
+from api.fast_decoder import FastDecoder
+from api.fast_path import FastPath
 from api.openapi import encounter_schema
 from ec2_api.sample import write_sample
 from readmit.core.applicability import NOT_APPLICABLE, is_applicable
@@ -27,7 +27,7 @@ from readmit.settings import Settings
 from tests.api.conftest import LOCAL, TOKEN, Shelf, served
 
 __all__ = ["served"]
-Client = TestClient[Lane]
+Client = TestClient[FastPath]
 ENDED = [{**EXAMPLE, DISPOSITION: int(disposition)} for disposition in CANNOT_RETURN]
 MIXED: list[dict[str, object]] = [dict(EXAMPLE), ENDED[0], {**ENDED[1], "age": "old"}, ENDED[2]]
 PARQUET = "application/vnd.apache.parquet"
@@ -59,7 +59,7 @@ def test_an_encounter_that_ended_in_death_or_hospice_is_refused_on_that_field(
 
 
 def test_the_fast_path_leaves_such_an_encounter_to_the_app(served: Any) -> None:
-    plain = Plain(scorer_of(served.artifact))
+    plain = FastDecoder(scorer_of(served.artifact))
     assert plain.read(json.dumps(EXAMPLE).encode()) is not None
     for record in ENDED:
         assert plain.read(json.dumps(record).encode()) is None

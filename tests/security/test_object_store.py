@@ -14,7 +14,7 @@ import pytest
 
 from readmit.embedded import seaweedfs
 from readmit.embedded.environment import SECRETS, s3_variables
-from readmit.embedded.processes import Processes, Service
+from readmit.embedded.processes import Processes, ServiceProcess
 from readmit.embedded.stack import HOST, Stack, free_ports
 from readmit.io.object_store import Bucket
 from readmit.settings import Settings, environment_with
@@ -159,7 +159,7 @@ def test_what_was_kept_before_the_ports_were_closed_can_be_read_after(tmp_path: 
         command = seaweedfs.command(tmp_path / "s3", HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner, strict=True)))
         processes = Processes(tmp_path / "processes")
         closing_options = () if own else ("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false")
-        service = Service(
+        service = ServiceProcess(
             "s3",
             [part for part in command if part not in closing_options],
             environment_with(login | own),

@@ -10,7 +10,7 @@ from httpx import Response
 from litestar.testing import TestClient
 
 from api.app import create_app
-from api.fast_path import Lane
+from api.fast_path import FastPath
 from api.read_api import bounded_executor
 from readmit.io.database import readmission_counts
 from readmit.io.database.connection import CLEAN, connect, using
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
-def client(tmp_path: Path, answering: Callable[[Callable[[str], Answer]], str]) -> Iterator[TestClient[Lane]]:
+def client(tmp_path: Path, answering: Callable[[Callable[[str], Answer]], str]) -> Iterator[TestClient[FastPath]]:
     """The API over new databases, without a model."""
     database = f"sqlite:///{tmp_path / 'db'}"
     connect(database)
@@ -59,13 +59,13 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowCounts]:
     counts.end.set()
 
 
-def ask_statistics(threads: ThreadPoolExecutor, client: TestClient[Lane]) -> "Future[Response]":
+def ask_statistics(threads: ThreadPoolExecutor, client: TestClient[FastPath]) -> "Future[Response]":
     return threads.submit(client.get, "/statistics")
 
 
 @pytest.mark.attack("slow question", "api")
 def test_while_statistics_are_slow_the_other_read_routes_answer(
-    client: TestClient[Lane], slow: SlowCounts, record_property: Callable[[str, object], None]
+    client: TestClient[FastPath], slow: SlowCounts, record_property: Callable[[str, object], None]
 ) -> None:
     with ThreadPoolExecutor() as threads:
         statistics = ask_statistics(threads, client)
@@ -82,7 +82,7 @@ def test_while_statistics_are_slow_the_other_read_routes_answer(
 
 @pytest.mark.attack("slow question", "api")
 def test_a_crowd_of_slow_questions_is_refused_and_the_other_read_routes_answer(
-    client: TestClient[Lane],
+    client: TestClient[FastPath],
     slow: SlowCounts,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from readmit import sql
-from readmit.core.errors import QueryRefused
+from readmit.core.errors import QueryRejected
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.database.sql_query import LONGEST_CELL_BYTES, MOST_SECONDS, answer
@@ -53,7 +53,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_question_makes_no_file_and_changes_no_setting(question: str, address: str, tmp_path: Path) -> None:
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.sqlite3")}
     assert before
-    with pytest.raises(QueryRefused, match="not authorized|authorization denied|may not be modified"):
+    with pytest.raises(QueryRejected, match="not authorized|authorization denied|may not be modified"):
         list(sql.lines(address, question, None))
     assert list((tmp_path / "empty").iterdir()) == []
     assert {file: file.read_bytes() for file in tmp_path.rglob("*.sqlite3")} == before
@@ -71,7 +71,7 @@ def test_a_question_makes_no_file_and_changes_no_setting(question: str, address:
 def test_an_endless_query_is_ended(question: str, address: str) -> None:
     began = time.monotonic()
     with (
-        pytest.raises(QueryRefused, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
+        pytest.raises(QueryRejected, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
         answer(address, question, seconds=0.5) as found,
     ):
         for _ in found.rows:
@@ -89,7 +89,7 @@ def test_an_endless_query_is_ended(question: str, address: str) -> None:
     ],
 )
 def test_no_value_is_large(question: str, address: str) -> None:
-    with pytest.raises(QueryRefused, match="string or blob too big"):
+    with pytest.raises(QueryRejected, match="string or blob too big"):
         list(sql.lines(address, question, None))
 
 

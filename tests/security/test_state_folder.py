@@ -7,7 +7,7 @@ import pytest
 
 from readmit.embedded.stack import running
 from readmit.stacks import atomic_file
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 
 def mode_of(path: Path) -> int:
@@ -33,5 +33,5 @@ def test_the_state_folder_is_for_its_owner_alone_before_anything_is_written_into
 
 def test_a_state_folder_that_can_not_be_closed_is_refused() -> None:
     """The kernel lets nobody change modes below /proc, not even root."""
-    with pytest.raises(StackRefused, match="can't be closed to other users: Operation not permitted"):
+    with pytest.raises(StackError, match="can't be closed to other users: Operation not permitted"):
         atomic_file.make_folder(Path("/proc/self"))

@@ -235,7 +235,7 @@ SINKS = {
     *("metric", "expander", "button", "link_button", "progress", "toast", "table", "dataframe", "popover", "badge"),
 }
 OUTSIDE = {"said", "of", "label", "term", "choice"}
-"""Methods of `Words` whose text may be somebody else's."""
+"""Methods of `Messages` whose text may be somebody else's."""
 
 
 def unescaped(node: ast.AST) -> bool:

@@ -14,7 +14,7 @@ from readmit.containers.up import FOR_A_DAY
 from readmit.embedded.stack import set_ports
 from readmit.settings import Settings, load
 from readmit.stacks.certificates import make_certificate
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from tests.stack.compose_files import COMPOSE, ROOT, included, read, services
 
 SERVICES = services()
@@ -224,7 +224,7 @@ def test_the_stacks_own_mysql_is_not_said_to_be_verified(tmp_path: Path, monkeyp
     authority.write_text(make_certificate(("db.example",))[0])
     monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
     monkeypatch.setenv("READMIT_DATABASE_TLS_CA", str(authority))
-    with pytest.raises(StackRefused, match="READMIT_DATABASE_TLS is verify, but READMIT_DATABASE_URL is not set"):
+    with pytest.raises(StackError, match="READMIT_DATABASE_TLS is verify, but READMIT_DATABASE_URL is not set"):
         chosen(load())
 
 

@@ -19,18 +19,18 @@ import ec2_api.settings
 import ec2_api.startup
 from api.access_log import Requests
 from api.app import create_app
-from api.metrics import Metrics
+from api.metrics import ApiMetrics
 from ec2_api.sample import write_sample
 from readmit.core.encounter import COLUMNS, FIELDS
 from readmit.core.metrics import figures
 from readmit.core.model import CANDIDATES
-from readmit.core.request import TAKEN
+from readmit.core.request import ACCEPTED_FIELDS
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
 from readmit.embedded.stack import set_ports
 from readmit.io.database.connection import NAMES, connect, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
-from readmit.io.pushgateway import Day, metrics_of
+from readmit.io.pushgateway import DayMetrics, metrics_of
 from readmit.io.registry.experiment_runs import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
@@ -123,7 +123,7 @@ def _data_routes(folder: Path) -> set[str]:
     own = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
     chosen = ec2_api.settings.load(own)
     opened = ec2_api.startup.open_source(chosen, lambda: 0.0)
-    app = ec2_api.app.create_app(opened, ec2_api.metrics.Metrics(1, 5), chosen.allowed_hosts)
+    app = ec2_api.app.create_app(opened, ec2_api.metrics.SourceMetrics(1, 5), chosen.allowed_hosts)
     return {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()}
 
 
@@ -133,8 +133,8 @@ def _routes() -> set[str]:
 
 
 def _metrics() -> set[str]:
-    day = Day(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
-    text = Metrics(Requests()).text() + ec2_api.metrics.Metrics(1, 1).text() + generate_latest(metrics_of(day))
+    day = DayMetrics(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
+    text = ApiMetrics(Requests()).text() + ec2_api.metrics.SourceMetrics(1, 1).text() + generate_latest(metrics_of(day))
     return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
 
 
@@ -194,7 +194,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "table": set(_tables()),
         "view": set(views),
         "column": _columns() | {f"{view}.{column}" for view, columns in views.items() for column in columns},
-        "field": set(TAKEN),
+        "field": set(ACCEPTED_FIELDS),
         "answer": _answers(),
         "bucket": _written(r'Bucket\("(\w+)"', *sources),
         "service": set(services()),

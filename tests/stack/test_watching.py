@@ -9,8 +9,8 @@ from prometheus_client import generate_latest
 
 import ec2_api.metrics
 from api.access_log import Requests
-from api.metrics import Metrics
-from readmit.io.pushgateway import Day, metrics_of
+from api.metrics import ApiMetrics
+from readmit.io.pushgateway import DayMetrics, metrics_of
 from tests.stack.compose_files import ROOT, services
 
 GRAFANA = ROOT / "grafana"
@@ -88,8 +88,8 @@ def test_alerts_go_to_the_service_alertmanager() -> None:
 
 def ours() -> set[str]:
     """Every metric that the code tells or pushes."""
-    day = Day(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
-    text = Metrics(Requests()).text() + ec2_api.metrics.Metrics(1, 1).text() + generate_latest(metrics_of(day))
+    day = DayMetrics(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
+    text = ApiMetrics(Requests()).text() + ec2_api.metrics.SourceMetrics(1, 1).text() + generate_latest(metrics_of(day))
     return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
 
 

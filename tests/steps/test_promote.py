@@ -13,16 +13,16 @@ import pytest
 from sklearn.metrics import log_loss
 
 from readmit.core.dataset import Dataset
-from readmit.core.errors import NotThereYet, ReadmitError, RegistryAway, VersionUnusable
+from readmit.core.errors import PrerequisiteMissing, ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.model import model_input, probabilities
-from readmit.core.production_history import way_back
+from readmit.core.production_history import rollback_target
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import note
-from readmit.pipeline import worth_another_try
+from readmit.pipeline import is_retryable
 from readmit.settings import Settings
 from readmit.steps import promote
 from tests.api.conftest import Made, additive, served
@@ -88,11 +88,11 @@ class Shelf:
         placed = note(at, by, why, self.versions())
         self.held[version], self.alias = replace(self.held[version], placed=placed), version
         if self.away_after_alias:
-            raise RegistryAway("no answer")
+            raise RegistryUnavailable("no answer")
 
     def roll_back(self, to: str | None = None) -> None:
         """As a person does it."""
-        left, goal = way_back(self.versions(), self.production(), to)
+        left, goal = rollback_target(self.versions(), self.production(), to)
         said = note(datetime.now(UTC), "ana", "flags everybody", self.versions())
         self.held[left.number], self.held[goal.number] = replace(left, left=said), replace(goal, placed=said)
         self.alias = goal.number
@@ -115,7 +115,7 @@ def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_
         number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash", model_file="another"
     )
     shelf.knows[number] = Knows(share)
-    ledger.note(batch, version=int(number))
+    ledger.update_batch(batch, version=int(number))
     return number
 
 
@@ -135,7 +135,7 @@ def test_another_targets_model_is_no_rival_and_going_back_puts_the_first_targets
     registered(shelf, 1, 0.3, "any")
     assert promote.run(1, ANY)["outcome"] == "provisional"
     assert shelf.alias == "2"
-    ledger.note(1, version=1)
+    ledger.update_batch(1, version=1)
     promote.run(1, WITHIN)
     assert shelf.alias == "1"
 
@@ -155,7 +155,7 @@ def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_las
 
 def test_a_version_of_another_target_than_is_asked_for_is_not_promoted(shelf: Shelf) -> None:
     registered(shelf, 1, 0.5)
-    with pytest.raises(NotThereYet, match="foretells within_30_days, not any; register comes before promote"):
+    with pytest.raises(PrerequisiteMissing, match="foretells within_30_days, not any; register comes before promote"):
         promote.run(1, ANY)
     assert shelf.alias is None
 
@@ -163,7 +163,7 @@ def test_a_version_of_another_target_than_is_asked_for_is_not_promoted(shelf: Sh
 def test_a_verdict_that_a_crash_left_unapplied_is_applied_as_it_was_stored(shelf: Shelf) -> None:
     registered(shelf, 1, 0.5)
     shelf.away_after_alias = True
-    with pytest.raises(RegistryAway):
+    with pytest.raises(RegistryUnavailable):
         promote.run(1, WITHIN)
     decided = promotions.verdict_on("1")
     assert decided is not None
@@ -178,8 +178,8 @@ def test_an_unapplied_verdict_is_made_anew_when_another_rival_is_in_place_by_now
     promote.run(1, WITHIN)
     middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
     shelf.away_after_alias = True
-    ledger.note(2, version=int(middling))
-    with pytest.raises(RegistryAway):
+    ledger.update_batch(2, version=int(middling))
+    with pytest.raises(RegistryUnavailable):
         promote.run(2, WITHIN)
     shelf.away_after_alias, shelf.alias = False, "1"
     promote.run(3, WITHIN)
@@ -192,7 +192,7 @@ def test_who_was_overtaken_while_it_judged_judges_again(shelf: Shelf, monkeypatc
     registered(shelf, 1, 0.3)
     promote.run(1, WITHIN)
     middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
-    ledger.note(2, version=int(middling))
+    ledger.update_batch(2, version=int(middling))
     judged, decide = [], promote._decide
 
     def overtaken(challenger: Version, rival: Version | None, *rest: object) -> Verdict:
@@ -211,7 +211,7 @@ def test_who_was_overtaken_while_it_judged_judges_again(shelf: Shelf, monkeypatc
     ("error", "tried_again"),
     [
         (VersionUnusable("version 1: model.skops has SHA-256 0f, and not 1e as registered"), False),
-        (RegistryAway("MLflow at http://mlflow:5000: no answer"), True),
+        (RegistryUnavailable("MLflow at http://mlflow:5000: no answer"), True),
     ],
 )
 def test_a_champion_that_can_not_be_loaded_stops_promotion_and_stays_in_production(
@@ -223,7 +223,7 @@ def test_a_champion_that_can_not_be_loaded_stops_promotion_and_stays_in_producti
     registered(shelf, 2, 0.6)
     with pytest.raises(type(error), match=str(error)) as stopped:
         promote.run(2, WITHIN)
-    assert worth_another_try(stopped.value) is tried_again
+    assert is_retryable(stopped.value) is tried_again
     assert shelf.alias == "1"
     assert promotions.verdict_on("2") is None
 
@@ -321,7 +321,7 @@ def test_a_verdict_that_the_alias_followed_before_a_crash_does_not_undo_a_rollba
     promote.run(1, WITHIN)
     registered(shelf, 2, 0.5)
     shelf.away_after_alias = True
-    with pytest.raises(RegistryAway):
+    with pytest.raises(RegistryUnavailable):
         promote.run(2, WITHIN)
     shelf.away_after_alias = False
     shelf.roll_back()
@@ -335,7 +335,7 @@ def test_coming_back_to_a_target_finds_the_version_that_a_rollback_had_put_there
     registered(shelf, 2, 0.5, "any")
     promote.run(2, ANY)
     assert shelf.alias == "3"
-    ledger.note(2, version=2)
+    ledger.update_batch(2, version=2)
     promote.run(2, WITHIN)
     assert shelf.alias == "1"
 

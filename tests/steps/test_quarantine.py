@@ -145,7 +145,7 @@ def test_of_an_encounter_in_two_batches_one_stays_whichever_batch_is_mended_and_
         told("day", "--batch", batch, "--train", "no")
     assert rows.faults(1).select(POSITION, "field").rows() == [(1, "age")]
     assert rows.faults(2).select(POSITION, ENCOUNTER).rows() == [(2, numbers[1])]
-    snapshot = ledger.made(ledger.batch_row(2), "snapshot_object")
+    snapshot = ledger.require_output(ledger.batch_row(2), "snapshot_object")
 
     # Mended: the first encounter is whole, as it is in batch 2 already; the second had a wrong number.
     hospital.damage[1] = cells(ENCOUNTER, "123", 2, 1)

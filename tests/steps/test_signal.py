@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from readmit.core.promotion_gates import Judged, judge
+from readmit.core.promotion_gates import Predictions, judge
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.pushgateway import Day
+from readmit.io.pushgateway import DayMetrics
 from readmit.settings import Settings
 from readmit.steps import signal
 
@@ -24,11 +24,11 @@ VERDICT = judge(
     "any",
     CHANCE.integers(0, 2, 200).tolist(),
     [str(n) for n in range(200)],
-    Judged("2", 0.5, CHANCE.random(200)),
+    Predictions("2", 0.5, CHANCE.random(200)),
     None,
     1,
 )
-Pushed = list[tuple[str, Day]]
+Pushed = list[tuple[str, DayMetrics]]
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A day of batch 2 until `promote`, after one of batch 1; what `signal` puts into S3."""
     connect(f"sqlite:///{tmp_path}")
     migrate()
-    ledger.note(1, rows=9)
+    ledger.update_batch(1, rows=9)
     ledger.mark_done(1)
-    ledger.note(2, rows=15, clean=12, quarantined=2, excluded=1, version=2)
+    ledger.update_batch(2, rows=15, clean=12, quarantined=2, excluded=1, version=2)
     promotions.store(2, "any", VERDICT)
     promotions.mark_applied("2")
     for seconds, outcome in ((9.0, "StoreAway: away"), (1.5, {"raw": 15})):

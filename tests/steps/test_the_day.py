@@ -11,24 +11,24 @@ import pytest
 
 from readmit.attempt import attempt
 from readmit.cli import main
-from readmit.core.errors import BatchRefused, GapInBatches, NotThereYet
+from readmit.core.errors import BatchRejected, MissingBatches, PrerequisiteMissing
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import NAMES
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
-from readmit.pipeline import STEPS, Facts, Step, Ticket, day
+from readmit.pipeline import STEPS, Facts, RunRequest, Step, day
 from readmit.settings import Settings
 from readmit.steps import split, train, upload
 
 CLOCKS = {"created_at", "decided_at", "applied_at", "done_at", "lease_until", "leased_by"}
 
 
-def carry_out(step: Step, ticket: Ticket) -> Facts:
+def carry_out(step: Step, ticket: RunRequest) -> Facts:
     return attempt(step, ticket)
 
 
 def whole_day(batch: int | None = None, train: bool = True) -> dict[str, Facts]:
-    return dict(day(Ticket(f"run of {batch}", batch, train), carry_out))
+    return dict(day(RunRequest(f"run of {batch}", batch, train), carry_out))
 
 
 def run_step(name: str, batch: int, settings: Settings) -> None:
@@ -126,13 +126,13 @@ def _no_patient_is_in_two_splits(settings: Settings) -> None:
 
 def test_a_step_before_its_input_says_what_is_missing(settings: Settings) -> None:
     for step in STEPS[2:]:
-        with pytest.raises(NotThereYet, match="batch 1"):
+        with pytest.raises(PrerequisiteMissing, match="batch 1"):
             run_step(step.name, 1, settings)
 
 
 @pytest.mark.usefixtures("settings")
 def test_a_batch_after_a_gap_is_refused() -> None:
-    with pytest.raises(GapInBatches, match=r"not uploaded yet: 1"):
+    with pytest.raises(MissingBatches, match=r"not uploaded yet: 1"):
         whole_day(2, train=False)
     assert ledger.done_batches() == set()
 
@@ -140,18 +140,18 @@ def test_a_batch_after_a_gap_is_refused() -> None:
 def test_a_batch_with_more_than_one_in_twenty_quarantined_stops_before_train(settings: Settings) -> None:
     for step in STEPS[1:6]:
         run_step(step.name, 1, settings)
-    ledger.note(1, quarantined=251)
-    with pytest.raises(BatchRefused, match=r"not learnt from: 251 of 5,000 encounters quarantined \(5\.0%\)"):
+    ledger.update_batch(1, quarantined=251)
+    with pytest.raises(BatchRejected, match=r"not learnt from: 251 of 5,000 encounters quarantined \(5\.0%\)"):
         upload.run(1, settings)
-    with pytest.raises(NotThereYet, match="snapshot_object"):
+    with pytest.raises(PrerequisiteMissing, match="snapshot_object"):
         train.run(1, settings)
 
 
 def test_clean_rows_that_are_not_all_stored_are_not_split(settings: Settings) -> None:
     for step in STEPS[1:5]:
         run_step(step.name, 1, settings)
-    ledger.note(1, clean=1)
-    with pytest.raises(NotThereYet, match="run store_clean first"):
+    ledger.update_batch(1, clean=1)
+    with pytest.raises(PrerequisiteMissing, match="run store_clean first"):
         split.run(1, settings)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from readmit.core.encounter import FEATURES, FIELDS
 from readmit.core.request import parse
-from ui.encounter_file import GROUPS, NoCase, as_file, fields_of, of_file, usual
+from ui.encounter_file import GROUPS, InvalidCaseFile, as_file, fields_of, of_file, usual
 
 
 def test_the_form_asks_for_every_feature_once() -> None:
@@ -40,6 +40,6 @@ def test_a_row_of_the_source_is_a_case() -> None:
     ],
 )
 def test_a_file_that_holds_no_case_says_why(content: bytes, field: str) -> None:
-    with pytest.raises(NoCase) as raised:
+    with pytest.raises(InvalidCaseFile) as raised:
         of_file(content)
     assert field in [name for name, _ in raised.value.faults]

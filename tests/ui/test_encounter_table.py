@@ -5,7 +5,7 @@ import pytest
 
 from readmit.core.encounter import COLUMNS
 from ui.encounter_file import usual
-from ui.encounter_table import ROWS_AT_ONCE, NoTable, joined, pieces, read
+from ui.encounter_table import ROWS_AT_ONCE, InvalidEncounterTable, joined, pieces, read
 
 
 def csv(rows: int = 2, **more: str) -> bytes:
@@ -37,13 +37,13 @@ def test_columns_that_no_encounter_has_are_left_out_and_named() -> None:
 
 def test_columns_that_are_required_and_lacking_are_named() -> None:
     lacking = pl.read_csv(csv(), infer_schema=False).drop("age", "gender").write_csv().encode()
-    with pytest.raises(NoTable) as raised:
+    with pytest.raises(InvalidEncounterTable) as raised:
         read(lacking)
     assert (raised.value.why, raised.value.named) == ("columns_lacking", ("gender", "age"))
 
 
 def test_a_column_that_stands_twice_is_named() -> None:
-    with pytest.raises(NoTable) as raised:
+    with pytest.raises(InvalidEncounterTable) as raised:
         read(csv(**{"glyburide-metformin": "No", "glyburide_metformin": "No"}))
     assert (raised.value.why, raised.value.named) == ("columns_twice", ("glyburide_metformin",))
 
@@ -65,7 +65,7 @@ def test_lines_with_another_number_of_cells_are_left_out_and_counted() -> None:
     ],
 )
 def test_what_is_no_table_says_why(content: bytes, why: str) -> None:
-    with pytest.raises(NoTable) as raised:
+    with pytest.raises(InvalidEncounterTable) as raised:
         read(content)
     assert raised.value.why == why
 

@@ -19,7 +19,7 @@ PAGES = ("patient", "many", "statistics", "model", "data", "system")
 
 def fill() -> None:
     store_encounters()
-    ledger.note(1, rows=600, clean=598, quarantined=2, excluded=0, version=2)
+    ledger.update_batch(1, rows=600, clean=598, quarantined=2, excluded=0, version=2)
     ledger.mark_done(1)
     faults = [(4, "4", "age", "'old' is none of [0-10), [10-20)"), (5, "5", "age", "'old' is none of [0-10), [10-20)")]
     rows.replace_quarantine(1, pl.DataFrame(faults, schema=FAULTS_SCHEMA, orient="row"))

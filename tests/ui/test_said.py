@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from readmit.core import promotion_gates
-from readmit.core.coverage import Coverage, Seen
+from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
 from readmit.core.quarantine_reasons import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
-from readmit.core.request import RecordRefused, parse
+from readmit.core.request import RecordRejected, parse
 from readmit.core.verdict import Interval
 from ui.encounter_file import usual
 from ui.i18n import words
@@ -40,7 +40,7 @@ def assert_spanish(sentence: str) -> None:
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_warning_about_any_field_is_said_in_spanish(name: str) -> None:
     count = BY_NAME[name].kind is Kind.COUNT
-    seen = Seen(1.0, low=2, high=3) if count else Seen(1.0, frozenset({"nothing like it"}))
+    seen = FieldCoverage(1.0, low=2, high=3) if count else FieldCoverage(1.0, frozenset({"nothing like it"}))
     coverage = Coverage(1, {name: seen})
     for value in (None, 9 if count else "something else"):
         sentence = coverage.doubt(name, value)
@@ -53,7 +53,7 @@ def test_a_warning_about_any_field_is_said_in_spanish(name: str) -> None:
 def test_a_fault_of_any_field_is_said_in_spanish(name: str) -> None:
     field = BY_NAME[name]
     for wrong in ("#", [1], True, {"a": 1}, 1.5, 10**9, "x" * 99, "ñ", *([None] if field.required else [])):
-        with pytest.raises(RecordRefused) as raised:
+        with pytest.raises(RecordRejected) as raised:
             parse({**usual(), field.name: wrong})
         for fault in raised.value.faults:
             assert_spanish(fault.message)
@@ -61,7 +61,7 @@ def test_a_fault_of_any_field_is_said_in_spanish(name: str) -> None:
 
 
 def test_names_that_no_field_has_are_told_in_spanish() -> None:
-    with pytest.raises(RecordRefused) as raised:
+    with pytest.raises(RecordRejected) as raised:
         parse({**usual(), **{f"stranger_{number}": 1 for number in range(30)}})
     for fault in raised.value.faults:
         assert_spanish(fault.message)
@@ -93,7 +93,7 @@ def test_the_reasons_of_every_verdict_are_said_in_spanish() -> None:
         {"roc_auc": 0.7, "log_loss": 0.3}, {"roc_auc": 0.69, "log_loss": 0.31}, interval, interval
     )
     provisional = promotion_gates._in_favour({"roc_auc": 0.7, "log_loss": 0.3}, {}, interval, None)
-    one = promotion_gates.Judged("2", 0.1, np.zeros(1))
+    one = promotion_gates.Predictions("2", 0.1, np.zeros(1))
     same = promotion_gates._of_the_same_model(one, one)[0][0]
     other = promotion_gates._of_the_same_model(dataclasses.replace(one, threshold=0.2), one)[1]
     for sentence in (*against, *first, favour, provisional, same, other, "the target is within_30_days again"):

@@ -10,19 +10,19 @@ from api import openapi_examples
 from ui import schemas
 
 READ: list[tuple[Any, Any]] = [
-    (schemas.Health, openapi_examples.HEALTH),
-    (schemas.Model, openapi_examples.MODEL),
-    (schemas.Answer, openapi_examples.ANSWER),
-    (schemas.Error, openapi_examples.ERROR),
-    (schemas.Listed[schemas.Day], openapi_examples.DAYS),
-    (schemas.Listed[schemas.Batch], openapi_examples.BATCHES),
-    (schemas.Listed[schemas.Quarantined], openapi_examples.QUARANTINE),
-    (schemas.Listed[schemas.Version], openapi_examples.VERSIONS),
-    (schemas.VersionInFull, openapi_examples.VERSION),
-    (schemas.Statistics, openapi_examples.STATISTICS),
-    (schemas.Listed[schemas.Service], openapi_examples.SERVICES),
-    (schemas.Reloaded, openapi_examples.RELOADED),
-    (schemas.RolledBack, openapi_examples.ROLLED_BACK),
+    (schemas.HealthView, openapi_examples.HEALTH),
+    (schemas.ModelView, openapi_examples.MODEL),
+    (schemas.PredictionView, openapi_examples.ANSWER),
+    (schemas.ErrorView, openapi_examples.ERROR),
+    (schemas.ItemList[schemas.DayView], openapi_examples.DAYS),
+    (schemas.ItemList[schemas.BatchView], openapi_examples.BATCHES),
+    (schemas.ItemList[schemas.QuarantinedView], openapi_examples.QUARANTINE),
+    (schemas.ItemList[schemas.VersionView], openapi_examples.VERSIONS),
+    (schemas.VersionDetailView, openapi_examples.VERSION),
+    (schemas.StatisticsView, openapi_examples.STATISTICS),
+    (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
+    (schemas.ReloadView, openapi_examples.RELOADED),
+    (schemas.RollbackView, openapi_examples.ROLLED_BACK),
 ]
 
 

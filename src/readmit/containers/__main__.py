@@ -11,10 +11,10 @@ from rich.console import Console
 from readmit.containers import day_commands, status
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
-from readmit.containers.up import Asked, up
+from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import SettingError, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
 READER = "mysql://reader@mysql:3306"
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked, terminal = _parser().parse_args(arguments), console()
     try:
         if asked.command == "up":
-            up(Asked(asked.services, asked.without, not asked.no_day, asked.publish_stores), terminal)
+            up(UpOptions(asked.services, asked.without, not asked.no_day, asked.publish_stores), terminal)
         elif asked.command == "down":
             down(asked.volumes, terminal)
         elif asked.command == "status":
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             rotate(project_of(load()), SECRETS, asked.names, terminal)
         else:
             on(asked.rest, terminal)
-    except (StackRefused, SettingError) as error:
+    except (StackError, SettingError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def down(volumes: bool, terminal: Console) -> None:
     if volumes:
         terminal.print(f"All data of the stack {project.name} will be lost: encounters, snapshots, models, secrets.")
         if not sys.stdin.isatty() or input("Type its name to go on: ") != project.name:
-            raise StackRefused("nothing was removed: a person has to say so")
+            raise StackError("nothing was removed: a person has to say so")
     project.run("down", "--remove-orphans", *(["--volumes"] if volumes else []))
     if volumes and SECRETS.exists():
         shutil.rmtree(SECRETS)

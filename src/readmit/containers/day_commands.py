@@ -10,7 +10,7 @@ from readmit.cli_arguments import add_days, batches
 from readmit.containers import flow_runs
 from readmit.containers.flow_runs import ENDED, FlowRun, PrefectServer
 from readmit.containers.project import Project
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 COMMANDS = ("day", "train", "backfill")
 NEEDED = ("prefect", "flows")
@@ -51,7 +51,7 @@ def _named(batch: int | None) -> dict[str, int]:
 def _require_running(project: Project) -> None:
     running = {state.service for state in project.states() if state.state == "running"}
     if missing := sorted(set(NEEDED) - running):
-        raise StackRefused(f"{', '.join(missing)} is not up, and carries out the days: just up {' '.join(missing)}")
+        raise StackError(f"{', '.join(missing)} is not up, and carries out the days: just up {' '.join(missing)}")
 
 
 def follow(prefect: PrefectServer, run: FlowRun, terminal: Console) -> None:
@@ -64,11 +64,11 @@ def follow(prefect: PrefectServer, run: FlowRun, terminal: Console) -> None:
             time.sleep(LOOK_AGAIN_SECONDS)
         time.sleep(LAST_WORDS_WITHIN_SECONDS)
         _tell(prefect, run, told, terminal)
-    except (KeyboardInterrupt, StackRefused):
+    except (KeyboardInterrupt, StackError):
         terminal.print("It goes on without us; Prefect's page shows it, and can cancel it.")
         raise
     if run.state != "COMPLETED":
-        raise StackRefused(f"{run.name} ended as {run.state}: {run.why}")
+        raise StackError(f"{run.name} ended as {run.state}: {run.why}")
 
 
 def _tell(prefect: PrefectServer, run: FlowRun, told: set[str], terminal: Console) -> None:

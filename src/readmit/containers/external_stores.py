@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from readmit.settings import Settings
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 DATABASE_URLS = ("READMIT_DATABASE_URL", "READMIT_MLFLOW_DATABASE_URL", "READMIT_READER_DATABASE_URL")
 """A user each on our own server, one and the same on another."""
@@ -43,7 +43,7 @@ def chosen(settings: Settings) -> Stores:
 def _authority(settings: Settings) -> str:
     """Return the text of the file by which a MySQL server of one's own is verified."""
     if "database_url" not in settings.model_fields_set:
-        raise StackRefused(
+        raise StackError(
             "READMIT_DATABASE_TLS is verify, but READMIT_DATABASE_URL is not set: the stack's own MySQL server is "
             "reached by an inner network and has no certificate. Name a server of your own, or unset both"
         )
@@ -53,11 +53,11 @@ def _authority(settings: Settings) -> str:
 
 def _mysql(address: str) -> str:
     if urlsplit(address).scheme != "mysql":
-        raise StackRefused(f"READMIT_DATABASE_URL: {address} is no MySQL server, and containers need one; unset it")
+        raise StackError(f"READMIT_DATABASE_URL: {address} is no MySQL server, and containers need one; unset it")
     return address
 
 
 def _of(settings: Settings, name: str) -> str:
     if getattr(settings, name) is None:
-        raise StackRefused(f"READMIT_{name.upper()} is not set, and the server of your own needs it")
+        raise StackError(f"READMIT_{name.upper()} is not set, and the server of your own needs it")
     return settings.secret(name)

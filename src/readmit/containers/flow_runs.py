@@ -11,7 +11,7 @@ import httpx
 
 from readmit.containers.project import Project
 from readmit.containers.secrets import PREFECT_LOGIN
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 PATIENCE_SECONDS = 60.0
@@ -47,7 +47,7 @@ def server_of(project: Project) -> PrefectServer:
     try:
         return PrefectServer(address, file.read_text())
     except FileNotFoundError as error:
-        raise StackRefused(f"{file} is missing, and Prefect asks for the login in it: just up makes it") from error
+        raise StackError(f"{file} is missing, and Prefect asks for the login in it: just up makes it") from error
 
 
 def start(prefect: PrefectServer, parameters: Mapping[str, int | bool], flow: str = "daily") -> FlowRun:
@@ -77,7 +77,7 @@ def said(prefect: PrefectServer, run: FlowRun, known: Container[str], count: int
     page = {"sort": "TIMESTAMP_ASC", "offset": max(0, count - MAY_COME_LATE), "limit": LINES_AT_ONCE}
     told = _asked(prefect, "POST", "/logs/filter", {"logs": about, **page})
     if not isinstance(told, list):
-        raise StackRefused(f"Prefect at {prefect.address}: {told}")
+        raise StackError(f"Prefect at {prefect.address}: {told}")
     yield from ((str(each["id"]), str(each["message"])) for each in told if str(each["id"]) not in known)
 
 
@@ -89,7 +89,7 @@ def _flow_run(told: Mapping[str, Any]) -> FlowRun:
 def _mapping(prefect: PrefectServer, method: str, path: str, body: object = None) -> Mapping[str, Any]:
     told = _asked(prefect, method, path, body)
     if not isinstance(told, dict):
-        raise StackRefused(f"Prefect at {prefect.address}: {told}")
+        raise StackError(f"Prefect at {prefect.address}: {told}")
     return told
 
 
@@ -101,7 +101,7 @@ def _asked(prefect: PrefectServer, method: str, path: str, body: object = None) 
         except (httpx.HTTPError, ValueError) as error:
             is_over = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
             if is_over or time.monotonic() > deadline:
-                raise StackRefused(f"Prefect at {prefect.address}: {error}") from error
+                raise StackError(f"Prefect at {prefect.address}: {error}") from error
         time.sleep(ASK_AGAIN_SECONDS)
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import httpx
 
 from readmit.containers import flow_runs, preflight, secrets
-from readmit.containers.project import ROOT, Project, Service, output
-from readmit.containers.up import Asked, wanted_of
+from readmit.containers.project import ROOT, ComposeService, Project, output
+from readmit.containers.up import UpOptions, wanted_of
 from readmit.containers.user_project import project_of
 from readmit.settings import SettingError, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 NAME = "readmit-footprint"
 README, BEGIN, END = ROOT / "README.md", "<!-- footprint -->\n", "<!-- /footprint -->"
@@ -78,7 +78,7 @@ def main(without: Sequence[str]) -> int:
         preflight.require_engine()
         with _own_project() as project:
             table = _measured(project, project.services(), without).table()
-    except (StackRefused, SettingError) as error:
+    except (StackError, SettingError) as error:
         print(error, file=sys.stderr)
         return 1
     text = README.read_text()
@@ -102,8 +102,8 @@ def _own_project() -> Iterator[Project]:
             project.output("down", "--volumes", "--remove-orphans")
 
 
-def _measured(project: Project, services: Sequence[Service], without: Sequence[str]) -> Footprint:
-    wanted = wanted_of(services, Asked((), without, with_day=False, publish_stores=False))
+def _measured(project: Project, services: Sequence[ComposeService], without: Sequence[str]) -> Footprint:
+    wanted = wanted_of(services, UpOptions((), without, with_day=False, publish_stores=False))
     preflight.require_ports(project, services, wanted)
     addresses = {service.name: service.ports[0].address for service in services if service.ports}
     project.run("build")
@@ -120,7 +120,7 @@ def _measured(project: Project, services: Sequence[Service], without: Sequence[s
     return Footprint(idle, after_day, limits, _by_name(project, services), _images(services), up + day)
 
 
-def _by_name(project: Project, services: Sequence[Service]) -> dict[str, float]:
+def _by_name(project: Project, services: Sequence[ComposeService]) -> dict[str, float]:
     """MiB of those that are started only when they are asked for, while no run is in progress."""
     names = [service.name for service in services if service.by_name]
     project.run("up", "--detach", "--wait", *names)
@@ -133,7 +133,7 @@ def _day(prefect: flow_runs.PrefectServer) -> None:
     while (run := flow_runs.look(prefect, run)).state not in flow_runs.ENDED:
         time.sleep(LOOK_AGAIN_SECONDS)
     if run.state != "COMPLETED":
-        raise StackRefused(f"the day ended as {run.state}: {flow_runs.page(prefect, run)}")
+        raise StackError(f"the day ended as {run.state}: {flow_runs.page(prefect, run)}")
 
 
 def _predict(api: str) -> None:
@@ -150,7 +150,7 @@ def _memory(project: Project) -> dict[str, float]:
     }
 
 
-def _images(services: Sequence[Service]) -> dict[str, float]:
+def _images(services: Sequence[ComposeService]) -> dict[str, float]:
     """MB by image of ours."""
     images = sorted({service.image for service in services if service.built})
     told = {image: output(["docker", "image", "inspect", "--format", "{{.Size}}", image]) for image in images}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from readmit.containers.project import ROOT, Port, Project, Service, output
-from readmit.stacks.errors import StackRefused
+from readmit.containers.project import ROOT, ComposeService, Port, Project, output
+from readmit.stacks.errors import StackError
 
 COMPOSE = (2, 24)
 LEAST_BYTES = int(3.7 * 2**30)
@@ -36,7 +36,7 @@ def require_engine() -> None:
     _require_resources(engine)
 
 
-def require_ports(project: Project, services: Iterable[Service], wanted: Collection[str]) -> None:
+def require_ports(project: Project, services: Iterable[ComposeService], wanted: Collection[str]) -> None:
     """StackRefused: a port of a service that is wanted and does not run yet is taken, and by whom."""
     running = {state.service for state in project.states() if state.state == "running"}
     starting = [service for service in services if service.name in wanted and service.name not in running]
@@ -46,40 +46,40 @@ def require_ports(project: Project, services: Iterable[Service], wanted: Collect
 def _require_compose() -> None:
     try:
         said = output(["docker", "compose", "version", "--short"]).strip()
-    except StackRefused as error:
-        raise StackRefused("Docker has no Compose: https://docs.docker.com/compose/install/") from error
+    except StackError as error:
+        raise StackError("Docker has no Compose: https://docs.docker.com/compose/install/") from error
     found = re.match(r"v?(\d+)\.(\d+)", said)
     if found is None or tuple(map(int, found.groups())) < COMPOSE:
         wanted = ".".join(map(str, COMPOSE))
-        raise StackRefused(f"Docker Compose is {said or 'of no known version'}; {wanted} or newer is needed")
+        raise StackError(f"Docker Compose is {said or 'of no known version'}; {wanted} or newer is needed")
 
 
 def _engine() -> Engine:
     try:
         told = json.loads(output(["docker", "info", "--format", "{{json .}}"]))
         return Engine(int(told["MemTotal"]), int(told["NCPU"]), Path(told["DockerRootDir"]))
-    except (StackRefused, ValueError, KeyError, TypeError) as error:
+    except (StackError, ValueError, KeyError, TypeError) as error:
         if shutil.which("docker") is None:
             raise
-        raise StackRefused("Docker is installed, but its engine does not answer: start it") from error
+        raise StackError("Docker is installed, but its engine does not answer: start it") from error
 
 
 def _require_resources(engine: Engine) -> None:
     if engine.memory_bytes < LEAST_BYTES:
-        raise StackRefused(f"Docker has {engine.memory_bytes / 2**30:.1f} GB of memory; 4 GB are needed")
+        raise StackError(f"Docker has {engine.memory_bytes / 2**30:.1f} GB of memory; 4 GB are needed")
     if engine.cpus < LEAST_CPUS:
-        raise StackRefused(f"Docker has {engine.cpus} CPU core; {LEAST_CPUS} are needed")
+        raise StackError(f"Docker has {engine.cpus} CPU core; {LEAST_CPUS} are needed")
     # Where the engine has a machine of its own, its disk can't be asked.
     free = shutil.disk_usage(engine.root if engine.root.exists() else ROOT).free
     if free < LEAST_DISK_BYTES:
-        raise StackRefused(f"{free / 2**30:.1f} GB of disk are free; 10 GB are needed for images and data")
+        raise StackError(f"{free / 2**30:.1f} GB of disk are free; 10 GB are needed for images and data")
 
 
 def _require_free(ports: Iterable[Port]) -> None:
     taken = _listening()
     for port in ports:
         if port.number in taken:
-            raise StackRefused(
+            raise StackError(
                 f"port {port.number}, which {port.service} needs, is taken by {_who(port.number, taken[port.number])}: "
                 f"end that, or set READMIT_{port.service.upper().replace('-', '_')}_PORT to another one"
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from readmit.settings import environment_with
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +26,7 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ContainerState:
     """How a container is: `state` as Docker calls it (running, exited ...), `health` empty where it has no check."""
 
     service: str
@@ -42,7 +42,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ComposeService:
     """What the files say of a service. `needs`: those that have to be there first; `built`: its image is ours.
 
     `by_name`: it is started only when it is asked for by its name.
@@ -65,7 +65,7 @@ class Project:
     variables: Mapping[str, str]
     files: tuple[str, ...] = ()
 
-    def services(self) -> list[Service]:
+    def services(self) -> list[ComposeService]:
         """All of them, as the files say. StackRefused: the files can't be read so."""
         told = json.loads(self.output("config", "--format", "json"))["services"]
         return [_service(name, each) for name, each in sorted(told.items())]
@@ -79,18 +79,19 @@ class Project:
             for name, service in told["services"].items()
         }
 
-    def states(self) -> list[State]:
+    def states(self) -> list[ContainerState]:
         """Of every container that there is."""
         lines = self.output("ps", "--all", "--format", "json").splitlines()
         return [
-            State(each["Service"], each["State"], each["Health"], each["ExitCode"]) for each in map(json.loads, lines)
+            ContainerState(each["ComposeService"], each["ContainerState"], each["Health"], each["ExitCode"])
+            for each in map(json.loads, lines)
         ]
 
     def run(self, *arguments: str) -> None:
         """A command that speaks to the terminal. StackRefused: it failed; it has said why."""
         code = subprocess.run(self.command(*arguments), env=self.environment(), cwd=ROOT, check=False).returncode
         if code:
-            raise StackRefused(f"docker compose {arguments[0]} ended with {code}; what it said stands above")
+            raise StackError(f"docker compose {arguments[0]} ended with {code}; what it said stands above")
 
     def output(self, *arguments: str, standard_input: str | None = None) -> str:
         """What a command says. StackRefused: it failed, and why."""
@@ -110,20 +111,20 @@ def output(
 ) -> str:
     """What a command of Docker says. StackRefused: there is no Docker, or it failed; the text says why."""
     if shutil.which("docker") is None:
-        raise StackRefused("Docker is not installed: https://docs.docker.com/engine/install/ (or `just demo`, without)")
+        raise StackError("Docker is not installed: https://docs.docker.com/engine/install/ (or `just demo`, without)")
     done = subprocess.run(
         command, env=environment, cwd=ROOT, input=standard_input, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StackRefused(done.stderr.strip() or f"{' '.join(command[:3])} ended with {done.returncode}")
+        raise StackError(done.stderr.strip() or f"{' '.join(command[:3])} ended with {done.returncode}")
     return done.stdout
 
 
-def _service(name: str, told: Mapping[str, object]) -> Service:
+def _service(name: str, told: Mapping[str, object]) -> ComposeService:
     needs, ports = told.get("depends_on") or {}, told.get("ports") or []
     assert isinstance(needs, Mapping)
     assert isinstance(ports, Sequence)
-    return Service(
+    return ComposeService(
         name=name,
         image=str(told["image"]),
         limit_mib=int(str(told["mem_limit"])) / 2**20,
@@ -139,5 +140,5 @@ def containers(name: str, every: bool) -> list[str]:
     asked = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"]
     try:
         return output([*asked, "--all"] if every else asked).split()
-    except StackRefused:
+    except StackError:
         return []

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from readmit.containers import secrets
 from readmit.containers.project import Project
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 MYSQL_USERS = {
     "mysql_root_password": "root@localhost",
@@ -32,7 +32,7 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
     be repeated. Raises StackRefused when there is no such secret, or what has to learn a new one does not run.
     """
     if unknown := sorted(set(names) - set(secrets.ROTATED)):
-        raise StackRefused(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.ROTATED))}")
+        raise StackError(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.ROTATED))}")
     states = project.states()
     running = {state.service for state in states if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}
@@ -63,7 +63,7 @@ def _announce(project: Project, running: Collection[str], name: str, value: str)
 
 def _require(running: Collection[str], service: str, name: str) -> None:
     if service not in running:
-        raise StackRefused(f"{service} does not run, and keeps {name} in its own database: just up {service}")
+        raise StackError(f"{service} does not run, and keeps {name} in its own database: just up {service}")
 
 
 def _ask_mysql(project: Project, statement: str) -> None:

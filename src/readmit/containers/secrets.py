@@ -9,7 +9,7 @@ from pathlib import Path
 
 from readmit.stacks import atomic_file
 from readmit.stacks.certificates import make_certificate
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 MADE = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
@@ -119,5 +119,5 @@ def _write(file: Path, text: str) -> None:
 def _read(file: Path) -> str:
     text = file.read_text().strip()
     if not text:
-        raise StackRefused(f"{file} is empty, and a secret may not be: put a copy back, or start over without volumes")
+        raise StackError(f"{file} is empty, and a secret may not be: put a copy back, or start over without volumes")
     return text

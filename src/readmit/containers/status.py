@@ -8,8 +8,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from readmit.containers.project import Project, Service, State
-from readmit.stacks.errors import StackRefused
+from readmit.containers.project import ComposeService, ContainerState, Project
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import counted
 
 LOGIN = {
@@ -23,14 +23,14 @@ LOGIN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DaysSummary:
     """What `readmit days` tells."""
 
     done: Sequence[int]
     last: str | None
 
     @classmethod
-    def of(cls, project: Project) -> "Days":
+    def of(cls, project: Project) -> "DaysSummary":
         """StackRefused: the container that can tell does not run, or can't reach the ledger."""
         return cls(**json.loads(project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "days", "--json")))
 
@@ -50,21 +50,21 @@ def show(project: Project, secrets: str, terminal: Console) -> None:
         terminal.print(line, markup=False)
 
 
-def _coloured(state: State) -> str:
+def _coloured(state: ContainerState) -> str:
     colour = "green" if state.in_words in ("healthy", "done", "running") else "red"
     return f"[{colour}]{state.in_words}[/{colour}]"
 
 
-def _where(service: Service, secrets: str) -> tuple[str, str]:
+def _where(service: ComposeService, secrets: str) -> tuple[str, str]:
     return ", ".join(port.address for port in service.ports) or "inside", LOGIN.get(service.name, "").format(secrets)
 
 
-def _of_the_days(project: Project, services: Mapping[str, Service]) -> list[str]:
-    days: Days | None = None
+def _of_the_days(project: Project, services: Mapping[str, ComposeService]) -> list[str]:
+    days: DaysSummary | None = None
     try:
-        days = Days.of(project)
+        days = DaysSummary.of(project)
         last = "No day is done yet." if days.last is None else f"Last day: {days.last}"
-    except StackRefused as error:
+    except StackError as error:
         last = f"The ledger can't be asked: {error}"
     return [
         last,
@@ -83,7 +83,7 @@ def _served(health: Mapping[str, object] | None) -> str:
     )
 
 
-def _source(health: Mapping[str, object] | None, days: Days | None) -> str:
+def _source(health: Mapping[str, object] | None, days: DaysSummary | None) -> str:
     if health is None:
         return "The source does not answer."
     done = "" if days is None else f", {counted(len(days.done), 'batch', 'batches')} done"
@@ -92,7 +92,7 @@ def _source(health: Mapping[str, object] | None, days: Days | None) -> str:
     return f"Source: {health['released']} of {counted(int(str(health['batches'])), 'batch', 'batches')} released{done}."
 
 
-def _told(service: Service, path: str) -> Mapping[str, object] | None:
+def _told(service: ComposeService, path: str) -> Mapping[str, object] | None:
     """What a service says; None: it does not answer."""
     try:
         told = httpx.get(f"{service.ports[0].address}{path}", timeout=5.0, trust_env=False).json()

@@ -7,17 +7,17 @@ from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
 from readmit.containers.external_stores import chosen
-from readmit.containers.project import Project, Service
+from readmit.containers.project import ComposeService, Project
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import Settings, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 FOR_A_DAY = {"prefect", "flows", "ec2-api", "api"}
 """What has to be up for the first day."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class UpOptions:
     """`only`: these and what they need, all if empty; `without`: all but these; `with_day`: the first day starts."""
 
     only: Sequence[str]
@@ -26,7 +26,7 @@ class Asked:
     publish_stores: bool
 
 
-def up(asked: Asked, terminal: Console) -> None:
+def up(asked: UpOptions, terminal: Console) -> None:
     """Starts and waits until all is healthy; where nothing has come yet, the first day starts by itself.
 
     StackRefused: something is missing, or does not become healthy.
@@ -48,23 +48,23 @@ def up(asked: Asked, terminal: Console) -> None:
 
 def _require_data(settings: Settings) -> None:
     if settings.data is not None and not settings.data.expanduser().is_file():
-        raise StackRefused(f"READMIT_DATA: {settings.data} is no file")
+        raise StackError(f"READMIT_DATA: {settings.data} is no file")
 
 
-def wanted_of(services: Sequence[Service], asked: Asked) -> list[str]:
+def wanted_of(services: Sequence[ComposeService], asked: UpOptions) -> list[str]:
     """Names of those to start, and of what they need. StackRefused: one is unknown, or left out and yet needed."""
     known = {service.name: service for service in services}
     usual = [service.name for service in services if not service.by_name]
     if unknown := sorted({*asked.only, *asked.without} - set(known)):
-        raise StackRefused(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
+        raise StackError(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
     wanted = _with_needs(known, (name for name in asked.only or usual if name not in asked.without))
     for name in sorted(wanted):
         if missing := sorted(set(known[name].needs) & set(asked.without)):
-            raise StackRefused(f"{name} needs {', '.join(missing)}: leave {name} out, too (--without {name})")
+            raise StackError(f"{name} needs {', '.join(missing)}: leave {name} out, too (--without {name})")
     return sorted(wanted)
 
 
-def _with_needs(known: dict[str, Service], names: Iterable[str]) -> set[str]:
+def _with_needs(known: dict[str, ComposeService], names: Iterable[str]) -> set[str]:
     found, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()
@@ -75,7 +75,7 @@ def _with_needs(known: dict[str, Service], names: Iterable[str]) -> set[str]:
 
 
 def _first_day(project: Project, terminal: Console) -> None:
-    if status.Days.of(project).done:
+    if status.DaysSummary.of(project).done:
         return
     prefect = flow_runs.server_of(project)
     page = flow_runs.page(prefect, flow_runs.start(prefect, {}))

@@ -20,7 +20,7 @@ from readmit.core.encounter import (
     python_name,
     value_fault,
 )
-from readmit.core.errors import BatchRefused
+from readmit.core.errors import BatchRejected
 from readmit.core.quarantine_reasons import ABSENT, DOUBLED, NO_NUMBER, reason_to_show
 from readmit.core.request import LONGEST
 
@@ -54,12 +54,12 @@ def as_they_came(batch: pl.DataFrame) -> pl.DataFrame:
     BatchRefused: it holds no encounters, or two of its columns are the same one once `-` is read as `_`.
     """
     if batch.is_empty():
-        raise BatchRefused("the batch holds no encounters")
+        raise BatchRejected("the batch holds no encounters")
     came: dict[str, list[str]] = {name: [] for name in COLUMNS}
     for column in batch.columns:
         came.get(python_name(column), []).append(column)
     if twice := sorted(name for name, columns in came.items() if len(columns) > 1):
-        raise BatchRefused(f"the batch has columns twice: {', '.join(twice)}")
+        raise BatchRejected(f"the batch has columns twice: {', '.join(twice)}")
     position = pl.int_range(1, batch.height + 1, dtype=pl.Int64, eager=True).alias(POSITION)
     absent = pl.repeat(None, batch.height, dtype=pl.String, eager=True)
     texts = (_as_text(BY_NAME[name], batch[columns[0]]) if columns else absent for name, columns in came.items())

@@ -15,17 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import FEATURES
 from readmit.core.errors import VersionUnusable
-from readmit.core.feature_spec import GIVEN
-from readmit.core.parity_check import Proof
+from readmit.core.feature_spec import MODEL_COLUMNS
+from readmit.core.parity_check import ParityCheck
 from readmit.core.trees import Tree
 
 Scale = Literal["log-odds", "probability"]
-CLOSE = 1e-6
+COMPILED_TOLERANCE = 1e-6
 """So far may two answers to one question be apart, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class CompiledColumn:
     """`numbers` by value as text; `otherwise`: of every other value. None: trees take it for not recorded."""
 
     numbers: Mapping[str, float | None]
@@ -42,7 +42,7 @@ def number_or_nan(number: float | None) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledModel:
     """`columns`: one for each of GIVEN. `trees`: none where the model is additive.
 
     `base`: what a score begins with. `scale`: what a score is, log-odds or the probability itself.
@@ -50,10 +50,10 @@ class Compiled:
 
     scale: Scale
     base: float
-    columns: Mapping[str, Column]
+    columns: Mapping[str, CompiledColumn]
     trees: tuple[Tree, ...]
     coverage: Coverage
-    proof: Proof
+    proof: ParityCheck
 
     def to_json(self) -> bytes:
         """The same bytes for the same model."""
@@ -63,11 +63,11 @@ class Compiled:
         return json.dumps(asdict(told), allow_nan=False).encode()
 
     @classmethod
-    def from_json(cls, text: bytes) -> "Compiled":
+    def from_json(cls, text: bytes) -> "CompiledModel":
         """What `to_json` wrote. VersionUnusable: it is not that, or of another format than this code reads."""
         try:
             read = TypeAdapter(_File).validate_json(text)
-            _have(GIVEN, read.columns)
+            _have(MODEL_COLUMNS, read.columns)
             _have(FEATURES, read.proof.questions)
             coverage = Coverage.from_json(json.dumps(read.coverage))
         except (ValidationError, ValueError) as error:
@@ -82,10 +82,10 @@ class _File:
     format: Literal[1]
     scale: Scale
     base: float
-    columns: dict[str, Column]
+    columns: dict[str, CompiledColumn]
     trees: tuple[Tree, ...]
     coverage: dict[str, Any]
-    proof: Proof
+    proof: ParityCheck
 
 
 def _have(names: Iterable[str], found: Mapping[str, object]) -> None:

@@ -16,12 +16,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from readmit.core.compiled_model import Column, Compiled, Scale
+from readmit.core.compiled_model import CompiledColumn, CompiledModel, Scale
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME
-from readmit.core.feature_spec import CHOICES, COUNTS, GIVEN, choice_place
+from readmit.core.feature_spec import CHOICES, COUNTS, MODEL_COLUMNS, choice_place
 from readmit.core.features import derived
-from readmit.core.parity_check import Proof
+from readmit.core.parity_check import ParityCheck
 from readmit.core.trees import Tree
 
 Floats = npt.NDArray[np.float64]
@@ -30,21 +30,21 @@ Values = Mapping[str, list[str]]
 UNSEEN = "a value that no model has seen"
 
 
-def compiled(model: Pipeline, encounters: pd.DataFrame, coverage: Coverage, proof: Proof) -> Compiled:
+def compile_model(model: Pipeline, encounters: pd.DataFrame, coverage: Coverage, proof: ParityCheck) -> CompiledModel:
     """The candidate as an artifact. `encounters`: the model input that it was fitted on; `coverage`: of the same.
 
     TypeError: its last step is of a kind that is not known here.
     """
     given = derived(encounters)
-    values = {name: _values(name, given[name]) for name in GIVEN}
+    values = {name: _values(name, given[name]) for name in MODEL_COLUMNS}
     if isinstance(model[-1], LogisticRegression):
         base, columns = _terms(model[1:], given, values)
-        return Compiled("log-odds", base, columns, (), coverage, proof)
+        return CompiledModel("log-odds", base, columns, (), coverage, proof)
     scale, base, trees, kind = _trees(model[-1])
     # No tree tells apart what is one number to it.
     numbers = np.asarray(model[1:-1].transform(_side_by_side(values)), dtype=kind).astype(np.float64)
-    columns = {name: _column(values[name], numbers[:, place]) for place, name in enumerate(GIVEN)}
-    return Compiled(scale, base, columns, trees, coverage, proof)
+    columns = {name: _column(values[name], numbers[:, place]) for place, name in enumerate(MODEL_COLUMNS)}
+    return CompiledModel(scale, base, columns, trees, coverage, proof)
 
 
 def _values(name: str, given: pd.Series) -> list[str]:
@@ -69,27 +69,27 @@ def _side_by_side(values: Values) -> pd.DataFrame:
     return pd.DataFrame({name: np.append(each, [each[-1]] * (rows - len(each))) for name, each in columns.items()})
 
 
-def _column(values: Sequence[str], numbers: Floats) -> Column:
+def _column(values: Sequence[str], numbers: Floats) -> CompiledColumn:
     *known, unseen = (
         None if np.isnan(number) else number for number in [*numbers[: len(values)].tolist(), numbers[-1]]
     )
-    return Column(dict(zip(values, known, strict=True)), unseen)
+    return CompiledColumn(dict(zip(values, known, strict=True)), unseen)
 
 
-def _terms(model: Pipeline, given: pd.DataFrame, values: Values) -> tuple[float, dict[str, Column]]:
+def _terms(model: Pipeline, given: pd.DataFrame, values: Values) -> tuple[float, dict[str, CompiledColumn]]:
     """What each value adds to the log-odds, beside what the column adds on average, and the sum of those averages.
 
     Asked by changing one column of one encounter, whichever: in an additive model the others do not matter.
     """
     asked = [given.iloc[[0]]]
-    for name in GIVEN:
+    for name in MODEL_COLUMNS:
         one = given.iloc[np.zeros(len(values[name]) + 1, dtype=int)].reset_index(drop=True)
         asked.append(one.assign(**{name: _given(name, values[name])}))
     score, *changed = np.split(
         model.decision_function(pd.concat(asked, ignore_index=True)), np.cumsum([len(part) for part in asked[:-1]])
     )
     base, columns = float(score[0]), {}
-    for name, scores in zip(GIVEN, changed, strict=True):
+    for name, scores in zip(MODEL_COLUMNS, changed, strict=True):
         terms = scores - score[0]
         mean = _mean(_given(name, values[name]), terms, given[name])
         base += mean

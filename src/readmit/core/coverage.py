@@ -11,7 +11,7 @@ MATTERS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FieldCoverage:
     """One field in training. A count has `low` and `high`, inclusive; any other field its `values`.
 
     `recorded`: share of the encounters, 0 to 1. Nothing recorded: no values, and `low` is above `high`.
@@ -28,13 +28,13 @@ class Coverage:
     """`rows` encounters, and what stood in each of FEATURES."""
 
     rows: int
-    fields: Mapping[str, Seen]
+    fields: Mapping[str, FieldCoverage]
 
     @classmethod
     def of(cls, columns: Mapping[str, Sequence[str | int | float | None]]) -> "Coverage":
         """What the columns hold, one value per encounter, None or NaN: not recorded. KeyError: a feature is absent."""
         rows = max((len(columns[name]) for name in FEATURES), default=0)
-        return cls(rows, {name: _seen(name, columns[name]) for name in FEATURES})
+        return cls(rows, {name: _field_coverage(name, columns[name]) for name in FEATURES})
 
     def to_json(self) -> str:
         """The same bytes for the same coverage."""
@@ -69,30 +69,30 @@ class Coverage:
         return _warning(name, self.fields[name], value)
 
 
-def _seen(name: str, column: Sequence[str | int | float | None]) -> Seen:
+def _field_coverage(name: str, column: Sequence[str | int | float | None]) -> FieldCoverage:
     present = [value for value in column if value is not None and value == value]
     recorded = len(present) / len(column) if column else 0.0
     if not BY_NAME[name].whole_number:
-        return Seen(recorded, frozenset(str(value) for value in present))
+        return FieldCoverage(recorded, frozenset(str(value) for value in present))
     numbers = {int(value) for value in present}
     if BY_NAME[name].kind is Kind.COUNT and numbers:
-        return Seen(recorded, low=min(numbers), high=max(numbers))
-    return Seen(recorded, frozenset(numbers))
+        return FieldCoverage(recorded, low=min(numbers), high=max(numbers))
+    return FieldCoverage(recorded, frozenset(numbers))
 
 
-def _read(found: Mapping[str, object]) -> Seen:
+def _read(found: Mapping[str, object]) -> FieldCoverage:
     recorded, values = found["recorded"], found.get("values")
     if not isinstance(recorded, int | float):
         raise TypeError(f"recorded is {recorded!r}")
     if isinstance(values, list):
-        return Seen(float(recorded), frozenset(values))
+        return FieldCoverage(float(recorded), frozenset(values))
     low, high = found["low"], found["high"]
     if not isinstance(low, int) or not isinstance(high, int):
         raise TypeError(f"{low!r} to {high!r} is no range")
-    return Seen(float(recorded), low=low, high=high)
+    return FieldCoverage(float(recorded), low=low, high=high)
 
 
-def _warning(name: str, seen: Seen, value: str | int | None) -> str | None:
+def _warning(name: str, seen: FieldCoverage, value: str | int | None) -> str | None:
     if value is None:
         if seen.recorded < MATTERS:
             return None

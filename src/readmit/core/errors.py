@@ -13,17 +13,17 @@ def in_words(noted: str) -> str:
     return text if kind in globals() else f"{kind}: {text}".removesuffix(": ")
 
 
-class ContractBroken(ReadmitError):
+class ContractViolated(ReadmitError):
     """The source did not hand out what it declared."""
 
 
-class BatchRefused(ReadmitError):
+class BatchRejected(ReadmitError):
     """A batch is too damaged to be learnt from; the text says how much of it and why."""
 
     final = True
 
 
-class GapInBatches(ReadmitError):
+class MissingBatches(ReadmitError):
     """'So far' means batches 1 to n, and one of them is not there."""
 
     final = True
@@ -35,25 +35,25 @@ class LeaseLost(ReadmitError):
     final = True
 
 
-class NotThereYet(ReadmitError):
+class PrerequisiteMissing(ReadmitError):
     """What a step needs was not made yet: an earlier step has to run first."""
 
     final = True
 
 
-class SourceAway(ReadmitError):
+class SourceUnavailable(ReadmitError):
     """The data API, or the instance that runs it, does not answer."""
 
 
-class StoreAway(ReadmitError):
+class StoreUnavailable(ReadmitError):
     """The database or the S3 server does not answer, or refuses us."""
 
 
-class RegistryAway(ReadmitError):
+class RegistryUnavailable(ReadmitError):
     """The MLflow server does not answer, or not as it should."""
 
 
-class NotServed(ReadmitError):
+class ReloadUnconfirmed(ReadmitError):
     """An inference API does not confirm that it serves the production version."""
 
 
@@ -69,25 +69,25 @@ class VersionUnusable(ReadmitError):
     final = True
 
 
-class VersionUnknown(ReadmitError):
+class UnknownVersion(ReadmitError):
     """The registry has no version of that number."""
 
     final = True
 
 
-class RollbackRefused(ReadmitError):
+class RollbackRejected(ReadmitError):
     """There is no version to go back to, or none that can be served, or it is not said who asks and why."""
 
     final = True
 
 
-class TablesUnfit(ReadmitError):
+class SchemaMismatch(ReadmitError):
     """The tables of a database are not those that this code works with."""
 
     final = True
 
 
-class QueryRefused(ReadmitError):
+class QueryRejected(ReadmitError):
     """A person's question in SQL is not one that the database answers."""
 
     final = True

@@ -19,7 +19,7 @@ AGE = next(name for name in CHOICES if BY_NAME[name].choices == AGE_BANDS)
 
 CATEGORIES = (*IDS, *CODES)
 """What is encoded by its readmission rate: ids and codes as text, a diagnosis as its ICD-9 category."""
-SINGLE = (*COUNTS, *CHOICES, *CATEGORIES)
+BASE_COLUMNS = (*COUNTS, *CHOICES, *CATEGORIES)
 """All of FEATURES, in the order in which a model gets them."""
 
 PRIMARY = DIAGNOSES[0]
@@ -49,7 +49,7 @@ CROSSED = (
 )
 """Where the patient went, together with why and how he came: home after a birth is not home after heart failure."""
 CROSSES = tuple(cross.name for cross in CROSSED)
-GIVEN = (*SINGLE, *CROSSES)
+MODEL_COLUMNS = (*BASE_COLUMNS, *CROSSES)
 """All that a model is given, in order."""
 
 

@@ -12,7 +12,7 @@ FIT_TAG = "fit"
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class Objective:
     """What a model is to foretell, and the probability from which a follow-up is worth its cost."""
 
     target: str
@@ -67,7 +67,7 @@ class FitKey:
         return {**self.tags_without_digest, FIT_TAG: self.digest}
 
 
-def fit_key(candidate: Candidate, source: DataSource, aim: Aim, rows: tuple[str, ...]) -> FitKey:
+def fit_key(candidate: Candidate, source: DataSource, aim: Objective, rows: tuple[str, ...]) -> FitKey:
     """The key of a candidate's fit on some splits of a snapshot."""
     return FitKey(
         snapshot=source.snapshot,

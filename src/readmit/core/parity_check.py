@@ -13,7 +13,7 @@ from readmit.core.feature_spec import Value
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ParityCheck:
     """`questions`: made-up encounters, a column for each of FEATURES; `answers`: a probability for each."""
 
     questions: Mapping[str, Sequence[Value]]
@@ -32,7 +32,7 @@ class Proof:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> "Proof":
+    def from_json(cls, text: str) -> "ParityCheck":
         """What `to_json` wrote. KeyError, TypeError or ValueError: it is not that."""
         read = json.loads(text)
         return cls({name: tuple(column) for name, column in read["questions"].items()}, tuple(read["answers"]))

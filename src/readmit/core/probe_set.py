@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from readmit.core.coverage import Coverage, Seen
+from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME, FEATURES, ICD9, PAYER, SPECIALTY, Kind
 from readmit.core.feature_spec import Value
 from readmit.core.fit_key import SEED
 from readmit.core.model import model_input, probabilities
-from readmit.core.parity_check import Proof
+from readmit.core.parity_check import ParityCheck
 
 LIKELY = 100
-CLOSE = 1e-9
+REFIT_TOLERANCE = 1e-9
 """Another build of numpy may differ in the last digits; another meaning of a field differs in the first."""
 RARE = {
     ICD9: ("999.99", "E999", "V99", "0", "250"),
@@ -22,21 +22,21 @@ RARE = {
 }
 """By pattern, codes that are well formed and that hardly any hospital writes."""
 
-Questions = Mapping[str, tuple[Value, ...]]
+ProbeSet = Mapping[str, tuple[Value, ...]]
 
 
-def proof_of(model: Pipeline, coverage: Coverage) -> Proof:
+def parity_check_of(model: Pipeline, coverage: Coverage) -> ParityCheck:
     """Asks a fitted model. Nobody's own encounter is among the questions."""
-    asked = questions(coverage)
-    return Proof(asked, tuple(probabilities(model, model_input(asked)).tolist()))
+    asked = probe_set(coverage)
+    return ParityCheck(asked, tuple(probabilities(model, model_input(asked)).tolist()))
 
 
-def hold(model: Pipeline, proof: Proof) -> None:
+def verify(model: Pipeline, proof: ParityCheck) -> None:
     """Asks a fitted model again. VersionUnusable: it says something else than it said then."""
-    proof.hold(probabilities(model, model_input(proof.questions)).tolist(), CLOSE)
+    proof.hold(probabilities(model, model_input(proof.questions)).tolist(), REFIT_TOLERANCE)
 
 
-def questions(coverage: Coverage) -> Questions:
+def probe_set(coverage: Coverage) -> ProbeSet:
     """Encounters drawn from what was seen of each field; one of them with each edge of each field; edges alone."""
     chance = np.random.default_rng(SEED)
     drawn = {name: _drawn(name, coverage.fields[name], chance) for name in FEATURES}
@@ -49,7 +49,7 @@ def questions(coverage: Coverage) -> Questions:
     return {name: tuple(each[name] for each in all_of_them) for name in FEATURES}
 
 
-def _drawn(name: str, seen: Seen, chance: np.random.Generator) -> list[Value]:
+def _drawn(name: str, seen: FieldCoverage, chance: np.random.Generator) -> list[Value]:
     """A value per question: any that was seen of the field, or none where none need be recorded."""
     values: list[Value] = [*sorted(seen.values, key=str)] if seen.values else [*range(seen.low, seen.high + 1)]
     if not BY_NAME[name].required or not values:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from readmit.core.errors import RollbackRefused
+from readmit.core.errors import RollbackRejected
 from readmit.core.version import Version
 
 LONGEST_WORDS = 200
@@ -18,18 +18,18 @@ def last_in_place(versions: Iterable[Version], target: str, other_than: str = ""
     return max(stood, key=lambda each: each[0])[1] if stood else None
 
 
-def way_back(versions: Sequence[Version], current: Version | None, to: str | None) -> tuple[Version, Version]:
+def rollback_target(versions: Sequence[Version], current: Version | None, to: str | None) -> tuple[Version, Version]:
     """From which version to which one. `to`: the number of one; None: of that which served before.
 
     RollbackRefused: there is no such way.
     """
     if current is None:
-        raise RollbackRefused("nothing is in production: there is nothing to go back from")
+        raise RollbackRejected("nothing is in production: there is nothing to go back from")
     goal = _before(versions, current) if to is None else _named(versions, to)
     if goal.number == current.number:
-        raise RollbackRefused(f"version {goal.number} is in production already")
+        raise RollbackRejected(f"version {goal.number} is in production already")
     if not goal.scorer:
-        raise RollbackRefused(
+        raise RollbackRejected(
             f"version {goal.number} can't be served: it was made before versions carried a compiled scorer"
         )
     return current, goal
@@ -38,7 +38,7 @@ def way_back(versions: Sequence[Version], current: Version | None, to: str | Non
 def _before(versions: Sequence[Version], current: Version) -> Version:
     found = last_in_place(versions, current.target, other_than=current.number)
     if found is None:
-        raise RollbackRefused(
+        raise RollbackRejected(
             f"no version of the target {current.target} is known to have served before version {current.number}, "
             "other than those that somebody rolled back from: name one"
         )
@@ -48,7 +48,7 @@ def _before(versions: Sequence[Version], current: Version) -> Version:
 def _named(versions: Sequence[Version], number: str) -> Version:
     found = next((version for version in versions if version.number == number), None)
     if found is None:
-        raise RollbackRefused(f"there is no version {number!r}")
+        raise RollbackRejected(f"there is no version {number!r}")
     return found
 
 
@@ -59,5 +59,5 @@ def words(name: str, text: str) -> str:
     """
     said = text.strip()
     if not said or len(said) > LONGEST_WORDS or not said.isprintable():
-        raise RollbackRefused(f"a rollback needs `{name}`: 1 to {LONGEST_WORDS} printable characters, on one line")
+        raise RollbackRejected(f"a rollback needs `{name}`: 1 to {LONGEST_WORDS} printable characters, on one line")
     return said

@@ -23,7 +23,7 @@ LEAK_AUC_ABOVE = {"within_30_days": 0.70}
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Predictions:
     """What one model says of the test patients. `probabilities`: shape (rows,), in the order of the labels."""
 
     version: str
@@ -35,8 +35,8 @@ def judge(
     target: str,
     labels: Sequence[int],
     patients: Sequence[str],
-    challenger: Judged,
-    rival: Judged | None,
+    challenger: Predictions,
+    rival: Predictions | None,
     seed: int,
 ) -> Verdict:
     """The verdict on a challenger, against the production model of the same target on the same test patients."""
@@ -65,7 +65,7 @@ def judge(
 
 
 def _resampled_aucs(
-    y: Floats, challenger: Judged, rival: Judged | None, patients: Sequence[str], seed: int
+    y: Floats, challenger: Predictions, rival: Predictions | None, patients: Sequence[str], seed: int
 ) -> tuple[Floats, Floats]:
     """The AUCs of both on the same resamples; without a rival the challenger's twice."""
     ranked = [Ranked(y, judged.probabilities) for judged in (challenger, rival or challenger)]
@@ -75,7 +75,7 @@ def _resampled_aucs(
     return np.concatenate(own), np.concatenate(other)
 
 
-def _of_the_same_model(challenger: Judged, rival: Judged) -> tuple[list[str], str]:
+def _of_the_same_model(challenger: Predictions, rival: Predictions) -> tuple[list[str], str]:
     """What speaks against, and for, a version whose probabilities are those of the one in production."""
     if challenger.threshold == rival.threshold:
         return [f"it says exactly what version {rival.version} says"], ""

@@ -22,7 +22,7 @@ from readmit.core.feature_spec import Value
 
 DROPPED = (PATIENT, OUTCOME)
 """Accepted so that a row of the source can be posted as it is, and never looked at."""
-TAKEN = (ENCOUNTER, *FEATURES)
+ACCEPTED_FIELDS = (ENCOUNTER, *FEATURES)
 LONGEST = 80
 """Characters; no value of a field is longer, and no more of a name or value is ever echoed."""
 MOST_STRANGERS = 20
@@ -33,19 +33,19 @@ Reader = Callable[[Field, object], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class RequestFault:
+class RequestError:
     """What is wrong with one field. `field`: its name, or as much of an unknown name as can be shown."""
 
     field: str
     message: str
 
 
-class RecordRefused(ReadmitError):
+class RecordRejected(ReadmitError):
     """The record is no encounter; `faults` says why, field by field."""
 
     final = True
 
-    def __init__(self, faults: tuple[RequestFault, ...]) -> None:
+    def __init__(self, faults: tuple[RequestError, ...]) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
         self.faults = faults
 
@@ -63,38 +63,38 @@ def parse(record: Mapping[str, object], read: Reader | None = None) -> Encounter
     given, faults = _by_field(record)
     doubtful = {fault.field for fault in faults}
     values: dict[str, Value] = {}
-    for name in TAKEN:
+    for name in ACCEPTED_FIELDS:
         try:
             values[name] = value_of(BY_NAME[name], given.get(name), read or json_text)
         except ValueError as error:
             if name not in doubtful:
-                faults.append(RequestFault(name, str(error)))
+                faults.append(RequestError(name, str(error)))
     if faults:
-        raise RecordRefused(tuple(faults))
+        raise RecordRejected(tuple(faults))
     number = values.pop(ENCOUNTER)
     return Encounter(number if isinstance(number, int) else None, values)
 
 
-def _by_field(record: Mapping[str, object]) -> tuple[dict[str, object], list[RequestFault]]:
+def _by_field(record: Mapping[str, object]) -> tuple[dict[str, object], list[RequestError]]:
     given: dict[str, object] = {}
-    faults: list[RequestFault] = []
+    faults: list[RequestError] = []
     strangers: list[str] = []
     for spelled, value in record.items():
         name = python_name(spelled)
         if name not in BY_NAME:
             strangers.append(spelled)
         elif name in given:
-            faults.append(RequestFault(name, "stands twice, in two spellings"))
+            faults.append(RequestError(name, "stands twice, in two spellings"))
         given[name] = value
     return given, [*faults, *stranger_faults(strangers)]
 
 
-def stranger_faults(names: list[str]) -> Iterator[RequestFault]:
+def stranger_faults(names: list[str]) -> Iterator[RequestError]:
     """What is wrong with names that no field has."""
     for name in names[:MOST_STRANGERS]:
-        yield RequestFault(shown(name), "is no field of an encounter")
+        yield RequestError(shown(name), "is no field of an encounter")
     if len(names) > MOST_STRANGERS:
-        yield RequestFault("", f"{len(names) - MOST_STRANGERS} more names are no fields of an encounter")
+        yield RequestError("", f"{len(names) - MOST_STRANGERS} more names are no fields of an encounter")
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
-from readmit.core.errors import GapInBatches
+from readmit.core.errors import MissingBatches
 from readmit.core.parts import Part
 
 ENCOUNTER_KEY, PATIENT_KEY = "encounter_key", "patient_key"
@@ -54,7 +54,7 @@ def require_no_gap(batch: int, uploaded: Collection[int]) -> None:
 
 def _require(batch: int, wanted: Iterable[int], uploaded: Collection[int]) -> None:
     if missing := sorted(set(wanted) - set(uploaded)):
-        raise GapInBatches(f"batch {batch} needs all before it; not uploaded yet: {', '.join(map(str, missing))}")
+        raise MissingBatches(f"batch {batch} needs all before it; not uploaded yet: {', '.join(map(str, missing))}")
 
 
 def assemble(batch: int, parts: Sequence[Part]) -> Snapshot:

@@ -15,7 +15,7 @@ SMALLEST = 11
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CountedGroup:
     """The encounters with one of these values of a field; NOT_RECORDED is one of them."""
 
     values: tuple[str, ...]
@@ -28,9 +28,9 @@ class Group:
         cells = (self.encounters, self.readmitted, self.encounters - self.readmitted)
         return all(cell == 0 or cell >= SMALLEST for cell in cells)
 
-    def with_(self, other: "Group") -> "Group":
+    def with_(self, other: "CountedGroup") -> "CountedGroup":
         """Both in one."""
-        return Group(
+        return CountedGroup(
             (*self.values, *other.values), self.encounters + other.encounters, self.readmitted + other.readmitted
         )
 
@@ -48,13 +48,13 @@ def sums_by_name(field: str, counts: Iterable[tuple[str | int | None, Sequence[i
     return sums
 
 
-def grouped(field: str, counts: Iterable[tuple[str, int, int]]) -> list[Group]:
+def grouped(field: str, counts: Iterable[tuple[str, int, int]]) -> list[CountedGroup]:
     """Return a group for each name, in the order of the field. `counts`: name, encounters, readmitted."""
-    groups = [Group((name,), encounters, readmitted) for name, encounters, readmitted in counts]
+    groups = [CountedGroup((name,), encounters, readmitted) for name, encounters, readmitted in counts]
     return sorted(groups, key=lambda group: _place(field, group.values[0]))
 
 
-def protected(groups: Sequence[Group]) -> tuple[Group, ...]:
+def protected(groups: Sequence[CountedGroup]) -> tuple[CountedGroup, ...]:
     """The groups, those with a small cell in one; if that has a small cell, too, the smallest of the others joins it.
 
     Sums stay what they are. Empty: even all together have a small cell.
@@ -73,7 +73,7 @@ def protected(groups: Sequence[Group]) -> tuple[Group, ...]:
     return tuple(shown)
 
 
-def _together(groups: Sequence[Group], pool: Collection[Group]) -> Group:
+def _together(groups: Sequence[CountedGroup], pool: Collection[CountedGroup]) -> CountedGroup:
     """One group of those in the pool, its values in the order of all."""
     first, *rest = [group for group in groups if group in pool]
     for group in rest:

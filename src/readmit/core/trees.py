@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from readmit.core.errors import VersionUnusable
-from readmit.core.feature_spec import GIVEN
+from readmit.core.feature_spec import MODEL_COLUMNS
 
 DECISIONS = (0, 2, 8, 10)
 """Numbers alone. 2: default left; 8: the default is for NaN (else NaN is 0)."""
@@ -38,7 +38,7 @@ class Tree:
         by_split = (self.threshold, self.decision, self.left, self.right, self.split_rows)
         if any(len(each) != splits for each in by_split) or len(self.leaf_rows) != leaves or leaves != splits + 1:
             raise VersionUnusable("a tree has not as many numbers as splits or leaves")
-        if not all(0 <= place < len(GIVEN) for place in self.feature):
+        if not all(0 <= place < len(MODEL_COLUMNS) for place in self.feature):
             raise VersionUnusable("a tree looks at a column that no model is given")
         if not (set(self.decision) <= set(DECISIONS) and all(map(math.isfinite, (*self.threshold, *self.value)))):
             raise VersionUnusable("a tree holds what is no number, or decides in a way that is not known")
@@ -59,9 +59,9 @@ def text_model(trees: Sequence[Tree]) -> str:
         blocks.append(f"Tree={place}\n{lines}\n\n")
     head = (
         *("tree", "version=v4", "num_class=1", "num_tree_per_iteration=1", "label_index=0"),
-        f"max_feature_idx={len(GIVEN) - 1}",
-        f"feature_names={' '.join(GIVEN)}",
-        f"feature_infos={' '.join('[-inf:inf]' for _ in GIVEN)}",
+        f"max_feature_idx={len(MODEL_COLUMNS) - 1}",
+        f"feature_names={' '.join(MODEL_COLUMNS)}",
+        f"feature_infos={' '.join('[-inf:inf]' for _ in MODEL_COLUMNS)}",
         f"tree_sizes={' '.join(str(len(block)) for block in blocks)}",
     )
     return "\n".join(head) + "\n\n" + "".join(blocks) + "end of trees\n"

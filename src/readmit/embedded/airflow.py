@@ -16,7 +16,7 @@ from readmit.embedded.stack import reach_the_stack_directly
 from readmit.pipeline import DAG
 from readmit.settings import SettingError, environment_with
 from readmit.stacks import atomic_file
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
 ROOT = Path(__file__).parents[3]
@@ -39,7 +39,7 @@ def main(options: Sequence[str]) -> int:
         airflow = _installed() / "bin/airflow"
         for prepared in (("db", "migrate"), ("dags", "reserialize")):
             subprocess.run([airflow, *prepared], env=environment, check=True, stdout=subprocess.DEVNULL)
-    except (StackRefused, SettingError, subprocess.CalledProcessError) as error:
+    except (StackError, SettingError, subprocess.CalledProcessError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     return subprocess.run([airflow, "dags", "test", DAG, *options], env=environment, check=False).returncode

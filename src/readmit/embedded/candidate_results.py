@@ -9,7 +9,7 @@ from readmit.core.candidates import RUN, Fact, by_candidate
 from readmit.core.verdict import Curves
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
-from readmit.io.registry.experiment_runs import Runs
+from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.pipeline import Facts
 
 IMPORTANCES = 15
@@ -17,7 +17,7 @@ IMPORTANCES = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class CandidateResult:
     """One candidate of a batch, measured on validation. `chosen`: it was refitted, as `version`, and judged: `outcome`.
 
     `figures`: NaN where it was no number. `curves` and `importances`, by raw field: those that its run keeps.
@@ -44,7 +44,7 @@ class _Training:
     version: str | None
 
 
-def candidates(runs: list[StepRun], target: str, registry: Runs) -> tuple[Trained, ...]:
+def candidates(runs: list[StepRun], target: str, registry: ExperimentRuns) -> tuple[CandidateResult, ...]:
     """Those of the highest batch that was trained on for the target. `runs`: the good attempts, oldest first.
 
     A batch that is done again in between is not the last word.
@@ -81,12 +81,12 @@ def _text(fact: object) -> str | None:
     return None if fact is None else str(fact)
 
 
-def _trained(name: str, told: dict[str, Fact], training: _Training, registry: Runs) -> Trained:
+def _trained(name: str, told: dict[str, Fact], training: _Training, registry: ExperimentRuns) -> CandidateResult:
     run = told.pop(RUN, None)
     kept = {} if run is None else registry.importances(str(run))
     version = training.version if name == training.chosen else None
     verdict = None if version is None else promotions.verdict_on(version)
-    return Trained(
+    return CandidateResult(
         name=name,
         batch=training.batch,
         chosen=name == training.chosen,

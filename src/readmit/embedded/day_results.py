@@ -11,7 +11,7 @@ from readmit.step_summary import OUTCOMES
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayResult:
     """One batch. `rows`: encounters by station; `seconds`: of each step's last good attempt, whichever run made it.
 
     `outcome`: promoted, provisional or refused, with its `reasons`; `verdict`: both as one sentence; ROC-AUC: the
@@ -32,7 +32,7 @@ class Day:
     seconds_of_steps: float
 
 
-def days(runs: list[StepRun], target: str) -> tuple[Day, ...]:
+def days(runs: list[StepRun], target: str) -> tuple[DayResult, ...]:
     """By batch. `runs`: the good attempts at steps, oldest first."""
     ledgers, verdicts = {row.batch: row for row in ledger.batch_rows()}, dict(verdicts_for(target))
     candidates = _candidates_by_version(runs)
@@ -54,10 +54,10 @@ def verdicts_for(target: str) -> list[tuple[int, Verdict]]:
 def stations(rows: Iterable[Batch]) -> dict[str, int]:
     """Encounters of some batches at each station of their way."""
     found = list(rows)
-    return {station: sum(getattr(row, column) or 0 for row in found) for station, column in ledger.STATIONS.items()}
+    return {station: sum(getattr(row, column) or 0 for row in found) for station, column in ledger.ROW_STAGES.items()}
 
 
-def seconds_by_step(told: Iterable[Day]) -> dict[str, float]:
+def seconds_by_step(told: Iterable[DayResult]) -> dict[str, float]:
     """What each step took in all days together."""
     found = list(told)
     totals = {step.name: sum(day.seconds.get(step.name, 0.0) for day in found) for step in STEPS}
@@ -69,10 +69,10 @@ def in_words(verdict: Verdict) -> str:
     return f"version {verdict.version} {OUTCOMES[verdict.outcome]}: {'; '.join(verdict.reasons)}"
 
 
-def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: Mapping[str, str]) -> Day:
+def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: Mapping[str, str]) -> DayResult:
     took = {run.step: round(run.seconds or 0.0, 3) for run in runs}
     version = None if verdict is None else verdict.version
-    return Day(
+    return DayResult(
         batch=row.batch,
         rows=stations([row]),
         verdict=None if verdict is None else in_words(verdict),

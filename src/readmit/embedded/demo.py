@@ -17,7 +17,7 @@ from readmit.embedded.banner import opening, services_are_up
 from readmit.embedded.eta import Plan
 from readmit.embedded.paths import PAGE, REPORT, folder_of
 from readmit.embedded.processes import ServiceFailed
-from readmit.embedded.progress import Watch, why_it_failed
+from readmit.embedded.progress import ProgressView, why_it_failed
 from readmit.embedded.report import Report, report
 from readmit.embedded.results_page import page
 from readmit.embedded.services import flow
@@ -26,10 +26,10 @@ from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.embedded.summary import other_aim, summary
 from readmit.io import api_reload, source_client
 from readmit.io.database import ledger, rows
-from readmit.io.registry.experiment_runs import Runs
+from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import SettingError, Settings, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
 # All batches are out at once; and somebody is watching, so that a step that fails is tried again soon.
@@ -46,7 +46,7 @@ def main() -> int:
         for file in (REPORT, PAGE):
             file.unlink(missing_ok=True)
         _demo(load(), terminal)
-    except (ServiceFailed, StackRefused, SettingError, ReadmitError) as error:
+    except (ServiceFailed, StackError, SettingError, ReadmitError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
@@ -79,7 +79,7 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
     plan = Plan.of(set(range(1, data.released + 1)) - before, data.rows / data.batches)
     services_are_up(data, plan, terminal)
     stack.processes.start(flow(stack.environment))
-    code = Watch(terminal, last, data, plan).follow(lambda seconds: stack.processes.wait("flow", seconds))
+    code = ProgressView(terminal, last, data, plan).follow(lambda seconds: stack.processes.wait("flow", seconds))
     if code != 0:
         raise ServiceFailed(why_it_failed(last, code, stack.processes))
     new = ledger.done_batches() - before
@@ -90,7 +90,7 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
     if production is not None and (said := other_aim(production, settings)):
         terminal.print(said)
     prediction = None if production is None else _predict(stack, production.number, max(before | new))
-    runs, seconds = Runs(stack.addresses["mlflow"]), time.monotonic() - started
+    runs, seconds = ExperimentRuns(stack.addresses["mlflow"]), time.monotonic() - started
     return report(data, settings.target, production, len(new), not new and "train" in did, prediction, runs, seconds)
 
 

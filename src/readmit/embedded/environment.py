@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from readmit.embedded.seaweedfs import SIGNING_KEYS, tls_variables
 from readmit.embedded.services import FOR_PEOPLE, HEALTH
 from readmit.stacks import atomic_file
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 SECRETS = ("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY", "READMIT_RELOAD_TOKEN", "READMIT_KEY_SECRET")
 TELEMETRY_OFF = {
@@ -86,7 +86,7 @@ def _secrets(file: Path) -> dict[str, str]:
             atomic_file.write(file, json.dumps(known | made))
         return needed | {name: _text((known | made)[name]) for name in MADE_WHEN_ABSENT}
     except (ValueError, KeyError, TypeError) as error:
-        raise StackRefused(
+        raise StackError(
             f"{file} does not hold this stack's secrets ({error!r}). They are not made anew, because under others "
             f"the encounters that are there would get other keys: put a copy back, or start over: rm -r {file.parent}"
         ) from error

@@ -14,7 +14,7 @@ OTHERS = "other reasons, each rarer than these"
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ExclusionReason:
     """One reason. `field`: empty where it stands for several."""
 
     field: str
@@ -22,18 +22,18 @@ class LeftOut:
     encounters: int
 
 
-def excluded(encounters: int) -> tuple[LeftOut, ...]:
+def excluded(encounters: int) -> tuple[ExclusionReason, ...]:
     """Why encounters are excluded: there is one reason."""
-    return (LeftOut(DISPOSITION, CANNOT_COME_BACK, encounters),) if encounters else ()
+    return (ExclusionReason(DISPOSITION, CANNOT_COME_BACK, encounters),) if encounters else ()
 
 
-def quarantine(batches: Iterable[int]) -> tuple[LeftOut, ...]:
+def quarantine(batches: Iterable[int]) -> tuple[ExclusionReason, ...]:
     """The faults of some batches, the most frequent first; the number of no encounter and no patient is told."""
     found: Counter[tuple[str, str]] = Counter()
     for batch in batches:
         for field, reason, encounters in rows.fault_counts(batch):
             found[field, reason_to_show(field, reason)] += encounters
     told = sorted(found.items(), key=lambda fault: (-fault[1], fault[0]))
-    chief = tuple(LeftOut(*fault, encounters) for fault, encounters in told[:MOST_REASONS])
+    chief = tuple(ExclusionReason(*fault, encounters) for fault, encounters in told[:MOST_REASONS])
     rest = sum(encounters for _, encounters in told[MOST_REASONS:])
-    return (*chief, LeftOut("", OTHERS, rest)) if rest else chief
+    return (*chief, ExclusionReason("", OTHERS, rest)) if rest else chief

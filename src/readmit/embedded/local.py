@@ -20,11 +20,11 @@ from readmit.embedded.processes import Processes, ServiceFailed, answers
 from readmit.embedded.secret_rotation import rotate_embedded
 from readmit.embedded.services import PURPOSE, health_of
 from readmit.embedded.signals import end_as_by_ctrl_c
-from readmit.embedded.stack import Stack, StackUp, reach_the_stack_directly, running, set_ports, up
+from readmit.embedded.stack import Stack, StackState, reach_the_stack_directly, running, set_ports, up
 from readmit.io import source_client
 from readmit.io.database import ledger
 from readmit.settings import SettingError, environment_with, load
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console, counted
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -40,20 +40,20 @@ def main(arguments: list[str] | None = None) -> int:
     logging.disable(logging.WARNING)
     try:
         return _COMMANDS[asked.command](terminal, asked.rest)
-    except (ServiceFailed, StackRefused, SettingError) as error:
+    except (ServiceFailed, StackError, SettingError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
-def the_one_up() -> tuple[Path, StackUp]:
+def the_one_up() -> tuple[Path, StackState]:
     """The stack that is up, and its folder. StackRefused: none, or more than one."""
     found = _all_up()
     if not found:
-        raise StackRefused("no stack is up: `just local` starts one")
+        raise StackError("no stack is up: `just local` starts one")
     if len(found) > 1:
-        raise StackRefused(
+        raise StackError(
             f"more than one stack is up: {', '.join(str(folder) for folder, _ in found)}; stop all but one"
         )
     return found[0]
@@ -64,7 +64,7 @@ def is_up() -> bool:
     return bool(_all_up())
 
 
-def _all_up() -> list[tuple[Path, StackUp]]:
+def _all_up() -> list[tuple[Path, StackState]]:
     return [(folder, told) for folder in sorted(FOLDER.glob("*/")) if (told := up(folder))]
 
 
@@ -102,16 +102,16 @@ def _down(terminal: Console, _: list[str]) -> int:
         _stop(*found)
         terminal.print(f"Stopped the stack on {found[0]}; the data stay.")
     if not _end_leftovers(terminal) and found is None:
-        raise StackRefused("no stack is up, and none that was killed left anything running: `just local` starts one")
+        raise StackError("no stack is up, and none that was killed left anything running: `just local` starts one")
     return 0
 
 
-def _stop(folder: Path, told: StackUp) -> None:
+def _stop(folder: Path, told: StackState) -> None:
     with suppress(psutil.NoSuchProcess):
         owner = psutil.Process(told.owner)
         owner.terminate()
         if not all_end([owner], STOPPED_WITHIN_SECONDS):
-            raise StackRefused(
+            raise StackError(
                 f"the stack on {folder} has not stopped within {STOPPED_WITHIN_SECONDS:.0f} s: process {told.owner} "
                 f"still runs it. `kill -9 {told.owner}`, then `just down` again ends what it leaves."
             )
@@ -173,7 +173,7 @@ def _show_page(folder: Path, terminal: Console) -> None:
 def _rotate(terminal: Console, names: list[str]) -> int:
     """Gives the stack of the source that the settings name new secrets."""
     if _all_up():
-        raise StackRefused("a stack is up, and uses the secrets: stop it first (`just down`)")
+        raise StackError("a stack is up, and uses the secrets: stop it first (`just down`)")
     rotate_embedded(folder_of(load()), names, terminal)
     return 0
 

@@ -26,7 +26,7 @@ class ServiceFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceProcess:
     """What is started. `health`: an address that answers 200 when it works, or None for what just runs.
 
     `grace_seconds`: how long it may take to end once it is asked; then it is killed.
@@ -54,7 +54,7 @@ class Processes:
         self._running: dict[str, _Running] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, service: Service) -> None:
+    def start(self, service: ServiceProcess) -> None:
         """Starts a service in a session of its own, so that Ctrl-C reaches us first and we end it in order."""
         mark = process_tags.new_mark()
         # Before the start: were we killed between the two, nobody would find the service.
@@ -62,7 +62,7 @@ class Processes:
         with self.log(service.name).open("wb") as log:
             self._running[service.name] = _Running(_popen(service, mark, log), mark, service.grace_seconds)
 
-    def wait_until_healthy(self, service: Service) -> None:
+    def wait_until_healthy(self, service: ServiceProcess) -> None:
         """Returns when the service answers. ServiceFailed: it does not in time, or one of the services ended."""
         deadline = time.monotonic() + HEALTHY_WITHIN_SECONDS
         while service.health and not answers(service.health):
@@ -126,7 +126,7 @@ def answers(health: str) -> bool:
         return False
 
 
-def _popen(service: Service, mark: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _popen(service: ServiceProcess, mark: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(service.command),
         env={**service.environment, process_tags.VARIABLE: mark},

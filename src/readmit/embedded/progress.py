@@ -19,7 +19,7 @@ from readmit.settings import SettingError
 LOOK_AGAIN_SECONDS = 0.3
 
 
-class Watch:
+class ProgressView:
     """Follows the attempts above number `after` at what a plan has, and shows them."""
 
     def __init__(self, console: Console, after: int, data: SourceState, plan: Plan) -> None:

@@ -11,14 +11,14 @@ from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK
 from readmit.core.splitting import Split
 from readmit.core.verdict import Curves, Interval, finite
 from readmit.core.version import MODEL, Version
-from readmit.embedded.candidate_results import IMPORTANCES, Trained, candidates
-from readmit.embedded.day_results import Day, days, seconds_by_step, stations, verdicts_for
-from readmit.embedded.exclusions import LeftOut, excluded, quarantine
+from readmit.embedded.candidate_results import IMPORTANCES, CandidateResult, candidates
+from readmit.embedded.day_results import DayResult, days, seconds_by_step, stations, verdicts_for
+from readmit.embedded.exclusions import ExclusionReason, excluded, quarantine
 from readmit.io.database import ledger
-from readmit.io.registry.experiment_runs import Runs
+from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 
-AS_THE_WARD_SAYS = {"recall": "sensitivity", "precision": "ppv"}
+CLINICAL_NAMES = {"recall": "sensitivity", "precision": "ppv"}
 """Two figures have a clinical name, by which the report calls them."""
 MEASURED = {
     "level": LEVEL,
@@ -31,7 +31,7 @@ POINT = re.compile(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class TestResult:
     """How a version was judged when it was the challenger of a batch, on the test patients so far."""
 
     batch: int
@@ -60,7 +60,7 @@ class Production:
     test_rows: int
     test: Mapping[str, float]
     of_100: Mapping[str, int] | None
-    judged: Judged
+    judged: TestResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,14 @@ class Report:
     new_days: int
     trained_anew: bool
     rows: Mapping[str, int]
-    excluded: tuple[LeftOut, ...]
-    quarantine: tuple[LeftOut, ...]
+    excluded: tuple[ExclusionReason, ...]
+    quarantine: tuple[ExclusionReason, ...]
     measured: Mapping[str, float]
     gates: Mapping[str, float]
-    candidates: tuple[Trained, ...]
+    candidates: tuple[CandidateResult, ...]
     production: Production | None
     prediction: Mapping[str, object] | None
-    days: tuple[Day, ...]
+    days: tuple[DayResult, ...]
     seconds_by_step: Mapping[str, float]
     seconds_of_steps: float
     seconds: float
@@ -114,7 +114,7 @@ def report(
     new_days: int,
     trained_anew: bool,
     prediction: Mapping[str, object] | None,
-    registry: Runs,
+    registry: ExperimentRuns,
     seconds: float,
 ) -> Report:
     """The report of all days so far; `new_days`: how many of them this run did, in how many seconds."""
@@ -162,7 +162,7 @@ def _rows_until(batch: int, split: Split) -> int:
 
 def _production(version: Version) -> Production:
     tested_on, last, auc = max(_judgements(version), key=lambda judgement: judgement[0])
-    figures = {AS_THE_WARD_SAYS.get(name, name): value for name, value in last.items()}
+    figures = {CLINICAL_NAMES.get(name, name): value for name, value in last.items()}
     return Production(
         name=version.candidate,
         model=MODEL,
@@ -188,10 +188,10 @@ def _judgements(version: Version) -> list[tuple[int, dict[str, float], Interval 
     return own + [(batch, each.rival_figures, each.rival_roc_auc) for batch, each in verdicts if each.rival == number]
 
 
-def _judged(version: Version) -> Judged:
+def _judged(version: Version) -> TestResult:
     own = {verdict.version: (batch, verdict) for batch, verdict in verdicts_for(version.target)}
     batch, verdict = own[version.number]
-    return Judged(batch, verdict.figures["roc_auc"], verdict.roc_auc.low, verdict.roc_auc.high, verdict.curves)
+    return TestResult(batch, verdict.figures["roc_auc"], verdict.roc_auc.low, verdict.roc_auc.high, verdict.curves)
 
 
 def _of_100(test: Mapping[str, float]) -> dict[str, int] | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from readmit.embedded import seaweedfs
-from readmit.embedded.processes import Service
+from readmit.embedded.processes import ServiceProcess
 
 HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live", "ui": "/_stcore/health"}
 """The path that answers 200 when a service works."""
@@ -30,7 +30,7 @@ def services(
     inner: Mapping[str, int],
     environment: Mapping[str, str],
     s3_environment: Mapping[str, str],
-) -> list[Service]:
+) -> list[ServiceProcess]:
     """In the order of their start, S3 first: those that have a port, and the page only then.
 
     `inner`: ports of SeaweedFS's own, by name; `s3_environment`: what it alone finds in its environment.
@@ -46,7 +46,9 @@ def services(
         commands["ui"] = [*PYTHON, "streamlit", "run", "ui/server.py", *options]
     own = {"s3": s3_environment}
     return [
-        Service(name, command, {**environment, **own.get(name, {})}, health_of(name, f"http://{host}:{ports[name]}"))
+        ServiceProcess(
+            name, command, {**environment, **own.get(name, {})}, health_of(name, f"http://{host}:{ports[name]}")
+        )
         for name, command in commands.items()
     ]
 
@@ -56,9 +58,9 @@ def health_of(name: str, address: str) -> str:
     return f"{address}{HEALTH[name]}"
 
 
-def flow(environment: Mapping[str, str]) -> Service:
+def flow(environment: Mapping[str, str]) -> ServiceProcess:
     """Every batch that is released and not done, one day after the other; ends by itself."""
-    return Service("flow", (*PYTHON, "flows.every_day"), environment, grace_seconds=FLOW_GRACE_SECONDS)
+    return ServiceProcess("flow", (*PYTHON, "flows.every_day"), environment, grace_seconds=FLOW_GRACE_SECONDS)
 
 
 def _mlflow(store: Path, host: str, port: int) -> list[str]:

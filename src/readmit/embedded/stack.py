@@ -12,7 +12,7 @@ import psutil
 
 from readmit.embedded.environment import NOT_OURS, s3_variables, variables
 from readmit.embedded.liveness import lives
-from readmit.embedded.processes import Processes, Service
+from readmit.embedded.processes import Processes, ServiceProcess
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
 from readmit.io.database import ledger
@@ -21,7 +21,7 @@ from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
 from readmit.settings import Settings, environment_with, load, reach_directly
 from readmit.stacks import atomic_file
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 HOST = "127.0.0.1"
 SERVICES = ("ec2-api", "s3", "mlflow", "api")
@@ -46,7 +46,7 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
-class StackUp:
+class StackState:
     """A stack that a process runs: `owner`, its pid, which began at `began`.
 
     `variables`: by which a command reaches the stack.
@@ -101,7 +101,7 @@ def running(folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> I
     reach_the_stack_directly()
     stack = Stack(folder, addresses, environment_with(told, without=NOT_OURS), processes)
     try:
-        atomic_file.write(folder / STACK_FILE, json.dumps(asdict(StackUp(*_me(), addresses, told))))
+        atomic_file.write(folder / STACK_FILE, json.dumps(asdict(StackState(*_me(), addresses, told))))
         _start(stack, ports)
         yield stack
     except KeyboardInterrupt:
@@ -119,10 +119,10 @@ def reach_the_stack_directly() -> None:
     reach_directly((HOST, "localhost"))
 
 
-def up(folder: Path) -> StackUp | None:
+def up(folder: Path) -> StackState | None:
     """The stack of a folder, if it is up. What can't be read was left by a run that is no more."""
     try:
-        told = StackUp(**json.loads((folder / STACK_FILE).read_text()))
+        told = StackState(**json.loads((folder / STACK_FILE).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return told if _is_owned(told) else None
@@ -139,7 +139,7 @@ def _start(stack: Stack, ports: Mapping[str, int]) -> None:
         stack.processes.wait_until_healthy(service)
 
 
-def _make_stores(environment: Mapping[str, str], s3: Service, processes: Processes) -> None:
+def _make_stores(environment: Mapping[str, str], s3: ServiceProcess, processes: Processes) -> None:
     connect(environment["READMIT_DATABASE_URL"])
     migrate(load().target)
     # Who held a batch worked on services that are no more: nobody need wait until its lease expires.
@@ -151,13 +151,13 @@ def _make_stores(environment: Mapping[str, str], s3: Service, processes: Process
 
 def _refuse_if_up(folder: Path) -> None:
     if up(folder) is not None:
-        raise StackRefused(f"a stack runs on {folder} already: stop it first (Ctrl-C where it was started)")
+        raise StackError(f"a stack runs on {folder} already: stop it first (Ctrl-C where it was started)")
 
 
 def _refuse_taken(ports: Mapping[str, int]) -> None:
     for name, port in ports.items():
         if _is_taken(port):
-            raise StackRefused(
+            raise StackError(
                 f"port {port}, which {name} needs, is taken by {_who_listens(port)}: end that first, or set "
                 f"READMIT_{name.replace('-', '_').upper()}_PORT (`just demo` does without: it takes free ports)"
             )
@@ -177,7 +177,7 @@ def _me() -> tuple[int, float]:
     return process.pid, process.create_time()
 
 
-def _is_owned(stack: StackUp) -> bool:
+def _is_owned(stack: StackState) -> bool:
     """Whether the owner is alive, and not another process that has its number by now."""
     try:
         owner = psutil.Process(stack.owner)

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import httpx
 
-from readmit.core.errors import NotServed
+from readmit.core.errors import ReloadUnconfirmed
 
 PATIENCE = httpx.Timeout(120.0, connect=5.0)
 PORTS = {"http": 80, "https": 443}
@@ -28,7 +28,7 @@ def reload_everywhere(urls: Sequence[str], token: str, version: str) -> int:
     for replica in replicas:
         served = _reload(replica, token)
         if served != version:
-            raise NotServed(f"{replica.address} serves version {served}, production is version {version}")
+            raise ReloadUnconfirmed(f"{replica.address} serves version {served}, production is version {version}")
     return len(replicas)
 
 
@@ -40,13 +40,13 @@ def _reload(replica: _Replica, token: str) -> str:
             # A certificate is made out to the name, not to the address that the name stands for.
             answer = client.post(address, headers=headers, extensions={"sni_hostname": replica.name})
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotServed(f"{replica.address}: {error!r}") from error
+        raise ReloadUnconfirmed(f"{replica.address}: {error!r}") from error
     if answer.status_code != 200:
-        raise NotServed(f"{address}: status {answer.status_code}: {answer.text[:300]}")
+        raise ReloadUnconfirmed(f"{address}: status {answer.status_code}: {answer.text[:300]}")
     try:
         return str(answer.json()["version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise NotServed(f"{address}: no version in the answer {answer.text[:300]!r}") from error
+        raise ReloadUnconfirmed(f"{address}: no version in the answer {answer.text[:300]!r}") from error
 
 
 def _replicas(url: str) -> Iterator[_Replica]:
@@ -55,7 +55,7 @@ def _replicas(url: str) -> Iterator[_Replica]:
     try:
         found = socket.getaddrinfo(name, port, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotServed(f"{url}: {error}") from error
+        raise ReloadUnconfirmed(f"{url}: {error}") from error
     for ip in sorted({str(entry[4][0]) for entry in found}):
         yield _Replica(urlunsplit(parts._replace(netloc=f"{ip}:{port}")), parts.netloc, name)
 
@@ -68,5 +68,5 @@ def _parsed(url: str) -> tuple[SplitResult, str, int]:
     except (ValueError, KeyError):
         name = None
     if not name:
-        raise NotServed(f"READMIT_API_URLS: {url!r} is not of the form http://HOST:PORT or https://HOST:PORT")
+        raise ReloadUnconfirmed(f"READMIT_API_URLS: {url!r} is not of the form http://HOST:PORT or https://HOST:PORT")
     return parts, name, port

@@ -3,7 +3,7 @@
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from readmit.core.errors import SourceAway
+from readmit.core.errors import SourceUnavailable
 
 
 def require_running(instance_id: str) -> None:
@@ -11,7 +11,7 @@ def require_running(instance_id: str) -> None:
     try:
         answer = boto3.client("ec2").describe_instances(InstanceIds=[instance_id])
     except (BotoCoreError, ClientError) as error:
-        raise SourceAway(f"instance {instance_id}: {error}") from error
+        raise SourceUnavailable(f"instance {instance_id}: {error}") from error
     states = [item["State"]["Name"] for reservation in answer["Reservations"] for item in reservation["Instances"]]
     if states != ["running"]:
-        raise SourceAway(f"instance {instance_id} is {', '.join(states) or 'unknown'}, not running")
+        raise SourceUnavailable(f"instance {instance_id} is {', '.join(states) or 'unknown'}, not running")

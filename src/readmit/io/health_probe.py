@@ -7,7 +7,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from readmit.core.errors import ReadmitError
 
 
-class NoAnswer(ReadmitError):
+class ProbeFailed(ReadmitError):
     """The service does not answer in time, or not with 200; the text says what came instead, and no address."""
 
 
@@ -29,5 +29,5 @@ def milliseconds(address: str, patience: float) -> float:
             answer.read(1)
     # ValueError: an address that is none.
     except (OSError, HTTPException, ValueError) as error:
-        raise NoAnswer(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
+        raise ProbeFailed(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
     return 1000 * (time.perf_counter() - began)

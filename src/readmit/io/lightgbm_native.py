@@ -12,9 +12,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from readmit.core.compiled_model import Compiled
+from readmit.core.compiled_model import CompiledModel
 from readmit.core.errors import VersionUnusable
-from readmit.core.feature_spec import GIVEN
+from readmit.core.feature_spec import MODEL_COLUMNS
 from readmit.core.scorer import Scorer
 from readmit.core.trees import Tree, text_model
 
@@ -25,14 +25,14 @@ ALL_TREES = (0, -1)
 ONE_THREAD = b"num_threads=1"
 
 
-class Trees:
+class NativeTrees:
     """The trees of one model. A row holds a number for each of `inputs.GIVEN`, in order.
 
     `score` is for one thread alone, whichever; the others may be called by any. VersionUnusable: these are no trees.
     """
 
     def __init__(self, trees: Sequence[Tree]) -> None:
-        self._library, self._columns = _library(), len(GIVEN)
+        self._library, self._columns = _library(), len(MODEL_COLUMNS)
         self._handle, iterations = ctypes.c_void_p(), ctypes.c_int(0)
         read = self._library.LGBM_BoosterLoadModelFromString
         _succeed(read(text_model(trees).encode(), ctypes.byref(iterations), ctypes.byref(self._handle)))
@@ -94,8 +94,8 @@ _silent = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(lambda _: None)
 
 def scorer_of(artifact: bytes) -> Scorer:
     """The scorer of a compiled model. VersionUnusable: the bytes are none, or its trees no trees."""
-    compiled = Compiled.from_json(artifact)
-    return Scorer(compiled, Trees(compiled.trees) if compiled.trees else None)
+    compiled = CompiledModel.from_json(artifact)
+    return Scorer(compiled, NativeTrees(compiled.trees) if compiled.trees else None)
 
 
 @cache

@@ -22,7 +22,7 @@ MOST_ARTIFACTS = 3
 """The two that are named, and one more: another replica may still be at it."""
 
 
-class Kept:
+class ModelCache:
     """The copies in one folder, which is made when first something is kept."""
 
     def __init__(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
-from readmit.core.errors import ContractBroken, NotThereYet, StoreAway
+from readmit.core.errors import ContractViolated, PrerequisiteMissing, StoreUnavailable
 
 # As it comes, the client waits for five minutes and tries for half of one; our callers try again by themselves.
 PATIENCE = Timeout(connect=5, read=60)
@@ -41,7 +41,7 @@ class Bucket:
         """Kept content. NotThereYet: there is none. ContractBroken: not what the name says."""
         content = self.get(object_name)
         if not PurePosixPath(object_name).stem.endswith(_fingerprint(content)):
-            raise ContractBroken(f"object {object_name} in bucket {self._name} is not what it was when it was kept")
+            raise ContractViolated(f"object {object_name} in bucket {self._name} is not what it was when it was kept")
         return content
 
     def address(self, object_name: str) -> str:
@@ -86,7 +86,7 @@ class Bucket:
         try:
             with self._answering(object_name):
                 self._client.stat_object(self._name, object_name)
-        except NotThereYet:
+        except PrerequisiteMissing:
             return False
         return True
 
@@ -97,11 +97,11 @@ class Bucket:
             yield
         except S3Error as error:
             if error.code in MISSING:
-                raise NotThereYet(f"no object {object_name} in bucket {self._name}") from error
-            raise StoreAway(f"bucket {self._name} at {self._url}: {error.code}: {error.message}") from error
+                raise PrerequisiteMissing(f"no object {object_name} in bucket {self._name}") from error
+            raise StoreUnavailable(f"bucket {self._name} at {self._url}: {error.code}: {error.message}") from error
         # ParseError, ValueError: the client was answered, but not by S3.
         except (MinioException, HTTPError, ParseError, ValueError) as error:
-            raise StoreAway(f"bucket {self._name} at {self._url}: {error!r}"[:500]) from error
+            raise StoreUnavailable(f"bucket {self._name} at {self._url}: {error!r}"[:500]) from error
 
 
 def _client(url: str, access_key: str, secret_key: str) -> Minio:
@@ -120,7 +120,7 @@ def _client(url: str, access_key: str, secret_key: str) -> Minio:
             http_client=PoolManager(timeout=PATIENCE, retries=FEW_TRIES),
         )
     except ValueError as error:
-        raise StoreAway(f"READMIT_S3_URL: {error}") from error
+        raise StoreUnavailable(f"READMIT_S3_URL: {error}") from error
 
 
 @contextmanager
@@ -150,4 +150,4 @@ def frame_of(parquet: bytes) -> pl.DataFrame:
         return pl.read_parquet(io.BytesIO(parquet))
     except pl.exceptions.PolarsError as error:
         # The reader's own text may repeat cells.
-        raise ContractBroken(f"not a readable Parquet file ({type(error).__name__})") from None
+        raise ContractViolated(f"not a readable Parquet file ({type(error).__name__})") from None

@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayMetrics:
     """What a day did. `rows` by station, `step_seconds` by step; `figures`: its model's, on the test patients.
 
     `production`: the version in production when the day ended. `finished_at`: seconds since 1970.
@@ -28,7 +28,7 @@ class Day:
     finished_at: float
 
 
-def push(url: str, day: Day) -> None:
+def push(url: str, day: DayMetrics) -> None:
     """Puts the day's figures in the place of those of the day before.
 
     A pushgateway that does not take them is warned of and nothing more: figures to look at are not worth a day's work,
@@ -41,7 +41,7 @@ def push(url: str, day: Day) -> None:
         log.warning("READMIT_PUSHGATEWAY_URL: %s does not take the day's figures: %r", url, error)
 
 
-def metrics_of(day: Day) -> CollectorRegistry:
+def metrics_of(day: DayMetrics) -> CollectorRegistry:
     """The figures as Prometheus reads them."""
     own = CollectorRegistry()
     Gauge("readmit_batches_done", "Batches done so far.", registry=own).set(day.batches_done)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import httpx
 
-from readmit.core.errors import ContractBroken, NotThereYet, SourceAway
+from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceUnavailable
 
 PARQUET = "application/vnd.apache.parquet"
 PATIENCE = httpx.Timeout(60.0, connect=5.0)
@@ -42,9 +42,9 @@ def state(url: str) -> SourceState:
         told = answer.json()
     except ValueError:
         # What came is not shown: under a wrong address it may be rows.
-        raise ContractBroken(f"{address}: the answer is not JSON ({len(answer.content):,} bytes)") from None
+        raise ContractViolated(f"{address}: the answer is not JSON ({len(answer.content):,} bytes)") from None
     if not isinstance(told, dict):
-        raise ContractBroken(f"{address}: the answer is not a JSON object ({len(answer.content):,} bytes)")
+        raise ContractViolated(f"{address}: the answer is not a JSON object ({len(answer.content):,} bytes)")
     try:
         return SourceState(
             kind=_agreed(told, "source", str),
@@ -54,7 +54,7 @@ def state(url: str) -> SourceState:
             exhausted=_agreed(told, "exhausted", bool),
         )
     except ValueError as error:
-        raise ContractBroken(f"{address}: {error}") from error
+        raise ContractViolated(f"{address}: {error}") from error
 
 
 def _agreed(told: dict[str, object], name: str, kind: type[Value]) -> Value:
@@ -72,9 +72,9 @@ def fetch(url: str, batch: int) -> FetchedBatch:
     declared, rows = answer.headers.get("ETag", "").strip('"'), answer.headers.get("X-Rows", "")
     sha256 = hashlib.sha256(answer.content).hexdigest()
     if sha256 != declared:
-        raise ContractBroken(f"{address}: SHA-256 is {sha256}, declared is {declared or 'none'}")
+        raise ContractViolated(f"{address}: SHA-256 is {sha256}, declared is {declared or 'none'}")
     if not rows.isdecimal():
-        raise ContractBroken(f"{address}: X-Rows is {rows!r}, not a number of rows")
+        raise ContractViolated(f"{address}: X-Rows is {rows!r}, not a number of rows")
     return FetchedBatch(answer.content, sha256, int(rows))
 
 
@@ -83,9 +83,9 @@ def _get(address: str, accept: str = "application/json") -> httpx.Response:
         answer = httpx.get(address, headers={"Accept": accept}, timeout=PATIENCE)
     # An address that can't be one ends in InvalidURL or, where its name can't, in UnicodeError.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise SourceAway(f"{address}: {error!r}") from error
+        raise SourceUnavailable(f"{address}: {error!r}") from error
     if answer.status_code in NOT_THERE:
-        raise NotThereYet(f"{address}: {NOT_THERE[answer.status_code]} (status {answer.status_code})")
+        raise PrerequisiteMissing(f"{address}: {NOT_THERE[answer.status_code]} (status {answer.status_code})")
     if answer.status_code != 200:
-        raise SourceAway(f"{address}: status {answer.status_code}")
+        raise SourceUnavailable(f"{address}: status {answer.status_code}")
     return answer

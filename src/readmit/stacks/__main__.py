@@ -8,7 +8,7 @@ from readmit.containers import __main__ as containers
 from readmit.containers import user_project
 from readmit.embedded import local
 from readmit.settings import SettingError
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
             return main_of(["rotate", *rest])
         main_of = containers.main if _the_one_up_is_of_containers() else local.main
         return main_of([command, *rest])
-    except (StackRefused, SettingError) as error:
+    except (StackError, SettingError) as error:
         console().print(str(error), style="red", markup=False)
         return 1
 
@@ -41,12 +41,12 @@ def _down(rest: Sequence[str]) -> int:
 def _the_one_up_is_of_containers() -> bool:
     embedded, of_containers = local.is_up(), user_project.is_up()
     if embedded and of_containers:
-        raise StackRefused(
+        raise StackError(
             "two stacks are up, that of `just local` and that of `just up`: end one of them first "
             "(Ctrl-C where `just local` runs, or `docker compose down`)"
         )
     if not embedded and not of_containers:
-        raise StackRefused("no stack is up: `just up` starts one in containers, `just local` one without Docker")
+        raise StackError("no stack is up: `just up` starts one in containers, `just local` one without Docker")
     return of_containers
 
 

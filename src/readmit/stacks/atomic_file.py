@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from readmit.stacks.errors import StackRefused
+from readmit.stacks.errors import StackError
 
 
 def make_folder(folder: Path) -> None:
@@ -15,7 +15,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.chmod(0o700)
     except PermissionError as error:
-        raise StackRefused(
+        raise StackError(
             f"{folder} holds patients' rows and secrets, and can't be closed to other users: {error.strerror}. "
             f"Its owner has uid {folder.stat().st_uid}: change the owner, or move the folder away"
         ) from error

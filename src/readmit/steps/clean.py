@@ -1,7 +1,7 @@
 """Raw rows to clean Parquet in S3 and to the quarantine: raw = clean + quarantined + excluded."""
 
 from readmit.core import cleaning
-from readmit.core.errors import ContractBroken, NotThereYet
+from readmit.core.errors import ContractViolated, PrerequisiteMissing
 from readmit.io.database import ledger, rows
 from readmit.io.object_store import Bucket, parquet_of
 from readmit.pipeline import Facts
@@ -11,13 +11,13 @@ from readmit.settings import Settings
 def run(batch: int, settings: Settings) -> Facts:
     raw = rows.raw_rows(batch)
     if raw.is_empty():
-        raise NotThereYet(f"batch {batch} has no raw rows yet: store_raw comes before clean")
+        raise PrerequisiteMissing(f"batch {batch} has no raw rows yet: store_raw comes before clean")
     cleaned = cleaning.clean(raw, rows.whole_encounters_before(batch))
     if raw.height != cleaned.clean.height + cleaned.quarantined + cleaned.excluded:
-        raise ContractBroken(f"batch {batch}: {raw.height} raw rows do not add up")
+        raise ContractViolated(f"batch {batch}: {raw.height} raw rows do not add up")
     bucket = Bucket("clean", *settings.s3_login)
     name = bucket.keep(f"batch-{batch:04d}/", ".parquet", parquet_of(cleaned.clean))
     rows.replace_quarantine(batch, cleaned.faults)
     counts = {"clean": cleaned.clean.height, "quarantined": cleaned.quarantined, "excluded": cleaned.excluded}
-    ledger.note(batch, clean_object=name, **counts)
+    ledger.update_batch(batch, clean_object=name, **counts)
     return {"raw": raw.height, **counts, "object": name}

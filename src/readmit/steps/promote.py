@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from readmit.core.dataset import Dataset, dataset
-from readmit.core.errors import NotThereYet, VersionUnusable
+from readmit.core.errors import PrerequisiteMissing, VersionUnusable
 from readmit.core.fit_key import SEED
 from readmit.core.metrics import Floats
 from readmit.core.model import probabilities, raw_values
 from readmit.core.production_history import last_in_place
-from readmit.core.promotion_gates import Judged, judge
+from readmit.core.promotion_gates import Predictions, judge
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.verdict import Verdict
@@ -29,9 +29,9 @@ def run(batch: int, settings: Settings) -> Facts:
     Raises VersionUnusable when either model can't be loaded; nothing is promoted then.
     """
     registry = Registry(settings.mlflow_tracking_uri)
-    challenger = registry.version(ledger.made(ledger.batch_row(batch), "version"))
+    challenger = registry.version(ledger.require_output(ledger.batch_row(batch), "version"))
     if challenger.target != settings.target:
-        raise NotThereYet(
+        raise PrerequisiteMissing(
             f"batch {batch}: version {challenger.number} foretells {challenger.target}, not {settings.target}; "
             "register comes before promote"
         )
@@ -83,7 +83,7 @@ def _in_place(challenger: Version, registry: Registry) -> Version | None:
 
 def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
     bucket = Bucket("datasets", *settings.s3_login)
-    snapshot = Snapshot.from_json(bucket.kept(ledger.made(ledger.batch_row(batch), "snapshot_object")))
+    snapshot = Snapshot.from_json(bucket.kept(ledger.require_output(ledger.batch_row(batch), "snapshot_object")))
     return dataset(bucket.frame(part.object_name for part in snapshot.of(Split.TEST)), target)
 
 
@@ -106,9 +106,9 @@ def _stopped(challenger: Version, error: VersionUnusable) -> VersionUnusable:
     )
 
 
-def _judged(version: Version, registry: Registry, test: Dataset, fitted: bool) -> Judged:
+def _judged(version: Version, registry: Registry, test: Dataset, fitted: bool) -> Predictions:
     said = probabilities(registry.load(version), test.encounters) if fitted else _compiled(version, registry, test)
-    return Judged(version.number, version.threshold, said)
+    return Predictions(version.number, version.threshold, said)
 
 
 def _compiled(version: Version, registry: Registry, test: Dataset) -> Floats:

@@ -3,7 +3,7 @@
 import json
 import time
 
-from readmit.core.errors import NotThereYet
+from readmit.core.errors import PrerequisiteMissing
 from readmit.core.verdict import Verdict
 from readmit.io import api_reload, pushgateway
 from readmit.io.database import ledger, promotions
@@ -16,9 +16,9 @@ from readmit.settings import Settings
 
 def run(batch: int, settings: Settings) -> Facts:
     """`replicas`: how many confirmed. NotServed: one does not; it polls the alias too, so the next try may find it."""
-    version = ledger.made(ledger.batch_row(batch), "version")
+    version = ledger.require_output(ledger.batch_row(batch), "version")
     if not promotions.is_applied(version):
-        raise NotThereYet(f"batch {batch}: version {version} is not judged yet; promote comes before signal")
+        raise PrerequisiteMissing(f"batch {batch}: version {version} is not judged yet; promote comes before signal")
     production = Registry(settings.mlflow_tracking_uri).production()
     replicas = 0
     if production is not None:
@@ -42,13 +42,13 @@ def _report(batch: int) -> dict[str, object]:
     }
 
 
-def _figures(batch: int, production: int | None) -> pushgateway.Day:
+def _figures(batch: int, production: int | None) -> pushgateway.DayMetrics:
     """The same for Prometheus. The batch counts as done: this is its last step."""
     row, verdict = ledger.batch_row(batch), _verdict(batch)
-    return pushgateway.Day(
+    return pushgateway.DayMetrics(
         batch=batch,
         batches_done=len(ledger.done_batches() | {batch}),
-        rows={station: int(ledger.made(row, column)) for station, column in ledger.STATIONS.items()},
+        rows={station: int(ledger.require_output(row, column)) for station, column in ledger.ROW_STAGES.items()},
         step_seconds={name: run.seconds for name, run in _good_runs(batch).items() if run.seconds is not None},
         production=production,
         figures={} if verdict is None else verdict.figures,

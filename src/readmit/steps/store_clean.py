@@ -7,7 +7,7 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    name = ledger.made(ledger.batch_row(batch), "clean_object")
+    name = ledger.require_output(ledger.batch_row(batch), "clean_object")
     encounters = Bucket("clean", *settings.s3_login).frame([name])
     rows.replace_clean(batch, encounters)
     return {"rows": encounters.height}

@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.curves import curves_of
 from readmit.core.dataset import Dataset, dataset
-from readmit.core.fit_key import Aim, DataSource, FitKey, fit_key
+from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
 from readmit.core.importance import importances
 from readmit.core.metrics import figures, intervals
 from readmit.core.model import CANDIDATES, Candidate, fitted, one_thread, probabilities
@@ -17,7 +17,7 @@ from readmit.core.splitting import FOR_CHOOSING, Split
 from readmit.io.code_revision import code_revision
 from readmit.io.database import ledger
 from readmit.io.object_store import Bucket
-from readmit.io.registry.experiment_runs import Fit, Runs, View
+from readmit.io.registry.experiment_runs import Evaluation, ExperimentRuns, Fit
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
@@ -27,10 +27,13 @@ AT_ONCE = 2
 
 def run(batch: int, settings: Settings) -> Facts:
     """`NAME.FIGURE` and `NAME.run` for each candidate, on validation. A run that made the same fit before is reused."""
-    bucket, runs = Bucket("datasets", *settings.s3_login), Runs(settings.mlflow_tracking_uri)
-    listed = ledger.made(ledger.batch_row(batch), "snapshot_object")
+    bucket, runs = Bucket("datasets", *settings.s3_login), ExperimentRuns(settings.mlflow_tracking_uri)
+    listed = ledger.require_output(ledger.batch_row(batch), "snapshot_object")
     snapshot = Snapshot.from_json(bucket.kept(listed))
-    aim, source = Aim(settings.target, settings.threshold), DataSource(snapshot.hash, snapshot.batch, code_revision())
+    aim, source = (
+        Objective(settings.target, settings.threshold),
+        DataSource(snapshot.hash, snapshot.batch, code_revision()),
+    )
     keys = {each.name: fit_key(each, source, aim, FOR_CHOOSING) for each in CANDIDATES}
     made = {name: run for name, key in keys.items() if (run := runs.finished(key)) is not None}
     missing = [(each, keys[each.name]) for each in CANDIDATES if each.name not in made]
@@ -66,9 +69,9 @@ def _fits(
         yield from pool.map(fit, *zip(*wanted, strict=True))
 
 
-def _view(model: Pipeline, key: FitKey, fit_seconds: float, validation: Dataset) -> View:
+def _view(model: Pipeline, key: FitKey, fit_seconds: float, validation: Dataset) -> Evaluation:
     said, labels = probabilities(model, validation.encounters), validation.labels
     measured = figures(labels, said, key.threshold) | {"fit_seconds": fit_seconds}
     for name, bounds in intervals(labels, said, validation.patients, key.seed).items():
         measured |= {f"{name}_low": bounds.low, f"{name}_high": bounds.high}
-    return View(measured, curves_of(labels, said), importances(model, validation.encounters, labels, key.seed))
+    return Evaluation(measured, curves_of(labels, said), importances(model, validation.encounters, labels, key.seed))

@@ -3,7 +3,7 @@
 import polars as pl
 
 from readmit.core.cleaning import too_damaged
-from readmit.core.errors import BatchRefused, NotThereYet
+from readmit.core.errors import BatchRejected, PrerequisiteMissing
 from readmit.core.parts import Part
 from readmit.core.snapshot import assemble, content_hash, keyed
 from readmit.core.splitting import SPLIT, Split
@@ -17,17 +17,19 @@ def run(batch: int, settings: Settings) -> Facts:
     """BatchRefused: too much of the batch is in quarantine. GapInBatches: an earlier batch is not uploaded."""
     row = ledger.batch_row(batch)
     if reason := too_damaged(row.rows or 0, row.quarantined or 0, rows.fault_counts(batch)):
-        raise BatchRefused(f"batch {batch} is not learnt from: {reason}")
+        raise BatchRejected(f"batch {batch} is not learnt from: {reason}")
     encounters = rows.clean_rows(batch)
     if encounters.height != row.clean:
-        raise NotThereYet(f"batch {batch}: {encounters.height} of {row.clean} clean rows have a split; run split first")
+        raise PrerequisiteMissing(
+            f"batch {batch}: {encounters.height} of {row.clean} clean rows have a split; run split first"
+        )
     bucket = Bucket("datasets", *settings.s3_login)
     secret = settings.secret("key_secret")
     parts = [_put(bucket, batch, split, encounters.filter(pl.col(SPLIT) == split), secret) for split in Split]
     ledger.replace_parts(batch, parts)
     snapshot = assemble(batch, ledger.parts_until(batch))
     name = bucket.keep(f"snapshots/{batch:04d}-", ".json", snapshot.to_json())
-    ledger.note(batch, snapshot_object=name)
+    ledger.update_batch(batch, snapshot_object=name)
     return {"snapshot": snapshot.hash[:16], **{split.value: snapshot.rows(split) for split in Split}}
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import peewee as pw
 from pymysql.constants import CLIENT
 
-from readmit.core.errors import ContractBroken, StoreAway
+from readmit.core.errors import ContractViolated, StoreUnavailable
 from readmit.io.database.bulk_read_lock import BulkReadLock
 from readmit.io.database.error_text import describe_database_error, hide_quoted
 
@@ -64,9 +64,9 @@ def using(database: pw.Database | pw.DatabaseProxy) -> Iterator[None]:
             yield
     except (pw.IntegrityError, pw.DataError) as error:
         # Not even as its cause: a log with a traceback would show the value that it quotes.
-        raise ContractBroken(f"{name_of(database)}: {describe_database_error(error)}") from None
+        raise ContractViolated(f"{name_of(database)}: {describe_database_error(error)}") from None
     except (pw.OperationalError, pw.InterfaceError, pw.InternalError, pw.ProgrammingError) as error:
-        raise StoreAway(f"{name_of(database)}: {describe_database_error(error)}{tls_advice(error)}") from None
+        raise StoreUnavailable(f"{name_of(database)}: {describe_database_error(error)}{tls_advice(error)}") from None
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def reading_in_bulk(database: pw.DatabaseProxy) -> Iterator[str]:
         try:
             yield _addresses[name_of(database)]
         except RuntimeError as error:
-            raise StoreAway(f"{name_of(database)}: {hide_quoted(str(error))}") from None
+            raise StoreUnavailable(f"{name_of(database)}: {hide_quoted(str(error))}") from None
 
 
 def on_mysql(database: pw.DatabaseProxy) -> bool:

@@ -7,13 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
-from readmit.core.errors import LeaseLost, NotThereYet
+from readmit.core.errors import LeaseLost, PrerequisiteMissing
 from readmit.core.parts import Part
 from readmit.core.verdict import finite
 from readmit.io.database.connection import RAW, now, using
 from readmit.io.database.tables import Batch, DatasetPart, StepRun
 
-STATIONS = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
+ROW_STAGES = {"raw": "rows", "clean": "clean", "quarantined": "quarantined", "excluded": "excluded"}
 """How far an encounter got, as reports and metrics call it, and the column that counts it."""
 
 
@@ -69,7 +69,7 @@ def done_batches() -> set[int]:
     return {row.batch for row in batch_rows() if row.done_at is not None}
 
 
-def note(batch: int, **values: int | str) -> None:
+def update_batch(batch: int, **values: int | str) -> None:
     """Writes what a step found out about a batch into the ledger's row."""
     with using(RAW):
         Batch.insert(batch=batch).on_conflict_ignore().execute()
@@ -81,7 +81,7 @@ def batch_row(batch: int) -> Batch:
     with using(RAW):
         row = Batch.get_or_none(Batch.batch == batch)
     if row is None:
-        raise NotThereYet(f"batch {batch} has not been fetched yet")
+        raise PrerequisiteMissing(f"batch {batch} has not been fetched yet")
     return row
 
 
@@ -92,11 +92,11 @@ def sha256_of(batch: int) -> str | None:
     return None if row is None or row.sha256 is None else str(row.sha256)
 
 
-def made(row: Batch, name: str) -> str:
+def require_output(row: Batch, name: str) -> str:
     """What the ledger's row says under a name. NotThereYet: nothing yet."""
     value = getattr(row, name)
     if value is None:
-        raise NotThereYet(f"batch {row.batch} has no {name} yet: the step that makes it has not run")
+        raise PrerequisiteMissing(f"batch {row.batch} has no {name} yet: the step that makes it has not run")
     return str(value)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import peewee as pw
 
-from readmit.core.errors import StoreAway, TablesUnfit
+from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.io.database.connection import BUSY_SECONDS, COLLATION, name_of, now, on_mysql, using
 from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.tables import EncounterCount
@@ -72,7 +72,7 @@ def migrating(database: pw.DatabaseProxy) -> Iterator[None]:
         seconds = BUSY_SECONDS // 2
         (got,) = database.execute_sql("SELECT GET_LOCK(%s, %s)", (f"{name_of(database)} migrates", seconds)).fetchone()
         if got != 1:
-            raise StoreAway(f"{name_of(database)}: another migration has been under way for {seconds} s")
+            raise StoreUnavailable(f"{name_of(database)}: another migration has been under way for {seconds} s")
         yield
 
 
@@ -114,7 +114,7 @@ def bring_up_to_date(database: pw.DatabaseProxy, models: Tables) -> None:
 
 def _refuse_newer(database: pw.DatabaseProxy, applied: dict[int, str]) -> None:
     if newer := [f"{number} ({applied[number]})" for number in sorted(applied) if number > len(MIGRATIONS)]:
-        raise TablesUnfit(
+        raise SchemaMismatch(
             f"{name_of(database)} has had migration {', '.join(newer)}, and this version of Readmit knows them up to "
             f"{len(MIGRATIONS)}: a newer one made it, and only that or a newer one may use it"
         )
@@ -124,7 +124,7 @@ def _refuse_lacking(database: pw.DatabaseProxy, models: Tables) -> None:
     for model in models:
         there = {column.name for column in database.get_columns(model._meta.table_name)}
         if lacking := [name for name in model._meta.columns if name not in there]:
-            raise TablesUnfit(
+            raise SchemaMismatch(
                 f"{name_of(database)}.{model._meta.table_name} has no column {', '.join(lacking)}: "
                 f"migration {len(MIGRATIONS) + 1}, which adds it, is missing in {__name__}"
             )

@@ -15,7 +15,7 @@ import pymysql
 from pymysql.constants import ER
 from pymysql.cursors import SSCursor
 
-from readmit.core.errors import QueryRefused, StoreAway
+from readmit.core.errors import QueryRejected, StoreUnavailable
 from readmit.io.database.connection import BUSY_SECONDS, file_of, login, tls_advice
 
 SEARCHED = ("clean_data_db", "raw_data_db", "predictions_db")
@@ -35,7 +35,7 @@ STEPS_BETWEEN_LOOKS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SqlResult:
     """`rows` come from the server as they are asked for, each as long as `columns`."""
 
     columns: tuple[str, ...]
@@ -43,7 +43,7 @@ class Answer:
 
 
 @contextmanager
-def answer(address: str, question: str, seconds: float = MOST_SECONDS) -> Iterator[Answer]:
+def answer(address: str, question: str, seconds: float = MOST_SECONDS) -> Iterator[SqlResult]:
     """The answer to one statement, all of whose rows are read within `seconds`.
 
     QueryRefused: the database does not take it, or it takes too long; StoreAway: the database can't be reached.
@@ -51,11 +51,11 @@ def answer(address: str, question: str, seconds: float = MOST_SECONDS) -> Iterat
     ask = _of_sqlite if address.startswith("sqlite:") else _of_mysql
     try:
         with ask(address, question, seconds) as cursor:
-            yield Answer(tuple(column[0] for column in cursor.description or ()), iter(cursor))
+            yield SqlResult(tuple(column[0] for column in cursor.description or ()), iter(cursor))
     except (sqlite3.Error, sqlite3.Warning, pymysql.MySQLError) as error:
         if _code(error) in TOOK_TOO_LONG:
-            raise QueryRefused(f"the query was ended after {seconds:g} seconds: ask for less at a time") from error
-        raise QueryRefused(f"the database says: {error.args[-1]}") from error
+            raise QueryRejected(f"the query was ended after {seconds:g} seconds: ask for less at a time") from error
+        raise QueryRejected(f"the database says: {error.args[-1]}") from error
 
 
 def _code(error: Exception) -> object:
@@ -69,7 +69,7 @@ def _of_sqlite(address: str, question: str, seconds: float) -> Iterator[sqlite3.
             try:
                 connection.execute(f"ATTACH ? AS {name}", (f"{file_of(address, name).as_uri()}?mode=ro",))
             except sqlite3.Error as error:
-                raise StoreAway(f"{name}: {error}") from error
+                raise StoreUnavailable(f"{name}: {error}") from error
         connection.execute("PRAGMA query_only = ON")
         _limit(connection, seconds)
         yield connection.execute(question)
@@ -126,7 +126,7 @@ def _connection(address: str, seconds: float) -> "pymysql.Connection[SSCursor]":
         how = {**login(address), "read_timeout": patience, "init_command": ONLY_READING}
         return pymysql.connect(**how, cursorclass=SSCursor)
     except pymysql.MySQLError as error:
-        raise StoreAway(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
+        raise StoreUnavailable(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
 
 
 def _end_query(address: str, thread: int) -> None:

@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from readmit.core.coverage import Coverage
 from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.model import TRUSTED_TYPES, probabilities
-from readmit.core.probe_set import proof_of
+from readmit.core.probe_set import parity_check_of
 from readmit.core.verdict import Curves
 from readmit.core.version import MODEL_FILE, MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
 from readmit.io.registry.mlflow_server import PROOF_FILE, answering, client_of
@@ -44,7 +44,7 @@ class FitRun:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Evaluation:
     """How a fit looks on encounters that it did not see. `figures` as logged; `importances` by raw field."""
 
     figures: Mapping[str, float]
@@ -66,11 +66,11 @@ class Fit:
     coverage: Coverage
     snapshot: str
     rows: Mapping[str, int]
-    view: View | None
+    view: Evaluation | None
     scorer: bytes | None = None
 
 
-class Runs:
+class ExperimentRuns:
     """The runs on one MLflow server. Every method raises RegistryAway when it does not answer as it should."""
 
     def __init__(self, tracking_uri: str) -> None:
@@ -137,12 +137,12 @@ def _log(fit: Fit) -> None:
     mlflow.log_params(dict(fit.key.settings))
     _log_datasets(fit)
     mlflow.log_text(fit.coverage.to_json(), COVERAGE_FILE)
-    mlflow.log_text(proof_of(fit.model, fit.coverage).to_json(), PROOF_FILE)
+    mlflow.log_text(parity_check_of(fit.model, fit.coverage).to_json(), PROOF_FILE)
     if fit.scorer is not None:
         mlflow.log_text(fit.scorer.decode(), SCORER_FILE)
         mlflow.set_tag(SCORER_TAG, hashlib.sha256(fit.scorer).hexdigest())
     if fit.view is not None:
-        _log_view(fit, fit.view)
+        _log_evaluation(fit, fit.view)
     flavor = HashedSklearn()
     Model.log(
         artifact_path=None,
@@ -184,7 +184,7 @@ def _log_datasets(fit: Fit) -> None:
         mlflow.log_input(dataset, context, {"rows": str(rows)})
 
 
-def _log_view(fit: Fit, view: View) -> None:
+def _log_evaluation(fit: Fit, view: Evaluation) -> None:
     mlflow.log_metrics(dict(view.figures))
     mlflow.log_text(view.curves.to_json(), CURVES_FILE)
     mlflow.log_text(json.dumps(dict(view.importances), allow_nan=False), IMPORTANCES_FILE)

@@ -14,7 +14,7 @@ from mlflow.environment_variables import (
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 
-from readmit.core.errors import RegistryAway
+from readmit.core.errors import RegistryUnavailable
 
 PROOF_FILE = "proof.json"
 """What a run keeps beside its model, without which no version of it is loaded."""
@@ -38,4 +38,4 @@ def answering(tracking_uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException) as error:
-        raise RegistryAway(f"MLflow at {tracking_uri}: {error}") from error
+        raise RegistryUnavailable(f"MLflow at {tracking_uri}: {error}") from error

@@ -21,8 +21,8 @@ from sklearn.pipeline import Pipeline
 from readmit.core.errors import VersionUnusable
 from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.model import TRUSTED_TYPES
-from readmit.core.parity_check import Proof
-from readmit.core.probe_set import hold
+from readmit.core.parity_check import ParityCheck
+from readmit.core.probe_set import verify
 from readmit.core.version import (
     CHALLENGER,
     FIGURE,
@@ -125,7 +125,7 @@ class Registry:
                 proof = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{PROOF_FILE}")
             with _readable(version):
                 model: Pipeline = skops.io.loads(_verified(path, version), trusted=list(TRUSTED_TYPES))
-                hold(model, Proof.from_json(proof))
+                verify(model, ParityCheck.from_json(proof))
                 return model
 
     def _alias(self, alias: str, number: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPErrorProcessor, Request, build_opener
 
-from readmit.core.errors import RegistryAway
+from readmit.core.errors import RegistryUnavailable
 
 API, ARTIFACTS = "/api/2.0/mlflow/", "/api/2.0/mlflow-artifacts/artifacts/"
 ANSWER_SECONDS, FILE_SECONDS = 10.0, 60.0
@@ -16,7 +16,7 @@ MOST_BYTES = 256 * 2**20
 CHUNK_BYTES = 2**16
 
 
-class ServerRefused(RegistryAway):
+class ServerRefused(RegistryUnavailable):
     """The server answers, and says no. `code`: its own word for why; empty if it gives none."""
 
     def __init__(self, text: str, code: str) -> None:
@@ -33,7 +33,7 @@ class _AsItComes(HTTPErrorProcessor):
     https_response = http_response
 
 
-class Wire:
+class RestClient:
     """RegistryAway, with the address: no answer in time, not a whole one, or none that can be read."""
 
     def __init__(self, tracking_uri: str) -> None:
@@ -53,9 +53,9 @@ class Wire:
         """A file among those that the server keeps, by its path there. ServerRefused: it does not hand it out."""
         return self._answer(Request(f"{self.uri}{ARTIFACTS}{quote(path)}"), FILE_SECONDS)
 
-    def away(self, why: str) -> RegistryAway:
+    def away(self, why: str) -> RegistryUnavailable:
         """The error that names the address."""
-        return RegistryAway(f"MLflow at {self.uri}: {why}")
+        return RegistryUnavailable(f"MLflow at {self.uri}: {why}")
 
     def _object(self, request: Request) -> dict[str, Any]:
         try:

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from readmit.core.errors import VersionUnknown, VersionUnusable
-from readmit.core.production_history import way_back, words
+from readmit.core.errors import UnknownVersion, VersionUnusable
+from readmit.core.production_history import rollback_target, words
 from readmit.core.version import MODEL, PLACED_TAG, PRODUCTION, ROLLED_BACK_TAG, SCORER_FILE, Note, Version
 from readmit.io.registry.audit_note import note
-from readmit.io.registry.rest_client import ServerRefused, Wire
+from readmit.io.registry.rest_client import RestClient, ServerRefused
 
 PAGE = 1000
 NO_MODEL, NO_ALIAS = "RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"
@@ -25,7 +25,7 @@ class RestRegistry:
     """
 
     def __init__(self, tracking_uri: str) -> None:
-        self._wire = Wire(tracking_uri)
+        self._wire = RestClient(tracking_uri)
 
     def production(self) -> Version | None:
         """The version in production; None: none yet."""
@@ -41,12 +41,12 @@ class RestRegistry:
     def version(self, number: str) -> Version:
         """A version by its number. VersionUnknown: there is none."""
         if not (number.isascii() and number.isdecimal()):
-            raise VersionUnknown(f"{number!r} is no number of a version")
+            raise UnknownVersion(f"{number!r} is no number of a version")
         try:
             read = self._wire.get("model-versions/get", name=MODEL, version=number)
         except ServerRefused as error:
             if error.code == NO_MODEL:
-                raise VersionUnknown(f"there is no version {number}") from error
+                raise UnknownVersion(f"there is no version {number}") from error
             raise
         with self._as_expected():
             return _version(read["model_version"])
@@ -83,7 +83,7 @@ class RestRegistry:
         """
         by, why = words("by", by), words("why", why)
         versions = self.versions()
-        current, goal = way_back(versions, self.production(), to)
+        current, goal = rollback_target(versions, self.production(), to)
         with self._as_expected():
             noted = note(at, by, why, versions)
         # The alias last: whatever a crash leaves out, the same call does again, and who and why is never lost.
