@@ -72,7 +72,7 @@ def _alive(
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        keeping_up = asyncio.create_task(serving.keep_up())
+        keeping_up = asyncio.create_task(serving.poll())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(serving.tried.wait(), START_PATIENCE_SECONDS)
         try:

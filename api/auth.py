@@ -26,14 +26,14 @@ class Authenticator:
         """Whether predictions ask for a key."""
         return self._key is not None
 
-    def fits(self, key: bytes) -> bool:
+    def key_is_valid(self, key: bytes) -> bool:
         """Whether who shows this key, or none, may have predictions."""
         return self._key is None or hmac.compare_digest(key, self._key)
 
     def check_key(self, connection: Connection) -> None:
         """Refused: 401, the caller may have no predictions."""
         given = connection.headers.get(KEY_HEADER.decode(), "").encode("latin-1")
-        if not self.fits(given):
+        if not self.key_is_valid(given):
             raise ApiError(401, "X-API-Key with the API key is required", headers={"WWW-Authenticate": "ApiKey"})
 
     def check_token(self, connection: Connection) -> None:

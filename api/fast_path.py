@@ -119,7 +119,7 @@ class FastPath:
         if headers.get(b"content-type", JSON) != JSON or b"content-encoding" in headers:
             return None
         given, key = headers.get(b"x-request-id", b""), headers.get(KEY_HEADER, b"")
-        return sane_or_new_id(given) if self._doors.fits(key) else None
+        return sane_or_new_id(given) if self._doors.key_is_valid(key) else None
 
 
 def _again(message: ReceiveMessage, receive: Receive) -> Receive:

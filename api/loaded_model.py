@@ -22,7 +22,7 @@ class LoadedModel:
     def __init__(self, version: Version, artifact: bytes) -> None:
         self.version, self.artifact = version, artifact
         self._scorer: Scorer = scorer_of(artifact)
-        self._scorer.hold()
+        self._scorer.verify()
         self.plain = FastDecoder(self._scorer)
         self.answer(self.cells_of(parse(EXAMPLE)), "")
 
@@ -42,7 +42,7 @@ class LoadedModel:
             request_id,
             MODEL,
             self.version.number,
-            [doubt for _, _, doubt in cells if doubt is not None],
+            [warning for _, _, warning in cells if warning is not None],
         )
 
     def explained(self, encounter: Encounter) -> Explanation:

@@ -51,9 +51,9 @@ class ReloadFailed(ReadmitError):
 class ActiveModel:
     """`asked`: the version as the registry named it last; `number`: the same on the wire."""
 
-    asked: Version
+    version: Version
     model: LoadedModel
-    at: datetime
+    loaded_at: datetime
     metrics: PredictionMetrics
     number: bytes
 
@@ -75,7 +75,7 @@ class ModelManager:
         self.failure: str | None = None
         self.tried = asyncio.Event()
 
-    def in_hand(self) -> ActiveModel:
+    def require_loaded(self) -> ActiveModel:
         """What is served. Refused: 503, nothing is."""
         if self.loaded is None:
             why = (
@@ -88,7 +88,7 @@ class ModelManager:
         """Loads what is in production, if it is not served already; whether it changed. ReloadFailed."""
         async with self._reloading:
             try:
-                fresh = await asyncio.to_thread(self._fresh)
+                fresh = await asyncio.to_thread(self._load_if_newer)
             except Exception as error:
                 self.failure = f"{NOT_LOADED}: {_reason(error)}"
                 self._metrics.reload_failures.inc()
@@ -100,20 +100,20 @@ class ModelManager:
 
     def _serve(self, fresh: ActiveModel) -> None:
         self.previous, self.loaded = self.loaded, fresh
-        self._metrics.model_loaded(fresh.asked, fresh.at)
-        log.info("serving version %s (%s)", fresh.asked.number, fresh.asked.candidate)
+        self._metrics.model_loaded(fresh.version, fresh.loaded_at)
+        log.info("serving version %s (%s)", fresh.version.number, fresh.version.candidate)
 
-    def _fresh(self) -> ActiveModel | None:
+    def _load_if_newer(self) -> ActiveModel | None:
         """The production version if it is another than the one served, and good; kept on disk before it is served."""
         version, old = self._models.production(), self.loaded
         if version is None:
             return None
         if old is not None and _is(old, version):
             # It may have been judged meanwhile.
-            self.loaded = replace(old, asked=version)
+            self.loaded = replace(old, version=version)
             return None
         if self.previous is not None and _is(self.previous, version):
-            fresh = replace(self.previous, asked=version, at=datetime.now(UTC))
+            fresh = replace(self.previous, version=version, loaded_at=datetime.now(UTC))
         else:
             fresh = self._loaded(version, self._models.artifact(version))
         try:
@@ -137,18 +137,18 @@ class ModelManager:
             await self.reload()
         return left, goal
 
-    async def keep_up(self) -> None:
+    async def poll(self) -> None:
         """Asks for the production model now and every `poll_seconds`, for ever."""
         while True:
             try:
                 await self.reload()
             except ReloadFailed as error:
-                await self._fall_back()
-                log.warning("%s; %s", error, self._still())
+                await self._load_from_cache()
+                log.warning("%s; %s", error, self._served_version())
             self.tried.set()
             await asyncio.sleep(self._poll_seconds)
 
-    async def _fall_back(self) -> None:
+    async def _load_from_cache(self) -> None:
         """Who has nothing to serve takes what was kept when last something was; if that is damaged, the one before."""
         for kept, name in ((self._models.kept, "copy"), (self._models.previously_kept, "previous copy")):
             if self.loaded is not None:
@@ -161,12 +161,12 @@ class ModelManager:
                 self.failure = f"{self.failure}; the {name} on disk cannot be used either"
                 log.warning("the %s of a model on disk cannot be used: %s", name, _in_short(error))
 
-    def _still(self) -> str:
-        return f"version {self.loaded.asked.number} is served" if self.loaded else "no model is served"
+    def _served_version(self) -> str:
+        return f"version {self.loaded.version.number} is served" if self.loaded else "no model is served"
 
 
 def _is(loaded: ActiveModel, version: Version) -> bool:
-    return (loaded.asked.number, loaded.asked.scorer) == (version.number, version.scorer)
+    return (loaded.version.number, loaded.version.scorer) == (version.number, version.scorer)
 
 
 def _reason(error: Exception) -> str:

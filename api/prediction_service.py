@@ -28,7 +28,7 @@ class PredictionService:
     async def one(self, encounter: Encounter, request_id: str, explain: bool) -> PredictionResponse:
         """Refused: 503, no model is served. Raises NotApplicable when the encounter ended in death or hospice."""
         check_applicable(encounter.values)
-        loaded, began = self._serving.in_hand(), perf_counter()
+        loaded, began = self._serving.require_loaded(), perf_counter()
         answer = loaded.model.answer(loaded.model.cells_of(encounter), request_id)
         if explain:
             loop = asyncio.get_running_loop()
@@ -40,7 +40,7 @@ class PredictionService:
 
     async def many(self, content: bytes, kind: str, wanted: str, request_id: str) -> tuple[ActiveModel, bytes]:
         """The answers to a batch, `kind` and `wanted` being content types. Refused: 400, 413; 503, no model."""
-        loaded = self._serving.in_hand()
+        loaded = self._serving.require_loaded()
         reply, answer = await self._batches.answer(
             loaded.model, kind, wanted, content, request_id, request_parsing.MOST_RECORDS
         )

@@ -101,7 +101,7 @@ async def predict_batch(request: AnyRequest, predicting: NamedDependency[Predict
     kind, wanted = content_type(request, JSON, CSV, PARQUET), answer_type(request)
     body = await bytes_of(request, MOST_BATCH_BYTES)
     loaded, answers = await predicting.many(body, kind, wanted, request_id(request.scope))
-    return Response(answers, media_type=wanted, headers={VERSION_HEADER: loaded.asked.number})
+    return Response(answers, media_type=wanted, headers={VERSION_HEADER: loaded.version.number})
 
 
 def _health(serving: ModelManager) -> HealthResponse:
@@ -110,8 +110,8 @@ def _health(serving: ModelManager) -> HealthResponse:
         message="Readmit: POST an encounter to /predict; /docs tells how",
         status="healthy" if loaded else "unhealthy",
         model_loaded=loaded is not None,
-        model_version=loaded.asked.number if loaded else None,
-        model_loaded_at=loaded.at if loaded else None,
+        model_version=loaded.version.number if loaded else None,
+        model_loaded_at=loaded.loaded_at if loaded else None,
         reload_failure=serving.failure,
     )
 
@@ -150,10 +150,20 @@ def ready(serving: NamedDependency[ModelManager]) -> Response[HealthResponse]:
 )
 def model(serving: NamedDependency[ModelManager]) -> ModelResponse:
     """The version that is served: what it was made from and how it was judged."""
-    loaded = serving.in_hand()
-    v = loaded.asked
+    loaded = serving.require_loaded()
+    v = loaded.version
     return ModelResponse(
-        MODEL, v.number, v.candidate, v.target, v.threshold, v.batch, v.snapshot, v.code, v.run_id, v.figures, loaded.at
+        MODEL,
+        v.number,
+        v.candidate,
+        v.target,
+        v.threshold,
+        v.batch,
+        v.snapshot,
+        v.code,
+        v.run_id,
+        v.figures,
+        loaded.loaded_at,
     )
 
 
@@ -167,7 +177,7 @@ def model(serving: NamedDependency[ModelManager]) -> ModelResponse:
 async def reload_model(serving: NamedDependency[ModelManager]) -> ReloadResponse:
     """Loads what is in production now. When that fails the old model goes on serving."""
     changed = await serving.reload()
-    return ReloadResponse(serving.loaded.asked.number if serving.loaded else None, changed)
+    return ReloadResponse(serving.loaded.version.number if serving.loaded else None, changed)
 
 
 @post(
@@ -187,7 +197,7 @@ async def rollback(data: JSONBody[RollbackRequest], serving: NamedDependency[Mod
         except RollbackRejected as error:
             raise ApiError(422, str(error), (FieldError(name, str(error)),)) from error
     left, goal = await serving.roll_back(data.version, data.by, data.why)
-    served = serving.loaded is not None and serving.loaded.asked.number == goal.number
+    served = serving.loaded is not None and serving.loaded.version.number == goal.number
     return RollbackResponse(goal.number, left.number, served)
 
 

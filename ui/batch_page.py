@@ -72,7 +72,7 @@ def _of_file(room: PageContext) -> None:
 
 def _of_source(room: PageContext) -> None:
     words = room.words
-    batches = room.asked(room.asking.source_batches)
+    batches = room.try_request(room.api_client.source_batches)
     if batches is None:
         return
     released = [each.number for each in batches if each.released]
@@ -88,7 +88,7 @@ def _of_source(room: PageContext) -> None:
     if number is not None and st.button(
         escape_markdown(words("many.ask", number=words.number(rows[number]))), type="primary", key="ask_batch"
     ):
-        content = room.asked(lambda: room.asking.source_batch(number))
+        content = room.try_request(lambda: room.api_client.source_batch(number))
         brought = None if content is None else _checked(words, words("many.batch_name", batch=number), lambda: content)
         if brought is not None:
             _predict(room, brought)
@@ -119,13 +119,13 @@ def _predict(room: PageContext, brought: UploadedBatch) -> None:
         bar.progress(progress.share, text=escape_markdown(_told(words, progress)))
 
     try:
-        answers = predicted(room.asking, table, tell)
+        answers = predicted(room.api_client, table, tell)
     except (ApiUnavailable, RequestRejected) as error:
         bar.empty()
-        room.refuse(error)
+        room.show_error(error)
         return
     bar.empty()
-    model = room.asked(room.asking.model)
+    model = room.try_request(room.api_client.model)
     if model is not None:
         batch_rows.begin(batch_rows.PAGES)
         st.session_state[SCORED] = Scored(brought.name, table, answers, model.version, model.threshold)

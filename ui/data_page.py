@@ -16,7 +16,7 @@ def show(room: PageContext) -> None:
     words = room.words
     st.title(words("data.title"))
     st.write(words("data.intro"))
-    batches = room.asked(room.asking.batches)
+    batches = room.try_request(room.api_client.batches)
     if batches is None:
         return
     if not batches.items:
@@ -57,7 +57,7 @@ def _quarantine(room: PageContext, batches: list[int]) -> None:
     batch = st.selectbox(
         words("data.batch"), batches, format_func=lambda each: words("data.batch_number", batch=each), key=CHOSEN
     )
-    told = room.asked(lambda: room.asking.quarantine(batch))
+    told = room.try_request(lambda: room.api_client.quarantine(batch))
     if told is None:
         return
     show_table(

@@ -22,7 +22,7 @@ def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("model.title"))
-    versions = room.asked(room.asking.versions)
+    versions = room.try_request(room.api_client.versions)
     if versions is None:
         return
     if not versions.items:
@@ -38,7 +38,7 @@ def show(room: PageContext) -> None:
         format_func=lambda each: _option(words, known[each]),
         key=CHOSEN,
     )
-    told = room.asked(lambda: room.asking.version(number))
+    told = room.try_request(lambda: room.api_client.version(number))
     if told is not None:
         _version(room, told)
     st.header(words("model.promotions"))

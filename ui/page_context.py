@@ -21,26 +21,26 @@ class PageContext:
     """One visit. `mlflow`: its address for a browser."""
 
     words: Messages
-    asking: ApiClient
+    api_client: ApiClient
     mlflow: str
 
-    def asked(self, question: Callable[[], T]) -> T | None:
+    def try_request(self, question: Callable[[], T]) -> T | None:
         """The answer; None, and it stands on the page why, when there is none."""
         try:
             return question()
         except (ApiUnavailable, RequestRejected) as error:
-            self.refuse(error)
+            self.show_error(error)
             return None
 
-    def refuse(self, error: ApiUnavailable | RequestRejected) -> None:
+    def show_error(self, error: ApiUnavailable | RequestRejected) -> None:
         """Says on the page why there is no answer."""
         if isinstance(error, RequestRejected):
-            st.warning(escape_markdown(self.refusal(error)), icon=":material/block:")
+            st.warning(escape_markdown(self.error_text(error)), icon=":material/block:")
             return
         st.error(self.words("away.title"), icon=":material/cloud_off:")
         st.caption(escape_markdown(self.words("away.what_now", address=error.address)))
 
-    def refusal(self, error: RequestRejected) -> str:
+    def error_text(self, error: RequestRejected) -> str:
         """Why the API said no."""
         known = f"refused.{error.status}"
         said = "; ".join(

@@ -51,10 +51,10 @@ def _question(room: PageContext, case: Case, *, may_be_asked: bool) -> None:
 
 
 def _ask(room: PageContext, case: Case) -> None:
-    answer = room.asked(lambda: room.asking.predict(case))
+    answer = room.try_request(lambda: room.api_client.predict(case))
     if answer is None:
         return
-    model = room.asked(room.asking.model)
+    model = room.try_request(room.api_client.model)
     st.session_state[ANSWERED] = Answered(case, answer, model)
     what_if.forget()
 

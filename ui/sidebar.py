@@ -48,6 +48,6 @@ def _api(room: PageContext) -> None:
 
 def _health(room: PageContext) -> HealthView | None:
     try:
-        return room.asking.health()
+        return room.api_client.health()
     except (ApiUnavailable, RequestRejected):
         return None

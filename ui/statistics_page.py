@@ -18,7 +18,7 @@ def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("statistics.title"))
-    told = room.asked(room.asking.statistics)
+    told = room.try_request(room.api_client.statistics)
     if told is None:
         return
     st.write(escape_markdown(words("statistics.intro", target=words.of("target", told.target))))

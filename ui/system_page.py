@@ -23,12 +23,12 @@ def show(room: PageContext) -> None:
     """The page."""
     words = room.words
     st.title(words("system.title"))
-    services = room.asked(room.asking.services)
+    services = room.try_request(room.api_client.services)
     if services is not None:
         _links(words, services.items)
         _services(words, services.items)
     st.header(words("system.days"))
-    days = room.asked(lambda: room.asking.days(DAYS))
+    days = room.try_request(lambda: room.api_client.days(DAYS))
     if days is not None:
         _days(words, days.items)
     st.header(words("system.operate"))
@@ -128,7 +128,7 @@ def _reload(room: PageContext, token: str) -> None:
     st.write(words("system.reload_help"))
     if not st.button(words("system.reload_do"), disabled=not token, icon=":material/refresh:"):
         return
-    told = _done(room, lambda: room.asking.reload(token))
+    told = _done(room, lambda: room.api_client.reload(token))
     if told is not None:
         key = "system.reloaded" if told.reloaded else "system.reloaded_same"
         _say(words(key, version=told.version or ""))
@@ -144,7 +144,7 @@ def _roll_back(room: PageContext, token: str) -> None:
     ready = bool(token and by.strip() and why.strip())
     if not st.button(words("system.rollback_do"), disabled=not ready, icon=":material/undo:"):
         return
-    told = _done(room, lambda: room.asking.roll_back(token, version.strip() or None, by.strip(), why.strip()))
+    told = _done(room, lambda: room.api_client.roll_back(token, version.strip() or None, by.strip(), why.strip()))
     if told is not None:
         _say(words("system.rolled_back", version=told.version, before=told.before))
 
@@ -153,7 +153,7 @@ def _done(room: PageContext, act: Callable[[], T]) -> T | None:
     try:
         return act()
     except (ApiUnavailable, RequestRejected) as error:
-        room.refuse(error)
+        room.show_error(error)
         return None
 
 

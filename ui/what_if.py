@@ -35,7 +35,7 @@ def show(room: PageContext, case: Case, answer: PredictionView, model: ModelView
     if not is_applicable(changed):
         prediction_result.not_applicable(words)
         return
-    other = room.asked(lambda: room.asking.predict(changed))
+    other = room.try_request(lambda: room.api_client.predict(changed))
     if other is None:
         return
     for column, title, each in zip(

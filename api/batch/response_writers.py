@@ -33,9 +33,9 @@ def as_json(judged: BatchScores, version: Version, request_id: str) -> bytes:
     _check_size(judged, errors)
     warnings: list[list[str]] = [[] for _ in judged.probabilities]
     answered = ~np.isnan(judged.probabilities)
-    for words, codes in judged.doubts:
-        doubtful = np.flatnonzero(np.array([word is not None for word in words])[codes] & answered)
-        for index, code in zip(doubtful.tolist(), codes[doubtful].tolist(), strict=True):
+    for words, codes in judged.warnings:
+        with_warning = np.flatnonzero(np.array([word is not None for word in words])[codes] & answered)
+        for index, code in zip(with_warning.tolist(), codes[with_warning].tolist(), strict=True):
             warnings[index].append(str(words[code]))
     items = [
         _without_prediction(judged, index, errors)
@@ -68,7 +68,7 @@ def _check_size(judged: BatchScores, errors: Mapping[int, RowError]) -> None:
     """Estimate the answer before it is built. Refused: 413."""
     size = ITEM_BYTES * len(judged.probabilities) + sum(len(error.message) for error in errors.values())
     answered = ~np.isnan(judged.probabilities)
-    for words, codes in judged.doubts:
+    for words, codes in judged.warnings:
         size += int(np.array([0 if word is None else len(word) for word in words])[codes[answered]].sum())
     if size > MOST_ANSWER_BYTES:
         raise ApiError(

@@ -29,12 +29,12 @@ class BatchScores:
     """`probabilities`: shape (rows,), NaN where `faults` says, by index, why there is none.
 
     NaN, too, at the indices `not_applicable`: valid encounters that ended in death or hospice.
-    `doubts`: by field the warning for each distinct value, and which of them stands in each row.
+    `warnings`: by field the warning for each distinct value, and which of them stands in each row.
     """
 
     probabilities: Floats
     faults: dict[int, Faults]
-    doubts: Sequence[tuple[Sequence[str | None], Codes]]
+    warnings: Sequence[tuple[Sequence[str | None], Codes]]
     not_applicable: frozenset[int] = frozenset()
 
 
@@ -55,8 +55,8 @@ def judged(columns: BatchColumns, scorer: Scorer) -> BatchScores:
     coded = [(cells[name], columns.of(name).codes) for name in BASE_COLUMNS]
     not_applicable = frozenset(_ended(columns)) - faults.keys()
     probabilities = _probabilities(coded, columns.rows, faults.keys() | not_applicable, scorer)
-    doubts = [([cell.doubt for cell in each], codes) for each, codes in coded if any(cell.doubt for cell in each)]
-    return BatchScores(probabilities, faults, doubts, not_applicable)
+    warnings = [([cell.warning for cell in each], codes) for each, codes in coded if any(cell.warning for cell in each)]
+    return BatchScores(probabilities, faults, warnings, not_applicable)
 
 
 def _ended(columns: BatchColumns) -> list[int]:

@@ -20,7 +20,7 @@ class BoundedExecutor:
         self._thread = ThreadPoolExecutor(1, f"ask {whose}")
         self._waiting = 0
 
-    async def ask(self, question: Callable[[], T]) -> T:
+    async def run(self, question: Callable[[], T]) -> T:
         """Refused: 503, there is no answer in time, or too many wait for one already."""
         if self._waiting >= MOST_WAITING:
             raise ApiError(503, f"too many questions wait for {self._whose} already")

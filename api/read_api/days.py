@@ -72,9 +72,9 @@ def batches_told(paging: Paging) -> BatchList:
 
 
 def _batch(row: Batch) -> BatchItem:
-    in_hand = row.lease_until is not None and row.lease_until > time.time()
+    is_leased = row.lease_until is not None and row.lease_until > time.time()
     done_at = None if row.done_at is None else utc(row.done_at)
-    state = DONE if done_at is not None else "in_hand" if in_hand else "open"
+    state = DONE if done_at is not None else "leased" if is_leased else "open"
     version = None if row.version is None else str(row.version)
     return BatchItem(
         *(row.batch, row.rows, row.clean, row.quarantined, row.excluded, row.sha256), done_at, version, state

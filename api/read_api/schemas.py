@@ -53,7 +53,7 @@ class DayList(ListPage, frozen=True, kw_only=True):
 
 
 class BatchItem(Struct, frozen=True):
-    """`rows` = `clean` + `quarantined` + `excluded`, once it is sorted. `state`: done, in_hand, or open."""
+    """`rows` = `clean` + `quarantined` + `excluded`, once it is sorted. `state`: done, leased, or open."""
 
     batch: int
     rows: int | None

@@ -55,19 +55,19 @@ class ReadService:
 
     async def statistics(self, paging: Paging, field: str | None) -> StatisticsResponse:
         question = partial(statistics.statistics_told, paging, field, self._target)
-        return await self._statistics.ask(partial(self._database.ask, question))
+        return await self._statistics.run(partial(self._database.query, question))
 
     async def versions(self, paging: Paging) -> VersionList:
-        known = list(reversed(await self._versions.ask(self._registry.versions)))
-        production = await self._versions.ask(self._registry.production)
+        known = list(reversed(await self._versions.run(self._registry.versions)))
+        production = await self._versions.run(self._registry.production)
         judged = await self._of_database(versions.verdicts)
         items = [versions.told(each, production, judged) for each in paging.cut(known)]
         return VersionList(items=items, **paging.of(len(known)))
 
     async def version(self, number: str) -> VersionDetail:
         """VersionUnknown: there is none of that number."""
-        version = await self._versions.ask(partial(self._registry.version, number))
-        production = await self._versions.ask(self._registry.production)
+        version = await self._versions.run(partial(self._registry.version, number))
+        production = await self._versions.run(self._registry.production)
         return await self._of_database(partial(_in_full, version, production))
 
     async def services(self, paging: Paging) -> ServiceList:
@@ -75,7 +75,7 @@ class ReadService:
         return ServiceList(items=paging.cut(items), **paging.of(len(items)))
 
     async def _of_database(self, question: Callable[[], T]) -> T:
-        return await self._ledger.ask(partial(self._database.ask, question))
+        return await self._ledger.run(partial(self._database.query, question))
 
     async def _database_told(self) -> ServiceItem:
         try:
@@ -98,7 +98,7 @@ class _DatabaseReader:
         self._address, self._connected = address, False
         self._connecting = threading.Lock()
 
-    def ask(self, question: Callable[[], T]) -> T:
+    def query(self, question: Callable[[], T]) -> T:
         """Return the answer, from any thread. Raises StoreAway when the database cannot be reached."""
         with self._connecting:
             if not self._connected:

@@ -57,8 +57,8 @@ def _in_short(version: Version, production: Version | None, judged: Verdicts) ->
         "outcome": None if verdict is None else verdict.outcome,
         "reasons": [] if verdict is None else list(verdict.reasons),
         "decided_at": None if decided_at is None else utc(decided_at),
-        "placed": _note(version.placed),
-        "rolled_back": _note(version.left),
+        "placed": _note(version.promoted_note),
+        "rolled_back": _note(version.rolled_back_note),
     }
 
 

@@ -71,7 +71,7 @@ class Shelf:
             raise self.away
         assert self.alias is not None
         noted = Note(at.isoformat(), by, why)
-        known = [replace(each, placed=noted) for each in self.versions.values()]
+        known = [replace(each, promoted_note=noted) for each in self.versions.values()]
         left, goal = rollback_target(known, self.alias, to)
         self.alias = goal
         return left, goal

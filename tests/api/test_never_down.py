@@ -24,7 +24,7 @@ from api.example import EXAMPLE
 from api.model_manager import ModelSource
 from api.registered_models import RegisteredModels
 from readmit.core.errors import RegistryUnavailable, VersionUnusable
-from readmit.core.version import Version
+from readmit.core.version import Note, Version
 from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
@@ -190,6 +190,16 @@ def test_a_torn_note_of_what_is_kept_does_not_keep_a_version_from_being_kept(tmp
     kept.keep(served.version, served.artifact)
     assert kept.last() == (served.version, served.artifact)
     assert kept.previous() is None
+
+
+def test_a_copy_from_before_fields_were_renamed_keeps_its_notes(tmp_path: Path, served: Any) -> None:
+    note = Note("2026-11-27T12:00:00.000000+00:00", "ana", "flags everybody")
+    version = replace(served.version, promoted_note=note, rolled_back_note=note)
+    cache = ModelCache(tmp_path)
+    cache.keep(version, served.artifact)
+    file = tmp_path / "production.json"
+    file.write_text(file.read_text().replace('"promoted_note"', '"placed"').replace('"rolled_back_note"', '"left"'))
+    assert cache.last() == (version, served.artifact)
 
 
 def test_copies_do_not_pile_up_and_the_one_that_is_served_stays(tmp_path: Path, served: Any) -> None:

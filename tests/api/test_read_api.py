@@ -104,13 +104,13 @@ def test_a_step_that_runs_without_a_lease_was_killed(reader: Client) -> None:
     assert {day["run_id"]: day["state"] for day in items(reader, "/days")} == {"alive": "running", "dead": "killed"}
 
 
-def test_a_batch_is_done_in_hand_or_open(reader: Client) -> None:
+def test_a_batch_is_done_leased_or_open(reader: Client) -> None:
     ledger.update_batch(1, rows=10, clean=8, quarantined=1, excluded=1, version=2)
     ledger.mark_done(1)
     ledger.take_lease(2, "r", at=time.time(), seconds=60)
     ledger.update_batch(3, rows=5)
     told = items(reader, "/batches")
-    assert [(each["batch"], each["state"]) for each in told] == [(3, "open"), (2, "in_hand"), (1, "done")]
+    assert [(each["batch"], each["state"]) for each in told] == [(3, "open"), (2, "leased"), (1, "done")]
     assert (told[2]["rows"], told[2]["clean"], told[2]["version"]) == (10, 8, "2")
 
 

@@ -59,7 +59,7 @@ def test_both_say_the_same_of_every_encounter_and_of_every_edge(
 ) -> None:
     model, made = fits[name]
     scorer = scorer_of(made.to_json())
-    scorer.hold()
+    scorer.verify()
     np.testing.assert_allclose(scorer.answers(columns), probabilities(model, model_input(columns)), rtol=0, atol=1e-12)
     assert np.ptp(made.proof.answers) > 0.01
 
@@ -113,7 +113,7 @@ def test_a_scorer_that_says_other_than_its_model_did_is_unusable(
     made = fits["lightgbm"][1]
     apart = replace(made, base=made.base + 1e-4)
     with pytest.raises(VersionUnusable, match="says other than when it was fitted"):
-        scorer_of(apart.to_json()).hold()
+        scorer_of(apart.to_json()).verify()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_tree_that_never_parts_is_a_tree_like_others(columns: Columns) -> None
     encounters, coverage = model_input(columns), Coverage.of(columns)
     model = build(stump, seed=3).fit(encounters, [row % 2 for row in range(len(encounters))])
     scorer = scorer_of(compile_model(model, encounters, coverage, parity_check_of(model, coverage)).to_json())
-    scorer.hold()
+    scorer.verify()
 
 
 def test_a_model_of_a_kind_that_nobody_knows_is_refused(columns: Columns) -> None:

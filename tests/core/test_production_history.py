@@ -14,18 +14,22 @@ def noted(hour: int) -> Note:
 
 
 def version(
-    number: int, placed: int | None = None, left: int | None = None, target: str = "any", scorer: str = "hash"
+    number: int,
+    promoted_note: int | None = None,
+    rolled_back_note: int | None = None,
+    target: str = "any",
+    scorer: str = "hash",
 ) -> Version:
     """One that went into production at an hour, and was rolled back from at another."""
-    notes = {PLACED_TAG: placed, ROLLED_BACK_TAG: left}
+    notes = {PLACED_TAG: promoted_note, ROLLED_BACK_TAG: rolled_back_note}
     tags = {name: noted(hour).to_json() for name, hour in notes.items() if hour is not None}
     return Version.of(str(number), "run", {**TAGS, "target": target, "scorer": scorer, **tags})
 
 
 def test_a_version_tells_who_placed_it_and_who_rolled_back_from_it() -> None:
-    told = version(1, placed=8, left=9)
-    assert (told.placed, told.left, told.rolled_back) == (noted(8), noted(9), True)
-    assert (version(2).placed, version(2).left, version(2).rolled_back) == (None, None, False)
+    told = version(1, promoted_note=8, rolled_back_note=9)
+    assert (told.promoted_note, told.rolled_back_note, told.rolled_back) == (noted(8), noted(9), True)
+    assert (version(2).promoted_note, version(2).rolled_back_note, version(2).rolled_back) == (None, None, False)
 
 
 @pytest.mark.parametrize("tag", ["", "[]", "1", '{"at": "2026"}'])
@@ -35,8 +39,8 @@ def test_a_note_that_is_none_is_an_error_and_not_nothing(tag: str) -> None:
 
 
 def test_a_version_that_is_placed_again_is_not_rolled_back_any_more() -> None:
-    assert version(1, placed=8, left=8).rolled_back
-    assert not version(1, placed=10, left=9).rolled_back
+    assert version(1, promoted_note=8, rolled_back_note=8).rolled_back
+    assert not version(1, promoted_note=10, rolled_back_note=9).rolled_back
 
 
 def test_the_way_back_leads_to_the_version_of_the_same_target_that_was_placed_last_before() -> None:
@@ -46,15 +50,15 @@ def test_the_way_back_leads_to_the_version_of_the_same_target_that_was_placed_la
 
 
 def test_each_rollback_goes_further_back_and_never_to_a_version_that_somebody_left() -> None:
-    versions = [version(1, 8), version(2, 14), version(3, 12, left=14)]
+    versions = [version(1, 8), version(2, 14), version(3, 12, rolled_back_note=14)]
     assert rollback_target(versions, versions[1], None)[1].number == "1"
-    after_the_second = [version(1, 15), version(2, 14, left=15), versions[2]]
+    after_the_second = [version(1, 15), version(2, 14, rolled_back_note=15), versions[2]]
     with pytest.raises(RollbackRejected, match="no version of the target any is known to have served before version 1"):
         rollback_target(after_the_second, after_the_second[0], None)
 
 
 def test_by_its_number_any_version_is_reached() -> None:
-    versions = [version(1, 14), version(2), version(3, 12, left=14), version(4, target="other")]
+    versions = [version(1, 14), version(2), version(3, 12, rolled_back_note=14), version(4, target="other")]
     assert [rollback_target(versions, versions[0], number)[1].number for number in "234"] == ["2", "3", "4"]
 
 
@@ -72,7 +76,7 @@ def test_what_can_not_be_done_is_refused_with_its_reason() -> None:
 
 
 def test_who_was_in_place_last_for_a_target_is_none_where_nobody_was() -> None:
-    assert last_in_place([version(1, 8), version(2, 9, left=10)], "other") is None
+    assert last_in_place([version(1, 8), version(2, 9, rolled_back_note=10)], "other") is None
     assert last_in_place([version(1, 8)], "any", other_than="1") is None
 
 

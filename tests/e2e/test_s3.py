@@ -224,10 +224,10 @@ def test_an_unsigned_request_is_refused(server: Server) -> None:
 def test_our_bucket_keeps_equal_content_once_and_lists_and_reads_it(server: Server) -> None:
     bucket = Bucket(server.bucket, *server.login)
     frames = [parquet_of(pl.DataFrame({"row": [number]})) for number in (1, 2)]
-    kept = [bucket.keep("ours/batch=1/", ".parquet", content) for content in (*frames, *frames)]
+    kept = [bucket.put_immutable("ours/batch=1/", ".parquet", content) for content in (*frames, *frames)]
     assert kept[:2] == kept[2:]
     assert bucket.names("ours/") == sorted(set(kept))
-    assert bucket.frame(kept[:2])["row"].to_list() == [1, 2]
+    assert bucket.read_parquet(kept[:2])["row"].to_list() == [1, 2]
 
 
 def test_our_bucket_tells_an_absent_object_from_a_refusal(server: Server) -> None:
@@ -235,7 +235,7 @@ def test_our_bucket_tells_an_absent_object_from_a_refusal(server: Server) -> Non
     with pytest.raises(PrerequisiteMissing):
         Bucket(server.bucket, *server.login).get("absent")
     stranger = Bucket(server.bucket, url, user, "wrong-secret")
-    for call in (lambda: stranger.get("absent"), lambda: stranger.keep("", ".txt", b"x"), stranger.names):
+    for call in (lambda: stranger.get("absent"), lambda: stranger.put_immutable("", ".txt", b"x"), stranger.names):
         with pytest.raises(StoreUnavailable):
             call()
 

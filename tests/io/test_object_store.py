@@ -16,17 +16,17 @@ def bucket(settings: Settings) -> Bucket:
 
 
 def test_what_is_kept_comes_back_under_a_name_that_tells_its_content(bucket: Bucket) -> None:
-    name = bucket.keep("notes/", ".txt", b"one")
-    assert bucket.kept(name) == b"one"
-    assert bucket.keep("notes/", ".txt", b"one") == name
-    assert bucket.keep("notes/", ".txt", b"two") != name
+    name = bucket.put_immutable("notes/", ".txt", b"one")
+    assert bucket.get_verified(name) == b"one"
+    assert bucket.put_immutable("notes/", ".txt", b"one") == name
+    assert bucket.put_immutable("notes/", ".txt", b"two") != name
 
 
 def test_an_object_that_is_not_what_its_name_says_is_refused(bucket: Bucket) -> None:
-    name = bucket.keep("", ".txt", b"true")
+    name = bucket.put_immutable("", ".txt", b"true")
     bucket.put(name, b"forged")
     with pytest.raises(ContractViolated, match=name):
-        bucket.kept(name)
+        bucket.get_verified(name)
 
 
 def test_an_object_or_bucket_that_is_not_there_is_named(bucket: Bucket, settings: Settings) -> None:
@@ -68,5 +68,5 @@ def test_an_address_that_can_be_no_servers_is_named_by_its_setting(url: str) -> 
 
 
 def test_frames_come_back_one_below_the_other(bucket: Bucket) -> None:
-    names = [bucket.keep("", ".parquet", parquet_of(pl.DataFrame({"row": [number]}))) for number in (1, 2)]
-    assert bucket.frame(names)["row"].to_list() == [1, 2]
+    names = [bucket.put_immutable("", ".parquet", parquet_of(pl.DataFrame({"row": [number]}))) for number in (1, 2)]
+    assert bucket.read_parquet(names)["row"].to_list() == [1, 2]

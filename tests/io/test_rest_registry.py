@@ -105,9 +105,13 @@ def test_a_rollback_puts_the_version_before_in_place_and_notes_who_and_why_on_bo
     left, goal = server.rest.roll_back(None, " ana ", "flags everybody", NOW)
     assert numbers((left, goal)) == (third, second)
     assert (left, goal) == (server.rest.version(third), server.rest.production())
-    assert left.left == goal.placed
-    assert left.left is not None
-    assert (left.left.by, left.left.why, left.left.at) == ("ana", "flags everybody", "2026-11-27T12:00:00.000000+00:00")
+    assert left.rolled_back_note == goal.promoted_note
+    assert left.rolled_back_note is not None
+    assert (left.rolled_back_note.by, left.rolled_back_note.why, left.rolled_back_note.at) == (
+        "ana",
+        "flags everybody",
+        "2026-11-27T12:00:00.000000+00:00",
+    )
     assert numbers(server.rest.roll_back(None, "ana", "this one, too", NOW)) == (second, first)
     with pytest.raises(RollbackRejected, match="no version of the target any is known to have served before"):
         server.rest.roll_back(None, "ana", "and this one", NOW)
@@ -144,7 +148,7 @@ def test_a_rollback_that_a_crash_cut_short_is_done_again_with_the_same_result(
         with pytest.raises(KeyboardInterrupt):
             server.rest.roll_back(None, "ana", "flags everybody", NOW)
     assert server.production() == third
-    noted = server.rest.version(third).left
+    noted = server.rest.version(third).rolled_back_note
     assert (noted is not None) == (writes > 0), "who and why stands there before anything changes"
     assert numbers(server.rest.roll_back(None, "ana", "flags everybody", NOW)) == (third, second)
     assert server.production() == second

@@ -86,7 +86,7 @@ class Shelf:
     def name_production(self, version: str, by: str, why: str, at: datetime) -> None:
         assert by == "promote"
         placed = note(at, by, why, self.versions())
-        self.held[version], self.alias = replace(self.held[version], placed=placed), version
+        self.held[version], self.alias = replace(self.held[version], promoted_note=placed), version
         if self.away_after_alias:
             raise RegistryUnavailable("no answer")
 
@@ -94,7 +94,10 @@ class Shelf:
         """As a person does it."""
         left, goal = rollback_target(self.versions(), self.production(), to)
         said = note(datetime.now(UTC), "ana", "flags everybody", self.versions())
-        self.held[left.number], self.held[goal.number] = replace(left, left=said), replace(goal, placed=said)
+        self.held[left.number], self.held[goal.number] = (
+            replace(left, rolled_back_note=said),
+            replace(goal, promoted_note=said),
+        )
         self.alias = goal.number
 
 
@@ -293,7 +296,7 @@ def test_a_version_that_goes_into_production_says_when_and_why(shelf: Shelf) -> 
     registered(shelf, 1, 0.5)
     before = datetime.now(UTC)
     told = promote.run(1, WITHIN)
-    placed = shelf.held["1"].placed
+    placed = shelf.held["1"].promoted_note
     assert placed is not None
     assert (placed.by, placed.why) == ("promote", told["reason"])
     assert before <= datetime.fromisoformat(placed.at) <= datetime.now(UTC)
@@ -345,7 +348,7 @@ def test_a_version_in_production_that_was_promoted_before_that_was_noted_is_the_
 ) -> None:
     registered(shelf, 1, 0.6)
     promote.run(1, WITHIN)
-    shelf.held["1"] = replace(shelf.held["1"], placed=None)
+    shelf.held["1"] = replace(shelf.held["1"], promoted_note=None)
     registered(shelf, 2, 0.4)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert shelf.alias == "1"

@@ -155,7 +155,7 @@ def test_of_an_encounter_in_two_batches_one_stays_whichever_batch_is_mended_and_
     assert "came before (batch 2, position 1)" in told("quarantine", "--batch", "1")
     assert "came before (no batch has it any more)" in told("quarantine", "--batch", "2")
     it_adds_up(1)
-    Bucket("datasets", *settings.s3_login).kept(snapshot)
+    Bucket("datasets", *settings.s3_login).get_verified(snapshot)
     assert ledger.batch_row(2).snapshot_object == snapshot
 
     said = told("release", "--batch", "2", "--train", "no")

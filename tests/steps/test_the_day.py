@@ -118,7 +118,8 @@ def _no_patient_is_in_two_splits(settings: Settings) -> None:
     bucket, parts = Bucket("datasets", *settings.s3_login), ledger.parts_until(3)
     assert len(parts) == 9
     stored = pl.concat(
-        bucket.frame([part.object_name]).select("patient_key", pl.lit(part.split).alias("split")) for part in parts
+        bucket.read_parquet([part.object_name]).select("patient_key", pl.lit(part.split).alias("split"))
+        for part in parts
     )
     assert stored.group_by("patient_key").agg(pl.col("split").n_unique())["split"].max() == 1
     assert stored.height == sum(row.clean or 0 for row in ledger.batch_rows())

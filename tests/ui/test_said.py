@@ -43,7 +43,7 @@ def test_a_warning_about_any_field_is_said_in_spanish(name: str) -> None:
     seen = FieldCoverage(1.0, low=2, high=3) if count else FieldCoverage(1.0, frozenset({"nothing like it"}))
     coverage = Coverage(1, {name: seen})
     for value in (None, 9 if count else "something else"):
-        sentence = coverage.doubt(name, value)
+        sentence = coverage.warning(name, value)
         assert sentence is not None
         assert_spanish(sentence)
         assert words("es").label(name) in in_spanish(sentence)

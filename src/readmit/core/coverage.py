@@ -61,10 +61,10 @@ class Coverage:
 
         `values`: one for each of FEATURES.
         """
-        found = (self.doubt(name, values[name]) for name in self.fields)
+        found = (self.warning(name, values[name]) for name in self.fields)
         return [sentence for sentence in found if sentence is not None]
 
-    def doubt(self, name: str, value: str | int | None) -> str | None:
+    def warning(self, name: str, value: str | int | None) -> str | None:
         """The sentence about one of FEATURES, if its value gives cause for one."""
         return _warning(name, self.fields[name], value)
 

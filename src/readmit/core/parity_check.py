@@ -19,7 +19,7 @@ class ParityCheck:
     questions: Mapping[str, Sequence[Value]]
     answers: tuple[float, ...]
 
-    def hold(self, said: Sequence[float], close: float) -> None:
+    def verify(self, said: Sequence[float], close: float) -> None:
         """VersionUnusable: what is said now is further than `close` from what was said then."""
         # So that what is no number is not taken for close.
         apart = [abs(now - then) for now, then in zip(said, self.answers, strict=True) if not abs(now - then) <= close]

@@ -33,7 +33,7 @@ def parity_check_of(model: Pipeline, coverage: Coverage) -> ParityCheck:
 
 def verify(model: Pipeline, proof: ParityCheck) -> None:
     """Asks a fitted model again. VersionUnusable: it says something else than it said then."""
-    proof.hold(probabilities(model, model_input(proof.questions)).tolist(), REFIT_TOLERANCE)
+    proof.verify(probabilities(model, model_input(proof.questions)).tolist(), REFIT_TOLERANCE)
 
 
 def probe_set(coverage: Coverage) -> ProbeSet:

@@ -11,9 +11,12 @@ LONGEST_WORDS = 200
 def last_in_place(versions: Iterable[Version], target: str, other_than: str = "") -> Version | None:
     """The version of a target that went into production last, without one, and without those rolled back from."""
     stood = [
-        (version.placed.at, version)
+        (version.promoted_note.at, version)
         for version in versions
-        if version.placed and version.target == target and version.number != other_than and not version.rolled_back
+        if version.promoted_note
+        and version.target == target
+        and version.number != other_than
+        and not version.rolled_back
     ]
     return max(stood, key=lambda each: each[0])[1] if stood else None
 

@@ -1,6 +1,6 @@
 """A compiled model at work on one encounter: plain Python over tables, made to be asked thousands of times a second.
 
-What a value of a field means to the model, its number, its category and the doubt about it, is worked out when the
+What a value of a field means to the model, its number, its category and the warning about it, is worked out when the
 value is first seen, and remembered.
 """
 
@@ -36,11 +36,11 @@ class Memo(dict[Key, Found], Generic[Key, Found]):
 
 
 class EncodedValue(NamedTuple):
-    """`number`: what the model is given; `category`: of one of CATEGORIES, else empty; `doubt`: a warning, or None."""
+    """`number`: what the model is given; `category`: of one of CATEGORIES, else empty; `warning`: a sentence, or None."""
 
     number: float
     category: str
-    doubt: str | None
+    warning: str | None
 
 
 class TreeScorer(Protocol):
@@ -75,11 +75,13 @@ class Scorer:
 
     def cell(self, name: str, value: Value) -> EncodedValue:
         """What the value of a checked encounter means to the model."""
-        column, doubt = self.compiled.columns[name], self.compiled.coverage.doubt(name, value)
+        column, warning = self.compiled.columns[name], self.compiled.coverage.warning(name, value)
         if name in CATEGORIES:
             text = category(name, value)
-            return EncodedValue(column.number(text), text, doubt)
-        return EncodedValue(number_or_nan(column.otherwise) if value is None else column.number(str(value)), "", doubt)
+            return EncodedValue(column.number(text), text, warning)
+        return EncodedValue(
+            number_or_nan(column.otherwise) if value is None else column.number(str(value)), "", warning
+        )
 
     def cells(self, read: Reader) -> list[Memo[object, EncodedValue]]:
         """For each of SINGLE the cells by raw value. ValueError, asked for one: it can't stand in the field."""
@@ -117,9 +119,9 @@ class Scorer:
                 found[name] += addition / 2
         return base + self._base, {name: found[name] for name in FEATURES}
 
-    def hold(self) -> None:
+    def verify(self) -> None:
         """Asks what the fitted model was asked. VersionUnusable: this says something else than that did."""
-        self.compiled.proof.hold(self.answers(self.compiled.proof.questions), COMPILED_TOLERANCE)
+        self.compiled.proof.verify(self.answers(self.compiled.proof.questions), COMPILED_TOLERANCE)
 
     def answers(self, encounters: Mapping[str, Sequence[Value]]) -> list[float]:
         """The probability of each of some checked encounters, a column for each of FEATURES."""

@@ -43,8 +43,8 @@ class Version:
     `figures`: metrics on the test split by name, empty until `promote` has judged it.
     `scorer`: SHA-256 of its SCORER_FILE, 64 hex digits; empty: it was made before versions had one.
     `model_file`: SHA-256 of its MODEL_FILE; empty: it was made before versions had one.
-    `placed`: when it went into production last; none if it never did, or before that was noted.
-    `left`: when a person rolled back from it last; none if nobody did.
+    `promoted_note`: when it went into production last; none if it never did, or before that was noted.
+    `rolled_back_note`: when a person rolled back from it last; none if nobody did.
     """
 
     number: str
@@ -57,14 +57,16 @@ class Version:
     run_id: str
     figures: Mapping[str, float] = field(default_factory=dict)
     scorer: str = ""
-    placed: Note | None = None
-    left: Note | None = None
+    promoted_note: Note | None = None
+    rolled_back_note: Note | None = None
     model_file: str = ""
 
     @property
     def rolled_back(self) -> bool:
         """Whether a person rolled back from it since it went into production last."""
-        return self.left is not None and (self.placed is None or self.left.at >= self.placed.at)
+        return self.rolled_back_note is not None and (
+            self.promoted_note is None or self.rolled_back_note.at >= self.promoted_note.at
+        )
 
     @classmethod
     def of(cls, number: str, run_id: str, tags: Mapping[str, str]) -> "Version":
@@ -80,8 +82,8 @@ class Version:
             run_id=run_id,
             figures={name.removeprefix(FIGURE): float(text) for name, text in tags.items() if name.startswith(FIGURE)},
             scorer=tags.get(SCORER_TAG, ""),
-            placed=_note(tags.get(PLACED_TAG)),
-            left=_note(tags.get(ROLLED_BACK_TAG)),
+            promoted_note=_note(tags.get(PLACED_TAG)),
+            rolled_back_note=_note(tags.get(ROLLED_BACK_TAG)),
             model_file=tags.get(MODEL_FILE_TAG, ""),
         )
 

@@ -11,13 +11,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from readmit.core.errors import VersionUnusable
 from readmit.core.version import Version
 
 CURRENT, PREVIOUS = "production.json", "previous.json"
 """Which version each copy is of. The previous one is what the current one replaced."""
+RENAMED_FIELDS = {"placed": "promoted_note", "left": "rolled_back_note"}
+"""Fields of a version as copies of release 0.1.0 have them, and their names today."""
 MOST_ARTIFACTS = 3
 """The two that are named, and one more: another replica may still be at it."""
 
@@ -87,10 +89,11 @@ class ModelCache:
 
     def _named(self, name: str) -> Version | None:
         try:
-            return TypeAdapter(Version).validate_json((self._folder / name).read_bytes())
+            stored = json.loads((self._folder / name).read_bytes())
+            return TypeAdapter(Version).validate_python({RENAMED_FIELDS.get(key, key): stored[key] for key in stored})
         except FileNotFoundError:
             return None
-        except ValidationError as error:
+        except (ValueError, TypeError) as error:
             raise VersionUnusable(f"{self._folder / name} tells of no version") from error
 
     def _file(self, digest: str) -> Path:

@@ -30,14 +30,14 @@ class Bucket:
         self._name, self._url = name, url
         self._client = _client(url, access_key, secret_key)
 
-    def keep(self, stem: str, suffix: str, content: bytes) -> str:
+    def put_immutable(self, stem: str, suffix: str, content: bytes) -> str:
         """Puts immutable content under a name that ends with its SHA-256; the name. Kept already: nothing happens."""
         object_name = f"{stem}{_fingerprint(content)}{suffix}"
         if not self._has(object_name):
             self.put(object_name, content)
         return object_name
 
-    def kept(self, object_name: str) -> bytes:
+    def get_verified(self, object_name: str) -> bytes:
         """Kept content. NotThereYet: there is none. ContractBroken: not what the name says."""
         content = self.get(object_name)
         if not PurePosixPath(object_name).stem.endswith(_fingerprint(content)):
@@ -64,9 +64,9 @@ class Bucket:
                 answer.close()
                 answer.release_conn()
 
-    def frame(self, object_names: Iterable[str]) -> pl.DataFrame:
+    def read_parquet(self, object_names: Iterable[str]) -> pl.DataFrame:
         """Kept Parquet objects, one below the other."""
-        return pl.concat([frame_of(self.kept(name)) for name in object_names])
+        return pl.concat([frame_of(self.get_verified(name)) for name in object_names])
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of the bucket's objects, sorted; none if there is no such bucket."""

@@ -16,7 +16,7 @@ def run(batch: int, settings: Settings) -> Facts:
     if raw.height != cleaned.clean.height + cleaned.quarantined + cleaned.excluded:
         raise ContractViolated(f"batch {batch}: {raw.height} raw rows do not add up")
     bucket = Bucket("clean", *settings.s3_login)
-    name = bucket.keep(f"batch-{batch:04d}/", ".parquet", parquet_of(cleaned.clean))
+    name = bucket.put_immutable(f"batch-{batch:04d}/", ".parquet", parquet_of(cleaned.clean))
     rows.replace_quarantine(batch, cleaned.faults)
     counts = {"clean": cleaned.clean.height, "quarantined": cleaned.quarantined, "excluded": cleaned.excluded}
     ledger.update_batch(batch, clean_object=name, **counts)

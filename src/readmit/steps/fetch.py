@@ -15,7 +15,7 @@ def run(batch: int, settings: Settings) -> Facts:
     if rows != fetched.rows:
         raise ContractViolated(f"batch {batch} has {rows} rows, the source declares {fetched.rows}")
     before = ledger.sha256_of(batch)
-    name = Bucket("raw", *settings.s3_login).keep(f"batch-{batch:04d}/", ".parquet", fetched.content)
+    name = Bucket("raw", *settings.s3_login).put_immutable(f"batch-{batch:04d}/", ".parquet", fetched.content)
     ledger.update_batch(batch, rows=rows, sha256=fetched.sha256, raw_object=name)
     changed = before is not None and before != fetched.sha256
     return {"rows": rows, "sha256": fetched.sha256, "object": name, "changed": changed}

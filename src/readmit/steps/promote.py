@@ -83,8 +83,10 @@ def _in_place(challenger: Version, registry: Registry) -> Version | None:
 
 def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
     bucket = Bucket("datasets", *settings.s3_login)
-    snapshot = Snapshot.from_json(bucket.kept(ledger.require_output(ledger.batch_row(batch), "snapshot_object")))
-    return dataset(bucket.frame(part.object_name for part in snapshot.of(Split.TEST)), target)
+    snapshot = Snapshot.from_json(
+        bucket.get_verified(ledger.require_output(ledger.batch_row(batch), "snapshot_object"))
+    )
+    return dataset(bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)
 
 
 def _decide(challenger: Version, rival: Version | None, registry: Registry, test: Dataset) -> Verdict:
@@ -114,7 +116,7 @@ def _judged(version: Version, registry: Registry, test: Dataset, fitted: bool) -
 def _compiled(version: Version, registry: Registry, test: Dataset) -> Floats:
     """Return what the compiled model says: versions from before `model_file` carry a hash of that file alone."""
     scorer = scorer_of(registry.scorer(version))
-    scorer.hold()
+    scorer.verify()
     return np.array(scorer.answers(raw_values(test.encounters)))
 
 

@@ -34,7 +34,7 @@ def run(batch: int, settings: Settings) -> Facts:
     bucket = Bucket("datasets", *settings.s3_login)
     registry, runs = Registry(settings.mlflow_tracking_uri), ExperimentRuns(settings.mlflow_tracking_uri)
     name = ledger.require_output(ledger.batch_row(batch), "snapshot_object")
-    snapshot = Snapshot.from_json(bucket.kept(name))
+    snapshot = Snapshot.from_json(bucket.get_verified(name))
     aim, source = (
         Objective(settings.target, settings.threshold),
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
@@ -69,8 +69,12 @@ def _validation_losses(runs: ExperimentRuns, keys: list[FitKey]) -> dict[str, fl
 
 def _refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: Snapshot) -> Fit:
     """No view: what it was fitted on can't measure it, and test is for `promote`."""
-    data = dataset(bucket.frame(part.object_name for part in snapshot.of(*key.rows)), key.target)
-    test = bucket.frame(part.object_name for part in snapshot.of(Split.TEST)).select(FEATURES).to_dict(as_series=False)
+    data = dataset(bucket.read_parquet(part.object_name for part in snapshot.of(*key.rows)), key.target)
+    test = (
+        bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST))
+        .select(FEATURES)
+        .to_dict(as_series=False)
+    )
     model = fitted(winner, key.seed, data.encounters, data.labels)
     made = compile_model(model, data.encounters, data.coverage, parity_check_of(model, data.coverage)).to_json()
     _refuse_unless_alike(model, made, test)
@@ -85,7 +89,7 @@ def _refuse_unless_alike(model: Pipeline, made: bytes, test: Mapping[str, Sequen
     Asked of every encounter of test, and of the made-up ones that it carries as its proof.
     """
     scorer = scorer_of(made)
-    scorer.hold()
-    ParityCheck(test, tuple(probabilities(model, model_input(test)).tolist())).hold(
+    scorer.verify()
+    ParityCheck(test, tuple(probabilities(model, model_input(test)).tolist())).verify(
         scorer.answers(test), COMPILED_TOLERANCE
     )

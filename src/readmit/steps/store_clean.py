@@ -8,6 +8,6 @@ from readmit.settings import Settings
 
 def run(batch: int, settings: Settings) -> Facts:
     name = ledger.require_output(ledger.batch_row(batch), "clean_object")
-    encounters = Bucket("clean", *settings.s3_login).frame([name])
+    encounters = Bucket("clean", *settings.s3_login).read_parquet([name])
     rows.replace_clean(batch, encounters)
     return {"rows": encounters.height}

@@ -29,7 +29,7 @@ def run(batch: int, settings: Settings) -> Facts:
     """`NAME.FIGURE` and `NAME.run` for each candidate, on validation. A run that made the same fit before is reused."""
     bucket, runs = Bucket("datasets", *settings.s3_login), ExperimentRuns(settings.mlflow_tracking_uri)
     listed = ledger.require_output(ledger.batch_row(batch), "snapshot_object")
-    snapshot = Snapshot.from_json(bucket.kept(listed))
+    snapshot = Snapshot.from_json(bucket.get_verified(listed))
     aim, source = (
         Objective(settings.target, settings.threshold),
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
@@ -39,7 +39,7 @@ def run(batch: int, settings: Settings) -> Facts:
     missing = [(each, keys[each.name]) for each in CANDIDATES if each.name not in made]
     if missing:
         data = {
-            split: dataset(bucket.frame(part.object_name for part in snapshot.of(split)), aim.target)
+            split: dataset(bucket.read_parquet(part.object_name for part in snapshot.of(split)), aim.target)
             for split in (Split.TRAIN, Split.VALIDATION)
         }
         fits = _fits(missing, bucket.address(listed), data[Split.TRAIN], data[Split.VALIDATION])

@@ -28,12 +28,12 @@ def run(batch: int, settings: Settings) -> Facts:
     parts = [_put(bucket, batch, split, encounters.filter(pl.col(SPLIT) == split), secret) for split in Split]
     ledger.replace_parts(batch, parts)
     snapshot = assemble(batch, ledger.parts_until(batch))
-    name = bucket.keep(f"snapshots/{batch:04d}-", ".json", snapshot.to_json())
+    name = bucket.put_immutable(f"snapshots/{batch:04d}-", ".json", snapshot.to_json())
     ledger.update_batch(batch, snapshot_object=name)
     return {"snapshot": snapshot.hash[:16], **{split.value: snapshot.rows(split) for split in Split}}
 
 
 def _put(bucket: Bucket, batch: int, split: Split, encounters: pl.DataFrame, secret: str) -> Part:
     dataset = keyed(encounters, secret)
-    name = bucket.keep(f"batch-{batch:04d}/{split}-", ".parquet", parquet_of(dataset))
+    name = bucket.put_immutable(f"batch-{batch:04d}/{split}-", ".parquet", parquet_of(dataset))
     return Part(batch, split.value, dataset.height, content_hash(dataset), name)

@@ -13,7 +13,12 @@ def note(at: datetime, by: str, why: str, versions: Iterable[Version]) -> Note:
 
     The order is what a rollback goes by, and clocks of two machines differ, or are put back.
     """
-    noted = [each.at for version in versions for each in (version.placed, version.left) if each is not None]
+    noted = [
+        each.at
+        for version in versions
+        for each in (version.promoted_note, version.rolled_back_note)
+        if each is not None
+    ]
     moment = at.astimezone(UTC)
     if noted:
         moment = max(moment, datetime.fromisoformat(max(noted)) + LEAST)

@@ -90,7 +90,7 @@ class RestRegistry:
         self._tag(current, ROLLED_BACK_TAG, noted)
         self._tag(goal, PLACED_TAG, noted)
         self._wire.post("registered-models/alias", name=MODEL, alias=PRODUCTION, version=goal.number)
-        return replace(current, left=noted), replace(goal, placed=noted)
+        return replace(current, rolled_back_note=noted), replace(goal, promoted_note=noted)
 
     def _tag(self, version: Version, name: str, noted: Note) -> None:
         self._wire.post("model-versions/set-tag", name=MODEL, version=version.number, key=name, value=noted.to_json())
