@@ -36,7 +36,7 @@ class Memo(dict[Key, Found], Generic[Key, Found]):
 
 
 class EncodedValue(NamedTuple):
-    """`number`: what the model is given; `category`: of one of CATEGORIES, else empty; `warning`: a sentence, or None."""
+    """`number`: what the model is given; `category`: of one of CATEGORIES, or empty; `warning`: a sentence or None."""
 
     number: float
     category: str
