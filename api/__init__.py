@@ -1,0 +1,1 @@
+"""The inference API: predictions, and what the UI reads of days, batches and versions."""

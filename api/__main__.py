@@ -1,7 +1,7 @@
-"""`python -m api [--host HOST] [--port PORT]`: serves until it is told to stop, and lets go of nothing that was begun.
+"""`python -m api [--host HOST] [--port PORT]`: serve until stopped, then shut down without dropping a request.
 
-At SIGTERM no new connection is taken. Whoever is connected gets an answer to what he asks within the next moments,
-with the word that the connection closes after it; then what is left is closed.
+At SIGTERM the server accepts no new connections. Open connections have a grace period in which their requests are
+answered with `Connection: close`; the remaining ones are closed after it.
 """
 
 import argparse
@@ -18,51 +18,53 @@ from api.http_server.connections import Connections
 from api.http_server.limits import ConnectionLimits
 from api.http_server.protocol import LimitedProtocol
 
-MOST_CONNECTIONS = 65_536
-OTHER_FILES = 256
-"""Open ones besides connections: at their limit the server could not even refuse another connection."""
+MAX_CONNECTIONS = 65_536
+RESERVED_FILES = 256
+"""File descriptors kept for everything but connections: without them the server could not even reject one."""
 TICKS_PER_SWEEP = 10
-"""uvicorn ticks ten times a second."""
-LAST_WORDS_SECONDS = 1.0
-"""How long who is connected and silent may still ask: longer than a busy client is silent."""
-DRAINED_WITHIN_SECONDS = 25
-"""Below the 30 that Compose grants before it kills."""
+"""uvicorn ticks ten times per second, so a sweep runs once per second."""
+SHUTDOWN_GRACE_SECONDS = 1.0
+"""How long an idle connection may still send a request: longer than a busy client pauses between two."""
+DRAIN_TIMEOUT_SECONDS = 25
+"""Below the 30 seconds after which Compose kills a container."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which by itself closes a silent connection at once, even when a request is on its way over it."""
+    """uvicorn with a grace period: on its own it closes idle connections at once, even with a request in flight."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self._connections = connections
 
     async def on_tick(self, counter: int) -> bool:
+        """Sweep the connections once per second."""
         if counter % TICKS_PER_SWEEP == 0:
-            own = [each for each in self.server_state.connections if isinstance(each, LimitedProtocol)]
-            self._connections.sweep(own, asyncio.get_running_loop().time())
+            limited = [item for item in self.server_state.connections if isinstance(item, LimitedProtocol)]
+            self._connections.sweep(limited, asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting connections, wait for the open ones during the grace period, then close them."""
         for server in self.servers:
             server.close()
-        for each in sockets or []:
-            each.close()
+        for listener in sockets or []:
+            listener.close()
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
-        deadline = asyncio.get_running_loop().time() + LAST_WORDS_SECONDS
+        deadline = asyncio.get_running_loop().time() + SHUTDOWN_GRACE_SECONDS
         while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
 
 def main() -> None:
-    """The command line."""
-    asked = argparse.ArgumentParser(prog="python -m api", description="the inference API")
-    asked.add_argument("--host", default="127.0.0.1")
-    asked.add_argument("--port", type=int, default=8000)
-    options = asked.parse_args()
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m api", description="Serve the inference API.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
     output = access_log.LogOutput()
-    access_log.to(output)
-    connections = Connections(ConnectionLimits(), _take_all_connections_there_may_be() - OTHER_FILES)
+    access_log.configure_logging(output)
+    connections = Connections(ConnectionLimits(), _raise_open_file_limit() - RESERVED_FILES)
     config = uvicorn.Config(
         partial(create_app, output=output),
         factory=True,
@@ -75,18 +77,18 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=DRAINED_WITHIN_SECONDS,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT_SECONDS,
     )
     Server(config, connections).run()
 
 
-def _take_all_connections_there_may_be() -> int:
-    """Each is an open file, and a shell grants no more than 1,024 where the system would let it have more; how many."""
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS if most == resource.RLIM_INFINITY else min(most, MOST_CONNECTIONS)
-    if now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-    return wanted
+def _raise_open_file_limit() -> int:
+    """Raise the soft limit of open files, often 1,024 in a shell, towards MAX_CONNECTIONS; return the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, MAX_CONNECTIONS)
+    if soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 if __name__ == "__main__":

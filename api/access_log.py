@@ -1,4 +1,4 @@
-"""What the API writes down: a line of JSON each, with the request's id and nothing of a patient."""
+"""The API's log: JSON lines with the request ID and no patient data."""
 
 import asyncio
 import json
@@ -9,63 +9,64 @@ from threading import Lock
 from time import time
 
 FLUSH_SECONDS = 0.5
-FULL = 500
-"""Lines that are written before their time."""
+MAX_BUFFERED_LINES = 500
+"""Lines; a full buffer is written before the next flush is due."""
 STANDARD_OUTPUT = 1
 
 
 class LogOutput:
-    """The file descriptor that the log goes to. Lines that it does not take are dropped and counted.
+    """The file descriptor of the log. Lines that cannot be written are dropped and counted.
 
-    A full disk or a reader that is gone must not fail the request that is logged, and the log goes on by itself once
-    there is room again. Nothing is buffered: what Python's own streams keep after a failed write would fail later,
-    at the latest when the process ends.
+    A full disk or a closed pipe must not fail the request that is logged, and logging resumes as soon as writes
+    succeed. Nothing is buffered: Python's streams keep their buffer after a failed write and would fail again later,
+    at the latest when the process exits.
     """
 
     def __init__(self, descriptor: int = STANDARD_OUTPUT) -> None:
         self._descriptor = descriptor
         self._lock = Lock()
-        self._cut = False
+        self._line_is_open = False
         self.dropped = 0
 
     def write(self, text: str) -> None:
-        """Write whole lines; a line that was cut by a full disk is ended first."""
+        """Write whole lines; end a line that a full disk cut off first."""
         with self._lock:
-            rest = (f"\n{text}" if self._cut else text).encode(errors="backslashreplace")
+            remaining = (f"\n{text}" if self._line_is_open else text).encode(errors="backslashreplace")
             try:
-                while rest:
-                    written = os.write(self._descriptor, rest)
-                    self._cut, rest = rest[written - 1 : written] != b"\n", rest[written:]
+                while remaining:
+                    written = os.write(self._descriptor, remaining)
+                    self._line_is_open, remaining = remaining[written - 1 : written] != b"\n", remaining[written:]
             except OSError:
-                self.dropped += rest.removeprefix(b"\n").count(b"\n")
+                self.dropped += remaining.removeprefix(b"\n").count(b"\n")
 
 
 class JsonLines(logging.Formatter):
-    """Each record of Python's logging as a line of JSON."""
+    """A formatter that writes each log record as a line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        """Return the record as JSON, with the traceback as `trace`."""
+        entry = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return json.dumps(told, ensure_ascii=False)
+            entry["trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
 
 
-def to(output: LogOutput) -> None:
-    """From now on all that this process logs goes to the output, in lines of JSON."""
+def configure_logging(output: LogOutput) -> None:
+    """Send all logging of this process to the output, as JSON lines."""
     handler = logging.StreamHandler(output)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
-class Requests:
-    """One line for each request, written a handful at a time: a system call for each would cost more than its answer.
+class RequestLog:
+    """The access log: one line per request, written in batches, since a system call per request costs too much.
 
-    Within one event loop. What a killed process had not written yet, of the last half second, is lost.
+    For use in one event loop. A killed process loses the lines of the last half second.
     """
 
     def __init__(self, output: LogOutput | None = None) -> None:
@@ -73,25 +74,25 @@ class Requests:
         self._lines: list[str] = []
         self._second, self._stamp = 0, ""
 
-    def note(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Notes a request that was answered. Nothing here comes from the caller but a sane id."""
+    def record(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
+        """Add a line for an answered request. Only a validated request ID comes from the client."""
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
         self._lines.append(
             f'{{"at":"{self._now()}","level":"info","logger":"readmit.requests","request_id":"{request_id}",'
             f'"method":"{method}","route":"{route}","status":{status},"ms":{seconds * 1000:.3f}}}\n'
         )
-        if len(self._lines) == FULL:
+        if len(self._lines) == MAX_BUFFERED_LINES:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what there is to write."""
+        """Write the buffered lines."""
         lines, self._lines = self._lines, []
         if lines:
             self.output.write("".join(lines))
 
     def _now(self) -> str:
-        """To the millisecond; the part before it is made once a second."""
+        """Return the time in milliseconds as ISO 8601; the part up to the second is formatted once per second."""
         now = time()
         second = int(now)
         if second != self._second:

@@ -1,4 +1,4 @@
-"""The inference API. `python -m api` serves it, one worker process."""
+"""The inference API, which `python -m api` serves with one worker process."""
 
 import asyncio
 import contextlib
@@ -9,79 +9,79 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from api.access_log import LogOutput, Requests
+from api.access_log import LogOutput, RequestLog
 from api.auth import Authenticator
-from api.errors import HANDLERS
+from api.errors import EXCEPTION_HANDLERS
 from api.fast_path import FastPath
 from api.headers import add_security_headers
 from api.host_policy import HostPolicy
-from api.metrics import ApiMetrics, note_start
+from api.metrics import ApiMetrics, record_start
 from api.model_manager import ModelManager, ModelSource
-from api.openapi import OPENAPI
+from api.openapi import OPENAPI_CONFIG
 from api.prediction_service import PredictionService
-from api.read_api.routes import READING_ROUTES
+from api.read_api.routes import READ_ROUTES
 from api.read_api.service import ReadService
 from api.registered_models import RegisteredModels
-from api.request_parsing import MOST_BYTES
+from api.request_parsing import MAX_BODY_BYTES
 from api.routes import ROUTES
 from readmit import settings as configuration
 from readmit.io.model_cache import ModelCache
 from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 
-START_PATIENCE_SECONDS = 10.0
-"""How long the start waits for the first model; then the API comes up without one and goes on trying."""
+STARTUP_TIMEOUT_SECONDS = 10.0
+"""How long startup waits for the first model; after that the API starts without one and keeps trying."""
 
 
 def create_app(
     models: ModelSource | None = None, settings: Settings | None = None, output: LogOutput | None = None
 ) -> FastPath:
-    """The app. Without arguments: with the settings of this process and the registry that they name."""
+    """Return the app; by default with the settings of this process and the registry they name."""
     settings = settings or configuration.load()
-    requests, doors = Requests(output), Authenticator(settings)
-    metrics = ApiMetrics(requests)
-    serving = ModelManager(models or _registered(settings), metrics, settings.model_poll_seconds)
-    predicting, reading = PredictionService(serving, metrics), ReadService(settings)
-    given = {"metrics": metrics, "serving": serving, "predicting": predicting, "reading": reading}
+    request_log, authenticator = RequestLog(output), Authenticator(settings)
+    metrics = ApiMetrics(request_log)
+    manager = ModelManager(models or _registered_models(settings), metrics, settings.model_poll_seconds)
+    predictions, reads = PredictionService(manager, metrics), ReadService(settings)
+    services = {"metrics": metrics, "manager": manager, "predictions": predictions, "reads": reads}
     app = Litestar(
-        [*ROUTES, *READING_ROUTES],
-        dependencies={name: Provide(_always(thing), sync_to_thread=False) for name, thing in given.items()},
-        state=State({"doors": doors}),
-        lifespan=[_alive(serving, predicting, reading, requests)],
-        exception_handlers=HANDLERS,
-        before_request=note_start,
+        [*ROUTES, *READ_ROUTES],
+        dependencies={name: Provide(_constant(item), sync_to_thread=False) for name, item in services.items()},
+        state=State({"authenticator": authenticator}),
+        lifespan=[_lifespan(manager, predictions, reads, request_log)],
+        exception_handlers=EXCEPTION_HANDLERS,
+        before_request=record_start,
         before_send=[metrics.before_send, add_security_headers],
-        request_max_body_size=MOST_BYTES,
-        openapi_config=OPENAPI,
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=OPENAPI_CONFIG,
         logging_config=None,
         debug=False,
     )
-    return FastPath(app, serving, doors, metrics, requests, HostPolicy(settings.allowed_hosts))
+    return FastPath(app, manager, authenticator, metrics, request_log, HostPolicy(settings.allowed_hosts))
 
 
-def _registered(settings: Settings) -> ModelSource:
+def _registered_models(settings: Settings) -> ModelSource:
     return RegisteredModels(RestRegistry(settings.mlflow_tracking_uri), ModelCache(settings.model_folder))
 
 
-def _always(thing: object) -> Callable[[], object]:
-    return lambda: thing
+def _constant(value: object) -> Callable[[], object]:
+    return lambda: value
 
 
-def _alive(
-    serving: ModelManager, predicting: PredictionService, reading: ReadService, requests: Requests
+def _lifespan(
+    manager: ModelManager, predictions: PredictionService, reads: ReadService, request_log: RequestLog
 ) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        keeping_up = asyncio.create_task(serving.poll())
+        polling = asyncio.create_task(manager.poll())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(serving.tried.wait(), START_PATIENCE_SECONDS)
+            await asyncio.wait_for(manager.first_load_attempted.wait(), STARTUP_TIMEOUT_SECONDS)
         try:
             yield
         finally:
-            keeping_up.cancel()
-            await asyncio.wait([keeping_up])
-            reading.close()
-            await predicting.close()
-            requests.flush()
+            polling.cancel()
+            await asyncio.wait([polling])
+            reads.close()
+            await predictions.close()
+            request_log.flush()
 
     return lifespan

@@ -1,4 +1,4 @@
-"""Who may ask what: an API key for predictions where one is set, the reload token for whatever changes something."""
+"""Authentication: an optional API key for predictions and reads, the reload token for changes."""
 
 import hmac
 from typing import Any
@@ -15,44 +15,41 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 class Authenticator:
-    """Compares in the same time whatever is given, so that nobody can feel his way to a secret."""
+    """Checks of the API key and the reload token, in constant time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._key = None if settings.api_key is None else settings.secret("api_key").encode()
 
-    @property
-    def keyed(self) -> bool:
-        """Whether predictions ask for a key."""
-        return self._key is not None
-
     def key_is_valid(self, key: bytes) -> bool:
-        """Whether who shows this key, or none, may have predictions."""
+        """Return whether this key, empty for none, gives access to predictions."""
         return self._key is None or hmac.compare_digest(key, self._key)
 
-    def check_key(self, connection: Connection) -> None:
-        """Refused: 401, the caller may have no predictions."""
-        given = connection.headers.get(KEY_HEADER.decode(), "").encode("latin-1")
-        if not self.key_is_valid(given):
-            raise ApiError(401, "X-API-Key with the API key is required", headers={"WWW-Authenticate": "ApiKey"})
+    def check_api_key(self, connection: Connection) -> None:
+        """Check the API key of a request. Raises ApiError with status 401 when it is missing or wrong."""
+        key = connection.headers.get(KEY_HEADER.decode(), "").encode("latin-1")
+        if not self.key_is_valid(key):
+            message = "a valid API key is required in the X-API-Key header"
+            raise ApiError(401, message, headers={"WWW-Authenticate": "ApiKey"})
 
-    def check_token(self, connection: Connection) -> None:
-        """Refused: 401, the caller may change nothing."""
+    def check_reload_token(self, connection: Connection) -> None:
+        """Check the reload token of a request. Raises ApiError with status 401 when it is missing or wrong."""
         challenge = {"WWW-Authenticate": "Bearer"}
         try:
             token = self._settings.secret("reload_token")
         except SettingError as error:
-            raise ApiError(401, f"nobody may change what is served: {error}", headers=challenge) from error
-        given = connection.headers.get("authorization", "").encode("latin-1")
-        if not token or not hmac.compare_digest(given, f"Bearer {token}".encode()):
-            raise ApiError(401, "Authorization: Bearer with the reload token is required", headers=challenge)
+            raise ApiError(401, f"this route is disabled: {error}", headers=challenge) from error
+        authorization = connection.headers.get("authorization", "").encode("latin-1")
+        if not token or not hmac.compare_digest(authorization, f"Bearer {token}".encode()):
+            message = "the reload token is required in the header 'Authorization: Bearer <token>'"
+            raise ApiError(401, message, headers=challenge)
 
 
-def with_key(connection: Connection, _: BaseRouteHandler) -> None:
-    """Litestar's guard of what is read."""
-    connection.app.state.doors.check_key(connection)
+def require_api_key(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard the routes that read: Litestar calls this before the handler."""
+    connection.app.state.authenticator.check_api_key(connection)
 
 
-def with_token(connection: Connection, _: BaseRouteHandler) -> None:
-    """Litestar's guard of what is changed."""
-    connection.app.state.doors.check_token(connection)
+def require_reload_token(connection: Connection, _: BaseRouteHandler) -> None:
+    """Guard the routes that change something: Litestar calls this before the handler."""
+    connection.app.state.authenticator.check_reload_token(connection)

@@ -1,4 +1,4 @@
-"""The interactive page at /docs, and what it is made of: all of it comes from here, so it needs no network."""
+"""The interactive documentation page at /docs, with all its assets served from here: it needs no network."""
 
 import re
 from base64 import b64encode
@@ -26,13 +26,13 @@ POLICY = (
     "default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Swagger UI styles its elements inline, and draws its icons from `data:`."""
+"""Swagger UI styles its elements inline and loads its icons from `data:` URLs."""
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*src=)[^>]*>(.+?)</script>", re.DOTALL)
 
 
 @get("/docs", include_in_schema=False, media_type=MediaType.HTML, sync_to_thread=False)
 def docs(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """The interactive page."""
+    """Return the interactive documentation page."""
     page = PAGE.render(request, request.app.openapi_schema.to_schema())
     return Response(page, headers={"Content-Security-Policy": content_security_policy(page)})
 
@@ -44,7 +44,7 @@ def content_security_policy(page: bytes) -> str:
 
 
 def _swagger_ui() -> Path:
-    """Swagger UI as Smartbear publishes it; the package that carries it, made for Flask, is not imported."""
+    """Return the folder of Swagger UI's files; the Flask package that contains them is not imported."""
     return Path(str(distribution("flask-swagger-ui").locate_file("flask_swagger_ui/dist")))
 
 
@@ -52,7 +52,7 @@ FILES = frozenset(str(path.relative_to(_swagger_ui())) for path in _swagger_ui()
 
 
 async def refuse_unknown_file(request: Request[Any, Any, Any]) -> None:
-    """Raise NotFoundException for a path that names none of the files, before the file system sees it."""
+    """Check the path before it reaches the file system. Raises NotFoundException when it names none of the files."""
     if str(request.path_params["file_path"]).removeprefix("/") not in FILES:
         raise NotFoundException
 

@@ -1,4 +1,4 @@
-"""Every error as JSON of one shape, with the request's id; never a stack trace, never a patient's data in the log."""
+"""Error responses: JSON of one shape with the request ID, no stack trace, and no patient data in the log."""
 
 import itertools
 import logging
@@ -19,20 +19,20 @@ from readmit.core.errors import ReadmitError, RegistryUnavailable, RollbackRejec
 from readmit.core.request import RecordRejected
 
 REQUEST_ID = "X-Request-ID"
-MOST_QUOTED = 60
-"""Characters of a caller's text that an error repeats."""
-MOST_MESSAGE = 300
-SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-WITHOUT_RISK = "without risk"
-"""Set in a request's state when it got no risk because the encounter ended in death or hospice."""
-_OURS, _COUNT = secrets.token_hex(10), itertools.count()
-"""An id of ours says which process made it and which of its requests it is: random ones cost ten times as much."""
+MAX_QUOTED_CHARS = 60
+"""How much of a client's text an error message repeats."""
+MAX_MESSAGE_CHARS = 300
+REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+NOT_APPLICABLE_STATE = "not applicable"
+"""Key in the request state: set when there is no prediction because the encounter ended in death or hospice."""
+_ID_PREFIX, _ID_COUNTER = secrets.token_hex(10), itertools.count()
+"""A generated ID is a prefix per process and a counter, which costs a tenth of a random ID."""
 
 log = logging.getLogger("readmit.api")
 
 
 class ApiError(HTTPException):
-    """An answer that is an error: its status, its words and, where they are known, the fields at fault."""
+    """An error response: its status, its message and, where known, the invalid fields."""
 
     def __init__(
         self, status: int, message: str, fields: tuple[FieldError, ...] = (), headers: dict[str, str] | None = None
@@ -42,113 +42,119 @@ class ApiError(HTTPException):
 
 
 def quoted(text: str) -> str:
-    """Return a caller's text in quotes, shortened and with what is not printable escaped."""
-    return repr(text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 3]}...")
+    """Return a client's text in quotes, shortened and with unprintable characters escaped."""
+    return repr(text if len(text) <= MAX_QUOTED_CHARS else f"{text[: MAX_QUOTED_CHARS - 3]}...")
 
 
 def request_id(scope: HTTPScope) -> str:
-    """The same for the whole request."""
+    """Return the request's ID, which is kept in its state."""
     state = scope["state"]
     if REQUEST_ID not in state:
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        state[REQUEST_ID] = sane_or_new_id(given)
+        header = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        state[REQUEST_ID] = valid_or_new_id(header)
     return str(state[REQUEST_ID])
 
 
-def sane_or_new_id(given: bytes) -> str:
-    """The caller's X-Request-ID if it is sane, else one of ours, 32 hex digits."""
-    return given.decode() if given and SANE_ID.fullmatch(given) else f"{_OURS}{next(_COUNT):012x}"
+def valid_or_new_id(header: bytes) -> str:
+    """Return the client's X-Request-ID if it is valid, else a new ID of 32 hex digits."""
+    if header and REQUEST_ID_PATTERN.fullmatch(header):
+        return header.decode()
+    return f"{_ID_PREFIX}{next(_ID_COUNTER):012x}"
 
 
-def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorResponse]:
-    """The answer to what is the caller's fault, or to what the API knows that it can't do now."""
+def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[ErrorResponse]:
+    """Return the response to an HTTP error, raised by the API or by Litestar."""
     if isinstance(error, ApiError):
         message, fields = error.detail, error.fields
     else:
-        # Litestar's own words repeat the whole address of a request.
-        message, fields = _bounded(error.detail), _at_fault(error)
-    text = ErrorDetail(message or HTTPStatus(error.status_code).phrase, list(fields))
+        # Litestar's own messages repeat the whole URL of a request.
+        message, fields = _shorten(error.detail), _field_errors(error)
+    detail = ErrorDetail(message or HTTPStatus(error.status_code).phrase, list(fields))
     return Response(
-        ErrorResponse(text, request_id(request.scope)),
+        ErrorResponse(detail, request_id(request.scope)),
         status_code=error.status_code,
         headers=error.headers,
         media_type="application/json",
     )
 
 
-def _at_fault(error: HTTPException) -> tuple[FieldError, ...]:
-    """What Litestar found wrong with a typed body or parameter, by name."""
-    found = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
-    return tuple(FieldError(_bounded(str(each.get("key", ""))), _bounded(str(each["message"]))) for each in found)
+def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
+    """Return Litestar's validation errors of a typed body or parameter, by field."""
+    items = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
+    return tuple(FieldError(_shorten(str(item.get("key", ""))), _shorten(str(item["message"]))) for item in items)
 
 
-def fault(request_id: str, error: Exception) -> ErrorResponse:
-    """What is said of a fault that nobody foresaw. The log gets where it happened; its own words may hold a value."""
-    where = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
-    log.error("request %s failed: %s\n%s", request_id, type(error).__name__, where)
+def internal_error(request_id: str, error: Exception) -> ErrorResponse:
+    """Log an unexpected error and return the body of its response.
+
+    The log gets the type and the traceback, not the message, which may contain a patient's value.
+    """
+    stack = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    log.error("request %s failed: %s\n%s", request_id, type(error).__name__, stack)
     return ErrorResponse(ErrorDetail("internal error"), request_id)
 
 
-def broken(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorResponse]:
-    """The answer to it."""
-    return Response(fault(request_id(request.scope), error), status_code=500, media_type="application/json")
+def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorResponse]:
+    """Return the response to an unexpected error, with status 500."""
+    return Response(internal_error(request_id(request.scope), error), status_code=500, media_type="application/json")
 
 
-def no_encounter(request: Request[Any, Any, Any], error: RecordRejected) -> Response[ErrorResponse]:
-    """The answer to a record that is no encounter: its fields at fault."""
-    fields = tuple(FieldError(fault.field, fault.message) for fault in error.faults)
-    return refused(request, ApiError(422, f"the record is no encounter: {error}", fields))
+def invalid_record(request: Request[Any, Any, Any], error: RecordRejected) -> Response[ErrorResponse]:
+    """Return the response to an invalid record, with an error for each invalid field."""
+    fields = tuple(FieldError(item.field, item.message) for item in error.errors)
+    return http_error(request, ApiError(422, f"invalid encounter: {error}", fields))
 
 
 def not_applicable(request: Request[Any, Any, Any], error: NotApplicable) -> Response[ErrorResponse]:
-    """Return the answer to an encounter that ended in death or hospice."""
-    request.scope["state"][WITHOUT_RISK] = True
-    return refused(
-        request, ApiError(422, f"no risk of readmission: {error}", (FieldError(DISPOSITION, NOT_APPLICABLE),))
-    )
+    """Return the response to an encounter that ended in death or hospice."""
+    request.scope["state"][NOT_APPLICABLE_STATE] = True
+    return http_error(request, ApiError(422, f"no prediction: {error}", (FieldError(DISPOSITION, NOT_APPLICABLE),)))
 
 
-def impossible(request: Request[Any, Any, Any], error: RollbackRejected) -> Response[ErrorResponse]:
-    """The answer to who wants to go back to where there is nothing."""
-    return refused(request, ApiError(409, _bounded(str(error))))
+def rollback_conflict(request: Request[Any, Any, Any], error: RollbackRejected) -> Response[ErrorResponse]:
+    """Return the response to a rollback that is not possible."""
+    return http_error(request, ApiError(409, _shorten(str(error))))
 
 
-def unknown(request: Request[Any, Any, Any], error: UnknownVersion) -> Response[ErrorResponse]:
-    """The answer to who asks for a version that there is not."""
-    return refused(request, ApiError(404, _bounded(str(error))))
+def unknown_version(request: Request[Any, Any, Any], error: UnknownVersion) -> Response[ErrorResponse]:
+    """Return the response to a request for a version that does not exist."""
+    return http_error(request, ApiError(404, _shorten(str(error))))
 
 
 def nested_too_deeply(request: Request[Any, Any, Any], _: RecursionError) -> Response[ErrorResponse]:
-    """Answer a body that the JSON decoder cannot follow."""
-    return refused(request, ApiError(400, "the body is nested too deeply"))
+    """Return the response to a body that is nested too deeply for the JSON decoder."""
+    return http_error(request, ApiError(400, "the body is nested too deeply"))
 
 
-def _bounded(text: str) -> str:
-    """Return a text that repeats what the caller sent, shortened."""
-    return text if len(text) <= MOST_MESSAGE else f"{text[: MOST_MESSAGE - 3]}..."
+def _shorten(text: str) -> str:
+    """Return a text that repeats client input, shortened."""
+    return text if len(text) <= MAX_MESSAGE_CHARS else f"{text[: MAX_MESSAGE_CHARS - 3]}..."
 
 
-def unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[ErrorResponse]:
-    """Answer that something which the API needs is away; its address, and the words of its driver, are for the log."""
+def service_unavailable(request: Request[Any, Any, Any], error: ReadmitError) -> Response[ErrorResponse]:
+    """Return the response to the failure of a service behind the API.
+
+    Only the log gets its address and its driver's message.
+    """
     log.warning("request %s: %s", request_id(request.scope), error)
-    return refused(request, ApiError(503, what_is_away(error)))
+    return http_error(request, ApiError(503, unavailable_message(error)))
 
 
-def what_is_away(error: ReadmitError) -> str:
-    """Return what a client may know of an error of a service behind the API."""
+def unavailable_message(error: ReadmitError) -> str:
+    """Return what a client may learn about the failure of a service behind the API."""
     if isinstance(error, StoreUnavailable):
-        return "the database does not answer; the log of the API tells why"
+        return "the database is unavailable; see the API log"
     if isinstance(error, RegistryUnavailable):
-        return "the model registry does not answer; the log of the API tells why"
-    return _bounded(str(error))
+        return "the model registry is unavailable; see the API log"
+    return _shorten(str(error))
 
 
-HANDLERS: dict[int | type[Exception], Any] = {
-    HTTPException: refused,
-    RecordRejected: no_encounter,
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    HTTPException: http_error,
+    RecordRejected: invalid_record,
     NotApplicable: not_applicable,
-    RollbackRejected: impossible,
-    UnknownVersion: unknown,
-    ReadmitError: unavailable,
-    Exception: broken,
+    RollbackRejected: rollback_conflict,
+    UnknownVersion: unknown_version,
+    ReadmitError: service_unavailable,
+    Exception: unexpected_error,
 }

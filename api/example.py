@@ -1,4 +1,4 @@
-"""An encounter such as is posted to /predict: shown in the documentation, and what a loaded model is tried on."""
+"""An example encounter for /predict: shown in the documentation, and used to try a model when it is loaded."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Security headers on everything that the API serves."""
+"""Security headers of every response."""
 
 from litestar.enums import ScopeType
 from litestar.types import Message, Scope
@@ -12,7 +12,7 @@ SECURITY_HEADERS = (
 
 
 async def add_security_headers(message: Message, scope: Scope) -> None:
-    """Add the headers to a response that starts; a route's own Content-Security-Policy stays."""
+    """Add the headers to the start of a response; keep a Content-Security-Policy that the route has set."""
     if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
         present = {name for name, _ in message["headers"]}
         added = [header for header in SECURITY_HEADERS if header[0] not in present]

@@ -1,4 +1,4 @@
-"""The Host and Origin headers that the API accepts: a web page of another site gets nothing from it."""
+"""The Host and Origin headers that the API accepts, which keeps web pages of other sites out."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -6,26 +6,29 @@ from api.errors import ApiError, quoted
 from readmit.core.host_header import host_name, is_ip_address, origin_host
 
 PROBE_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
-"""A kubelet and Prometheus reach a pod by its IP address. No name can be rebound to such a Host."""
-MOST_SEEN = 100
+"""A kubelet and Prometheus reach a pod by its IP address. DNS rebinding cannot produce such a Host."""
+MAX_ACCEPTED_HOSTS = 100
 
 HeaderPairs = Iterable[tuple[bytes, bytes]]
 
 
 class HostPolicy:
-    """Checks a request's Host and Origin against READMIT_ALLOWED_HOSTS."""
+    """The check of a request's Host and Origin against READMIT_ALLOWED_HOSTS."""
 
     def __init__(self, allowed: Collection[str]) -> None:
         self._names = frozenset(name.lower() for name in allowed)
-        self._seen: set[bytes] = set()
-        """Host headers that were allowed, as they came."""
+        self._accepted_hosts: set[bytes] = set()
+        """Host headers that were allowed before, as received."""
 
     def is_known(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Tell whether the one Host was allowed before and there is no Origin: most requests need no other look."""
-        return headers.get(b"host") in self._seen and b"origin" not in headers
+        """Return whether the Host was allowed before and there is no Origin: most requests need no further check."""
+        return headers.get(b"host") in self._accepted_hosts and b"origin" not in headers
 
     def check(self, path: str, headers: HeaderPairs) -> None:
-        """Raise Refused: 400 when Host is absent, doubled or not allowed, 403 when Origin is not allowed."""
+        """Check the headers.
+
+        Raises ApiError: with status 400 when Host is absent, repeated or not allowed, 403 when Origin is not allowed.
+        """
         host: bytes | None = None
         origin: bytes | None = None
         for name, value in headers:
@@ -34,7 +37,7 @@ class HostPolicy:
                     raise ApiError(400, "the request has more than one Host header")
                 host = value
             elif name == b"origin":
-                # Of several one that is no origin at all is made.
+                # Several Origin headers count as one that is never allowed.
                 origin = value if origin is None else b"null"
         if host is None:
             raise ApiError(400, "the request has no Host header")
@@ -46,8 +49,8 @@ class HostPolicy:
         text = host.decode("latin-1")
         name = host_name(text)
         if name in self._names:
-            if len(self._seen) < MOST_SEEN:
-                self._seen.add(host)
+            if len(self._accepted_hosts) < MAX_ACCEPTED_HOSTS:
+                self._accepted_hosts.add(host)
         elif name is None or not (path in PROBE_PATHS and is_ip_address(name)):
             raise ApiError(400, f"the Host header {quoted(text)} is not one of READMIT_ALLOWED_HOSTS")
 

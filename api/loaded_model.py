@@ -1,4 +1,4 @@
-"""A version of the model in hand, and the answers that it gives."""
+"""A loaded model version and its predictions."""
 
 from collections.abc import Sequence
 
@@ -9,32 +9,32 @@ from readmit.core.errors import VersionUnusable
 from readmit.core.request import Encounter, parse
 from readmit.core.scorer import EncodedValue, Scorer
 from readmit.core.version import MODEL, Version
-from readmit.io.lightgbm_native import scorer_of
+from readmit.io.lightgbm_native import load_scorer
 
 
 class LoadedModel:
-    """`artifact`: the bytes that the scorer was made from, for another process to make its own.
+    """A model version ready to predict. `artifact`: the scorer's bytes, from which the batch worker loads its own.
 
-    VersionUnusable: they are none, or the scorer says other than the fitted model did. For one thread, but for
-    `explained`.
+    Not thread-safe, except `explain`. Raises VersionUnusable when the artifact is invalid, or when the scorer does not
+    reproduce the predictions of the fitted model.
     """
 
     def __init__(self, version: Version, artifact: bytes) -> None:
         self.version, self.artifact = version, artifact
-        self._scorer: Scorer = scorer_of(artifact)
+        self._scorer: Scorer = load_scorer(artifact)
         self._scorer.verify()
-        self.plain = FastDecoder(self._scorer)
-        self.answer(self.cells_of(parse(EXAMPLE)), "")
+        self.fast_decoder = FastDecoder(self._scorer)
+        self.predict(self.encode(parse(EXAMPLE)), "")
 
-    def cells_of(self, encounter: Encounter) -> list[EncodedValue]:
-        """What the encounter means to the model."""
-        return self._scorer.cells_of(encounter)
+    def encode(self, encounter: Encounter) -> list[EncodedValue]:
+        """Return the encounter's encoded values, one for each of BASE_COLUMNS."""
+        return self._scorer.encode(encounter)
 
-    def answer(self, cells: Sequence[EncodedValue], request_id: str) -> PredictionResponse:
-        """The answer to one encounter."""
-        probability = self._scorer.probability(self._scorer.row(cells))
+    def predict(self, encoded: Sequence[EncodedValue], request_id: str) -> PredictionResponse:
+        """Return the prediction for one encounter. Raises VersionUnusable when the model yields no probability."""
+        probability = self._scorer.probability(self._scorer.row(encoded))
         if not 0 <= probability <= 1:
-            raise VersionUnusable(f"version {self.version.number} answers {probability} for a probability")
+            raise VersionUnusable(f"version {self.version.number} returned {probability} as a probability")
         return PredictionResponse(
             int(probability >= self.version.threshold),
             probability,
@@ -42,13 +42,13 @@ class LoadedModel:
             request_id,
             MODEL,
             self.version.number,
-            [warning for _, _, warning in cells if warning is not None],
+            [warning for _, _, warning in encoded if warning is not None],
         )
 
-    def explained(self, encounter: Encounter) -> Explanation:
-        """What each field adds to the score of an encounter, greatest first."""
-        base, found = self._scorer.contributions(self._scorer.row(self.cells_of(encounter)))
-        listed = [Contribution(name, encounter.values[name], addition) for name, addition in found.items()]
-        listed.sort(key=lambda each: -abs(each.contribution))
-        score = base + sum(found.values())
-        return Explanation(self._scorer.compiled.scale, base, score, listed)
+    def explain(self, encounter: Encounter) -> Explanation:
+        """Return the contribution of each field to the score of an encounter, largest first."""
+        base, by_field = self._scorer.contributions(self._scorer.row(self.encode(encounter)))
+        contributions = [Contribution(name, encounter.values[name], amount) for name, amount in by_field.items()]
+        contributions.sort(key=lambda item: -abs(item.contribution))
+        score = base + sum(by_field.values())
+        return Explanation(self._scorer.compiled.scale, base, score, contributions)

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the API."""
+"""The API's metrics for Prometheus."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -12,18 +12,18 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from api.access_log import LogOutput, Requests
-from api.errors import REQUEST_ID, WITHOUT_RISK, request_id
+from api.access_log import LogOutput, RequestLog
+from api.errors import NOT_APPLICABLE_STATE, REQUEST_ID, request_id
 from readmit.core.version import MODEL, Version
 
-STARTED, UNKNOWN = "started", "unknown"
+STARTED_AT, UNKNOWN = "started", "unknown"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-PREDICTING = frozenset({"/predict", "/predict_batch"})
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+PREDICTION_ROUTES = frozenset({"/predict", "/predict_batch"})
+DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class PredictionMetrics(NamedTuple):
-    """The metrics of a prediction that went well. `outcomes`: by prediction, 0 and 1; durations take seconds."""
+    """The metrics of a successful prediction. `outcomes`: by prediction, 0 and 1; durations are in seconds."""
 
     outcomes: tuple[Callable[[float], None], ...]
     requests: Callable[[float], None]
@@ -32,59 +32,71 @@ class PredictionMetrics(NamedTuple):
 
 
 class DroppedLines(Collector):
-    """The count that the log keeps of itself: requests are not the only ones that log."""
+    """The number of log lines that could not be written, of requests and everything else."""
 
     def __init__(self, output: LogOutput) -> None:
         self._output = output
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        text = "Log lines that the disk or the reader of the log did not take."
+        """Return the counter, as prometheus_client's registry asks for it."""
+        text = "Log lines dropped because they could not be written."
         yield CounterMetricFamily("readmit_log_lines_dropped", text, value=self._output.dropped)
 
 
 class ApiMetrics:
-    """The metrics of one app, in a registry of its own."""
+    """The metrics of one app, in a registry that only they use."""
 
-    def __init__(self, requests: Requests) -> None:
-        self._noted = requests
-        self._registry = own = CollectorRegistry()
-        ProcessCollector(registry=own)
-        own.register(DroppedLines(requests.output))
-        self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=own)
+    def __init__(self, request_log: RequestLog) -> None:
+        self._request_log = request_log
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        registry.register(DroppedLines(request_log.output))
+        self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=registry)
         self.duration = Histogram(
             "readmit_prediction_duration_seconds",
-            "How long the answer took to make, once the encounters were there.",
+            "Time to compute a prediction, without reading the request.",
             ["route"],
-            buckets=SECONDS,
-            registry=own,
+            buckets=DURATION_BUCKETS,
+            registry=registry,
         )
         self._errors = Counter(
             "readmit_prediction_errors",
-            "Predictions asked and not given, a batch's rows included.",
+            "Requests and batch rows for which no prediction could be made.",
             ["status"],
-            registry=own,
+            registry=registry,
         )
         self._not_applicable = Counter(
             "readmit_predictions_not_applicable",
-            "Encounters without a prediction because they ended in death or hospice, a batch's rows included.",
-            registry=own,
+            "Encounters, including batch rows, without a prediction because they ended in death or hospice.",
+            registry=registry,
         )
-        self._requests = Counter("readmit_http_requests", "Requests.", ["route", "method", "status"], registry=own)
+        self._requests = Counter(
+            "readmit_http_requests", "HTTP requests.", ["route", "method", "status"], registry=registry
+        )
         self._request_duration = Histogram(
-            "readmit_http_request_duration_seconds", "From routing to answer.", ["route"], buckets=SECONDS, registry=own
+            "readmit_http_request_duration_seconds",
+            "Time from routing to response.",
+            ["route"],
+            buckets=DURATION_BUCKETS,
+            registry=registry,
         )
         self._model = Gauge(
-            "readmit_model_info", "The version served.", ["name", "version", "candidate", "target"], registry=own
+            "readmit_model_info",
+            "The loaded model version.",
+            ["name", "version", "candidate", "target"],
+            registry=registry,
         )
-        self._loaded = Gauge("readmit_model_loaded_timestamp_seconds", "When it was loaded.", registry=own)
-        self.reload_failures = Counter("readmit_model_reload_failures", "Models that did not load.", registry=own)
+        self._loaded = Gauge("readmit_model_loaded_timestamp_seconds", "When the model was loaded.", registry=registry)
+        self.reload_failures = Counter(
+            "readmit_model_reload_failures", "Failed attempts to load a model.", registry=registry
+        )
 
     def text(self) -> bytes:
-        """The exposition format of Prometheus."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def predicting(self, version: Version) -> "PredictionMetrics":
-        """What one answer of /predict counts in, found once and not each time."""
+    def prediction_metrics(self, version: Version) -> "PredictionMetrics":
+        """Return the metrics of a prediction by this version, looked up once and not per request."""
         route = "/predict"
         return PredictionMetrics(
             outcomes=tuple(self._predictions.labels(version.number, outcome).inc for outcome in (0, 1)),
@@ -93,41 +105,43 @@ class ApiMetrics:
             request_duration=self._request_duration.labels(route).observe,
         )
 
-    def model_loaded(self, version: Version, at: datetime) -> None:
+    def record_loaded_model(self, version: Version, at: datetime) -> None:
+        """Set the gauges of the loaded version."""
         self._model.clear()
         self._model.labels(MODEL, version.number, version.candidate, version.target).set(1)
         self._loaded.set(at.timestamp())
 
-    def refused_rows(self, rows: int) -> None:
+    def count_rejected_rows(self, rows: int) -> None:
+        """Count the invalid rows of a batch."""
         self._errors.labels(422).inc(rows)
 
-    def not_applicable(self, rows: int) -> None:
+    def count_not_applicable(self, rows: int) -> None:
         """Count encounters that ended in death or hospice."""
         self._not_applicable.inc(rows)
 
-    def answered(self, scope: HTTPScope, route: str, status: int, seconds: float) -> None:
-        """Counts one answer, and has it noted."""
+    def record_response(self, scope: HTTPScope, route: str, status: int, seconds: float) -> None:
+        """Count one response and add it to the request log."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.labels(route, method, status).inc()
-        if scope["state"].get(WITHOUT_RISK):
-            self.not_applicable(1)
-        elif route in PREDICTING and status >= 400:
+        if scope["state"].get(NOT_APPLICABLE_STATE):
+            self.count_not_applicable(1)
+        elif route in PREDICTION_ROUTES and status >= 400:
             self._errors.labels(status).inc()
         self._request_duration.labels(route).observe(seconds)
-        self._noted.note(request_id(scope), method, route, status, seconds)
+        self._request_log.record(request_id(scope), method, route, status, seconds)
 
     async def before_send(self, message: Message, scope: Scope) -> None:
-        """Litestar's hook for each message that goes out, also where no route was found.
+        """Record each response: Litestar calls this before it sends a message, also for unknown routes.
 
-        What no route takes is one route, so that a scan makes no metrics.
+        All unknown routes share one label, so that a scan cannot create new time series.
         """
         if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
             message["headers"] = [*message["headers"], (REQUEST_ID.lower().encode(), request_id(scope).encode())]
             now = perf_counter()
             route = str(scope.get("path_template") or UNKNOWN)
-            self.answered(scope, route, message["status"], now - scope["state"].get(STARTED, now))
+            self.record_response(scope, route, message["status"], now - scope["state"].get(STARTED_AT, now))
 
 
-async def note_start(request: Request[Any, Any, Any]) -> None:
-    """Litestar's hook before a route's handler."""
-    request.scope["state"][STARTED] = perf_counter()
+async def record_start(request: Request[Any, Any, Any]) -> None:
+    """Record the start of a request: Litestar calls this before the handler."""
+    request.scope["state"][STARTED_AT] = perf_counter()

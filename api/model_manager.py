@@ -1,4 +1,7 @@
-"""The production model in hand: loaded at start, when the alias moves and when told; never given up for a worse one."""
+"""The loaded production model: loaded at startup, when the production alias moves and on request.
+
+A model that serves is replaced only by one that has been loaded and tried.
+"""
 
 import asyncio
 import contextlib
@@ -15,41 +18,41 @@ from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusab
 from readmit.core.version import Version
 
 NOT_LOADED = "the production model could not be loaded"
-MOST_WORDS = 300
-"""Characters of another's error that are passed on."""
+MAX_ERROR_CHARS = 300
+"""How much of another component's error message is passed on."""
 
 log = logging.getLogger("readmit.api")
 
 
 class ModelSource(Protocol):
-    """Where versions come from, and where the last two are kept for a bad day."""
+    """The source of versions, with copies on disk of the last two for when the registry is unavailable."""
 
     def production(self) -> Version | None:
-        """The version in production; None: there is none yet. ReadmitError: who knows it does not answer."""
+        """Return the version in production, None when there is none yet. Raises ReadmitError when it is unavailable."""
 
     def artifact(self, version: Version) -> bytes:
-        """The compiled model of that version. ReadmitError: it can't be had, or is not what the version says."""
+        """Return the compiled model of a version. Raises ReadmitError when it is unavailable or has another hash."""
 
     def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
-        """Puts an earlier version into production: from which, and to which. RollbackRefused: there is none."""
+        """Roll production back; return the version before and the one now. Raises RollbackRejected when impossible."""
 
-    def keep(self, version: Version, artifact: bytes) -> None:
-        """Keeps a version that proved good. OSError: it can't be kept."""
+    def store_copy(self, version: Version, artifact: bytes) -> None:
+        """Store a copy of a version that has been loaded. Raises OSError when it cannot be stored."""
 
-    def kept(self) -> tuple[Version, bytes] | None:
-        """What was kept last, if anything was. ReadmitError: it is damaged."""
+    def last_copy(self) -> tuple[Version, bytes] | None:
+        """Return the copy that was stored last, if any. Raises ReadmitError when it is damaged."""
 
-    def previously_kept(self) -> tuple[Version, bytes] | None:
-        """What that one replaced, if it is kept. ReadmitError: it is damaged."""
+    def previous_copy(self) -> tuple[Version, bytes] | None:
+        """Return the copy that the last one replaced, if any. Raises ReadmitError when it is damaged."""
 
 
 class ReloadFailed(ReadmitError):
-    """The version in production could not be loaded; what was served before still is."""
+    """The version in production could not be loaded; the version loaded before continues to serve."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveModel:
-    """`asked`: the version as the registry named it last; `number`: the same on the wire."""
+    """A model that serves. `version`: as last read from the registry; `number`: its number as header bytes."""
 
     version: Version
     model: LoadedModel
@@ -59,9 +62,9 @@ class ActiveModel:
 
 
 class ModelManager:
-    """Serves one model; replacing it is one assignment, so that a request sees the old or the new one.
+    """The manager of the model that serves; replacing it is one assignment, so a request sees the old or the new.
 
-    `previous`: the one that was served before, ready to serve, so that a rollback needs neither the artifact store nor
+    `previous`: the model that served before, still in memory, so that a rollback needs neither the artifact store nor
     the disk. It costs the memory of a second model.
     """
 
@@ -73,26 +76,28 @@ class ModelManager:
         self.loaded: ActiveModel | None = None
         self.previous: ActiveModel | None = None
         self.failure: str | None = None
-        self.tried = asyncio.Event()
+        self.first_load_attempted = asyncio.Event()
 
     def require_loaded(self) -> ActiveModel:
-        """What is served. Refused: 503, nothing is."""
+        """Return the model that serves. Raises ApiError with status 503 when there is none."""
         if self.loaded is None:
-            why = (
-                "no model could be loaded; /health/ready tells why" if self.failure else "no model is in production yet"
-            )
-            raise ApiError(503, why)
+            reason = "no model could be loaded; see /health/ready" if self.failure else "no model is in production yet"
+            raise ApiError(503, reason)
         return self.loaded
 
     async def reload(self) -> bool:
-        """Loads what is in production, if it is not served already; whether it changed. ReloadFailed."""
+        """Load the production version unless it serves already; return whether it changed.
+
+        Raises ReloadFailed when it cannot be loaded.
+        """
         async with self._reloading:
             try:
                 fresh = await asyncio.to_thread(self._load_if_newer)
             except Exception as error:
+                # Any error: whatever is wrong with a new model, the old one must go on serving.
                 self.failure = f"{NOT_LOADED}: {_reason(error)}"
                 self._metrics.reload_failures.inc()
-                raise ReloadFailed(f"{NOT_LOADED}: {_in_short(error)}") from error
+                raise ReloadFailed(f"{NOT_LOADED}: {_error_summary(error)}") from error
             self.failure = None
             if fresh is not None:
                 self._serve(fresh)
@@ -100,82 +105,83 @@ class ModelManager:
 
     def _serve(self, fresh: ActiveModel) -> None:
         self.previous, self.loaded = self.loaded, fresh
-        self._metrics.model_loaded(fresh.version, fresh.loaded_at)
+        self._metrics.record_loaded_model(fresh.version, fresh.loaded_at)
         log.info("serving version %s (%s)", fresh.version.number, fresh.version.candidate)
 
     def _load_if_newer(self) -> ActiveModel | None:
-        """The production version if it is another than the one served, and good; kept on disk before it is served."""
+        """Load the production version and store its copy; return None when it serves already or there is none."""
         version, old = self._models.production(), self.loaded
         if version is None:
             return None
-        if old is not None and _is(old, version):
-            # It may have been judged meanwhile.
+        if old is not None and _is_same_version(old, version):
+            # Its verdict may be newer.
             self.loaded = replace(old, version=version)
             return None
-        if self.previous is not None and _is(self.previous, version):
+        if self.previous is not None and _is_same_version(self.previous, version):
             fresh = replace(self.previous, version=version, loaded_at=datetime.now(UTC))
         else:
-            fresh = self._loaded(version, self._models.artifact(version))
+            fresh = self._activate(version, self._models.artifact(version))
         try:
-            self._models.keep(version, fresh.model.artifact)
+            self._models.store_copy(version, fresh.model.artifact)
         except OSError as error:
-            log.warning("version %s is served, but no copy of it could be kept: %s", version.number, error)
+            log.warning("version %s is served, but a copy of it could not be stored: %s", version.number, error)
         return fresh
 
-    def _loaded(self, version: Version, artifact: bytes) -> ActiveModel:
-        model, metrics = LoadedModel(version, artifact), self._metrics.predicting(version)
+    def _activate(self, version: Version, artifact: bytes) -> ActiveModel:
+        model, metrics = LoadedModel(version, artifact), self._metrics.prediction_metrics(version)
         return ActiveModel(version, model, datetime.now(UTC), metrics, version.number.encode())
 
     async def roll_back(self, to: str | None, by: str, why: str) -> tuple[Version, Version]:
-        """Puts an earlier version into production, for all: from which, and to which. RollbackRefused, RegistryAway.
+        """Roll production back for all instances of the API; return the version before and the one now.
 
-        The others find out as they keep up; here it is loaded at once, unless it can't be: then `failure` says why.
+        This instance loads the version at once, or sets `failure`; the others load it when they poll. Raises
+        RollbackRejected when there is nothing to roll back to, RegistryUnavailable when the registry does not respond.
         """
-        left, goal = await asyncio.to_thread(self._models.roll_back, to, by, why, datetime.now(UTC))
-        log.info("version %s rolled back to version %s by %s: %s", left.number, goal.number, by, why)
+        previous, current = await asyncio.to_thread(self._models.roll_back, to, by, why, datetime.now(UTC))
+        log.info("version %s rolled back to version %s by %s: %s", previous.number, current.number, by, why)
         with contextlib.suppress(ReloadFailed):
             await self.reload()
-        return left, goal
+        return previous, current
 
     async def poll(self) -> None:
-        """Asks for the production model now and every `poll_seconds`, for ever."""
+        """Load the production model now and check for a new one every `poll_seconds`, until cancelled."""
         while True:
             try:
                 await self.reload()
             except ReloadFailed as error:
                 await self._load_from_cache()
                 log.warning("%s; %s", error, self._served_version())
-            self.tried.set()
+            self.first_load_attempted.set()
             await asyncio.sleep(self._poll_seconds)
 
     async def _load_from_cache(self) -> None:
-        """Who has nothing to serve takes what was kept when last something was; if that is damaged, the one before."""
-        for kept, name in ((self._models.kept, "copy"), (self._models.previously_kept, "previous copy")):
+        """Load the last copy on disk when no model serves, or the previous one when that is damaged."""
+        for read_copy, name in ((self._models.last_copy, "copy"), (self._models.previous_copy, "previous copy")):
             if self.loaded is not None:
                 return
             try:
-                found = await asyncio.to_thread(kept)
-                if found is not None:
-                    self._serve(await asyncio.to_thread(self._loaded, *found))
+                copy = await asyncio.to_thread(read_copy)
+                if copy is not None:
+                    self._serve(await asyncio.to_thread(self._activate, *copy))
             except (ReadmitError, OSError) as error:
                 self.failure = f"{self.failure}; the {name} on disk cannot be used either"
-                log.warning("the %s of a model on disk cannot be used: %s", name, _in_short(error))
+                log.warning("the %s of a model on disk cannot be used: %s", name, _error_summary(error))
 
     def _served_version(self) -> str:
-        return f"version {self.loaded.version.number} is served" if self.loaded else "no model is served"
+        return f"version {self.loaded.version.number} is still served" if self.loaded else "no model is served"
 
 
-def _is(loaded: ActiveModel, version: Version) -> bool:
+def _is_same_version(loaded: ActiveModel, version: Version) -> bool:
     return (loaded.version.number, loaded.version.scorer) == (version.number, version.scorer)
 
 
 def _reason(error: Exception) -> str:
-    """Return why a model could not be loaded, for /health: no address and no text of another program."""
+    """Return why a model could not be loaded, for /health: without addresses or another program's messages."""
     if isinstance(error, RegistryUnavailable):
-        return "the model registry does not answer"
-    kind = "its artifact is unusable" if isinstance(error, VersionUnusable) else type(error).__name__
-    return f"{kind} (the log has the details)"
+        return "the model registry is unavailable"
+    cause = "its artifact is unusable" if isinstance(error, VersionUnusable) else type(error).__name__
+    return f"{cause}; see the API log"
 
 
-def _in_short(error: Exception) -> str:
-    return shorten(f"{type(error).__name__}: {error}", MOST_WORDS, placeholder=" ...")
+def _error_summary(error: Exception) -> str:
+    return shorten(f"{type(error).__name__}: {error}", MAX_ERROR_CHARS, placeholder=" ...")

@@ -1,9 +1,14 @@
-"""The OpenAPI document's part that Litestar can't see: request bodies, made from the fields, and examples."""
+"""The OpenAPI document: named schemas of an encounter made from its fields, request bodies, errors and tags.
+
+Litestar generates the rest from the handlers. It cannot see the bodies of /predict and /predict_batch, which the API
+parses itself in order to report every error of a record.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from litestar.enums import MediaType
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -15,101 +20,177 @@ from litestar.openapi.spec import (
     OpenAPIResponse,
     OpenAPIType,
     Operation,
+    Reference,
     RequestBody,
     Schema,
+    Tag,
 )
 from litestar.openapi.spec.security_scheme import SecurityScheme
 
 from api.example import EXAMPLE
-from api.openapi_examples import ERROR, ROLLBACK
+from api.openapi_examples import ERROR, ROLLBACK_REQUEST
 from api.request_parsing import CSV, JSON, PARQUET
 from api.schemas import ErrorResponse
+from readmit import __version__
 from readmit.core.applicability import NOT_APPLICABLE
-from readmit.core.encounter import BY_NAME, CANNOT_RETURN, DISPOSITION, FIELDS, NOT_RECORDED, Field, Kind
-from readmit.core.request import ACCEPTED_FIELDS, DROPPED
-
-TOKEN, KEY = "token", "key"
-TABLE = (
-    f"index, prediction, probability, error; in a row of a stay without a risk, `error` is {NOT_APPLICABLE!r} "
-    "and prediction and probability are empty"
+from readmit.core.encounter import (
+    BY_NAME,
+    DISPOSITION,
+    DRUGS,
+    EXCLUDED_DISPOSITIONS,
+    FIELDS,
+    NOT_RECORDED,
+    Field,
 )
-WITH_KEY: list[dict[str, list[str]]] = [{KEY: []}, {}]
-"""Where the API was given a key; else nobody is asked for one."""
-WITH_TOKEN: list[dict[str, list[str]]] = [{TOKEN: []}]
+from readmit.core.request import ACCEPTED_FIELDS, IGNORED_FIELDS
 
-MEANINGS = {
-    400: "the body can't be read: empty, no valid JSON, CSV or Parquet, not UTF-8, or of another shape",
-    401: "no key or token, or another one",
-    404: "there is none of that name or number",
-    406: "Accept names no format of this route",
-    409: "there is no such version to go back to",
-    413: "the body is too large",
-    415: "the body is of a content type that this route does not take",
-    422: "the record is no encounter: `fields` names what is missing, unknown or out of range; or the stay ended in "
-    f"death or hospice: `fields` names {DISPOSITION}",
-    500: "a fault of the API",
-    503: "no model is loaded, or what the route needs is away",
+TOKEN_SCHEME, KEY_SCHEME = "token", "key"
+API_KEY_SECURITY: list[dict[str, list[str]]] = [{KEY_SCHEME: []}, {}]
+"""The key is optional in the document: an API without a configured key requires none."""
+RELOAD_TOKEN_SECURITY: list[dict[str, list[str]]] = [{TOKEN_SCHEME: []}]
+
+PREDICTION_TAG, MODEL_TAG, DATA_TAG, OPERATIONS_TAG = "prediction", "model", "data", "operations"
+TAGS = [
+    Tag(PREDICTION_TAG, "Predict readmission for one encounter or for a batch."),
+    Tag(MODEL_TAG, "Inspect, reload and roll back model versions."),
+    Tag(DATA_TAG, "Read batches, quarantine and statistics."),
+    Tag(OPERATIONS_TAG, "Read the health of the API, pipeline runs and the state of other services."),
+]
+
+TABLE_DESCRIPTION = (
+    "Columns: index, prediction, probability, error. A row without a prediction has an error instead, which is "
+    f"{NOT_APPLICABLE!r} for a stay that ended in death or hospice."
+)
+ERROR_DESCRIPTIONS = {
+    400: "The body or a parameter is invalid.",
+    401: "The API key or token is missing or wrong.",
+    404: "The version does not exist.",
+    406: "The Accept header allows none of the route's formats.",
+    409: "The rollback is not possible, for example because there is no such version.",
+    413: "The body is too large.",
+    415: "The content type, charset or content encoding is not supported.",
+    422: "The body is well-formed but invalid; `fields` lists the invalid fields. A stay that ended in death or "
+    f"hospice gets no prediction and is reported at {DISPOSITION}.",
+    500: "Internal error.",
+    503: "No model is loaded, or a service that the route needs is unavailable.",
 }
 
+SCHEMA_NAMES = {
+    "race": "Race",
+    "gender": "Gender",
+    "age": "AgeBand",
+    "weight": "WeightBand",
+    "admission_type_id": "AdmissionType",
+    DISPOSITION: "DischargeDisposition",
+    "admission_source_id": "AdmissionSource",
+    "payer_code": "PayerCode",
+    "medical_specialty": "MedicalSpecialty",
+    **dict.fromkeys(("diag_1", "diag_2", "diag_3"), "Icd9Code"),
+    "max_glu_serum": "GlucoseResult",
+    "A1Cresult": "A1cResult",
+    **dict.fromkeys(DRUGS, "DrugLevel"),
+    "change": "MedicationChange",
+    "diabetesMed": "DiabetesMedication",
+}
+"""The component of each field whose values are a closed set or follow a pattern; equal sets share one."""
+ENCOUNTER_SCHEMA, NOT_RECORDED_SCHEMA = "Encounter", "NotRecorded"
 
-def responses(answer: type, example: object, *statuses: int, answered: str = "") -> Mapping[int, ResponseSpec]:
-    """What a route declares to answer: its own, with an example, and errors."""
-    shown = [Example(summary="an answer", value=example)]
-    own = {200: ResponseSpec(answer, generate_examples=False, description=answered or "as asked", examples=shown)}
-    return {**own, **errors(*statuses)}
+
+def operation_id(handler: HTTPRouteHandler, *_: object) -> str:
+    """Return the name of the handler's function, which generated clients use as the name of their function."""
+    return handler.handler_name
+
+
+def responses(
+    response: type, example: object, *statuses: int, description: str = "Success."
+) -> Mapping[int, ResponseSpec]:
+    """Return the responses that a route declares: status 200 with an example, and its errors."""
+    examples = [Example(summary="A response", value=example)]
+    success = ResponseSpec(response, generate_examples=False, description=description, examples=examples)
+    return {200: success, **errors(*statuses)}
 
 
 def errors(*statuses: int) -> dict[int, ResponseSpec]:
-    """The errors that a route may answer with."""
-    shown = [Example(summary="an error", value=ERROR)]
+    """Return the error responses of a route; every route declares 500."""
+    examples = [Example(summary="An error", value=ERROR)]
     return {
-        status: ResponseSpec(ErrorResponse, generate_examples=False, description=MEANINGS[status], examples=shown)
+        status: ResponseSpec(
+            ErrorResponse, generate_examples=False, description=ERROR_DESCRIPTIONS[status], examples=examples
+        )
         for status in (*statuses, 500)
     }
 
 
+def reference(schema: str, description: str | None = None) -> Reference:
+    """Return a reference to a named schema."""
+    return Reference(f"#/components/schemas/{schema}", description=description)
+
+
 def _value_schema(field: Field) -> Schema:
-    if field.choices and field.whole_number:
-        return Schema(type=OpenAPIType.INTEGER, enum=_ids(field))
+    if field.choices:
+        return _choice_schema(field)
     if field.whole_number:
         return Schema(type=OpenAPIType.INTEGER, minimum=field.low, maximum=field.high)
-    if field.kind is Kind.CODE:
-        return Schema(type=OpenAPIType.STRING, pattern=f"^(?:{field.pattern})$")
-    return Schema(type=OpenAPIType.STRING, enum=list(field.choices))
+    return Schema(type=OpenAPIType.STRING, pattern=f"^(?:{field.pattern})$", description=field.hint)
 
 
-def _ids(field: Field) -> list[int]:
-    """Return the ids that get a prediction: a stay that ended in death or hospice is a 422."""
-    refused = CANNOT_RETURN if field.name == DISPOSITION else ()
-    return [int(choice) for choice in field.choices if choice not in refused]
+def _choice_schema(field: Field) -> Schema:
+    """Return the choices that get a prediction: a stay that ended in death or hospice gets status 422."""
+    excluded = EXCLUDED_DISPOSITIONS if field.name == DISPOSITION else ()
+    allowed = [choice for choice in field.choices if choice not in excluded]
+    meanings = dict(zip(field.choices, field.choice_meanings, strict=False))
+    description = "; ".join(f"{choice}: {meanings[choice]}" for choice in allowed if choice in meanings)
+    if field.whole_number:
+        return Schema(type=OpenAPIType.INTEGER, enum=[int(choice) for choice in allowed], description=description)
+    return Schema(type=OpenAPIType.STRING, enum=allowed, description=description)
 
 
-def _field_schema(field: Field) -> Schema:
-    schema = _value_schema(field)
-    if not field.required:
-        unrecorded = [Schema(type=OpenAPIType.NULL), Schema(const=NOT_RECORDED)]
-        schema = Schema(any_of=[schema, *unrecorded], default=field.if_absent)
-    schema.description = field.meaning
+def _field_schema(field: Field) -> Schema | Reference:
+    description = field.meaning
     if field.name == DISPOSITION:
-        schema.description += f"; {', '.join(CANNOT_RETURN)}: no prediction ({NOT_APPLICABLE})"
-    return schema
+        description += f"; {', '.join(EXCLUDED_DISPOSITIONS)}: no prediction ({NOT_APPLICABLE})"
+    name = SCHEMA_NAMES.get(field.name)
+    schema: Reference | Schema = reference(name) if name else _value_schema(field)
+    if field.required:
+        schema.description = description
+        return schema
+    unrecorded: list[Reference | Schema] = [Schema(type=OpenAPIType.NULL), reference(NOT_RECORDED_SCHEMA)]
+    return Schema(any_of=[schema, *unrecorded], default=field.if_absent, description=description)
 
 
 def encounter_schema() -> Schema:
-    """An encounter as /predict takes it."""
-    dropped = {name: Schema(description=f"{BY_NAME[name].meaning}; dropped unread") for name in DROPPED}
+    """Return the schema of an encounter as /predict accepts it."""
+    ignored = {name: Schema(description=f"{BY_NAME[name].meaning}; ignored") for name in IGNORED_FIELDS}
     return Schema(
         type=OpenAPIType.OBJECT,
-        title="Encounter",
-        description="One inpatient encounter. UCI's spelling of a column, with '-' for '_', is taken as well.",
-        properties={**{name: _field_schema(BY_NAME[name]) for name in ACCEPTED_FIELDS}, **dropped},
+        title=ENCOUNTER_SCHEMA,
+        description="One inpatient encounter. UCI's column names, with '-' instead of '_', are also accepted.",
+        properties={**{name: _field_schema(BY_NAME[name]) for name in ACCEPTED_FIELDS}, **ignored},
         required=[name for name in ACCEPTED_FIELDS if BY_NAME[name].required],
         additional_properties=False,
     )
 
 
+def encounter_schemas() -> dict[str, Schema]:
+    """Return the named schemas of an encounter and of its values."""
+    values = {name: _value_schema(BY_NAME[field]) for field, name in SCHEMA_NAMES.items()}
+    # An enum, because generated clients reject all other text where they read a `const`.
+    unrecorded = Schema(type=OpenAPIType.STRING, enum=[NOT_RECORDED], description="The value was not recorded.")
+    return {ENCOUNTER_SCHEMA: encounter_schema(), NOT_RECORDED_SCHEMA: unrecorded, **values}
+
+
+@dataclass
+class DocumentComponents(Components):
+    """Components with the schemas of an encounter: Litestar assigns those that it finds in the handlers alone."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "schemas" and isinstance(value, dict):
+            value = dict(sorted({**value, **encounter_schemas()}.items()))
+        super().__setattr__(name, value)
+
+
 def example_csv() -> str:
-    """The example as a file of the source would hold it."""
+    """Return the example encounter as a CSV file with UCI's columns."""
     names = [field.name for field in FIELDS if field.name in EXAMPLE]
     return "\n".join([",".join(names), ",".join(str(EXAMPLE[name]) for name in names)]) + "\n"
 
@@ -117,7 +198,7 @@ def example_csv() -> str:
 ENCOUNTER_BODY = RequestBody(
     content={
         JSON: OpenAPIMediaType(
-            schema=encounter_schema(),
+            schema=reference(ENCOUNTER_SCHEMA),
             examples={"encounter": Example(summary="A stay of five days", value=EXAMPLE)},
         )
     },
@@ -126,16 +207,18 @@ ENCOUNTER_BODY = RequestBody(
 BATCH_BODY = RequestBody(
     content={
         JSON: OpenAPIMediaType(
-            schema=Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
-            examples={"encounters": Example(summary="Encounters as /predict takes them", value=[EXAMPLE])},
+            schema=Schema(type=OpenAPIType.ARRAY, items=reference(ENCOUNTER_SCHEMA)),
+            examples={"encounters": Example(summary="A batch of one encounter", value=[EXAMPLE])},
         ),
         CSV: OpenAPIMediaType(
-            schema=Schema(type=OpenAPIType.STRING, description="rows of the source, with a header"),
+            schema=Schema(type=OpenAPIType.STRING, description="A header row, then one row per encounter."),
             examples={"rows": Example(summary="One row", value=example_csv())},
         ),
         PARQUET: OpenAPIMediaType(
             schema=Schema(
-                type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="columns as text, or as numbers"
+                type=OpenAPIType.STRING,
+                format=OpenAPIFormat.BINARY,
+                description="One row per encounter; columns are text or numbers.",
             )
         ),
     },
@@ -145,7 +228,7 @@ BATCH_BODY = RequestBody(
 
 @dataclass
 class PredictOperation(Operation):
-    """Adds the encounter: Litestar sees no typed body, since it would stop at the first fault of a record."""
+    """The operation of /predict, with its request body."""
 
     def __post_init__(self) -> None:
         self.request_body = ENCOUNTER_BODY
@@ -153,38 +236,41 @@ class PredictOperation(Operation):
 
 @dataclass
 class BatchOperation(Operation):
-    """Adds the batch, and the other formats of its answer."""
+    """The operation of /predict_batch, with its request body and the CSV and Parquet formats of its response."""
 
     def __post_init__(self) -> None:
         self.request_body = BATCH_BODY
-        answer = (self.responses or {}).get("200")
-        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            answer.content[CSV] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description=TABLE))
-            file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description=TABLE)
-            answer.content[PARQUET] = OpenAPIMediaType(schema=file)
+        response = (self.responses or {}).get("200")
+        if isinstance(response, OpenAPIResponse) and response.content is not None:
+            table = Schema(type=OpenAPIType.STRING, description=TABLE_DESCRIPTION)
+            response.content[CSV] = OpenAPIMediaType(schema=table)
+            file = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description=TABLE_DESCRIPTION)
+            response.content[PARQUET] = OpenAPIMediaType(schema=file)
 
 
 @dataclass
 class RollbackOperation(Operation):
-    """Adds an example of what is asked."""
+    """The operation of /rollback, with an example of its request body."""
 
     def __post_init__(self) -> None:
         if isinstance(self.request_body, RequestBody):
-            shown = Example(summary="Back to the version before", value=ROLLBACK)
-            self.request_body.content[JSON].examples = {"rollback": shown}
+            example = Example(summary="Roll back to the previous version", value=ROLLBACK_REQUEST)
+            self.request_body.content[JSON].examples = {"rollback": example}
 
 
-OPENAPI = OpenAPIConfig(
+OPENAPI_CONFIG = OpenAPIConfig(
     title="Readmit",
-    version="1",
-    description="The probability that a diabetic inpatient is readmitted.",
+    version=__version__,
+    description="Predict whether a diabetic inpatient will be readmitted.",
     path="/schema",
     render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON)],
-    components=Components(
+    components=DocumentComponents(
         security_schemes={
-            TOKEN: SecurityScheme(type="http", scheme="bearer"),
-            KEY: SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            TOKEN_SCHEME: SecurityScheme(type="http", scheme="bearer"),
+            KEY_SCHEME: SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
         }
     ),
+    tags=TAGS,
+    operation_id_creator=operation_id,
     use_handler_docstrings=True,
 )

@@ -1,17 +1,17 @@
-"""What the routes answer, for the documentation: each is an answer of its type, which a test holds."""
+"""Example responses for the documentation: each is valid for its type, as a test checks."""
 
 REQUEST_ID = "6f1d2c3b4a596877d0e1000000000042"
-_WHEN = "2026-11-25T09:41:07.123456+00:00"
-_ONE = {"total": 1, "page": 1, "pages": 1}
+_TIMESTAMP = "2026-11-25T09:41:07.123456+00:00"
+_SINGLE_PAGE = {"total": 1, "page": 1, "pages": 1}
 
-ANSWER = {
+PREDICTION = {
     "prediction": 1,
     "probability": 0.2014,
     "threshold": 0.14285714285714285,
     "request_id": REQUEST_ID,
     "model_name": "readmit",
     "model_version": "3",
-    "warnings": ["num_medications 120 is outside of what the model learnt from, 1 to 81."],
+    "warnings": ["num_medications 120 is outside the training range, 1 to 81."],
     "explanation": {
         "scale": "log-odds",
         "base": -2.2081,
@@ -19,9 +19,9 @@ ANSWER = {
         "contributions": [{"field": "number_inpatient", "value": 2, "contribution": 0.8305}],
     },
 }
-BATCH = {
+BATCH_PREDICTION = {
     "predictions": [
-        {key: value for key, value in ANSWER.items() if key != "explanation"},
+        {key: value for key, value in PREDICTION.items() if key != "explanation"},
         {"error": {"index": 1, "field": "age", "message": "age: is required"}},
         {
             "not_applicable": {
@@ -34,20 +34,20 @@ BATCH = {
 }
 ERROR = {
     "error": {
-        "message": "the record is no encounter: age: is required",
+        "message": "invalid encounter: age: is required",
         "fields": [{"field": "age", "message": "is required"}],
     },
     "request_id": REQUEST_ID,
 }
 HEALTH = {
-    "message": "Readmit: POST an encounter to /predict; /docs tells how",
+    "message": "Readmit: POST an encounter to /predict; see /docs",
     "status": "healthy",
     "model_loaded": True,
     "model_version": "3",
-    "model_loaded_at": _WHEN,
+    "model_loaded_at": _TIMESTAMP,
     "reload_failure": None,
 }
-ALIVE = {"status": "alive"}
+LIVENESS = {"status": "alive"}
 MODEL = {
     "name": "readmit",
     "version": "3",
@@ -59,7 +59,7 @@ MODEL = {
     "code": "9a3c61d8a2a0f7be",
     "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
     "figures": {"roc_auc": 0.688},
-    "loaded_at": _WHEN,
+    "loaded_at": _TIMESTAMP,
 }
 DAYS = {
     "items": [
@@ -68,18 +68,25 @@ DAYS = {
             "batch": 3,
             "state": "done",
             "step": "signal",
-            "started_at": _WHEN,
+            "started_at": _TIMESTAMP,
             "seconds": 41.7,
             "error": None,
             "version": "3",
             "outcome": "promoted",
             "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
             "steps": [
-                {"step": "fetch", "state": "done", "started_at": _WHEN, "seconds": 0.9, "attempts": 1, "error": None}
+                {
+                    "step": "fetch",
+                    "state": "done",
+                    "started_at": _TIMESTAMP,
+                    "seconds": 0.9,
+                    "attempts": 1,
+                    "error": None,
+                }
             ],
         }
     ],
-    **_ONE,
+    **_SINGLE_PAGE,
 }
 BATCHES = {
     "items": [
@@ -90,24 +97,24 @@ BATCHES = {
             "quarantined": 2,
             "excluded": 357,
             "sha256": "0689e7ec031237dc63031b938805c48377748761a3b26acab621567afa24df97",
-            "done_at": _WHEN,
+            "done_at": _TIMESTAMP,
             "version": "3",
             "state": "done",
         }
     ],
-    **_ONE,
+    **_SINGLE_PAGE,
 }
 QUARANTINE = {
     "items": [
         {
             "batch": 3,
             "field": "time_in_hospital",
-            "reason": "15 is not within 1 to 14",
+            "reason": "15 is not between 1 and 14",
             "encounters": 2,
             "first": 4711,
         }
     ],
-    **_ONE,
+    **_SINGLE_PAGE,
 }
 _VERSION = {
     "version": "3",
@@ -122,11 +129,11 @@ _VERSION = {
     "in_production": True,
     "outcome": "promoted",
     "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
-    "decided_at": _WHEN,
-    "placed": {"at": _WHEN, "by": "promote", "why": "log loss 0.32410 against 0.32502"},
+    "decided_at": _TIMESTAMP,
+    "placed": {"at": _TIMESTAMP, "by": "promote", "why": "log loss 0.32410 against 0.32502"},
     "rolled_back": None,
 }
-VERSIONS = {"items": [_VERSION], **_ONE}
+VERSIONS = {"items": [_VERSION], **_SINGLE_PAGE}
 VERSION = {
     **_VERSION,
     "rival": "2",
@@ -160,7 +167,7 @@ STATISTICS = {
     ],
     "target": "within_30_days",
     "smallest": 11,
-    **_ONE,
+    **_SINGLE_PAGE,
 }
 SERVICES = {
     "items": [
@@ -171,6 +178,6 @@ SERVICES = {
     "page": 1,
     "pages": 1,
 }
-RELOADED = {"version": "3", "reloaded": True}
-ROLLED_BACK = {"version": "2", "before": "3", "served": True}
-ROLLBACK = {"by": "m.alvarez", "why": "flags twice as many patients as last week", "version": None}
+RELOAD = {"version": "3", "reloaded": True}
+ROLLBACK_RESPONSE = {"version": "2", "before": "3", "served": True}
+ROLLBACK_REQUEST = {"by": "m.alvarez", "why": "flags twice as many patients as last week", "version": None}

@@ -1,4 +1,4 @@
-"""Predictions: one encounter, one with its explanation, or a batch of them that does not stand in their way."""
+"""Predictions for one encounter, with or without an explanation, and for batches, which do not delay the others."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -17,43 +17,51 @@ from readmit.core.request import Encounter
 
 
 class PredictionService:
-    """Explanations have a thread, which works while the event loop goes on; batches have a process."""
+    """The prediction service. Explanations run in a thread and batches in a process, beside the event loop."""
 
-    def __init__(self, serving: ModelManager, metrics: ApiMetrics) -> None:
-        self._serving = serving
+    def __init__(self, manager: ModelManager, metrics: ApiMetrics) -> None:
+        self._manager = manager
         self._metrics = metrics
-        self._explaining = ThreadPoolExecutor(1, "explain")
+        self._explainer = ThreadPoolExecutor(1, "explain")
         self._batches = BatchWorkerClient()
 
-    async def one(self, encounter: Encounter, request_id: str, explain: bool) -> PredictionResponse:
-        """Refused: 503, no model is served. Raises NotApplicable when the encounter ended in death or hospice."""
+    async def predict(self, encounter: Encounter, request_id: str, explain: bool) -> PredictionResponse:
+        """Return the prediction for one encounter.
+
+        Raises NotApplicable when it ended in death or hospice, ApiError with status 503 when no model is loaded.
+        """
         check_applicable(encounter.values)
-        loaded, began = self._serving.require_loaded(), perf_counter()
-        answer = loaded.model.answer(loaded.model.cells_of(encounter), request_id)
+        loaded, began = self._manager.require_loaded(), perf_counter()
+        response = loaded.model.predict(loaded.model.encode(encounter), request_id)
         if explain:
             loop = asyncio.get_running_loop()
-            explanation = await loop.run_in_executor(self._explaining, loaded.model.explained, encounter)
-            answer = msgspec.structs.replace(answer, explanation=explanation)
+            explanation = await loop.run_in_executor(self._explainer, loaded.model.explain, encounter)
+            response = msgspec.structs.replace(response, explanation=explanation)
         loaded.metrics.duration(perf_counter() - began)
-        loaded.metrics.outcomes[answer.prediction](1)
-        return answer
+        loaded.metrics.outcomes[response.prediction](1)
+        return response
 
-    async def many(self, content: bytes, kind: str, wanted: str, request_id: str) -> tuple[ActiveModel, bytes]:
-        """The answers to a batch, `kind` and `wanted` being content types. Refused: 400, 413; 503, no model."""
-        loaded = self._serving.require_loaded()
-        reply, answer = await self._batches.answer(
-            loaded.model, kind, wanted, content, request_id, request_parsing.MOST_RECORDS
+    async def predict_batch(
+        self, body: bytes, content_type: str, response_type: str, request_id: str
+    ) -> tuple[ActiveModel, bytes]:
+        """Return the model and the body of the response to a batch; the types are media types.
+
+        Raises ApiError: with status 400 or 413 when the batch is rejected, 503 when it cannot be processed now.
+        """
+        loaded = self._manager.require_loaded()
+        reply, response = await self._batches.predict(
+            loaded.model, content_type, response_type, body, request_id, request_parsing.MAX_RECORDS
         )
         if reply.status != 200:
             raise ApiError(reply.status, reply.message)
         self._metrics.duration.labels("/predict_batch").observe(reply.seconds)
         for count, number in zip(loaded.metrics.outcomes, reply.outcomes, strict=True):
             count(number)
-        self._metrics.refused_rows(reply.refused)
-        self._metrics.not_applicable(reply.not_applicable)
-        return loaded, answer
+        self._metrics.count_rejected_rows(reply.rejected)
+        self._metrics.count_not_applicable(reply.not_applicable)
+        return loaded, response
 
     async def close(self) -> None:
-        """Waits for what is being predicted."""
-        self._explaining.shutdown()
+        """Wait for the predictions in progress, then stop the thread and the process."""
+        self._explainer.shutdown()
         await self._batches.close()

@@ -1,4 +1,4 @@
-"""Versions from the registry, with the copies on disk beside it."""
+"""Versions from the model registry, with copies on disk."""
 
 from datetime import datetime
 
@@ -8,26 +8,32 @@ from readmit.io.registry.rest_registry import RestRegistry
 
 
 class RegisteredModels:
-    """What `serving.Models` asks for."""
+    """The `ModelSource` of the API: MLflow's registry and a cache on disk."""
 
-    def __init__(self, registry: RestRegistry, kept: ModelCache) -> None:
+    def __init__(self, registry: RestRegistry, cache: ModelCache) -> None:
         self._registry = registry
-        self._kept = kept
+        self._cache = cache
 
     def production(self) -> Version | None:
+        """Return the version in production, if any."""
         return self._registry.production()
 
     def artifact(self, version: Version) -> bytes:
-        return self._kept.artifact(version.scorer) or self._registry.scorer(version)
+        """Return the compiled model of a version, from disk when it is there."""
+        return self._cache.artifact(version.scorer) or self._registry.scorer(version)
 
     def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
+        """Roll production back; return the version before and the one now."""
         return self._registry.roll_back(to, by, why, at)
 
-    def keep(self, version: Version, artifact: bytes) -> None:
-        self._kept.keep(version, artifact)
+    def store_copy(self, version: Version, artifact: bytes) -> None:
+        """Store a copy of a version on disk."""
+        self._cache.store(version, artifact)
 
-    def kept(self) -> tuple[Version, bytes] | None:
-        return self._kept.last()
+    def last_copy(self) -> tuple[Version, bytes] | None:
+        """Return the copy that was stored last, if any."""
+        return self._cache.current()
 
-    def previously_kept(self) -> tuple[Version, bytes] | None:
-        return self._kept.previous()
+    def previous_copy(self) -> tuple[Version, bytes] | None:
+        """Return the copy that the last one replaced, if any."""
+        return self._cache.previous()

@@ -1,4 +1,4 @@
-"""From the bytes of a request to records: content type, size, encoding, and JSON as strict as it can be."""
+"""Parsing of requests: content type, size, encoding, and strict JSON."""
 
 import contextlib
 import json
@@ -12,135 +12,141 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from api.errors import ApiError, quoted
 from readmit.core.request import Encounter, parse
-from readmit.core.table_limits import MOST_ROW_BYTES
+from readmit.core.table_limits import MAX_ROW_BYTES
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-MOST_BYTES, MOST_BATCH_BYTES = 65_536, 64_000_000
-MOST_RECORDS = 200_000
-LONGEST_RECORD = MOST_ROW_BYTES
-"""Characters of one record in a JSON array. Decoding window by window keeps a hostile body from filling the memory."""
-USUAL_RECORD = 4_096
+MAX_BODY_BYTES, MAX_BATCH_BYTES = 65_536, 64_000_000
+MAX_RECORDS = 200_000
+MAX_RECORD_CHARS = MAX_ROW_BYTES
+"""Of one record in a JSON array. Decoding in windows keeps a hostile body from filling the memory."""
+TYPICAL_RECORD_CHARS = 4_096
 
-_BLANK = re.compile(r"[ \t\n\r]*")
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 
-def content_type(request: Request[Any, Any, Any], *taken: str) -> str:
-    """Which of the types the body is said to be; the first one if nothing is said. Refused: 415."""
-    said, options = request.content_type
-    kind = said.strip().lower() or taken[0]
-    if kind not in taken:
-        raise ApiError(415, f"the content type is {quoted(said)}; this route takes {' or '.join(taken)}")
+def request_content_type(request: Request[Any, Any, Any], *accepted: str) -> str:
+    """Return the content type of the body; by default the first of those accepted.
+
+    Raises ApiError with status 415 when the type, charset or content encoding is not supported.
+    """
+    header, options = request.content_type
+    media_type = header.strip().lower() or accepted[0]
+    if media_type not in accepted:
+        raise ApiError(415, f"unsupported content type {quoted(header)}: send {' or '.join(accepted)}")
     if options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise ApiError(415, f"the charset is {quoted(options['charset'])}; this route takes utf-8")
+        raise ApiError(415, f"unsupported charset {quoted(options['charset'])}: send utf-8")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ApiError(415, "a compressed body is not taken")
-    return kind
+        raise ApiError(415, "compressed bodies are not supported")
+    return media_type
 
 
-def answer_type(request: Request[Any, Any, Any]) -> str:
-    """JSON, CSV or Parquet, whichever the caller would rather have. Refused: 406, none of them."""
+def response_content_type(request: Request[Any, Any, Any]) -> str:
+    """Return the client's preferred type of JSON, CSV and Parquet. Raises ApiError with status 406 for no match."""
     try:
-        wanted = request.accept.best_match([JSON, CSV, PARQUET])
+        preferred = request.accept.best_match([JSON, CSV, PARQUET])
     except OverflowError:
-        # Litestar makes an integer of `q=inf`
-        wanted = None
-    if wanted is None:
-        raise ApiError(406, f"this route answers {JSON}, {CSV} or {PARQUET}")
-    return wanted
+        # Litestar converts `q=inf` to an integer.
+        preferred = None
+    if preferred is None:
+        raise ApiError(406, f"the Accept header must allow {JSON}, {CSV} or {PARQUET}")
+    return preferred
 
 
-async def bytes_of(request: Request[Any, Any, Any], limit: int) -> bytes:
-    """The body. Refused: 413 above `limit` bytes, 400 when it is empty."""
+async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
+    """Return the body. Raises ApiError: with status 413 above `limit` bytes, 400 when it is empty or incomplete."""
     try:
         body = await request.body()
     except RequestEntityTooLarge as error:
         raise ApiError(413, f"the body is larger than {limit:,} bytes") from error
     except InternalServerException as error:
-        # Litestar's word for a caller who hangs up: no fault of ours, so no 500 in the metrics
-        raise ApiError(400, "the body ended before its time") from error
+        # Litestar raises this when the client disconnects: not an internal error, so no 500 in the metrics.
+        raise ApiError(400, "the body is incomplete") from error
     if not body or body.isspace():
         raise ApiError(400, "the body is empty")
     return body
 
 
-def utf8(body: bytes) -> str:
-    """The body as text. Refused: 400, it is not UTF-8."""
+def decode_utf8(body: bytes) -> str:
+    """Return the body as text. Raises ApiError with status 400 when it is not UTF-8."""
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        raise ApiError(400, f"the body is not UTF-8: byte {error.start} can't be read") from error
+        raise ApiError(400, f"the body is not UTF-8: invalid byte at offset {error.start}") from error
 
 
-def one(text: str) -> Encounter:
-    """The encounter of a JSON object. Refused: 400 when it is none; RecordRefused: when it is no encounter."""
-    record = record_of(text, "the body")
+def parse_encounter(text: str) -> Encounter:
+    """Return the encounter in a JSON object.
+
+    Raises ApiError with status 400 when the text is no JSON object, RecordRejected when the encounter is invalid.
+    """
+    record = decode_json(text, "the body")
     if not isinstance(record, dict):
-        raise ApiError(400, "the body is no JSON object: send one encounter as an object of fields")
+        raise ApiError(400, "the body is not a JSON object: send one encounter as an object")
     return parse(record)
 
 
-def record_of(text: str, what: str) -> object:
-    """The JSON value of a text that holds nothing else. Refused: 400."""
-    value, end = _decoded(text, 0, len(text), what)
-    if _after_blank(text, end) != len(text):
-        raise ApiError(400, f"{what} goes on after the JSON value, at character {end}")
+def decode_json(text: str, label: str) -> object:
+    """Return the one JSON value of a text, which errors call `label`. Raises ApiError with status 400 otherwise."""
+    value, end = _decode_value(text, 0, len(text), label)
+    if _skip_whitespace(text, end) != len(text):
+        raise ApiError(400, f"{label} has trailing data after the JSON value, at character {end}")
     return value
 
 
-def items(text: str) -> Iterator[object]:
-    """The values of a JSON array, one by one. Refused: 400, it is none, or one of them is no JSON or too long."""
-    at = _after_blank(text, 0)
+def iter_array(text: str) -> Iterator[object]:
+    """Yield the values of a JSON array. Raises ApiError with status 400 when it is invalid or a value too long."""
+    at = _skip_whitespace(text, 0)
     if text[at : at + 1] != "[":
-        raise ApiError(400, "the body is no JSON array: send the encounters as an array of objects")
-    at, index = _after_blank(text, at + 1), 0
+        raise ApiError(400, "the body is not a JSON array: send the encounters as an array of objects")
+    at, index = _skip_whitespace(text, at + 1), 0
     closed = text[at : at + 1] == "]"
     while not closed:
-        record, at = _decoded(text, at, LONGEST_RECORD, f"record {index}")
+        record, at = _decode_value(text, at, MAX_RECORD_CHARS, f"record {index}")
         yield record
-        at, index = _after_blank(text, at), index + 1
+        at, index = _skip_whitespace(text, at), index + 1
         closed = text[at : at + 1] == "]"
         if not closed and text[at : at + 1] != ",":
-            raise ApiError(400, f"the body is no valid JSON: a comma or ] is missing after record {index - 1}")
-        at = at if closed else _after_blank(text, at + 1)
-    if _after_blank(text, at + 1) != len(text):
-        raise ApiError(400, f"the body goes on after the JSON array, at character {at + 1}")
+            raise ApiError(400, f"the body is not valid JSON: expected a comma or ] after record {index - 1}")
+        at = at if closed else _skip_whitespace(text, at + 1)
+    if _skip_whitespace(text, at + 1) != len(text):
+        raise ApiError(400, f"the body has trailing data after the JSON array, at character {at + 1}")
 
 
-def _after_blank(text: str, at: int) -> int:
-    return _BLANK.match(text, at).end()  # type: ignore[union-attr]  # matches always, if only nothing
+def _skip_whitespace(text: str, at: int) -> int:
+    return _WHITESPACE.match(text, at).end()  # type: ignore[union-attr]  # always matches, possibly the empty string
 
 
-def _decoded(text: str, start: int, longest: int, what: str) -> tuple[object, int]:
-    """The JSON value that begins at `start` and where it ends. Refused: 400."""
-    if longest > USUAL_RECORD and start + USUAL_RECORD < len(text):
-        # A window of the greatest length for each of many short records would cost more than all else.
-        window = text[start : start + USUAL_RECORD]
+def _decode_value(text: str, start: int, max_chars: int, label: str) -> tuple[object, int]:
+    """Return the JSON value that begins at `start`, and where it ends. Raises ApiError with status 400."""
+    if max_chars > TYPICAL_RECORD_CHARS and start + TYPICAL_RECORD_CHARS < len(text):
+        # A window of the maximum length for each of many short records would dominate the cost.
+        window = text[start : start + TYPICAL_RECORD_CHARS]
         with contextlib.suppress(ValueError, RecursionError):
-            value, length = _STRICT.raw_decode(window, _after_blank(window, 0))
-            # A value that fills the window may go on behind it.
+            value, length = _STRICT_DECODER.raw_decode(window, _skip_whitespace(window, 0))
+            # A value that fills the window may continue beyond it.
             if length < len(window):
                 return value, start + length
-    window = text[start : start + longest]
+    window = text[start : start + max_chars]
     try:
-        value, length = _STRICT.raw_decode(window, _after_blank(window, 0))
+        value, length = _STRICT_DECODER.raw_decode(window, _skip_whitespace(window, 0))
     except RecursionError as error:
-        raise ApiError(400, f"{what} is nested too deeply") from error
+        raise ApiError(400, f"{label} is nested too deeply") from error
     except ValueError as error:
         reason = f"{error.msg} at character {start + error.pos}" if isinstance(error, json.JSONDecodeError) else error
-        cut = f" (or is longer than {longest:,} characters)" if start + longest < len(text) else ""
-        raise ApiError(400, f"{what} is no valid JSON{cut}: {reason}") from error
+        too_long = f" (or is longer than {max_chars:,} characters)" if start + max_chars < len(text) else ""
+        raise ApiError(400, f"{label} is not valid JSON{too_long}: {reason}") from error
     return value, start + length
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return made
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("duplicate key in an object")
+    return result
 
 
-def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not allowed in JSON")
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number)
+_STRICT_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_reject_constant)

@@ -1,4 +1,4 @@
-"""The routes: each takes a request apart, asks a service and answers."""
+"""The routes for predictions, health and the model: each parses a request, calls a service and returns a response."""
 
 from typing import Annotated, Any
 
@@ -9,14 +9,17 @@ from litestar.params import JSONBody, Parameter
 from litestar.types import ControllerRouterHandler
 
 from api import openapi_examples
-from api.auth import with_key, with_token
+from api.auth import require_api_key, require_reload_token
 from api.docs_page import assets, docs
 from api.errors import ApiError, nested_too_deeply, request_id
 from api.metrics import ApiMetrics
 from api.model_manager import ModelManager
 from api.openapi import (
-    WITH_KEY,
-    WITH_TOKEN,
+    API_KEY_SECURITY,
+    MODEL_TAG,
+    OPERATIONS_TAG,
+    PREDICTION_TAG,
+    RELOAD_TOKEN_SECURITY,
     BatchOperation,
     PredictOperation,
     RollbackOperation,
@@ -26,14 +29,14 @@ from api.prediction_service import PredictionService
 from api.request_parsing import (
     CSV,
     JSON,
-    MOST_BATCH_BYTES,
-    MOST_BYTES,
+    MAX_BATCH_BYTES,
+    MAX_BODY_BYTES,
     PARQUET,
-    answer_type,
-    bytes_of,
-    content_type,
-    one,
-    utf8,
+    decode_utf8,
+    parse_encounter,
+    read_body,
+    request_content_type,
+    response_content_type,
 )
 from api.schemas import (
     BatchPredictionResponse,
@@ -47,7 +50,7 @@ from api.schemas import (
     RollbackResponse,
 )
 from readmit.core.errors import RollbackRejected
-from readmit.core.production_history import words
+from readmit.core.production_history import validate_note
 from readmit.core.version import MODEL
 
 AnyRequest = Request[Any, Any, Any]
@@ -57,112 +60,150 @@ VERSION_HEADER = "X-Model-Version"
 @post(
     "/predict",
     status_code=200,
-    guards=[with_key],
-    security=WITH_KEY,
+    tags=[PREDICTION_TAG],
+    summary="Predict readmission for one encounter",
+    guards=[require_api_key],
+    security=API_KEY_SECURITY,
     operation_class=PredictOperation,
-    responses=responses(PredictionResponse, openapi_examples.ANSWER, 400, 401, 413, 415, 422, 503),
+    responses=responses(PredictionResponse, openapi_examples.PREDICTION, 400, 401, 413, 415, 422, 503),
 )
 async def predict(
     request: AnyRequest,
-    predicting: NamedDependency[PredictionService],
-    explain: Annotated[bool, Parameter(description="also what each field adds to the score")] = False,
+    predictions: NamedDependency[PredictionService],
+    explain: Annotated[bool, Parameter(description="Include the contribution of each field to the score.")] = False,
 ) -> Response[PredictionResponse]:
-    """The probability that the patient of one encounter is readmitted; 422 where the stay ended in death or hospice."""
-    content_type(request, JSON)
-    encounter = one(utf8(await bytes_of(request, MOST_BYTES)))
-    answer = await predicting.one(encounter, request_id(request.scope), explain)
-    return Response(answer, headers={VERSION_HEADER: answer.model_version})
+    """Return the probability that the patient is readmitted after this encounter.
+
+    A stay that ended in death or hospice gets status 422.
+    """
+    request_content_type(request, JSON)
+    encounter = parse_encounter(decode_utf8(await read_body(request, MAX_BODY_BYTES)))
+    prediction = await predictions.predict(encounter, request_id(request.scope), explain)
+    return Response(prediction, headers={VERSION_HEADER: prediction.model_version})
 
 
 @post(
     "/predict_batch",
     status_code=200,
-    request_max_body_size=MOST_BATCH_BYTES,
-    guards=[with_key],
-    security=WITH_KEY,
+    request_max_body_size=MAX_BATCH_BYTES,
+    tags=[PREDICTION_TAG],
+    summary="Predict readmission for a batch",
+    guards=[require_api_key],
+    security=API_KEY_SECURITY,
     operation_class=BatchOperation,
     responses=responses(
         BatchPredictionResponse,
-        openapi_examples.BATCH,
+        openapi_examples.BATCH_PREDICTION,
         400,
         401,
         406,
         413,
         415,
         503,
-        answered="as many answers as records, in order",
+        description="One item per record, in order.",
     ),
 )
-async def predict_batch(request: AnyRequest, predicting: NamedDependency[PredictionService]) -> Response[bytes]:
-    """The same for many encounters, as JSON array, CSV or Parquet; a record that is none has its error in its place.
+async def predict_batch(request: AnyRequest, predictions: NamedDependency[PredictionService]) -> Response[bytes]:
+    """Return a prediction for each encounter of a JSON array, CSV or Parquet file.
 
-    A stay that ended in death or hospice is `not_applicable`: no prediction, and no failure.
+    An invalid record gets an error in its place, and a stay that ended in death or hospice is `not_applicable`.
     """
-    kind, wanted = content_type(request, JSON, CSV, PARQUET), answer_type(request)
-    body = await bytes_of(request, MOST_BATCH_BYTES)
-    loaded, answers = await predicting.many(body, kind, wanted, request_id(request.scope))
-    return Response(answers, media_type=wanted, headers={VERSION_HEADER: loaded.version.number})
+    content_type, response_type = request_content_type(request, JSON, CSV, PARQUET), response_content_type(request)
+    body = await read_body(request, MAX_BATCH_BYTES)
+    loaded, response = await predictions.predict_batch(body, content_type, response_type, request_id(request.scope))
+    return Response(response, media_type=response_type, headers={VERSION_HEADER: loaded.version.number})
 
 
-def _health(serving: ModelManager) -> HealthResponse:
-    loaded = serving.loaded
+def _health(manager: ModelManager) -> HealthResponse:
+    loaded = manager.loaded
     return HealthResponse(
-        message="Readmit: POST an encounter to /predict; /docs tells how",
+        message="Readmit: POST an encounter to /predict; see /docs",
         status="healthy" if loaded else "unhealthy",
         model_loaded=loaded is not None,
         model_version=loaded.version.number if loaded else None,
         model_loaded_at=loaded.loaded_at if loaded else None,
-        reload_failure=serving.failure,
+        reload_failure=manager.failure,
     )
 
 
-@get(["/", "/health"], sync_to_thread=False, responses=responses(HealthResponse, openapi_examples.HEALTH))
-def health(serving: NamedDependency[ModelManager]) -> HealthResponse:
-    """How the API is: status 200 as long as it answers, the truth in the body."""
-    return _health(serving)
+@get(
+    "/",
+    sync_to_thread=False,
+    tags=[OPERATIONS_TAG],
+    summary="Report health at the root",
+    responses=responses(HealthResponse, openapi_examples.HEALTH),
+)
+def root(manager: NamedDependency[ModelManager]) -> HealthResponse:
+    """Return the same response as /health."""
+    return _health(manager)
 
 
-@get("/health/live", sync_to_thread=False, responses=responses(LivenessResponse, openapi_examples.ALIVE))
+@get(
+    "/health",
+    sync_to_thread=False,
+    tags=[OPERATIONS_TAG],
+    summary="Report health",
+    responses=responses(HealthResponse, openapi_examples.HEALTH),
+)
+def health(manager: NamedDependency[ModelManager]) -> HealthResponse:
+    """Return the health of the API and the loaded model version; `status` is "unhealthy" without a model.
+
+    The HTTP status is always 200.
+    """
+    return _health(manager)
+
+
+@get(
+    "/health/live",
+    sync_to_thread=False,
+    tags=[OPERATIONS_TAG],
+    summary="Report liveness",
+    responses=responses(LivenessResponse, openapi_examples.LIVENESS),
+)
 def live() -> LivenessResponse:
-    """The process answers."""
+    """Return status 200 while the process runs."""
     return LivenessResponse("alive")
 
 
 @get(
     "/health/ready",
     sync_to_thread=False,
+    tags=[OPERATIONS_TAG],
+    summary="Report readiness",
     responses={
         **responses(HealthResponse, openapi_examples.HEALTH),
-        503: ResponseSpec(HealthResponse, generate_examples=False, description="no model is loaded"),
+        503: ResponseSpec(HealthResponse, generate_examples=False, description="No model is loaded."),
     },
 )
-def ready(serving: NamedDependency[ModelManager]) -> Response[HealthResponse]:
-    """A model is loaded: 200, else 503."""
-    return Response(_health(serving), status_code=200 if serving.loaded else 503, media_type=MediaType.JSON)
+def ready(manager: NamedDependency[ModelManager]) -> Response[HealthResponse]:
+    """Return status 200 when a model is loaded, 503 otherwise."""
+    return Response(_health(manager), status_code=200 if manager.loaded else 503, media_type=MediaType.JSON)
 
 
 @get(
     "/model",
     sync_to_thread=False,
-    guards=[with_key],
-    security=WITH_KEY,
+    tags=[MODEL_TAG],
+    summary="Get the loaded model version",
+    guards=[require_api_key],
+    security=API_KEY_SECURITY,
     responses=responses(ModelResponse, openapi_examples.MODEL, 401, 503),
 )
-def model(serving: NamedDependency[ModelManager]) -> ModelResponse:
-    """The version that is served: what it was made from and how it was judged."""
-    loaded = serving.require_loaded()
-    v = loaded.version
+def model(manager: NamedDependency[ModelManager]) -> ModelResponse:
+    """Return the model version that serves predictions: its origin, threshold and metrics."""
+    loaded = manager.require_loaded()
+    version = loaded.version
     return ModelResponse(
         MODEL,
-        v.number,
-        v.candidate,
-        v.target,
-        v.threshold,
-        v.batch,
-        v.snapshot,
-        v.code,
-        v.run_id,
-        v.figures,
+        version.number,
+        version.candidate,
+        version.target,
+        version.threshold,
+        version.batch,
+        version.snapshot,
+        version.code,
+        version.run_id,
+        version.figures,
         loaded.loaded_at,
     )
 
@@ -170,45 +211,49 @@ def model(serving: NamedDependency[ModelManager]) -> ModelResponse:
 @post(
     "/reload_model",
     status_code=200,
-    guards=[with_token],
-    security=WITH_TOKEN,
-    responses=responses(ReloadResponse, openapi_examples.RELOADED, 401, 503),
+    tags=[MODEL_TAG],
+    summary="Load the production model",
+    guards=[require_reload_token],
+    security=RELOAD_TOKEN_SECURITY,
+    responses=responses(ReloadResponse, openapi_examples.RELOAD, 401, 503),
 )
-async def reload_model(serving: NamedDependency[ModelManager]) -> ReloadResponse:
-    """Loads what is in production now. When that fails the old model goes on serving."""
-    changed = await serving.reload()
-    return ReloadResponse(serving.loaded.version.number if serving.loaded else None, changed)
+async def reload_model(manager: NamedDependency[ModelManager]) -> ReloadResponse:
+    """Load the version that is in production now. If that fails, the current model continues to serve."""
+    changed = await manager.reload()
+    return ReloadResponse(manager.loaded.version.number if manager.loaded else None, changed)
 
 
 @post(
     "/rollback",
     status_code=200,
-    guards=[with_token],
-    security=WITH_TOKEN,
+    tags=[MODEL_TAG],
+    summary="Roll back production",
+    guards=[require_reload_token],
+    security=RELOAD_TOKEN_SECURITY,
     operation_class=RollbackOperation,
     exception_handlers={RecursionError: nested_too_deeply},
-    responses=responses(RollbackResponse, openapi_examples.ROLLED_BACK, 400, 401, 409, 422, 503),
+    responses=responses(RollbackResponse, openapi_examples.ROLLBACK_RESPONSE, 400, 401, 409, 422, 503),
 )
-async def rollback(data: JSONBody[RollbackRequest], serving: NamedDependency[ModelManager]) -> RollbackResponse:
-    """Puts the version that served before back into production, or the one that is named; who and why is noted."""
+async def rollback(data: JSONBody[RollbackRequest], manager: NamedDependency[ModelManager]) -> RollbackResponse:
+    """Put the previous version, or the given one, back into production, and record who did it and why."""
     for name in ("by", "why"):
         try:
-            words(name, getattr(data, name))
+            validate_note(name, getattr(data, name))
         except RollbackRejected as error:
             raise ApiError(422, str(error), (FieldError(name, str(error)),)) from error
-    left, goal = await serving.roll_back(data.version, data.by, data.why)
-    served = serving.loaded is not None and serving.loaded.version.number == goal.number
-    return RollbackResponse(goal.number, left.number, served)
+    previous, current = await manager.roll_back(data.version, data.by, data.why)
+    is_served = manager.loaded is not None and manager.loaded.version.number == current.number
+    return RollbackResponse(current.number, previous.number, is_served)
 
 
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
-def prometheus(metrics: NamedDependency[ApiMetrics]) -> Response[bytes]:
-    """For Prometheus."""
+def metrics_text(metrics: NamedDependency[ApiMetrics]) -> Response[bytes]:
+    """Return the API's metrics in Prometheus' text format."""
     return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 ROUTES: list[ControllerRouterHandler] = [
     *(predict, predict_batch),
-    *(health, live, ready, model, prometheus),
+    *(root, health, live, ready, model, metrics_text),
     *(reload_model, rollback, docs, assets),
 ]

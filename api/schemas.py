@@ -1,4 +1,4 @@
-"""What the API answers, as it stands on the wire."""
+"""The API's request and response bodies, as serialized."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,26 +8,28 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 
 class FieldError(Struct, frozen=True):
-    """`field`: empty when the fault is of the record as a whole."""
+    """An error of one field; `field` is empty when the error concerns the whole record."""
 
     field: str
     message: str
 
 
 class ErrorDetail(Struct, frozen=True):
+    """What went wrong. `fields`: the invalid fields, if known."""
+
     message: str
     fields: list[FieldError] = field(default_factory=list)
 
 
 class ErrorResponse(Struct, frozen=True):
-    """The body of every answer that is an error."""
+    """The body of every error response."""
 
     error: ErrorDetail
     request_id: str
 
 
 class Contribution(Struct, frozen=True):
-    """What a field, with the value that it has, adds to the score."""
+    """The contribution of a field, with its value, to the score."""
 
     field: str
     value: str | int | None
@@ -35,7 +37,7 @@ class Contribution(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """`base` and all contributions make up `score`. `scale`: log-odds of readmission, or the probability itself."""
+    """`score` is the sum of `base` and all contributions. `scale`: log-odds of readmission, or its probability."""
 
     scale: str
     base: float
@@ -44,9 +46,9 @@ class Explanation(Struct, frozen=True):
 
 
 class PredictionResponse(Struct, frozen=True):
-    """`prediction` is 1 where the probability reaches the threshold of the model's version.
+    """A prediction: 1 when the probability reaches the model's threshold, else 0.
 
-    `explanation`: where `explain=true` asked for it.
+    `explanation`: only with `explain=true`.
     """
 
     prediction: int
@@ -60,7 +62,7 @@ class PredictionResponse(Struct, frozen=True):
 
 
 class RowError(Struct, frozen=True):
-    """`field` names the first field at fault, `message` tells of all."""
+    """The errors of a batch row. `field`: the first invalid field; `message`: all errors."""
 
     index: int
     field: str
@@ -68,24 +70,26 @@ class RowError(Struct, frozen=True):
 
 
 class RejectedRow(Struct, frozen=True):
+    """An invalid record of a batch."""
+
     error: RowError
 
 
 class NotApplicableRow(Struct, frozen=True):
-    """A valid record without a prediction: the stay ended in death or hospice."""
+    """A valid record without a prediction, because the stay ended in death or hospice."""
 
     not_applicable: RowError
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPredictionResponse:
-    """One item per record, in order. No Struct: msgspec takes no union of two of them without a tag on the wire."""
+    """One item per record, in order. A dataclass, since msgspec cannot tell a union of untagged structs apart."""
 
     predictions: list[PredictionResponse | RejectedRow | NotApplicableRow]
 
 
 class HealthResponse(Struct, frozen=True):
-    """`status`: healthy with a model, else unhealthy. `reload_failure`: why the last try to load one failed."""
+    """`status`: healthy with a model, else unhealthy. `reload_failure`: why the last attempt to load one failed."""
 
     message: str
     status: str
@@ -96,11 +100,13 @@ class HealthResponse(Struct, frozen=True):
 
 
 class LivenessResponse(Struct, frozen=True):
+    """`status` is always alive."""
+
     status: str
 
 
 class ModelResponse(Struct, frozen=True):
-    """The version in production that answers here. `figures`: its metrics on the test split."""
+    """The model version that serves predictions. `figures`: its metrics on the test split."""
 
     name: str
     version: str
@@ -116,14 +122,14 @@ class ModelResponse(Struct, frozen=True):
 
 
 class ReloadResponse(Struct, frozen=True):
-    """`reloaded`: the version changed. `version`: what is served now, null when nothing is in production."""
+    """`reloaded`: whether the version changed. `version`: the loaded version, null when there is none."""
 
     version: str | None
     reloaded: bool
 
 
 class RollbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """`by`: who asks, and `why`. `version`: where to go; absent: to the one that served before."""
+    """`by`: the person responsible; `why`: the reason; `version`: the target, by default the previous version."""
 
     by: str
     why: str
@@ -131,7 +137,7 @@ class RollbackRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RollbackResponse(Struct, frozen=True):
-    """`version` is in production now, `before` was. `served`: this API serves it already; the others follow."""
+    """`version`: in production now; `before`: in production until now; `served`: whether this instance loaded it."""
 
     version: str
     before: str

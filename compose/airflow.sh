@@ -1,6 +1,6 @@
 #!/bin/sh
-# Airflow reads its users' passwords from a file of its own form, and keeps the logs of tasks for ever: here for 30 days.
-# (A log that goes away while it is looked for must not end the looking.)
+# Airflow reads its users' passwords from a JSON file. It never deletes task logs; here they are deleted after 30 days.
+# (A log that disappears during the search must not end the loop.)
 set -eu
 export AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE=/tmp/passwords.json
 printf '{"admin": "%s"}' "$(cat /run/secrets/airflow_password)" > "$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"

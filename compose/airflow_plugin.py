@@ -1,4 +1,4 @@
-"""Plugin of Airflow: checks of Host and Origin and security headers, before its page and its API."""
+"""Airflow plugin: Host and Origin checks and security headers for its page and its API."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ GUARDED = {"hosts": ("airflow", *LOCAL_HOSTS), "probes": ("/api/v2/monitor/healt
 
 
 class CrossSitePlugin(AirflowPlugin):
-    """Adds the guard to Airflow's API server."""
+    """Plugin that adds the guard to Airflow's API server."""
 
     name = "readmit_cross_site"
     fastapi_root_middlewares: ClassVar = [

@@ -1,19 +1,19 @@
 #!/bin/sh
-# SeaweedFS takes its first user and its keys from the environment; here they come from files, so that no `inspect`
-# shows them.
+# SeaweedFS takes its first user and its keys from the environment; here they come from files, so that
+# `docker inspect` does not show them.
 set -eu
 AWS_ACCESS_KEY_ID=$(cat /run/secrets/s3_access_key)
 AWS_SECRET_ACCESS_KEY=$(cat /run/secrets/s3_secret_key)
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 
-# What the filer and the volumes are asked by HTTP is signed.
+# HTTP requests to the filer and the volumes must be signed.
 WEED_JWT_SIGNING_KEY=$(cat /run/secrets/s3_volume_write_key)
 WEED_JWT_SIGNING_READ_KEY=$(cat /run/secrets/s3_volume_read_key)
 WEED_JWT_FILER_SIGNING_KEY=$(cat /run/secrets/s3_filer_write_key)
 WEED_JWT_FILER_SIGNING_READ_KEY=$(cat /run/secrets/s3_filer_read_key)
 export WEED_JWT_SIGNING_KEY WEED_JWT_SIGNING_READ_KEY WEED_JWT_FILER_SIGNING_KEY WEED_JWT_FILER_SIGNING_READ_KEY
 
-# Every port but those of S3 and of the metrics asks for this certificate, which nobody else has.
+# Every port except those of S3 and of the metrics requires this certificate, which no other service has.
 certificate=/run/secrets/s3_inner_certificate
 key=/run/secrets/s3_inner_key
 export WEED_GRPC_CA=$certificate WEED_HTTPS_CLIENT_ENABLED=true

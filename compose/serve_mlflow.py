@@ -1,4 +1,4 @@
-"""Starts the MLflow server of the container: its database's password comes from a file, and stays off command lines."""
+"""Start the MLflow server of the container; the database password comes from a file, not from a command line."""
 
 import os
 from pathlib import Path
@@ -9,24 +9,24 @@ import pymysql
 DATABASE = "mlflow_db"
 PORT = "5000"
 HOSTS = "mlflow:*,mlflow,localhost:*,127.0.0.1:*"
-"""Other names are refused: a page of the Internet must not talk to it through a reader's browser."""
+"""Accepted Host headers; others are rejected, so that no website can reach the server through a user's browser."""
 
 
-def authority() -> str | None:
-    """Return the file of the authority that the database must be verified by, if it must be."""
+def authority_file() -> str | None:
+    """Return the file of the authority that verifies the database, or None without verification."""
     return os.environ["READMIT_DATABASE_TLS_CA"] if os.environ.get("READMIT_DATABASE_TLS") == "verify" else None
 
 
-def backend(address: str, password: str, authority: str | None) -> str:
-    """Where the runs are kept, as SQLAlchemy writes it. `address`: mysql://USER@HOST:PORT."""
+def backend_uri(address: str, password: str, authority: str | None) -> str:
+    """Return the address of the database in the form of SQLAlchemy. `address`: mysql://USER@HOST:PORT."""
     parts = urlsplit(address)
     host = f"{parts.hostname}:{parts.port or 3306}"
-    verified = f"?ssl_ca={quote(authority)}&ssl_check_hostname=true" if authority else ""
-    return f"mysql+pymysql://{parts.username}:{quote(password, safe='')}@{host}/{DATABASE}{verified}"
+    query = f"?ssl_ca={quote(authority)}&ssl_check_hostname=true" if authority else ""
+    return f"mysql+pymysql://{parts.username}:{quote(password, safe='')}@{host}/{DATABASE}{query}"
 
 
-def make_database(address: str, password: str, authority: str | None) -> None:
-    """Makes it where a server of one's own lacks it."""
+def create_database(address: str, password: str, authority: str | None) -> None:
+    """Create the database if an external server lacks it."""
     parts = urlsplit(address)
     server = pymysql.connect(
         host=parts.hostname,
@@ -40,13 +40,14 @@ def make_database(address: str, password: str, authority: str | None) -> None:
 
 
 def main() -> None:
+    """Replace this process by the MLflow server."""
     password = Path("/run/secrets/mlflow_password").read_text().strip()
     address = os.environ["READMIT_MLFLOW_DATABASE_URL"]
-    make_database(address, password, authority())
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = backend(address, password, authority())
-    door = ["--host", "0.0.0.0", "--port", PORT, "--allowed-hosts", HOSTS, "--workers", "1"]
-    kept = ["--artifacts-destination", "s3://mlflow", "--expose-prometheus", "/tmp/metrics"]
-    os.execvp("mlflow", ["mlflow", "server", *door, *kept])
+    create_database(address, password, authority_file())
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = backend_uri(address, password, authority_file())
+    network = ["--host", "0.0.0.0", "--port", PORT, "--allowed-hosts", HOSTS, "--workers", "1"]
+    storage = ["--artifacts-destination", "s3://mlflow", "--expose-prometheus", "/tmp/metrics"]
+    os.execvp("mlflow", ["mlflow", "server", *network, *storage])
 
 
 if __name__ == "__main__":

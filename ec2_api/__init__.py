@@ -1,0 +1,1 @@
+"""The data API: serves hospital encounters in batches."""

@@ -1,4 +1,4 @@
-"""`python -m ec2_api`: opens the source and serves it until SIGTERM or SIGINT."""
+"""`python -m ec2_api`: serve the source until SIGTERM or SIGINT."""
 
 import logging
 import os
@@ -17,11 +17,11 @@ from ec2_api.startup import open_source
 
 log = logging.getLogger("ec2_api")
 
-REFUSED = 2
+EXIT_STARTUP_ERROR = 2
 
 
 def main() -> int:
-    """The exit code: 0 after a signal, 2 when a setting or the data refuses to be used."""
+    """Return the exit code: 0 after a signal, 2 when a setting or the data is unusable."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for library in ("apscheduler", "httpx", "waitress.queue"):
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -31,7 +31,7 @@ def main() -> int:
         serve(settings.load(os.environ))
     except (StartupError, OSError) as error:
         log.error("%s", error)
-        return REFUSED
+        return EXIT_STARTUP_ERROR
     return 0
 
 
@@ -40,18 +40,18 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def serve(chosen: settings.SourceSettings) -> None:
-    """Serves until a signal. Refusal: the source can't be opened or the port can't be had."""
-    opened = open_source(chosen, time.time)
-    metrics = SourceMetrics(opened.release.total, opened.rows)
-    announcer = ReleaseLog(opened.release, metrics, time.time)
-    app = create_app(opened, metrics, chosen.allowed_hosts)
+def serve(config: settings.SourceSettings) -> None:
+    """Serve until a signal. Raises StartupError when the source can't be opened or the port is unavailable."""
+    source = open_source(config, time.time)
+    metrics = SourceMetrics(source.release.total, source.rows)
+    release_log = ReleaseLog(source.release, metrics, time.time)
+    app = create_app(source, metrics, config.allowed_hosts)
     try:
-        server = create_bounded_server(app, chosen.host, chosen.port)
+        server = create_bounded_server(app, config.host, config.port)
     except OSError as error:
-        raise StartupError(f"READMIT_SOURCE_PORT: {chosen.host}:{chosen.port}: {error.strerror or error}") from error
-    announcer.tick()
-    scheduler = announcer.scheduler()
+        raise StartupError(f"READMIT_SOURCE_PORT: {config.host}:{config.port}: {error.strerror or error}") from error
+    release_log.tick()
+    scheduler = release_log.scheduler()
     scheduler.start()
     server.print_listen("listening on http://{}:{}")
     server.run()

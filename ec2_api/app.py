@@ -1,4 +1,4 @@
-"""The data API's routes. Reading moves nothing: which batches are out is told by the clock alone."""
+"""Routes of the data API. Reads change nothing: the clock alone decides which batches are released."""
 
 import math
 import re
@@ -18,126 +18,128 @@ from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEAD
 from ec2_api.startup import OpenSource
 
 TOO_EARLY = 425
-BY_MEDIA_TYPE = {form.media_type: form for form in Format}
+FORMATS_BY_MEDIA_TYPE = {fmt.media_type: fmt for fmt in Format}
 
 
 class OrderedJson(DefaultJSONProvider):
-    """Members stay in the order in which the facts name them."""
+    """JSON with members in the order of the dataclass fields."""
 
     sort_keys = False
 
 
 def create_app(
-    opened: OpenSource, metrics: SourceMetrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
+    source: OpenSource, metrics: SourceMetrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
 ) -> Flask:
-    """The application over one opened source; `clock` gives epoch seconds."""
+    """Return the application for a source; `clock` gives epoch seconds."""
     app = Flask(__name__, static_folder=None)
     app.json = OrderedJson(app)
-    app.add_url_rule("/", "page", lambda: _page(opened, clock()))
-    app.add_url_rule("/health", "health", lambda: jsonify(responses.health(opened, clock())))
-    app.add_url_rule("/batches", "batches", lambda: jsonify(responses.batches(opened, clock())))
-    app.add_url_rule("/batches/<number>", "batch", lambda number: _batch(opened, number, clock()))
-    app.add_url_rule("/get_data", "get_data", lambda: _rows(opened, opened.release.released(clock()), Format.JSON))
+    app.add_url_rule("/", "page", lambda: _index_page(source, clock()))
+    app.add_url_rule("/health", "health", lambda: jsonify(responses.health(source, clock())))
+    app.add_url_rule("/batches", "batches", lambda: jsonify(responses.batches(source, clock())))
+    app.add_url_rule("/batches/<number>", "batch", lambda number: _batch_response(source, number, clock()))
+    app.add_url_rule(
+        "/get_data", "get_data", lambda: _batch_file(source, source.release.released(clock()), Format.JSON)
+    )
     app.add_url_rule("/metrics", "metrics", lambda: Response(metrics.text(), content_type=CONTENT_TYPE_LATEST))
-    app.register_error_handler(HTTPException, _error)
-    # First in, last out: requests that are refused are counted, too.
+    app.register_error_handler(HTTPException, _error_response)
+    # Registered first, so that rejected requests are counted, too.
     _count_requests(app, metrics)
     _protect(app, allowed_hosts)
     return app
 
 
-def _page(opened: OpenSource, now: float) -> Response:
+def _index_page(source: OpenSource, now: float) -> Response:
     page = Response(
-        render_template("index.html", health=responses.health(opened, now), batches=responses.batches(opened, now))
+        render_template("index.html", health=responses.health(source, now), batches=responses.batches(source, now))
     )
     page.headers["Content-Security-Policy"] = PAGE_CONTENT_SECURITY_POLICY
     return page
 
 
-def _batch(opened: OpenSource, text: str, now: float) -> Response:
-    total = opened.release.total
+def _batch_response(source: OpenSource, text: str, now: float) -> Response:
+    total = source.release.total
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= total:
-        raise NotFound(f"batch {text[:20]!r}: there are batches 1 to {total}")
+        raise NotFound(f"batch {text[:20]!r}: batches are numbered 1 to {total}")
     number = int(text)
-    if number > opened.release.released(now):
-        return _too_early(number, opened.release.seconds_to(number, now))
-    answer = _rows(opened, number, _form())
-    answer.vary.add("Accept")
-    return answer
+    if number > source.release.released(now):
+        return _too_early(number, source.release.seconds_to(number, now))
+    response = _batch_file(source, number, _requested_format())
+    response.vary.add("Accept")
+    return response
 
 
 def _too_early(number: int, seconds: float) -> Response:
     wait = max(1, math.ceil(seconds))
-    answer = jsonify(error=f"batch {number} is released in {wait} seconds")
-    answer.status_code = TOO_EARLY
-    answer.headers["Retry-After"] = str(wait)
-    return answer
+    response = jsonify(error=f"batch {number} is released in {wait} seconds")
+    response.status_code = TOO_EARLY
+    response.headers["Retry-After"] = str(wait)
+    return response
 
 
-def _form() -> Format:
-    """The representation that the request asks for. NotAcceptable, BadRequest."""
-    named = request.args.get("format")
-    if named is not None:
-        if named not in set(Format):
-            raise BadRequest(f"format: {named[:20]!r} is none of {', '.join(Format)}")
-        return Format(named)
+def _requested_format() -> Format:
+    """Return the requested format. Raises BadRequest or NotAcceptable for an unknown one."""
+    name = request.args.get("format")
+    if name is not None:
+        if name not in set(Format):
+            raise BadRequest(f"format {name[:20]!r} is unknown: use {', '.join(Format)}")
+        return Format(name)
     if not request.accept_mimetypes:
         return Format.JSON
-    best = request.accept_mimetypes.best_match(BY_MEDIA_TYPE)
+    best = request.accept_mimetypes.best_match(FORMATS_BY_MEDIA_TYPE)
     if best is None:
-        raise NotAcceptable(f"a batch is had as {', '.join(BY_MEDIA_TYPE)}")
-    return BY_MEDIA_TYPE[best]
+        raise NotAcceptable(f"batches are available as {', '.join(FORMATS_BY_MEDIA_TYPE)}")
+    return FORMATS_BY_MEDIA_TYPE[best]
 
 
-def _rows(opened: OpenSource, number: int, form: Format) -> Response:
-    rendered = opened.shelf.get(number, form)
-    answer = send_file(
+def _batch_file(source: OpenSource, number: int, batch_format: Format) -> Response:
+    rendered = source.store.get(number, batch_format)
+    response = send_file(
         rendered.path.absolute(),
-        mimetype=form.media_type,
-        download_name=f"batch-{number}.{form}",
+        mimetype=batch_format.media_type,
+        download_name=f"batch-{number}.{batch_format}",
         etag=rendered.sha256,
-        last_modified=opened.release.moment(number),
+        last_modified=source.release.release_time(number),
         conditional=False,
     )
-    # Whole or not modified, never a range: waitress would hold a thread until the client has read it.
-    answer.make_conditional(request)
-    answer.headers["X-Rows"] = str(opened.batches[number - 1].rows)
-    return answer
+    # Whole or 304, never a range: for a range waitress holds a thread until the client has read it.
+    response.make_conditional(request)
+    response.headers["X-Rows"] = str(source.batches[number - 1].rows)
+    return response
 
 
-def _error(error: HTTPException) -> Response:
-    answer = jsonify(error=error.description or error.name)
-    answer.status_code = error.code or 500
+def _error_response(error: HTTPException) -> Response:
+    response = jsonify(error=error.description or error.name)
+    response.status_code = error.code or 500
     if isinstance(error, NotAcceptable):
-        answer.vary.add("Accept")
+        response.vary.add("Accept")
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
-            answer.headers[name] = value
-    return answer
+            response.headers[name] = value
+    return response
 
 
 def _count_requests(app: Flask, metrics: SourceMetrics) -> None:
     @app.before_request
     def begin() -> None:
-        g.begun = time.perf_counter()
+        g.started_at = time.perf_counter()
 
     @app.after_request
-    def end(answer: Response) -> Response:
-        # Addresses that no route knows share one label: anybody can invent them.
+    def end(response: Response) -> Response:
+        # Unknown paths share one label, to bound the number of labels.
         route = request.url_rule.rule if request.url_rule else "unknown"
-        metrics.answered(route, answer.status_code, time.perf_counter() - g.begun)
-        return answer
+        metrics.observe_request(route, response.status_code, time.perf_counter() - g.started_at)
+        return response
 
 
 def _protect(app: Flask, allowed_hosts: Set[str]) -> None:
-    """Check each request before it is answered, and add the security headers to each answer."""
+    """Check each request before it is served and add the security headers to each response."""
 
     @app.before_request
     def check() -> None:
         check_request(request, allowed_hosts)
 
     @app.after_request
-    def add_headers(answer: Response) -> Response:
+    def add_headers(response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
+            response.headers.setdefault(name, value)
+        return response

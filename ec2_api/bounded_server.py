@@ -1,7 +1,7 @@
-"""A waitress server that bounds what a client can hold: bytes, seconds and connections.
+"""A waitress server that bounds the bytes, time and connections of each client.
 
-Waitress alone closes a silent connection after two minutes, never one whose client reads nothing, and accepts none
-beyond its limit: a hundred half-sent requests block it. Here the oldest connection of the busiest client makes room.
+Waitress alone closes an idle connection after two minutes, never closes one whose client does not read, and accepts
+none beyond its limit: a hundred half-sent requests block it. Here the busiest client's oldest connection is closed.
 """
 
 import json
@@ -19,26 +19,26 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from ec2_api.security_headers import SECURITY_HEADERS
 
 THREADS = 4
-LARGEST_HEAD = 32 * 1024
-LARGEST_BODY = 64 * 1024
-REQUEST_SECONDS = 10
-"""From the first byte of a request to its last; a connection has as long to send its first byte."""
-STALLED_SECONDS = 30
-"""The longest pause of a client that reads an answer."""
-ANSWER_SECONDS = 300
-"""The longest that a client may take to read an answer: 20 MB at 70 KB/s."""
-KEEP_ALIVE_SECONDS = 60
-CONNECTIONS = 256
-CONNECTIONS_PER_CLIENT = 64
-SEND_BUFFER = 256 * 1024
-"""Bytes of an answer that the kernel holds for a client: by itself it would take megabytes for each."""
+MAX_HEAD_BYTES = 32 * 1024
+MAX_BODY_BYTES = 64 * 1024
+REQUEST_TIMEOUT_SECONDS = 10
+"""From the first byte of a request to its last, and from the connection to the first byte."""
+STALL_TIMEOUT_SECONDS = 30
+"""Maximum pause of a client that reads a response."""
+RESPONSE_TIMEOUT_SECONDS = 300
+"""Maximum time to read a response: 20 MB at 70 KB/s."""
+KEEP_ALIVE_TIMEOUT_SECONDS = 60
+MAX_CONNECTIONS = 256
+MAX_CONNECTIONS_PER_CLIENT = 64
+SEND_BUFFER_BYTES = 256 * 1024
+"""Response bytes that the kernel buffers per client; by default it takes megabytes."""
 
 
 class JsonErrorTask(ErrorTask):
-    """An error that waitress itself answers, in the form of the application's errors."""
+    """An error raised by waitress itself, in the format of the application's errors."""
 
     def execute(self) -> None:
-        """Write the answer. The error's own text is left out: it repeats what the client sent."""
+        """Write the response, without the error's own text: it repeats client input."""
         error = self.request.error
         body = json.dumps({"error": error.reason}).encode() + b"\n"
         self.status = f"{error.code} {error.reason}"
@@ -49,27 +49,27 @@ class JsonErrorTask(ErrorTask):
 
 
 class BoundedChannel(HTTPChannel):
-    """A connection that knows since when it has been sending its request or reading its answer."""
+    """A connection that records when its request or its response began."""
 
     error_task_class = JsonErrorTask
 
     def __init__(self, *args: object, **options: object) -> None:
-        self._request_began: float | None = time.time()
-        self._answer_began = 0.0
+        self._request_started_at: float | None = time.time()
+        self._response_started_at = 0.0
         super().__init__(*args, **options)
 
     def received(self, data: bytes) -> bool:
-        """Take bytes of a request."""
-        if self._request_began is None:
-            self._request_began = time.time()
+        """Process received bytes of a request."""
+        if self._request_started_at is None:
+            self._request_started_at = time.time()
         return bool(super().received(data))
 
     def service(self) -> None:
-        """Answer one request and close the connection if more were sent with it.
+        """Serve one request and close the connection if more were pipelined.
 
-        Answering them in turn would make a thread wait until a slow client has read the answer before.
+        Otherwise a thread would wait until a slow client has read the previous response.
         """
-        self._request_began, self._answer_began = None, time.time()
+        self._request_started_at, self._response_started_at = None, time.time()
         with self.requests_lock:
             for pipelined in self.requests[1:]:
                 pipelined.close()
@@ -79,23 +79,25 @@ class BoundedChannel(HTTPChannel):
 
     @property
     def since(self) -> float:
-        """When the client's current request, answer or silence began, in epoch seconds."""
-        if self._request_began is not None:
-            return self._request_began
-        return self._answer_began if self.total_outbufs_len else float(self.last_activity)
+        """Start of the client's current request, response or idle time, in epoch seconds."""
+        if self._request_started_at is not None:
+            return self._request_started_at
+        return self._response_started_at if self.total_outbufs_len else float(self.last_activity)
 
     def is_expired(self, now: float) -> bool:
-        """Return whether the client has used up its time. A request that is being answered has no limit."""
+        """Return whether the client has exceeded its time. A request in progress has no limit."""
         if self.requests:
             return False
         if self.total_outbufs_len:
-            return now - self.since > ANSWER_SECONDS or now - self.last_activity > STALLED_SECONDS
-        return now - self.since > (KEEP_ALIVE_SECONDS if self._request_began is None else REQUEST_SECONDS)
+            return now - self.since > RESPONSE_TIMEOUT_SECONDS or now - self.last_activity > STALL_TIMEOUT_SECONDS
+        return now - self.since > (
+            KEEP_ALIVE_TIMEOUT_SECONDS if self._request_started_at is None else REQUEST_TIMEOUT_SECONDS
+        )
 
     def abort(self) -> None:
-        """Close the connection in the next round of the loop, even if its client reads nothing."""
+        """Close the connection in the next loop iteration, even if the client does not read."""
         self.will_close = True
-        # A closed mark alone waits until the socket can be written to, which a client that does not read prevents.
+        # The flag alone waits until the socket is writable, which a client that does not read prevents.
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -106,44 +108,44 @@ class BoundedServer(TcpWSGIServer):
     channel_class = BoundedChannel
 
     def handle_accept(self) -> None:
-        """Accept a connection; beyond the limits the busiest client's oldest one is closed for it."""
+        """Accept a connection; beyond the limits, close the busiest client's oldest one."""
         super().handle_accept()
         channels = self._channels()
         clients = Counter(channel.addr[0] for channel in channels)
         for client, count in clients.most_common(1):
-            if count > CONNECTIONS_PER_CLIENT or len(channels) > CONNECTIONS:
-                waiting = [channel for channel in channels if channel.addr[0] == client and not channel.requests]
-                min(waiting, key=lambda channel: channel.since).abort()
+            if count > MAX_CONNECTIONS_PER_CLIENT or len(channels) > MAX_CONNECTIONS:
+                idle = [channel for channel in channels if channel.addr[0] == client and not channel.requests]
+                min(idle, key=lambda channel: channel.since).abort()
 
     def maintenance(self, now: float) -> None:
-        """Close the connections whose time is over."""
+        """Close expired connections."""
         for channel in self._channels():
             if channel.is_expired(now):
                 channel.abort()
 
     def set_socket_options(self, conn: socket.socket) -> None:
-        """Bound what the kernel buffers for a connection."""
+        """Bound the kernel's send buffer."""
         super().set_socket_options(conn)
-        conn.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _channels(self) -> list[BoundedChannel]:
-        return [each for each in self._map.values() if isinstance(each, BoundedChannel) and not each.will_close]
+        return [item for item in self._map.values() if isinstance(item, BoundedChannel) and not item.will_close]
 
 
 def create_bounded_server(application: Callable[..., object], host: str, port: int) -> MultiSocketServer:
-    """Return a server that listens on every address of the host. Raises OSError when it cannot."""
+    """Return a server that listens on every address of the host. Raises OSError when it can't listen."""
     options = Adjustments(
         host=host,
         port=port,
         threads=THREADS,
         ident=None,
-        # Waitress refuses what reaches its limits, not only what exceeds them.
-        max_request_header_size=LARGEST_HEAD + 1,
-        max_request_body_size=LARGEST_BODY + 1,
-        # Only a backstop: the server makes room before it is reached.
-        connection_limit=2 * CONNECTIONS,
+        # Waitress rejects sizes equal to its limits, too.
+        max_request_header_size=MAX_HEAD_BYTES + 1,
+        max_request_body_size=MAX_BODY_BYTES + 1,
+        # Only a backstop: the server closes connections before this limit.
+        connection_limit=2 * MAX_CONNECTIONS,
         cleanup_interval=1,
-        # select() takes no file descriptor above 1,023.
+        # select() does not support file descriptors above 1,023.
         asyncore_use_poll=True,
     )
     dispatcher = ThreadedTaskDispatcher()

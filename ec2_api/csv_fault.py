@@ -1,4 +1,4 @@
-"""Where a file stops being CSV: by line and column, never by its cells, which are patients' data."""
+"""Location of the first CSV error by line and column; cells are patient data and never quoted."""
 
 import codecs
 import re
@@ -10,11 +10,11 @@ LINE_END = re.compile(rb"\r\n|\n|\r|\Z")
 LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
 
 
-def find_csv_fault(content: bytes, known_columns: Sequence[str]) -> str | None:
-    """Return what is wrong first and where, or None when the content is CSV. Only known columns are named."""
+def find_csv_error(content: bytes, known_columns: Sequence[str]) -> str | None:
+    """Return the first error and its location, or None when the content is valid CSV. Only known columns are named."""
     content = content.removeprefix(codecs.BOM_UTF8)
     if not content.strip():
-        return "no line holds anything"
+        return "the file has no content"
     try:
         content.decode()
     except UnicodeDecodeError as error:
@@ -22,52 +22,52 @@ def find_csv_fault(content: bytes, known_columns: Sequence[str]) -> str | None:
     header: list[bytes] = []
     position = 0
     while position < len(content):
-        cells, position, fault = _record(content, position)
-        if fault:
-            column, problem = fault
-            return f"{_place(content, position, column, header, known_columns)}: {problem}"
+        cells, position, error_at = _record(content, position)
+        if error_at:
+            column, problem = error_at
+            return f"{_location(content, position, column, header, known_columns)}: {problem}"
         if header and len(cells) > len(header):
             where = _line_at(content, position - 1)
             return f"line {where}: {len(cells)} cells, but the header has {len(header)}"
         header = header or cells
-    if found := LONE_CARRIAGE_RETURN.search(content):
-        return f"line {_line_at(content, found.start())}: a carriage return without a line feed"
+    if match := LONE_CARRIAGE_RETURN.search(content):
+        return f"line {_line_at(content, match.start())}: a carriage return without a line feed"
     return None
 
 
 def _record(content: bytes, position: int) -> tuple[list[bytes], int, tuple[int, str] | None]:
-    """Return the cells of a record, where the next one begins, and the column and kind of a fault.
+    """Return the cells of a record, the position of the next one, and the column and description of an error.
 
-    With a fault the position is that of the cell.
+    With an error the position is that of the cell.
     """
     cells: list[bytes] = []
     while True:
-        begin = position
+        start = position
         if content.startswith(b'"', position):
             quoted = QUOTED.match(content, position)
             if quoted is None:
-                return cells, begin, (len(cells) + 1, "a quote is opened and never closed")
+                return cells, start, (len(cells) + 1, "an opening quote without a closing quote")
             position = quoted.end()
         elif plain := PLAIN.match(content, position):
             position = plain.end()
-        cells.append(content[begin:position])
+        cells.append(content[start:position])
         if content.startswith(b",", position):
             position += 1
         elif end := LINE_END.match(content, position):
             return cells, end.end(), None
         else:
-            quoted_cell = content.startswith(b'"', begin)
+            quoted_cell = content.startswith(b'"', start)
             problem = "text after the closing quote" if quoted_cell else "a quote inside an unquoted cell"
-            return cells, begin, (len(cells), problem)
+            return cells, start, (len(cells), problem)
 
 
 def _line_at(content: bytes, position: int) -> int:
-    """Return the number of the line that holds this byte."""
+    """Return the number of the line at this byte offset."""
     before = content[:position]
     return before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
 
 
-def _place(content: bytes, position: int, column: int, header: list[bytes], known_columns: Sequence[str]) -> str:
+def _location(content: bytes, position: int, column: int, header: list[bytes], known_columns: Sequence[str]) -> str:
     name = header[column - 1].decode().strip('"') if column <= len(header) else ""
-    named = f" ({name})" if name in known_columns else ""
-    return f"line {_line_at(content, position)}, column {column}{named}"
+    suffix = f" ({name})" if name in known_columns else ""
+    return f"line {_line_at(content, position)}, column {column}{suffix}"

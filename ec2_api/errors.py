@@ -1,5 +1,5 @@
-"""What stops the data API from starting."""
+"""Errors at start-up."""
 
 
 class StartupError(Exception):
-    """The data API can't start; the text is one sentence for a person and names the setting at fault."""
+    """A failed start of the data API. The message is one sentence that names the setting to change."""

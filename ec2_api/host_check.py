@@ -1,4 +1,4 @@
-"""Which requests may be answered: allowed Host and Origin headers, and methods that only read."""
+"""Request checks: allowed Host and Origin headers, and read-only methods."""
 
 import ipaddress
 import re
@@ -12,13 +12,13 @@ HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 METHODS = ("GET", "HEAD")
 PROBED_PATHS = frozenset(("/health", "/metrics"))
 """Probes address a container by its IP. DNS rebinding cannot produce such a Host, and neither path shows a row."""
-LONGEST_ECHO = 60
+MAX_ECHO_CHARS = 60
 
 
 def normalize_host(text: str) -> str | None:
-    """Return a host name in the form in which hosts are compared, or None when the text is no host name.
+    """Return a host name in the form used for comparison, or None when the text is not a host name.
 
-    IPv6 addresses are written in brackets, in their shortest form.
+    IPv6 addresses are in brackets, in their shortest form.
     """
     bare = text.removeprefix("[").removesuffix("]")
     try:
@@ -48,8 +48,8 @@ def check_request(request: Request, allowed: Set[str]) -> None:
 
 
 def _is_allowed_host(header: str, path: str, allowed: Set[str]) -> bool:
-    found = HOST_HEADER.fullmatch(header)
-    host = normalize_host(found["name"]) if found else None
+    match = HOST_HEADER.fullmatch(header)
+    host = normalize_host(match["name"]) if match else None
     return host is not None and (host in allowed or (path in PROBED_PATHS and _is_ip_literal(host)))
 
 
@@ -67,5 +67,5 @@ def _is_ip_literal(host: str) -> bool:
 
 
 def _echo(text: str) -> str:
-    """Return what a client sent, shortened and printable."""
-    return ascii(text if len(text) <= LONGEST_ECHO else f"{text[:LONGEST_ECHO]}...")
+    """Return client input, shortened and printable."""
+    return ascii(text if len(text) <= MAX_ECHO_CHARS else f"{text[:MAX_ECHO_CHARS]}...")

@@ -1,4 +1,4 @@
-"""UCI's layout: the published file, its columns, and how a file in that layout is read."""
+"""UCI's layout: the published file, its columns, and readers for files in that layout."""
 
 import hashlib
 import zipfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ec2_api.csv_fault import find_csv_fault
+from ec2_api.csv_fault import find_csv_error
 
 DRUGS = (
     *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
@@ -34,55 +34,56 @@ WHOLE_NUMBERS = frozenset(
 
 
 class NotInLayout(Exception):
-    """The file can't be read as a table in UCI's layout; the text says why."""
+    """A file that can't be read as a table in UCI's layout; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A file as it was published: a download is checked against it."""
+class PublishedFile:
+    """A published file; downloads are verified against it. `size` is in bytes."""
 
     name: str
     size: int
     sha256: str
 
 
-UCI = Published("diabetic_data.csv", 19_159_383, "0689e7ec031237dc63031b938805c48377748761a3b26acab621567afa24df97")
+UCI = PublishedFile("diabetic_data.csv", 19_159_383, "0689e7ec031237dc63031b938805c48377748761a3b26acab621567afa24df97")
 
 
 def sha256(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def csv_content(path: Path) -> bytes:
-    """The CSV's bytes: the file itself, or the table inside a zip. OSError, NotInLayout."""
+    """Return the CSV's bytes: the file itself, or the table inside a zip. Raises OSError or NotInLayout."""
     if not zipfile.is_zipfile(path):
         return path.read_bytes()
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.read(_table_inside(archive))
+            return archive.read(_find_table(archive))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise NotInLayout(f"the zip can't be read: {error}") from error
 
 
-def _table_inside(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+def _find_table(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     tables = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
-    named = [entry for entry in tables if Path(entry.filename).name == UCI.name] or tables
-    # Two folders may hold the table; another table is taken only when it is the one there is.
-    if not named or (len(named) > 1 and named is tables):
-        raise NotInLayout(f"the zip holds no {UCI.name}, and {len(tables)} tables by other names")
-    return named[0]
+    candidates = [entry for entry in tables if Path(entry.filename).name == UCI.name] or tables
+    # Two folders may hold the table; a table of another name is used only when it is the only one.
+    if not candidates or (len(candidates) > 1 and candidates is tables):
+        raise NotInLayout(f"the zip has no {UCI.name}, and {len(tables)} other CSV files instead of one")
+    return candidates[0]
 
 
-def table(content: bytes) -> pl.DataFrame:
-    """The rows as they stand in the file, every cell its text: `?`, `None` and the empty text too. NotInLayout."""
+def read_table(content: bytes) -> pl.DataFrame:
+    """Return the rows of the file, all cells as text: `?`, `None` and empty cells too. Raises NotInLayout."""
     try:
-        # Blank lines at the end are no encounters; one in the middle is damage, and is handed on.
+        # Blank lines at the end are dropped; one in the middle is damage and is passed on.
         frame = pl.read_csv(content.rstrip(b"\r\n"), infer_schema=False, empty_string_is_null=False)
     except pl.exceptions.PolarsError:
-        # The reader's own text repeats cells.
-        raise NotInLayout(f"it is no readable CSV: {find_csv_fault(content, COLUMNS) or 'unknown fault'}") from None
+        # The message of Polars quotes cells.
+        raise NotInLayout(f"not a valid CSV: {find_csv_error(content, COLUMNS) or 'unknown error'}") from None
     if "encounter_id" not in frame.columns:
-        raise NotInLayout("it has no column encounter_id")
+        raise NotInLayout("column encounter_id is missing")
     if frame.is_empty():
-        raise NotInLayout("it holds no encounters")
+        raise NotInLayout("the file has no encounters")
     return frame

@@ -1,6 +1,4 @@
-"""The tick: says in the log and in the metrics which batches are newly out. It releases nothing itself."""
-
-# APScheduler 3 carries no annotations.
+"""Log messages and metrics for newly released batches. The release itself depends on the time alone."""
 
 import logging
 from collections.abc import Callable
@@ -16,27 +14,28 @@ log = logging.getLogger(__name__)
 
 
 class ReleaseLog:
-    """Remembers what it has told; `tick` tells the rest."""
+    """A log of releases: each batch is logged once."""
 
     def __init__(self, release: Release, metrics: SourceMetrics, clock: Callable[[], float]) -> None:
         self._release, self._metrics, self._clock = release, metrics, clock
-        self._told = 0
+        self._logged = 0
 
     def tick(self) -> None:
+        """Log the batches released since the last call and set the metric."""
         now = self._clock()
-        out = self._release.released(now)
-        for number in range(self._told + 1, out + 1):
+        released = self._release.released(now)
+        for number in range(self._logged + 1, released + 1):
             log.info("batch %d of %d is released", number, self._release.total)
-        if out > self._told and self._release.exhausted(now):
-            log.info("exhausted: batch %d was the last one and stays the current one", out)
-        self._metrics.released(out)
-        self._told = out
+        if released > self._logged and self._release.exhausted(now):
+            log.info("exhausted: batch %d is the last and remains the current batch", released)
+        self._metrics.set_released(released)
+        self._logged = released
 
     def scheduler(self) -> BackgroundScheduler:
-        """Ticks at every moment of release, for ever: after the last one a tick finds nothing new."""
+        """Return a scheduler that calls `tick` at every release time. It keeps running after the last batch."""
         scheduler = BackgroundScheduler(timezone=UTC)
         if self._release.interval_seconds:
-            begun = datetime.fromtimestamp(self._release.started_at, UTC)
-            trigger = IntervalTrigger(seconds=self._release.interval_seconds, start_date=begun, timezone=UTC)
+            start = datetime.fromtimestamp(self._release.started_at, UTC)
+            trigger = IntervalTrigger(seconds=self._release.interval_seconds, start_date=start, timezone=UTC)
             scheduler.add_job(self.tick, trigger, coalesce=True, misfire_grace_time=None)
         return scheduler

@@ -1,4 +1,4 @@
-"""What the data API says about itself: its health and its list of batches."""
+"""Response bodies of `/health` and `/batches`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from ec2_api.startup import OpenSource
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """`released` counts batches and is the current one's number; `seconds_to_next` is None after the last."""
+    """State of the source. `released` equals the current batch's number; `seconds_to_next` is None after the last."""
 
     status: str
     source: str
@@ -27,8 +27,8 @@ class SourceHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchFacts:
-    """`sha256` is that of the Parquet bytes, the ETag of their fetch; None until the release."""
+class BatchStatus:
+    """One batch. `sha256` is over the Parquet bytes and is their ETag; None until the release."""
 
     number: int
     rows: int
@@ -38,41 +38,43 @@ class BatchFacts:
     links: dict[str, str]
 
 
-def moment(epoch: float) -> str:
-    """Epoch seconds as UTC, `2026-11-25T09:57:00Z`."""
+def utc_text(epoch: float) -> str:
+    """Return epoch seconds as UTC text, such as `2026-11-25T09:57:00Z`."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def health(opened: OpenSource, now: float) -> SourceHealth:
-    release = opened.release
-    out, exhausted = release.released(now), release.exhausted(now)
+def health(source: OpenSource, now: float) -> SourceHealth:
+    """Return the state of the source at `now`, epoch seconds."""
+    release = source.release
+    released, exhausted = release.released(now), release.exhausted(now)
     return SourceHealth(
         status="ok",
-        source=opened.kind,
-        note=opened.note,
-        rows=opened.rows,
-        columns=opened.columns,
-        batch_size=opened.batch_size,
+        source=source.kind,
+        note=source.note,
+        rows=source.rows,
+        columns=source.columns,
+        batch_size=source.batch_size,
         batches=release.total,
-        released=out,
-        current=out,
+        released=released,
+        current=released,
         exhausted=exhausted,
-        started_at=moment(release.started_at),
+        started_at=utc_text(release.started_at),
         interval_seconds=release.interval_seconds,
-        seconds_to_next=None if exhausted else round(release.seconds_to(out + 1, now), 1),
+        seconds_to_next=None if exhausted else round(release.seconds_to(released + 1, now), 1),
     )
 
 
-def batches(opened: OpenSource, now: float) -> list[BatchFacts]:
-    out = opened.release.released(now)
+def batches(source: OpenSource, now: float) -> list[BatchStatus]:
+    """Return every batch, released or not, at `now`, epoch seconds."""
+    released = source.release.released(now)
     return [
-        BatchFacts(
+        BatchStatus(
             number=number,
             rows=batch.rows,
-            released=number <= out,
-            release_at=moment(opened.release.moment(number)),
-            sha256=opened.shelf.get(number, Format.PARQUET).sha256 if number <= out else None,
-            links={form.value: f"/batches/{number}?format={form}" for form in Format} if number <= out else {},
+            released=number <= released,
+            release_at=utc_text(source.release.release_time(number)),
+            sha256=source.store.get(number, Format.PARQUET).sha256 if number <= released else None,
+            links={fmt.value: f"/batches/{number}?format={fmt}" for fmt in Format} if number <= released else {},
         )
-        for number, batch in enumerate(opened.batches, start=1)
+        for number, batch in enumerate(source.batches, start=1)
     ]

@@ -1,4 +1,4 @@
-"""The synthetic sample: encounters that look like the published ones and belong to nobody.
+"""Generator of the synthetic sample: encounters distributed like the published ones, without real patients.
 
 `python -m ec2_api.sample [--rows N] [--seed N] [--out PATH]` writes a CSV in UCI's layout. The same rows and seed
 give the same bytes.
@@ -22,17 +22,17 @@ from ec2_api.sample_risk import log_odds, outcome
 
 ROWS = 30_000
 SEED = 130
-FIRST_ENCOUNTER, LAST_ENCOUNTER = 12_522, 443_867_222
-LAST_PATIENT = 189_502_619
-YEARS_OF_THE_FILE = 10
-YEARS_BETWEEN_STAYS = 0.4
-CHILD = 20
-SEVERAL_DRUGS_CHANGED = 0.97
-"""Share of `Ch` where two or more diabetes drugs are given and none is marked as raised or lowered."""
+MIN_ENCOUNTER_ID, MAX_ENCOUNTER_ID = 12_522, 443_867_222
+MAX_PATIENT_NBR = 189_502_619
+FILE_YEARS = 10
+MEAN_YEARS_BETWEEN_STAYS = 0.4
+MIN_ADULT_AGE = 20
+SEVERAL_DRUGS_CHANGE_SHARE = 0.97
+"""Share of `Ch` among encounters with two or more diabetes drugs and none raised or lowered."""
 
 
-class Drawn:
-    """One table's values, drawn by their shares from a chance (0 to 1) or a standard normal score."""
+class Distribution:
+    """A categorical distribution, sampled by a probability (0 to 1) or by a standard normal score (Gaussian copula)."""
 
     def __init__(self, table: Mapping[str, float]) -> None:
         total = sum(table.values())
@@ -40,42 +40,49 @@ class Drawn:
         self._bounds = [min(bound / total, 1.0) for bound in itertools.accumulate(table.values())]
         self._scores = [NormalDist().inv_cdf(bound) if bound < 1 else math.inf for bound in self._bounds]
 
-    def at(self, chance: float) -> str:
-        return self._values[min(bisect.bisect(self._bounds, chance), len(self._values) - 1)]
+    def inverse_cdf(self, probability: float) -> str:
+        """Return the value at a cumulative probability."""
+        return self._values[min(bisect.bisect(self._bounds, probability), len(self._values) - 1)]
 
-    def ranked(self, score: float) -> str:
-        """Scores that go together draw values that go together; the shares stay what they are."""
+    def from_score(self, score: float) -> str:
+        """Return the value at a normal score; correlated scores give correlated values, with the same shares."""
         return self._values[min(bisect.bisect(self._scores, score), len(self._values) - 1)]
 
-    def score(self, value: str, chance: float) -> float:
-        """A score that `ranked` turns into this value."""
-        place = self._values.index(value)
-        low, high = ([0.0, *self._bounds][place], self._bounds[place])
-        return NormalDist().inv_cdf(min(max(low + chance * (high - low), 1e-9), 1 - 1e-9))
+    def to_score(self, value: str, fraction: float) -> float:
+        """Return a score that `from_score` maps to this value; `fraction` (0 to 1) is the point within its range."""
+        index = self._values.index(value)
+        low, high = ([0.0, *self._bounds][index], self._bounds[index])
+        return NormalDist().inv_cdf(min(max(low + fraction * (high - low), 1e-9), 1 - 1e-9))
 
 
-STAYS = Drawn(shares.ENCOUNTERS_OF_A_PATIENT)
-STAYS_BY_STAY = Drawn({stays: share * int(stays) for stays, share in shares.ENCOUNTERS_OF_A_PATIENT.items()})
-LAST_STAYS = sum(shares.ENCOUNTERS_OF_A_PATIENT.values()) / sum(
-    share * int(stays) for stays, share in shares.ENCOUNTERS_OF_A_PATIENT.items()
+STAYS = Distribution(shares.ENCOUNTERS_PER_PATIENT)
+STAYS_PER_ENCOUNTER = Distribution(
+    {stays: share * int(stays) for stays, share in shares.ENCOUNTERS_PER_PATIENT.items()}
 )
-RACE, GENDER, AGE_DECADE = Drawn(shares.RACE), Drawn(shares.GENDER), Drawn(shares.AGE_DECADE)
-WEIGHT, PAYER = Drawn(shares.WEIGHT), Drawn(shares.PAYER)
-ADMISSION_TYPE, ADMISSION_SOURCE = Drawn(shares.ADMISSION_TYPE), Drawn(shares.ADMISSION_SOURCE)
-DEATH_OR_HOSPICE = Drawn(shares.DEATH_OR_HOSPICE)
-DISPOSITION = tuple((age, Drawn(table)) for age, table in shares.DISPOSITION_BY_AGE)
-SPECIALTY, CHILD_SPECIALTY = Drawn(shares.SPECIALTY), Drawn(shares.CHILD_SPECIALTY)
-FIRST_DIAGNOSIS, CHILD_DIAGNOSIS = Drawn(shares.FIRST_DIAGNOSIS), Drawn(shares.CHILD_DIAGNOSIS)
-SECOND_DIAGNOSIS, THIRD_DIAGNOSIS = Drawn(shares.SECOND_DIAGNOSIS), Drawn(shares.THIRD_DIAGNOSIS)
-DAYS, PROCEDURES, DIAGNOSES = Drawn(shares.DAYS), Drawn(shares.PROCEDURES), Drawn(shares.DIAGNOSES)
-INPATIENT, EMERGENCY, OUTPATIENT = Drawn(shares.INPATIENT), Drawn(shares.EMERGENCY), Drawn(shares.OUTPATIENT)
-GLUCOSE, A1C = Drawn(shares.GLUCOSE), Drawn(shares.A1C)
-DRUG_LEVELS = {drug: Drawn(levels) for drug, levels in shares.DRUG_LEVELS.items()}
+LAST_STAY_SHARE = sum(shares.ENCOUNTERS_PER_PATIENT.values()) / sum(
+    share * int(stays) for stays, share in shares.ENCOUNTERS_PER_PATIENT.items()
+)
+RACE, GENDER, AGE_DECADE = Distribution(shares.RACE), Distribution(shares.GENDER), Distribution(shares.AGE_DECADE)
+WEIGHT, PAYER = Distribution(shares.WEIGHT), Distribution(shares.PAYER)
+ADMISSION_TYPE, ADMISSION_SOURCE = Distribution(shares.ADMISSION_TYPE), Distribution(shares.ADMISSION_SOURCE)
+DEATH_OR_HOSPICE = Distribution(shares.DEATH_OR_HOSPICE)
+DISPOSITION = tuple((age, Distribution(table)) for age, table in shares.DISPOSITION_BY_AGE)
+SPECIALTY, CHILD_SPECIALTY = Distribution(shares.SPECIALTY), Distribution(shares.CHILD_SPECIALTY)
+FIRST_DIAGNOSIS, CHILD_DIAGNOSIS = Distribution(shares.FIRST_DIAGNOSIS), Distribution(shares.CHILD_DIAGNOSIS)
+SECOND_DIAGNOSIS, THIRD_DIAGNOSIS = Distribution(shares.SECOND_DIAGNOSIS), Distribution(shares.THIRD_DIAGNOSIS)
+DAYS, PROCEDURES, DIAGNOSES = Distribution(shares.DAYS), Distribution(shares.PROCEDURES), Distribution(shares.DIAGNOSES)
+INPATIENT, EMERGENCY, OUTPATIENT = (
+    Distribution(shares.INPATIENT),
+    Distribution(shares.EMERGENCY),
+    Distribution(shares.OUTPATIENT),
+)
+GLUCOSE, A1C = Distribution(shares.GLUCOSE), Distribution(shares.A1C)
+DRUG_LEVELS = {drug: Distribution(levels) for drug, levels in shares.DRUG_LEVELS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """`age` is that at the first stay, years; `frailty` is a standard normal score over all stays."""
+    """A patient. `age`: at the first stay, in years; `frailty`: a standard normal score shared by all stays."""
 
     number: int
     race: str
@@ -87,7 +94,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """One stay of a patient: when in the file's years, and at what age."""
+    """One stay. `year`: time since the start of the file, in years; `age`: in years."""
 
     patient: Patient
     year: float
@@ -96,7 +103,7 @@ class Stay:
 
 
 def write_sample(path: Path, rows: int = ROWS, seed: int = SEED) -> None:
-    """Writes `rows` encounters as CSV in UCI's layout, the same bytes for the same rows and seed."""
+    """Write `rows` encounters as CSV in UCI's layout; the same rows and seed give the same bytes."""
     with path.open("w", encoding="utf-8", newline="") as file:
         _write(file, rows, seed)
 
@@ -108,126 +115,129 @@ def _write(file: TextIO, rows: int, seed: int) -> None:
 
 
 def encounters(rows: int, seed: int) -> Iterator[dict[str, str]]:
-    """Each encounter's texts by column, in the order of the file."""
+    """Yield each encounter as text by column, in the order of the file."""
     rng = random.Random(seed)
     stays = sorted(itertools.islice(_stays(rows, rng), rows), key=lambda stay: stay.year)
-    numbers = sorted(rng.sample(range(FIRST_ENCOUNTER, LAST_ENCOUNTER + 1), rows))
-    for place, (number, stay) in enumerate(zip(numbers, stays, strict=True)):
-        yield {"encounter_id": str(number)} | _encounter(stay, place / rows, rng)
+    numbers = sorted(rng.sample(range(MIN_ENCOUNTER_ID, MAX_ENCOUNTER_ID + 1), rows))
+    for index, (number, stay) in enumerate(zip(numbers, stays, strict=True)):
+        yield {"encounter_id": str(number)} | _encounter(stay, index / rows, rng)
 
 
 def _stays(rows: int, rng: random.Random) -> Iterator[Stay]:
-    for number in rng.sample(range(135, LAST_PATIENT + 1), rows):
-        stays = STAYS.at(rng.random())
+    for number in rng.sample(range(135, MAX_PATIENT_NBR + 1), rows):
+        stays = STAYS.inverse_cdf(rng.random())
         patient = Patient(
             number=number,
-            race=RACE.at(rng.random()),
-            gender=GENDER.at(rng.random()),
-            age=10 * (int(AGE_DECADE.at(rng.random())) + rng.random()),
-            payer=PAYER.at(rng.random()),
-            frailty=STAYS_BY_STAY.score(stays, rng.random()),
+            race=RACE.inverse_cdf(rng.random()),
+            gender=GENDER.inverse_cdf(rng.random()),
+            age=10 * (int(AGE_DECADE.inverse_cdf(rng.random())) + rng.random()),
+            payer=PAYER.inverse_cdf(rng.random()),
+            frailty=STAYS_PER_ENCOUNTER.to_score(stays, rng.random()),
         )
-        first = year = rng.random() * YEARS_OF_THE_FILE
-        for stay in range(1, int(stays) + 1):
-            yield Stay(patient, year, min(patient.age + year - first, 99.9), last=stay == int(stays))
-            year += rng.expovariate(1 / YEARS_BETWEEN_STAYS)
+        first = year = rng.random() * FILE_YEARS
+        for index in range(1, int(stays) + 1):
+            yield Stay(patient, year, min(patient.age + year - first, 99.9), last=index == int(stays))
+            year += rng.expovariate(1 / MEAN_YEARS_BETWEEN_STAYS)
 
 
-def _encounter(stay: Stay, place: float, rng: random.Random) -> dict[str, str]:
-    """All but the number; `place` is the share of the file that lies before it."""
+def _encounter(stay: Stay, position: float, rng: random.Random) -> dict[str, str]:
+    """Return all columns but the encounter id; `position`: the share of the file before this row, 0 to 1."""
     patient, decade = stay.patient, 10 * int(stay.age / 10)
-    unrecorded = shares.PAYER_UNRECORDED[int(place * len(shares.PAYER_UNRECORDED))]
-    told = {
+    unrecorded = shares.PAYER_UNRECORDED[int(position * len(shares.PAYER_UNRECORDED))]
+    row = {
         "patient_nbr": str(patient.number),
         "race": patient.race,
         "gender": patient.gender,
         "age": f"[{decade}-{decade + 10})",
-        "weight": WEIGHT.at(rng.random()),
-        "admission_type_id": ADMISSION_TYPE.at(rng.random()),
+        "weight": WEIGHT.inverse_cdf(rng.random()),
+        "admission_type_id": ADMISSION_TYPE.inverse_cdf(rng.random()),
         "discharge_disposition_id": _disposition(stay, rng),
-        "admission_source_id": ADMISSION_SOURCE.at(rng.random()),
+        "admission_source_id": ADMISSION_SOURCE.inverse_cdf(rng.random()),
         "payer_code": "?" if rng.random() < unrecorded else patient.payer,
-        **_care(rng),
-        **_history(patient.frailty, rng),
-        "max_glu_serum": GLUCOSE.at(rng.random()),
-        "A1Cresult": A1C.at(rng.random()),
+        **_hospital_care(rng),
+        **_prior_visits(patient.frailty, rng),
+        "max_glu_serum": GLUCOSE.inverse_cdf(rng.random()),
+        "A1Cresult": A1C.inverse_cdf(rng.random()),
         **_drugs(rng),
     }
-    told |= _diagnoses(stay, int(told["number_diagnoses"]), rng)
-    ended = told["discharge_disposition_id"] in shares.DEATH_OR_HOSPICE
-    returned = "NO" if ended else outcome(log_odds(told, stay.age), rng.random())
-    return told | {"readmitted": returned}
+    row |= _diagnoses(stay, int(row["number_diagnoses"]), rng)
+    ended = row["discharge_disposition_id"] in shares.DEATH_OR_HOSPICE
+    returned = "NO" if ended else outcome(log_odds(row, stay.age), rng.random())
+    return row | {"readmitted": returned}
 
 
 def _disposition(stay: Stay, rng: random.Random) -> str:
     share = next(share for age, share in shares.DEATH_OR_HOSPICE_BY_AGE if stay.age < age)
-    # Nobody returns from these: a patient's last stay carries them for all.
-    if stay.last and rng.random() < share / LAST_STAYS:
-        return DEATH_OR_HOSPICE.at(rng.random())
-    return next(drawn for age, drawn in DISPOSITION if stay.age < age).at(rng.random())
+    # Nobody returns from these: they occur only at the last stay, at a rate scaled up to all stays.
+    if stay.last and rng.random() < share / LAST_STAY_SHARE:
+        return DEATH_OR_HOSPICE.inverse_cdf(rng.random())
+    return next(distribution for age, distribution in DISPOSITION if stay.age < age).inverse_cdf(rng.random())
 
 
-def _score(factor: float, loading: float, rng: random.Random) -> float:
-    """A standard normal score that goes with `factor` by this correlation."""
+def _correlated_score(factor: float, loading: float, rng: random.Random) -> float:
+    """Return a standard normal score with correlation `loading` to `factor`, itself standard normal."""
     return loading * factor + math.sqrt(1 - loading * loading) * rng.gauss(0, 1)
 
 
-def _care(rng: random.Random) -> dict[str, str]:
+def _hospital_care(rng: random.Random) -> dict[str, str]:
     severity = rng.gauss(0, 1)
-    tests = round(43.1 + 19.7 * _score(severity, 0.45, rng))
-    drugs = round(math.exp(2.66 + 0.48 * _score(severity, 0.7, rng)))
+    tests = round(43.1 + 19.7 * _correlated_score(severity, 0.45, rng))
+    drugs = round(math.exp(2.66 + 0.48 * _correlated_score(severity, 0.7, rng)))
     return {
-        "time_in_hospital": DAYS.ranked(_score(severity, 0.7, rng)),
+        "time_in_hospital": DAYS.from_score(_correlated_score(severity, 0.7, rng)),
         "num_lab_procedures": str(min(max(tests, 1), 132)),
-        "num_procedures": PROCEDURES.ranked(_score(severity, 0.4, rng)),
+        "num_procedures": PROCEDURES.from_score(_correlated_score(severity, 0.4, rng)),
         "num_medications": str(min(max(drugs, 1), 81)),
-        "number_diagnoses": DIAGNOSES.ranked(_score(severity, 0.35, rng)),
+        "number_diagnoses": DIAGNOSES.from_score(_correlated_score(severity, 0.35, rng)),
     }
 
 
-def _history(frailty: float, rng: random.Random) -> dict[str, str]:
+def _prior_visits(frailty: float, rng: random.Random) -> dict[str, str]:
     return {
-        "number_outpatient": OUTPATIENT.ranked(_score(frailty, 0.3, rng)),
-        "number_emergency": EMERGENCY.ranked(_score(frailty, 0.4, rng)),
-        "number_inpatient": INPATIENT.ranked(_score(frailty, 0.75, rng)),
+        "number_outpatient": OUTPATIENT.from_score(_correlated_score(frailty, 0.3, rng)),
+        "number_emergency": EMERGENCY.from_score(_correlated_score(frailty, 0.4, rng)),
+        "number_inpatient": INPATIENT.from_score(_correlated_score(frailty, 0.75, rng)),
     }
 
 
 def _drugs(rng: random.Random) -> dict[str, str]:
-    levels = {drug: DRUG_LEVELS[drug].at(rng.random()) for drug in DRUGS}
+    levels = {drug: DRUG_LEVELS[drug].inverse_cdf(rng.random()) for drug in DRUGS}
     given = [level for level in levels.values() if level != "No"]
-    changed = "Up" in given or "Down" in given or (len(given) > 1 and rng.random() < SEVERAL_DRUGS_CHANGED)
+    changed = "Up" in given or "Down" in given or (len(given) > 1 and rng.random() < SEVERAL_DRUGS_CHANGE_SHARE)
     return levels | {"change": "Ch" if changed else "No", "diabetesMed": "Yes" if given else "No"}
 
 
-def _diagnoses(stay: Stay, entered: int, rng: random.Random) -> dict[str, str]:
-    """Specialty and the three codes; a note with fewer diagnoses has `?` in their place."""
-    child, barred = stay.age < CHILD, shares.NOT_IN[stay.patient.gender]
-    specialty = _allowed(CHILD_SPECIALTY if child else SPECIALTY, barred, rng)
-    first = _allowed(CHILD_DIAGNOSIS if child else FIRST_DIAGNOSIS, barred, rng)
-    second = _allowed(SECOND_DIAGNOSIS, barred | {first}, rng) if entered > 1 else "?"
-    third = _allowed(THIRD_DIAGNOSIS, barred | {first, second}, rng) if entered > 2 else "?"
+def _diagnoses(stay: Stay, count: int, rng: random.Random) -> dict[str, str]:
+    """Return the specialty and the three codes; `?` where there are fewer diagnoses."""
+    child, excluded = stay.age < MIN_ADULT_AGE, shares.EXCLUDED_BY_GENDER[stay.patient.gender]
+    specialty = _draw_allowed(CHILD_SPECIALTY if child else SPECIALTY, excluded, rng)
+    first = _draw_allowed(CHILD_DIAGNOSIS if child else FIRST_DIAGNOSIS, excluded, rng)
+    second = _draw_allowed(SECOND_DIAGNOSIS, excluded | {first}, rng) if count > 1 else "?"
+    third = _draw_allowed(THIRD_DIAGNOSIS, excluded | {first, second}, rng) if count > 2 else "?"
     return {"medical_specialty": specialty, "diag_1": first, "diag_2": second, "diag_3": third}
 
 
-def _allowed(drawn: Drawn, barred: frozenset[str], rng: random.Random) -> str:
-    while (value := drawn.at(rng.random())) in barred:
+def _draw_allowed(distribution: Distribution, excluded: frozenset[str], rng: random.Random) -> str:
+    while (value := distribution.inverse_cdf(rng.random())) in excluded:
         pass
     return value
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m ec2_api.sample", description="A synthetic sample in UCI's layout.")
+    """Write the sample to a file or to standard output."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ec2_api.sample", description="Write a synthetic sample in UCI's layout."
+    )
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--out", type=Path, help="where to write the CSV; standard output if absent")
-    chosen = parser.parse_args()
-    if chosen.rows < 1:
-        parser.error("--rows: at least 1")
-    if chosen.out:
-        write_sample(chosen.out, chosen.rows, chosen.seed)
+    parser.add_argument("--out", type=Path, help="CSV file to write (default: standard output)")
+    args = parser.parse_args()
+    if args.rows < 1:
+        parser.error("--rows must be at least 1")
+    if args.out:
+        write_sample(args.out, args.rows, args.seed)
     else:
-        _write(sys.stdout, chosen.rows, chosen.seed)
+        _write(sys.stdout, args.rows, args.seed)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How likely the sample's patients come back: log-odds added up from what the note says, as in the published data."""
+"""Readmission risk of the sample: additive log-odds, with effects as in the published data."""
 
 import math
 
-WITHIN_30_DAYS = -2.68
-"""Log-odds of `<30` where nothing speaks for or against it."""
-LATER = -0.86
+BASE_LOG_ODDS_WITHIN_30_DAYS = -2.68
+"""Intercept: log-odds of `<30` without any effect."""
+BASE_LOG_ODDS_LATER = -0.86
 
 BY_DISPOSITION = {
     "1": -0.2,
@@ -36,7 +36,7 @@ BY_INSULIN = {"No": -0.08, "Steady": 0.0, "Up": 0.15, "Down": 0.2}
 
 
 def log_odds(stay: dict[str, str], age: float) -> float:
-    """What the encounter adds to the log-odds of a return, within 30 days or later."""
+    """Return the encounter's contribution to the log-odds of a return, within 30 days or later. `age` in years."""
     return (
         0.37 * min(int(stay["number_inpatient"]), 8)
         + 0.15 * min(int(stay["number_emergency"]), 5)
@@ -52,10 +52,10 @@ def log_odds(stay: dict[str, str], age: float) -> float:
     )
 
 
-def outcome(risk: float, chance: float) -> str:
-    """`<30`, `>30` or `NO` for a chance from 0 to 1."""
-    early = 1 / (1 + math.exp(-(WITHIN_30_DAYS + risk)))
-    late = (1 - early) / (1 + math.exp(-(LATER + risk)))
-    if chance < early:
+def outcome(risk: float, draw: float) -> str:
+    """Return `<30`, `>30` or `NO` for a uniform draw from 0 to 1; `risk` in log-odds."""
+    early = 1 / (1 + math.exp(-(BASE_LOG_ODDS_WITHIN_30_DAYS + risk)))
+    late = (1 - early) / (1 + math.exp(-(BASE_LOG_ODDS_LATER + risk)))
+    if draw < early:
         return "<30"
-    return ">30" if chance < early + late else "NO"
+    return ">30" if draw < early + late else "NO"

@@ -1,45 +1,51 @@
-"""The shares behind the synthetic sample, rounded from the published data (Strack et al. 2014, UCI, CC BY 4.0).
+"""Marginal distributions of the synthetic sample, rounded from the published data (Strack et al. 2014, UCI, CC BY 4.0).
 
-Shares are relative: each table is scaled to its sum. A text of `value:share` is one table.
+Shares are relative: each table is normalised by its sum. Tables are written as `value:share value:share ...`.
 """
 
 from ec2_api.layout import DRUGS
 
 
-def table(text: str) -> dict[str, float]:
-    """`value:share value:share ...`; the value may hold colons, no blanks."""
+def parse_shares(text: str) -> dict[str, float]:
+    """Return value -> share. Values may contain colons but no spaces."""
     pairs = (entry.rsplit(":", 1) for entry in text.split())
     return {value: float(share) for value, share in pairs}
 
 
-ENCOUNTERS_OF_A_PATIENT = table(
+ENCOUNTERS_PER_PATIENT = parse_shares(
     "1:7654 2:1455 3:469 4:200 5:100 6:48 7:29 8:15 9:10 10:6 11:3 12:3 13:2 14:1 15:1 16:1 18:1 20:1"
 )
-RACE = table("Caucasian:748 AfricanAmerican:188 ?:22 Hispanic:20 Other:15 Asian:6.5")
-GENDER = table("Female:53.8 Male:46.2 Unknown/Invalid:.002")
-AGE_DECADE = table("0:.16 1:.67 2:1.6 3:3.7 4:9.6 5:17 6:22.1 7:25.6 8:16.8 9:2.7")
-WEIGHT = table(
+RACE = parse_shares("Caucasian:748 AfricanAmerican:188 ?:22 Hispanic:20 Other:15 Asian:6.5")
+GENDER = parse_shares("Female:53.8 Male:46.2 Unknown/Invalid:.002")
+AGE_DECADE = parse_shares("0:.16 1:.67 2:1.6 3:3.7 4:9.6 5:17 6:22.1 7:25.6 8:16.8 9:2.7")
+WEIGHT = parse_shares(
     "?:9686 [75-100):130 [50-75):88 [100-125):61 [125-150):15 [25-50):10 [0-25):5 [150-175):3 [175-200):1.2 >200:.3"
 )
-ADMISSION_TYPE = table("1:5301 3:1852 2:1824 6:519 5:468 8:32 7:2 4:1")
-ADMISSION_SOURCE = table(
+ADMISSION_TYPE = parse_shares("1:5301 3:1852 2:1824 6:519 5:468 8:32 7:2 4:1")
+ADMISSION_SOURCE = parse_shares(
     "7:5653 1:2905 17:665 4:311 6:224 2:108 5:83 3:19 20:16 9:12 8:1.6 22:1 10:.8 25:.2 11:.1 13:.1 14:.1"
 )
 DISPOSITION_BY_AGE = (
-    (50, table("1:798 6:71 18:34 3:22 7:17 2:16 25:12 5:9 22:4.3 4:3.1 28:2.3 8:2.3 23:1.5 17:.5 16:.3")),
-    (70, table("1:671 6:119 3:74 18:39 2:25 22:18 5:11 25:9.4 7:6.4 4:4.8 23:3.7 28:1.6 8:1.2 9:.3 15:.3 24:.2")),
-    (80, table("1:523 3:169 6:149 18:41 22:26 2:23 5:13 25:9 4:8.5 23:4.3 7:2.3 15:.9 28:.9 8:.7 24:.4 9:.2")),
-    (999, table("1:359 3:313 6:158 22:28 18:26 4:19 2:17 5:13 25:8.6 23:6.3 7:1.5 15:1.2 24:1.2 28:.8 9:.2 10:.1")),
+    (50, parse_shares("1:798 6:71 18:34 3:22 7:17 2:16 25:12 5:9 22:4.3 4:3.1 28:2.3 8:2.3 23:1.5 17:.5 16:.3")),
+    (
+        70,
+        parse_shares("1:671 6:119 3:74 18:39 2:25 22:18 5:11 25:9.4 7:6.4 4:4.8 23:3.7 28:1.6 8:1.2 9:.3 15:.3 24:.2"),
+    ),
+    (80, parse_shares("1:523 3:169 6:149 18:41 22:26 2:23 5:13 25:9 4:8.5 23:4.3 7:2.3 15:.9 28:.9 8:.7 24:.4 9:.2")),
+    (
+        999,
+        parse_shares("1:359 3:313 6:158 22:28 18:26 4:19 2:17 5:13 25:8.6 23:6.3 7:1.5 15:1.2 24:1.2 28:.8 9:.2 10:.1"),
+    ),
 )
-DEATH_OR_HOSPICE = table("11:161 13:39 14:36 19:1 20:.2")
+DEATH_OR_HOSPICE = parse_shares("11:161 13:39 14:36 19:1 20:.2")
 DEATH_OR_HOSPICE_BY_AGE = ((50, 0.0059), (70, 0.0158), (80, 0.0284), (999, 0.0476))
-"""Share of all encounters that end so, up to this age."""
+"""Upper age limit, and share of encounters below it that end in death or hospice."""
 PAYER_UNRECORDED = (1.0, 0.61, 0.28, 0.21, 0.08, 0.14)
-"""Share of `?` in each sixth of the file: payers came to be recorded in the course of the years."""
-PAYER = table(
+"""Share of `?` in each sixth of the file: payers were recorded more often in later years."""
+PAYER = parse_shares(
     "MC:3171 HM:629 SP:497 BC:456 MD:349 CP:248 UN:242 CM:191 OG:102 PO:59 DM:52 CH:14 WC:14 OT:10 MP:8 SI:5.5 FR:.1"
 )
-SPECIALTY = table(
+SPECIALTY = parse_shares(
     "?:4915 InternalMedicine:1444 Emergency/Trauma:744 Family/GeneralPractice:724 Cardiology:527 Surgery-General:302 "
     "Nephrology:160 Orthopedics:137 Orthopedics-Reconstructive:123 Radiologist:112 Pulmonology:85 Psychiatry:83 "
     "Urology:67 ObstetricsandGynecology:124 Surgery-Cardiovascular/Thoracic:63 Gastroenterology:57 Surgery-Vascular:52 "
@@ -50,26 +56,26 @@ SPECIALTY = table(
     "Rheumatology:1.5 Surgery-Colon&Rectal:1.3 Anesthesiology:1.3 PhysicianNotFound:1.2 OutreachServices:1 "
     "Surgery-Maxillofacial:.9 Endocrinology-Metabolism:.8 AllergyandImmunology:.5 Dentistry:.5"
 )
-CHILD_SPECIALTY = table(
+CHILD_SPECIALTY = parse_shares(
     "?:221 Pediatrics-Endocrinology:129 Pediatrics:91 Pediatrics-CriticalCare:70 InternalMedicine:35 "
     "Family/GeneralPractice:24 Emergency/Trauma:24 Pediatrics-Pulmonology:19 Psychiatry:16 "
     "Anesthesiology-Pediatric:13 Cardiology-Pediatric:7"
 )
-DAYS = table("1:1395 2:1692 3:1741 4:1366 5:982 6:744 7:581 8:427 9:297 10:230 11:181 12:144 13:119 14:103")
-PROCEDURES = table("0:4576 1:2040 2:1246 3:927 4:414 5:306 6:492")
-DIAGNOSES = table(
+DAYS = parse_shares("1:1395 2:1692 3:1741 4:1366 5:982 6:744 7:581 8:427 9:297 10:230 11:181 12:144 13:119 14:103")
+PROCEDURES = parse_shares("0:4576 1:2040 2:1246 3:927 4:414 5:306 6:492")
+DIAGNOSES = parse_shares(
     "1:21 2:100 3:278 4:545 5:1114 6:997 7:1025 8:1044 9:4864 10:1.6 11:1.3 12:1 13:1.6 14:.5 15:1 16:4.5"
 )
-INPATIENT = table(
+INPATIENT = parse_shares(
     "0:66445 1:19172 2:7453 3:3332 4:1567 5:804 6:482 7:277 8:154 9:115 10:64 11:46 12:36 13:22 14:20 15:15"
 )
-EMERGENCY = table(
+EMERGENCY = parse_shares(
     "0:88819 1:7570 2:1989 3:709 4:366 5:185 6:92 7:80 8:40 9:32 10:29 11:21 12:12 13:13 16:20 20:15 25:8"
 )
-OUTPATIENT = table(
+OUTPATIENT = parse_shares(
     "0:83593 1:8355 2:3530 3:2001 4:1080 5:530 6:286 7:148 8:97 9:84 10:54 11:44 12:29 13:32 14:32 16:50 20:30 27:15"
 )
-RARE_DIAGNOSES = table(
+RARE_DIAGNOSES = parse_shares(
     "515:12 202:12 443:12 348:12 284:12 781:12 304:12 553:12 728:12 729:12 564:12 416:12 250.42:12 444:12 710:12 "
     "721:12 286:12 288:12 782:12 V12:12 292:12 V85:12 459:12 719:12 211:12 437:12 618:12 576:12 397:12 681:12 441:12 "
     "290:12 157:12 293:12 595:12 340:12 174:12 218:12 204:12 135:12 436:12 291:12 250.22:12 345:12 794:12 242:12 "
@@ -81,7 +87,7 @@ RARE_DIAGNOSES = table(
     "205:12 555:12 873:12"
 )
 FIRST_DIAGNOSIS = (
-    table(
+    parse_shares(
         "428:674 414:649 786:392 410:353 486:345 427:269 491:226 715:210 682:205 434:201 780:196 996:192 276:183 "
         "38:165 250.8:162 599:156 584:149 V57:120 250.6:115 518:109 820:108 577:105 435:101 493:101 562:97 574:94 "
         "296:87 560:87 250.7:85 440:84 250.13:84 433:78 998:77 722:76 250.02:66 578:65 250.11:64 507:62 789:55 "
@@ -93,7 +99,7 @@ FIRST_DIAGNOSIS = (
     | RARE_DIAGNOSES
 )
 SECOND_DIAGNOSIS = (
-    table(
+    parse_shares(
         "276:664 428:657 250:600 427:492 401:367 496:327 599:320 403:278 414:262 411:255 250.02:203 707:195 585:186 "
         "584:162 491:151 285:150 250.01:149 780:146 682:143 425:140 486:137 518:130 424:108 413:102 250.6:90 493:87 "
         "305:69 786:63 280:59 998:56 410:55 511:51 785:50 38:47 996:46 272:42 197:42 571:41 162:41 V45:41 560:40 "
@@ -104,7 +110,7 @@ SECOND_DIAGNOSIS = (
     | RARE_DIAGNOSES
 )
 THIRD_DIAGNOSIS = (
-    table(
+    parse_shares(
         "250:1137 401:811 276:505 428:449 427:388 414:363 496:257 403:233 585:194 272:193 599:191 250.02:136 "
         "V45:136 707:133 780:133 285:120 425:114 250.6:107 424:107 584:95 305:92 250.01:89 682:88 518:83 41:70 "
         "493:68 278:66 530:63 786:57 486:57 491:56 244:52 V58:49 250.4:42 411:40 357:39 785:38 287:38 280:37 197:37 "
@@ -114,20 +120,20 @@ THIRD_DIAGNOSIS = (
     )
     | RARE_DIAGNOSES
 )
-CHILD_DIAGNOSIS = table(
+CHILD_DIAGNOSIS = parse_shares(
     "250.13:300 250.11:60 250.03:50 250.01:40 250.02:20 250.1:20 276:30 493:25 486:20 682:20 540:12 466:12 780:15 "
     "787:10 789:10 296:12 558:10 8:8"
 )
 """First diagnoses below the age of 20."""
-NOT_IN = {
+EXCLUDED_BY_GENDER = {
     "Male": frozenset(("648", "618", "174", "218", "182", "620", "625", "626", "642", "654"))
     | {"ObstetricsandGynecology", "Gynecology", "Obstetrics", "Obsterics&Gynecology-GynecologicOnco"},
     "Female": frozenset(("600", "185")),
     "Unknown/Invalid": frozenset(),
 }
-"""Diagnoses and specialties that the other gender alone has."""
-GLUCOSE = table("None:9475 Norm:255 >200:147 >300:123")
-A1C = table("None:8332 >8:802 Norm:491 >7:374")
+"""Diagnoses and specialties that occur only for the other gender."""
+GLUCOSE = parse_shares("None:9475 Norm:255 >200:147 >300:123")
+A1C = parse_shares("None:8332 >8:802 Norm:491 >7:374")
 _DRUG_LEVELS = {  # per 100,000 encounters: Steady, Up, Down
     "metformin": (17_998, 1_047, 559),
     "repaglinide": (1_351, 100, 45),
@@ -154,7 +160,7 @@ _DRUG_LEVELS = {  # per 100,000 encounters: Steady, Up, Down
 
 
 def drug_levels(drug: str) -> dict[str, float]:
-    """Shares of No, Steady, Up and Down; examide and citoglipton were never prescribed."""
+    """Return the shares of No, Steady, Up and Down; examide and citoglipton were never prescribed."""
     steady, up, down = _DRUG_LEVELS.get(drug, (0, 0, 0))
     return {"No": 100_000 - steady - up - down, "Steady": steady, "Up": up, "Down": down}
 

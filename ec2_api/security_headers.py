@@ -1,4 +1,4 @@
-"""Headers of every answer, errors included: they limit what a browser does with it."""
+"""Security headers of every response, errors included."""
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_CONTENT_SECURITY_POLICY = f"{CONTENT_SECURITY_POLICY}; style-src 'unsafe-inline'"

@@ -1,4 +1,4 @@
-"""The data API's own settings, read from the environment here and nowhere else."""
+"""Settings of the data API, read from the environment only here."""
 
 import re
 from collections.abc import Mapping
@@ -14,10 +14,11 @@ UCI_URL = "https://archive.ics.uci.edu/static/public/296/diabetes+130-us+hospita
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """`data`: a CSV or zip of one's own, or None. `download_url`: empty means that nothing is downloaded.
+    """Settings of the data API.
 
-    `mended`: batches whose rows may differ from what the release began with.
-    `allowed_hosts`: host names, in lower case and without port, under which requests may reach the API.
+    `data`: a local CSV or zip, or None. `download_url`: empty disables the download.
+    `mended`: batches whose rows may differ from those at the start of the release.
+    `allowed_hosts`: accepted host names, in lower case and without port.
     """
 
     data: Path | None
@@ -32,37 +33,37 @@ class SourceSettings:
 
 
 def load(environ: Mapping[str, str]) -> SourceSettings:
-    """The settings of this process. Refusal: a value can't be used; the text names the variable."""
+    """Return the settings of this process. Raises StartupError with the variable's name when a value is invalid."""
     data = environ.get("READMIT_DATA")
     return SourceSettings(
         data=Path(data).expanduser() if data else None,
         host=environ.get("READMIT_SOURCE_HOST") or "127.0.0.1",
-        port=_whole(environ, "READMIT_SOURCE_PORT", 5001, 0, 65_535),
+        port=_integer(environ, "READMIT_SOURCE_PORT", 5001, 0, 65_535),
         state=Path(environ.get("READMIT_SOURCE_STATE") or "var/ec2-api").expanduser(),
-        interval_seconds=_whole(environ, "READMIT_SOURCE_INTERVAL_SECONDS", 300, 0, 31_536_000),
-        batch_size=_whole(environ, "READMIT_SOURCE_BATCH_SIZE", 15_000, 1, 1_000_000),
+        interval_seconds=_integer(environ, "READMIT_SOURCE_INTERVAL_SECONDS", 300, 0, 31_536_000),
+        batch_size=_integer(environ, "READMIT_SOURCE_BATCH_SIZE", 15_000, 1, 1_000_000),
         download_url=_url(environ, "READMIT_SOURCE_DOWNLOAD_URL", UCI_URL),
-        mended=_numbers(environ, "READMIT_SOURCE_MENDED"),
-        allowed_hosts=_hosts(environ, "READMIT_ALLOWED_HOSTS", ALLOWED_HOSTS),
+        mended=_batch_numbers(environ, "READMIT_SOURCE_MENDED"),
+        allowed_hosts=_host_names(environ, "READMIT_ALLOWED_HOSTS", ALLOWED_HOSTS),
     )
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _integer(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = environ.get(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise StartupError(f"{name}: {text!r} is not a whole number from {low} to {high}")
     return int(text)
 
 
-def _numbers(environ: Mapping[str, str], name: str) -> frozenset[int]:
+def _batch_numbers(environ: Mapping[str, str], name: str) -> frozenset[int]:
     text = environ.get(name) or ""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(re.fullmatch(r"[1-9][0-9]{0,8}", part) for part in parts):
-        raise StartupError(f"{name}: {text!r} is not a list of batches such as 3 or 3,7")
+        raise StartupError(f"{name}: {text!r} is not a list of batch numbers, such as 3 or 3,7")
     return frozenset(map(int, parts))
 
 
-def _hosts(environ: Mapping[str, str], name: str, default: str) -> frozenset[str]:
+def _host_names(environ: Mapping[str, str], name: str, default: str) -> frozenset[str]:
     text = environ.get(name) or default
     hosts = [normalize_host(part.strip()) for part in text.split(",") if part.strip()]
     if not hosts or None in hosts:
@@ -73,5 +74,5 @@ def _hosts(environ: Mapping[str, str], name: str, default: str) -> frozenset[str
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:
     text = environ.get(name, default).strip()
     if text and not re.fullmatch(r"https?://\S+", text):
-        raise StartupError(f"{name}: {text!r} is neither an http(s) address nor empty")
+        raise StartupError(f"{name}: {text!r} is neither an http(s) URL nor empty")
     return text

@@ -1,0 +1,1 @@
+"""The day as flows of Prefect and as a DAG of Airflow."""

@@ -1,21 +1,22 @@
-"""The day, and its training alone, as Prefect flows: a loop over the table. They own no logic."""
+"""The day, and its training alone, as Prefect flows: a loop over the step table, without logic of their own."""
 
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows import notifications
-from readmit.pipeline import STEPS, Facts, RunRequest, Step, attempt, day, is_retryable
+from readmit.pipeline import STEPS, Facts, RunRequest, Step, attempt, day
+from readmit.retry import is_retryable
 from readmit.settings import load
 
 
 def as_task(step: Step) -> Task[[RunRequest], Facts]:
-    """A row of the table as a Prefect task; its group is its tag."""
+    """Return a step as a Prefect task, tagged with its group."""
     delay = load().retry_delay(step.retry_delay_seconds)
 
     @task(
         name=step.name,
-        description=step.in_words(delay),
+        description=step.describe(delay),
         tags=[step.group],
         retries=step.retries,
         retry_delay_seconds=delay,
@@ -24,10 +25,10 @@ def as_task(step: Step) -> Task[[RunRequest], Facts]:
         cache_policy=NO_CACHE,
         log_prints=True,
     )
-    def carry_out(ticket: RunRequest) -> Facts:
-        return notifications.said(step.name, attempt(step.name, ticket))
+    def execute(request: RunRequest) -> Facts:
+        return notifications.print_summary(step.name, attempt(step.name, request))
 
-    return carry_out
+    return execute
 
 
 TASKS = {step.name: as_task(step) for step in STEPS}
@@ -35,17 +36,20 @@ TASKS = {step.name: as_task(step) for step in STEPS}
 
 @flow(name="daily")
 def daily(batch: int | None = None, train: bool = True) -> bool:
-    """One batch, the next one if none is named, through the eleven steps. False: there was nothing to do."""
-    return _carried_out(RunRequest(str(flow_run.id), batch, train))
+    """Run the eleven steps for a batch, by default the next one, and return whether there was work to do."""
+    return _run_day(RunRequest(str(flow_run.id), batch, train))
 
 
 @flow(name="train")
 def train(batch: int | None = None) -> bool:
-    """The training group alone, on the latest snapshot if no batch is named."""
-    return _carried_out(RunRequest(str(flow_run.id), batch, ingest=False))
+    """Run the training group alone, by default on the latest snapshot."""
+    return _run_day(RunRequest(str(flow_run.id), batch, ingest=False))
 
 
-def _carried_out(ticket: RunRequest) -> bool:
-    with notifications.artifacts() as told:
-        told += day(ticket, lambda step, held: TASKS[step.name](held))
-    return len(told) > 1
+def _run_day(request: RunRequest) -> bool:
+    with notifications.artifacts() as results:
+        for step, facts in day(request, lambda step, admitted: TASKS[step.name](admitted)):
+            if not results and facts["batch"] is not None:
+                notifications.rename_run(f"{flow_run.flow_name} batch {facts['batch']}")
+            results.append((step, facts))
+    return len(results) > 1

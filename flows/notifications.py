@@ -1,11 +1,12 @@
-"""What Prefect shows and tells besides its runs: a day's table and links, a run that died, a day that failed."""
+"""Prefect artifacts and automations: a day's table and links, detection of dead runs, alerts of failed days."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 from httpx import HTTPError
 from prefect.artifacts import create_link_artifact, create_table_artifact
@@ -16,18 +17,20 @@ from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from readmit.pipeline import Facts
 from readmit.settings import load
-from readmit.step_summary import lines
-from readmit.step_summary import told as in_words
+from readmit.step_summary import lines, summarize
 
 log = logging.getLogger(__name__)
-A_RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
-BEAT = "prefect.flow-run.heartbeat"
-ENDED = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-SILENT_FOR = timedelta(seconds=90)
-"""A run beats every 30 seconds (PREFECT_FLOWS_HEARTBEAT_FREQUENCY)."""
+ANY_RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+HEARTBEAT = "prefect.flow-run.heartbeat"
+END_EVENTS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+HEARTBEAT_TIMEOUT = timedelta(seconds=90)
+"""A run sends a heartbeat every 30 seconds (PREFECT_FLOWS_HEARTBEAT_FREQUENCY)."""
+FORMER_NAMES = ("a run that died is crashed", "a failed day is told")
+"""Names of automations before version 0.2. Prefect keeps an automation until it is deleted."""
 ALERT = """
 [{
   "labels": {"alertname": "DayFailed", "flow": {{ flow.name | tojson }}, "run": {{ flow_run.name | tojson }}},
@@ -37,79 +40,96 @@ ALERT = """
 """
 
 
-def said(step: str, facts: Facts) -> Facts:
-    """Prints what a step did, which its log on Prefect's page takes down."""
+def print_summary(step: str, facts: Facts) -> Facts:
+    """Print what a step did, for its log on Prefect's page, and return the facts."""
     print(*lines(step, facts), sep="\n")
     return facts
 
 
+def rename_run(name: str) -> None:
+    """Rename the current flow run; if the Prefect server is unavailable, it keeps its old name."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(str(flow_run.id)), name=name)
+    except (HTTPError, PrefectException) as error:
+        log.warning("the run could not be renamed to %r: %s", name, error)
+
+
 @contextmanager
 def artifacts() -> Iterator[list[tuple[str, Facts]]]:
-    """Leaves a table of the steps that were carried out, also where one failed; and links to what they made."""
-    told: list[tuple[str, Facts]] = []
+    """Collect the results of steps, and at the end, also after an error, create a table of them and links."""
+    results: list[tuple[str, Facts]] = []
     try:
-        yield told
+        yield results
     finally:
-        # A day is what it is, and ends for its own reason, whether or not Prefect's server takes this down.
+        # An unavailable Prefect server must not change how the day ends.
         try:
-            _leave(dict(told))
+            _create_artifacts(dict(results))
         except (HTTPError, PrefectException) as error:
-            log.warning("no artifacts are left: %s", error)
+            log.warning("artifacts could not be created: %s", error)
 
 
-def _leave(told: dict[str, Facts]) -> None:
-    if not told:
+def _create_artifacts(results: dict[str, Facts]) -> None:
+    if not results:
         return
-    table = [{"step": step, "what it did": " | ".join(in_words(step, facts))} for step, facts in told.items()]
-    create_table_artifact(table, key="day", description=f"# {told['check_source']['word']}")
+    table = [{"step": step, "what it did": " | ".join(summarize(step, facts))} for step, facts in results.items()]
+    create_table_artifact(table, key="day", description=f"# {results['check_source']['word']}")
     page = load().mlflow_page_url or load().mlflow_tracking_uri
-    if registered := told.get("register"):
+    if registered := results.get("register"):
         run, version = registered["run"], registered["version"]
         create_link_artifact(f"{page}/#/runs/{run}", f"MLflow run {run}", key="mlflow-run")
         create_link_artifact(f"{page}/#/models/readmit/versions/{version}", f"version {version}", key="version")
 
 
-def keep_automations() -> None:
-    """Makes them, or brings them up to date: they are known by their names."""
-    _keep(
+def sync_automations() -> None:
+    """Create or update the automations, which are identified by name, and delete those with a former name."""
+    _delete(FORMER_NAMES)
+    _create_or_update(
         AutomationCore(
-            name="a run that died is crashed",
-            description=f"A run without a sign of life for {SILENT_FOR.seconds} s is dead: its process was killed.",
+            name="mark dead runs as crashed",
+            description=f"A run that sends no heartbeat for {HEARTBEAT_TIMEOUT.seconds} s is marked as crashed.",
             trigger=EventTrigger(
-                match=A_RUN,
+                match=ANY_RUN,
                 for_each={"prefect.resource.id"},
-                after={BEAT},
-                expect={BEAT, *ENDED},
+                after={HEARTBEAT},
+                expect={HEARTBEAT, *END_EVENTS},
                 posture=Posture.Proactive,
                 threshold=1,
-                within=SILENT_FOR,
+                within=HEARTBEAT_TIMEOUT,
             ),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="its process died: it gave no sign of life")],
+            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="the process died: it sent no heartbeat")],
         )
     )
     if (address := load().alertmanager_url) is not None:
-        _keep(_alert(address))
+        _create_or_update(_alert(address))
 
 
 def _alert(alertmanager: str) -> AutomationCore:
-    hook = Webhook(url=f"{alertmanager}/api/v2/alerts", headers={"Content-Type": "application/json"})
-    block = hook.save("alertmanager", overwrite=True)
+    webhook = Webhook(url=f"{alertmanager}/api/v2/alerts", headers={"Content-Type": "application/json"})
+    block = webhook.save("alertmanager", overwrite=True)
     return AutomationCore(
-        name="a failed day is told",
-        description="Alertmanager hears of each run that failed or crashed.",
+        name="alert on failed runs",
+        description="Alertmanager is notified of each run that failed or crashed.",
         trigger=EventTrigger(
-            match=A_RUN, expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, posture=Posture.Reactive
+            match=ANY_RUN, expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, posture=Posture.Reactive
         ),
         actions=[CallWebhook(block_document_id=block, payload=ALERT)],
     )
 
 
-def _keep(automation: AutomationCore) -> None:
-    """Touches none that is as this code makes it: an automation that is changed forgets which runs it waits for."""
+def _delete(names: Iterable[str]) -> None:
+    with get_client(sync_client=True) as client:
+        for name in names:
+            for automation in client.read_automations_by_name(name):
+                client.delete_automation(automation.id)
+
+
+def _create_or_update(automation: AutomationCore) -> None:
+    """Create or update an automation, but leave an unchanged one alone: an update forgets the runs it waits for."""
     automation.tags = [sha256(Path(__file__).read_bytes() + str(load().alertmanager_url).encode()).hexdigest()]
     with get_client(sync_client=True) as client:
-        there = client.read_automations_by_name(automation.name)
-        if not there:
+        existing = client.read_automations_by_name(automation.name)
+        if not existing:
             client.create_automation(automation)
-        elif there[0].tags != automation.tags:
-            client.update_automation(there[0].id, automation)
+        elif existing[0].tags != automation.tags:
+            client.update_automation(existing[0].id, automation)

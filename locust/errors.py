@@ -1,5 +1,5 @@
-"""What keeps a load from being made as it was asked for."""
+"""Errors of the load test."""
 
 
 class LoadRefused(Exception):
-    """The text says why, and what to do."""
+    """A load test that can't run; the message gives the reason and what to do."""

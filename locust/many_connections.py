@@ -1,27 +1,27 @@
-"""Connections of more than a thousand users."""
+"""Support for more than a thousand connections."""
 
 from select import POLLIN
-from typing import Any
+from socket import socket
 
 from gevent.monkey import get_original
 from geventhttpclient.connectionpool import ConnectionPool
 
 _poll = get_original("select", "poll")
-"""The system's own: gevent's would look for other work first."""
+"""The system's poll(): gevent's would switch to other greenlets first."""
 
 
-def stay_open_above_1023() -> None:
-    """geventhttpclient asks by select() whether an idle connection still stands, and select() knows no file above 1023.
+def use_poll_for_liveness() -> None:
+    """Make geventhttpclient check idle connections with poll() instead of select().
 
-    It takes those for dead, and each of their requests would connect anew. poll() knows them all.
+    select() does not support file descriptors above 1,023: every request on such a connection would reconnect.
     """
-    ConnectionPool._is_socket_alive = _stands  # type: ignore[method-assign, assignment]
+    ConnectionPool._is_socket_alive = _is_alive  # type: ignore[method-assign, assignment]  # patches it
 
 
-def _stands(_: ConnectionPool, sock: Any | None) -> bool:
+def _is_alive(_: ConnectionPool, sock: socket | None) -> bool:
     if sock is None or sock.fileno() < 0:
         return False
-    asked = _poll()
-    asked.register(sock.fileno(), POLLIN)
-    # What can be read while nothing was asked is its end.
-    return not asked.poll(0)
+    poller = _poll()
+    poller.register(sock.fileno(), POLLIN)
+    # Readable without a pending request means closed.
+    return not poller.poll(0)

@@ -1,4 +1,4 @@
-"""What a load is asked to be: a profile, and what the command line says otherwise."""
+"""Options of a load test: a profile with overrides from the command line."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,12 +9,15 @@ from locustfile import USERS, ApiUser, SingleUser
 from thresholds import LoadLimits
 
 REPORTS = Path(__file__).parents[1] / "var/load"
-MIXES: dict[str, tuple[type[ApiUser], ...]] = {**{each.__name__.lower(): (each,) for each in USERS}, "all": USERS}
+MIXES: dict[str, tuple[type[ApiUser], ...]] = {
+    **{user_class.__name__.removesuffix("User").lower(): (user_class,) for user_class in USERS},
+    "all": USERS,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`users`: of a capacity, those of its first step; `seconds`: measured, in each step."""
+    """Default options. `users`: of the first step of a capacity test; `seconds`: measured per step."""
 
     users: int
     seconds: float
@@ -25,7 +28,7 @@ class Profile:
 LIMITS = LoadLimits(errors=0.0, p95=1000, p99=2000, share=0.95)
 PROFILES = {
     "load": Profile(200, 60, "single", LIMITS),
-    # Wide enough for a machine that does other things, too; half a second more breaks them.
+    # Wide enough for a shared machine, and narrow enough to fail with 500 ms of added latency.
     "ci": Profile(100, 50, "all", LoadLimits(errors=0.01, p95=400, p99=2000, share=0.9)),
     "capacity": Profile(1000, 15, "single", LIMITS),
 }
@@ -33,9 +36,9 @@ PROFILES = {
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """`host`, `source`: addresses as they were named, if they were; `made`: no source is asked for rows.
+    """Options of one run. `host`, `source`: URLs from the command line, or None; `synthetic`: use no source.
 
-    `growth` from one step of a capacity to the next, up to `most` users; None: as many as this machine can connect.
+    `growth`: factor between the steps of a capacity test, up to `max_users`; None: as many as this machine can connect.
     """
 
     profile: str
@@ -46,77 +49,79 @@ class LoadOptions:
     limits: LoadLimits
     host: str | None
     source: str | None
-    made: bool
+    synthetic: bool
     reports: Path
     growth: float
-    most: int | None
+    max_users: int | None
 
 
-def asked(arguments: Sequence[str] | None) -> LoadOptions:
-    """What the command line says."""
+def parse_options(arguments: Sequence[str] | None) -> LoadOptions:
+    """Parse the command line; exits with an error message on invalid arguments."""
     parser = _parser()
-    told = parser.parse_args(arguments)
-    usual = PROFILES[told.profile]
+    args = parser.parse_args(arguments)
+    profile = PROFILES[args.profile]
     for name in ("users", "seconds", "mix"):
-        if getattr(told, name) is None:
-            setattr(told, name, getattr(usual, name))
-    low, high = told.wait
+        if getattr(args, name) is None:
+            setattr(args, name, getattr(profile, name))
+    low, high = args.wait
     if not 0 <= low <= high or not high:
-        parser.error(f"--wait {low} {high}: seconds from the least to the most")
+        parser.error(f"--wait {low} {high}: MIN must be at least 0, and MAX above 0 and not below MIN")
     return LoadOptions(
-        profile=told.profile,
-        users=told.users,
-        seconds=told.seconds,
-        mix=MIXES[told.mix],
+        profile=args.profile,
+        users=args.users,
+        seconds=args.seconds,
+        mix=MIXES[args.mix],
         waits=(low, high),
-        limits=_limits(told, usual.limits),
-        host=told.host,
-        source=told.source,
-        made=told.made,
-        reports=(told.reports or REPORTS / told.profile).absolute(),
-        growth=told.growth,
-        most=told.most,
+        limits=_limits(args, profile.limits),
+        host=args.host,
+        source=args.source,
+        synthetic=args.made,
+        reports=(args.reports or REPORTS / args.profile).absolute(),
+        growth=args.growth,
+        max_users=args.most,
     )
 
 
-def _limits(told: argparse.Namespace, usual: LoadLimits) -> LoadLimits:
+def _limits(args: argparse.Namespace, defaults: LoadLimits) -> LoadLimits:
     names = ("errors", "p95", "p99", "share")
-    said = {name: getattr(usual, name) if getattr(told, name) is None else getattr(told, name) for name in names}
-    return LoadLimits(**said)
+    values = {name: getattr(defaults, name) if getattr(args, name) is None else getattr(args, name) for name in names}
+    return LoadLimits(**values)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="just load", description="Load on the inference API of the stack that is up.")
-    parser.add_argument("profile", nargs="?", choices=PROFILES, default="load", help="what to make; load if left out")
-    parser.add_argument("--users", type=_whole, help="so many; of a capacity, those of its first step")
-    parser.add_argument("--seconds", type=_positive, help="measured so long, once all users are there")
-    parser.add_argument("--mix", choices=MIXES, help="who the users are")
+    parser = argparse.ArgumentParser(prog="just load", description="Load test of the running stack's inference API.")
+    parser.add_argument("profile", nargs="?", choices=PROFILES, default="load", help="kind of test (default: load)")
+    parser.add_argument("--users", type=_positive_int, help="number of users; for capacity, in the first step")
+    parser.add_argument("--seconds", type=_positive, help="measured time once all users are running")
+    parser.add_argument("--mix", choices=MIXES, help="kinds of users")
     parser.add_argument(
         "--wait",
         nargs=2,
         type=float,
         default=SingleUser.waits,
-        metavar=("LEAST", "MOST"),
-        help="seconds between an answer and the next request",
+        metavar=("MIN", "MAX"),
+        help="seconds between a response and the next request",
     )
-    parser.add_argument("--host", help="address of the API; that of the stack that is up if left out")
-    parser.add_argument("--source", help="address of the data API whose rows are posted; that of the stack likewise")
-    parser.add_argument("--made", action="store_true", help="post encounters made by chance, and ask no source")
-    parser.add_argument("--reports", type=Path, help="their folder; var/load/PROFILE if left out")
+    parser.add_argument("--host", help="URL of the API (default: the running stack's)")
+    parser.add_argument("--source", help="URL of the data API whose rows are posted (default: the running stack's)")
+    parser.add_argument("--made", action="store_true", help="post synthetic encounters, not those of the data API")
+    parser.add_argument("--reports", type=Path, help="folder of the reports (default: var/load/PROFILE)")
     limits = parser.add_argument_group("thresholds")
-    limits.add_argument("--errors", type=float, help="greatest share of requests that may fail")
-    limits.add_argument("--p95", type=float, help="ms")
-    limits.add_argument("--p99", type=float, help="ms")
-    limits.add_argument("--share", type=float, help="least share of the offered rate")
-    steps = parser.add_argument_group("steps of a capacity")
-    steps.add_argument("--growth", type=_growth, default=1.25, help="from one step to the next")
-    steps.add_argument("--most", type=_whole, help="users; as many as this machine can connect if left out")
+    limits.add_argument("--errors", type=float, help="maximum share of failed requests")
+    limits.add_argument("--p95", type=float, help="limit in ms")
+    limits.add_argument("--p99", type=float, help="limit in ms")
+    limits.add_argument("--share", type=float, help="minimum share of the offered rate")
+    steps = parser.add_argument_group("steps of a capacity test")
+    steps.add_argument("--growth", type=_growth, default=1.25, help="factor between steps")
+    steps.add_argument(
+        "--most", type=_positive_int, help="maximum number of users (default: as many as this machine can connect)"
+    )
     return parser
 
 
-def _whole(text: str) -> int:
+def _positive_int(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -129,5 +134,5 @@ def _positive(text: str) -> float:
 
 def _growth(text: str) -> float:
     if (number := _positive(text)) <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 1: the steps would not grow")
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 1")
     return number

@@ -1,4 +1,4 @@
-"""What is kept of a load beside Locust's own page and tables: its summary for machines and for people."""
+"""Reports beside Locust's own page and tables: summaries as JSON and Markdown."""
 
 import json
 from dataclasses import asdict
@@ -8,48 +8,54 @@ from capacity import Capacity, LoadStep
 from options import LoadOptions
 
 
-def write_summary(asked: LoadOptions, host: str, words: str, step: LoadStep) -> None:
-    """summary.json: what was asked, measured and judged."""
-    about = {"profile": asked.profile, "host": host, "payloads": words, "mix": [each.__name__ for each in asked.mix]}
-    _write(asked.reports / "summary.json", {**about, **_told(step), "passed": step.holds})
-
-
-def write_capacity(asked: LoadOptions, host: str, words: str, found: Capacity) -> None:
-    """capacity.json and capacity.md: each step, and what it came to."""
-    good, broke = found.greatest, found.broke
-    told = {
+def write_summary(options: LoadOptions, host: str, payload_description: str, step: LoadStep) -> None:
+    """Write summary.json: the options, the measurements and the thresholds."""
+    header = {
+        "profile": options.profile,
         "host": host,
-        "payloads": words,
-        "greatest": good and _told(good),
-        "broke": broke and {**_told(broke), "by": [each.name for each in broke.thresholds if not each.holds]},
-        "steps": [_told(step) for step in found.steps],
+        "payloads": payload_description,
+        "mix": [user_class.__name__ for user_class in options.mix],
     }
-    _write(asked.reports / "capacity.json", told)
-    (asked.reports / "capacity.md").write_text(_page(host, words, found))
+    _write_json(options.reports / "summary.json", {**header, **_step_json(step), "passed": step.holds})
 
 
-def _told(step: LoadStep) -> dict[str, object]:
-    one = step.measured
-    derived = {"requests_per_second": one.rate, "error_rate": one.errors, "share_of_offered": one.share}
-    return {**asdict(one), **derived, "thresholds": [asdict(each) for each in step.thresholds]}
+def write_capacity(options: LoadOptions, host: str, payload_description: str, capacity: Capacity) -> None:
+    """Write capacity.json and capacity.md: each step and the result."""
+    passing, failing = capacity.last_passing, capacity.first_failing
+    content = {
+        "host": host,
+        "payloads": payload_description,
+        "greatest": passing and _step_json(passing),
+        "broke": failing
+        and {**_step_json(failing), "by": [threshold.name for threshold in failing.thresholds if not threshold.holds]},
+        "steps": [_step_json(step) for step in capacity.steps],
+    }
+    _write_json(options.reports / "capacity.json", content)
+    (options.reports / "capacity.md").write_text(_capacity_page(host, payload_description, capacity))
 
 
-def _write(file: Path, told: object) -> None:
-    file.write_text(json.dumps(told, indent=2) + "\n")
+def _step_json(step: LoadStep) -> dict[str, object]:
+    measured = step.measured
+    derived = {"requests_per_second": measured.rate, "error_rate": measured.errors, "share_of_offered": measured.share}
+    return {**asdict(measured), **derived, "thresholds": [asdict(threshold) for threshold in step.thresholds]}
 
 
-def _page(host: str, words: str, found: Capacity) -> str:
+def _write_json(file: Path, content: object) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _capacity_page(host: str, payload_description: str, capacity: Capacity) -> str:
     rows = [
-        f"| {one.users:,} | {one.rate:,.1f} | {one.share:.1%} | {one.errors:.2%} | {one.median:,.0f} | {one.p95:,.0f} "
-        f"| {one.p99:,.0f} | {one.own_cpu:.2f} | {'yes' if step.holds else 'no'} |"
-        for step in found.steps
-        for one in (step.measured,)
+        f"| {m.users:,} | {m.rate:,.1f} | {m.share:.1%} | {m.errors:.2%} | {m.median:,.0f} | {m.p95:,.0f} "
+        f"| {m.p99:,.0f} | {m.own_cpu:.2f} | {'yes' if step.holds else 'no'} |"
+        for step in capacity.steps
+        for m in (step.measured,)
     ]
-    head = "| users | requests/s | of offered | failed | median, ms | p95, ms | p99, ms | cores of the load | holds |"
+    header = "| users | requests/s | of offered | failed | median, ms | p95, ms | p99, ms | load test cores | passed |"
     parts = (
         "# Capacity",
-        f"{found.in_words()}",
-        f"{host}, {words}.",
-        "\n".join((head, "|---" * 9 + "|", *rows)),
+        f"{capacity.summary()}",
+        f"{host}, {payload_description}.",
+        "\n".join((header, "|---" * 9 + "|", *rows)),
     )
     return "\n\n".join(parts) + "\n"

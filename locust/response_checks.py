@@ -1,49 +1,49 @@
-"""What the contract says of an answer. This runs thousands of times a second: a look at what matters, no more."""
+"""Minimal contract checks of responses; they run thousands of times a second."""
 
 import json
 from collections.abc import Mapping
 
 
-def fault_of_prediction(body: bytes) -> str | None:
-    """Why the body is no prediction; None: it is one."""
-    told = _object(body)
-    return "the body is no JSON object" if told is None else _fault(told)
+def prediction_error(body: bytes) -> str | None:
+    """Return why the body is not a prediction, or None."""
+    item = _json_object(body)
+    return "the body is not a JSON object" if item is None else _error(item)
 
 
-def fault_of_batch(body: bytes, rows: int) -> str | None:
-    """Why the body is not so many predictions; None: it is."""
-    items = (_object(body) or {}).get("predictions")
+def batch_error(body: bytes, rows: int) -> str | None:
+    """Return why the body is not a list of `rows` predictions, or None."""
+    items = (_json_object(body) or {}).get("predictions")
     if not isinstance(items, list) or len(items) != rows:
-        return "the body is not as many predictions as rows were posted"
-    faults = (_fault(item) if isinstance(item, dict) else "an item is no JSON object" for item in items)
-    return next((fault for fault in faults if fault), None)
+        return "the number of predictions differs from the number of rows"
+    errors = (_error(item) if isinstance(item, dict) else "an item is not a JSON object" for item in items)
+    return next((error for error in errors if error), None)
 
 
-def fault_of_state(body: bytes) -> str | None:
-    """Why the body is not of an API that serves a model; None: it is."""
-    return None if (_object(body) or {}).get("model_loaded") is True else "no model is loaded"
+def health_error(body: bytes) -> str | None:
+    """Return why the body is not the health of an API with a model, or None."""
+    return None if (_json_object(body) or {}).get("model_loaded") is True else "no model is loaded"
 
 
-def fault_of_model(body: bytes) -> str | None:
-    """Why the body is not of a model; None: it is."""
-    return None if (_object(body) or {}).get("version") else "no version is named"
+def model_error(body: bytes) -> str | None:
+    """Return why the body does not describe a model, or None."""
+    return None if (_json_object(body) or {}).get("version") else "the version is missing"
 
 
-def _object(body: bytes) -> Mapping[str, object] | None:
+def _json_object(body: bytes) -> Mapping[str, object] | None:
     try:
-        told = json.loads(body)
+        value = json.loads(body)
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _fault(told: Mapping[str, object]) -> str | None:
-    prediction, probability = told.get("prediction"), told.get("probability")
+def _error(item: Mapping[str, object]) -> str | None:
+    prediction, probability = item.get("prediction"), item.get("probability")
     # bool is an int in Python
     if type(prediction) is not int or prediction not in (0, 1):
         return "the prediction is neither 0 nor 1"
-    if type(probability) not in (int, float) or not 0 <= probability <= 1:  # type: ignore[operator]
+    if type(probability) not in (int, float) or not 0 <= probability <= 1:  # type: ignore[operator]  # the type is checked
         return "the probability is not within 0 to 1"
-    if not told.get("model_version"):
-        return "no model's version is named"
+    if not item.get("model_version"):
+        return "the model version is missing"
     return None

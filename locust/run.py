@@ -1,6 +1,6 @@
-"""`just load`: makes a load on the inference API, says what came of it, and fails where a threshold does.
+"""`just load`: run a load test on the inference API, print the result, and fail when a threshold fails.
 
-`python locust/run.py [load|ci|capacity]`, from the root; --help tells the rest.
+`python locust/run.py [load|ci|capacity]` from the repository root; see --help.
 """
 
 import sys
@@ -12,23 +12,23 @@ import reports
 import target
 from capacity import LoadStep
 from errors import LoadRefused
-from load_runner import measured
-from options import LoadOptions, asked
+from load_runner import measure_load
+from options import LoadOptions, parse_options
 from payloads import Payloads
-from thresholds import in_words, judged, table
+from thresholds import check_thresholds, summary_line, table
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: every threshold holds; 1: one does not, or it was refused, with the reason; 130: interrupted."""
-    order = asked(arguments)
+    """Return the exit code: 0 when every threshold holds, 1 when one fails or the load can't run, 130 on interrupt."""
+    options = parse_options(arguments)
     try:
-        host = target.api(order.host)
+        host = target.api_url(options.host)
         target.require_served(host)
-        found = _payloads(order)
-        locustfile.give(found)
-        users = " and ".join(each.__name__ for each in order.mix)
-        print(f"{order.profile}: {users} users on {host}, posting {found.words}.", flush=True)
-        return (_capacity if order.profile == "capacity" else _load)(order, host, found.words)
+        source = _payloads(options)
+        locustfile.set_payloads(source)
+        users = " and ".join(user_class.__name__.removesuffix("User").lower() for user_class in options.mix)
+        print(f"{options.profile}: {users} users on {host}, posting {source.description}.", flush=True)
+        return (_capacity if options.profile == "capacity" else _load)(options, host, source.description)
     except LoadRefused as error:
         print(error, file=sys.stderr)
         return 1
@@ -36,26 +36,26 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _payloads(order: LoadOptions) -> Payloads:
-    """The source's rows; made ones if that was asked, or if a host was named and no source beside it."""
-    if order.made or (order.host and not order.source):
-        return payloads.by_chance()
-    return payloads.of_source(order.source or target.source())
+def _payloads(options: LoadOptions) -> Payloads:
+    """Return the source's rows, or synthetic ones with --made or when --host is given without --source."""
+    if options.synthetic or (options.host and not options.source):
+        return payloads.synthetic_payloads()
+    return payloads.source_payloads(options.source or target.source_url())
 
 
-def _load(order: LoadOptions, host: str, words: str) -> int:
-    found = measured(order, host)
-    step = LoadStep(found, judged(found, order.limits))
-    reports.write_summary(order, host, words, step)
-    print(f"{in_words(found)}.\n\n{table(step.thresholds)}\n\nReports: {order.reports}")
+def _load(options: LoadOptions, host: str, payload_description: str) -> int:
+    result = measure_load(options, host)
+    step = LoadStep(result, check_thresholds(result, options.limits))
+    reports.write_summary(options, host, payload_description, step)
+    print(f"{summary_line(result)}.\n\n{table(step.thresholds)}\n\nReports: {options.reports}")
     return 0 if step.holds else 1
 
 
-def _capacity(order: LoadOptions, host: str, words: str) -> int:
-    found = capacity.found(order, host)
-    reports.write_capacity(order, host, words, found)
-    print(f"\n{found.in_words()}\n\nReports: {order.reports}")
-    return 0 if found.greatest else 1
+def _capacity(options: LoadOptions, host: str, payload_description: str) -> int:
+    result = capacity.measure_capacity(options, host)
+    reports.write_capacity(options, host, payload_description, result)
+    print(f"\n{result.summary()}\n\nReports: {options.reports}")
+    return 0 if result.last_passing else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whom the load goes to, whose rows it is made from, and the key: the load's own few settings."""
+"""Settings of the load test: the API, the source of the rows, the API key and the password of the web UI."""
 
 import json
 import os
@@ -11,59 +11,59 @@ from urllib.request import ProxyHandler, build_opener
 from errors import LoadRefused
 
 API_PORT, SOURCE_PORT = 8000, 5001
-OURS = ("127.0.0.1", "localhost", "::1", "api")
-"""This machine, and the service of Compose. Nobody else ever asked for ten thousand users."""
+ALLOWED_HOSTS = ("127.0.0.1", "localhost", "::1", "api")
+"""This machine and the Compose service; load on any other host is refused."""
 
-PATIENCE_SECONDS = 10.0
-
-
-def api(named: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """The address of the inference API: the one named, else that of the stack that is up. Refused: not one of ours."""
-    address = named or f"http://127.0.0.1:{environ.get('READMIT_API_PORT') or API_PORT}"
-    return of_ours(address)
+TIMEOUT_SECONDS = 10.0
 
 
-def of_ours(address: str) -> str:
-    """The address, without a slash at its end. Refused: it is not an API of ours."""
-    parts = urlsplit(address)
-    if parts.scheme != "http" or parts.hostname not in OURS:
-        raise LoadRefused(f"load is made on one's own API alone, at http:// and {', '.join(OURS)}; not on {address}")
-    return address.rstrip("/")
+def api_url(url: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of the inference API: `url`, or the running stack's. Raises LoadRefused for a foreign host."""
+    target = url or f"http://127.0.0.1:{environ.get('READMIT_API_PORT') or API_PORT}"
+    return require_own_api(target)
+
+
+def require_own_api(url: str) -> str:
+    """Return the URL without a trailing slash. Raises LoadRefused for a host that is not in ALLOWED_HOSTS."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or parts.hostname not in ALLOWED_HOSTS:
+        raise LoadRefused(f"{url} is not allowed: load tests require http:// and a host of {', '.join(ALLOWED_HOSTS)}")
+    return url.rstrip("/")
 
 
 def require_served(host: str) -> None:
-    """Refused: the API does not answer, or serves no model; a load would tell nothing else."""
+    """Raise LoadRefused when the API does not respond or has no model."""
     try:
-        # Past any proxy: it is on this machine, or beside it.
-        with build_opener(ProxyHandler({})).open(f"{host}/health", timeout=PATIENCE_SECONDS) as answer:
-            loaded = json.load(answer)["model_loaded"]
+        # Without a proxy: the API is local.
+        with build_opener(ProxyHandler({})).open(f"{host}/health", timeout=TIMEOUT_SECONDS) as response:
+            loaded = json.load(response)["model_loaded"]
     except (URLError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        raise LoadRefused(f"no inference API answers at {host} ({error}): is a stack up?") from error
+        raise LoadRefused(f"the inference API at {host} does not respond ({error}): is the stack running?") from error
     if not loaded:
-        raise LoadRefused(f"the API at {host} serves no model yet: the first day makes one")
+        raise LoadRefused(f"the API at {host} has no model yet: run a day first")
 
 
-def source(environ: Mapping[str, str] = os.environ) -> str:
-    """The address of the data API that the stack which is up takes its batches from."""
-    own = f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
-    return (environ.get("READMIT_SOURCE_URL") or own).rstrip("/")
+def source_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of the data API that the running stack reads from."""
+    default = f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
+    return (environ.get("READMIT_SOURCE_URL") or default).rstrip("/")
 
 
-def headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What goes with every request: the API's key, where one is set. Refused: it can't be read, or is set twice."""
+def auth_headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the API key header, if a key is set. Raises LoadRefused when it is unreadable or set twice."""
     key = _secret("READMIT_API_KEY", environ)
     return {"X-API-Key": key} if key else {}
 
 
 def page_password(environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the password of Locust's own page, if it is set. Raises Refused when it is set twice or unreadable."""
+    """Return the password of Locust's web UI, if set. Raises LoadRefused when it is unreadable or set twice."""
     return _secret("READMIT_LOCUST_PASSWORD", environ)
 
 
 def _secret(name: str, environ: Mapping[str, str]) -> str | None:
     value, file = environ.get(name), environ.get(f"{name}_FILE")
     if value and file:
-        raise LoadRefused(f"{name} and {name}_FILE are both set: keep one")
+        raise LoadRefused(f"{name} and {name}_FILE are both set: unset one of them")
     try:
         return Path(file).read_text().strip() if file else value
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The command line: what is tried again, what is said, and how it exits."""
+"""The command line: retries, output and exit codes."""
 
 import subprocess
 import sys
@@ -16,112 +16,113 @@ from readmit.io.database import ledger
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, RunRequest, Step
-from tests.step_facts import DOOR, facts_of
+from tests.step_facts import ADMISSION, facts_of
 
 FETCH = BY_NAME["fetch"]
 
 
 class Attempts:
-    """Stands for `attempt`: each step says a fact, `failing` raises `error` the first `times` times."""
+    """A fake `attempt`: each step returns facts, `failing` raises `error` the first `times` times."""
 
     def __init__(self, failing: str = "", error: Exception | None = None, times: int = 0) -> None:
-        self.made: list[str] = []
+        self.steps: list[str] = []
         self._failing, self._error, self._times = failing, error, times
 
     def __call__(self, step: Step, _: RunRequest) -> Facts:
-        self.made.append(step.name)
-        if step.name == self._failing and self._error and self.made.count(step.name) <= self._times:
+        self.steps.append(step.name)
+        if step.name == self._failing and self._error and self.steps.count(step.name) <= self._times:
             raise self._error
         return facts_of(step.name) | ({"batch": 1} if step.name == "check_source" else {})
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", "0")
-    monkeypatch.setattr("readmit.attempt.release_lease", lambda _: None)
+    monkeypatch.setattr("readmit.step_attempt.release_lease", lambda _: None)
     monkeypatch.chdir(tmp_path)
 
 
-def day(monkeypatch: pytest.MonkeyPatch, attempts: Attempts) -> int:
+def run_day(monkeypatch: pytest.MonkeyPatch, attempts: Attempts) -> int:
     monkeypatch.setattr(cli, "attempt", attempts)
     return cli.main(["day"])
 
 
-@pytest.mark.parametrize("error", [SourceUnavailable("no answer"), ConnectionError("a bug of somebody else's")])
-def test_a_step_that_fails_is_tried_again_as_often_as_the_table_says(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("error", [SourceUnavailable("no answer"), ConnectionError("a library's own error")])
+def test_a_failed_step_is_retried_as_often_as_the_table_says(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = Attempts("fetch", error, times=FETCH.retries)
-    assert day(monkeypatch, attempts) == 0
-    assert attempts.made == ["check_source", *["fetch"] * (1 + FETCH.retries), *(step.name for step in STEPS[2:])]
+    assert run_day(monkeypatch, attempts) == 0
+    assert attempts.steps == ["check_source", *["fetch"] * (1 + FETCH.retries), *(step.name for step in STEPS[2:])]
 
 
-def test_a_step_that_never_works_ends_the_day_with_its_reason(
+def test_a_step_that_always_fails_ends_the_day_with_its_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     attempts = Attempts("fetch", SourceUnavailable("no answer"), times=99)
-    assert day(monkeypatch, attempts) == 1
-    assert attempts.made.count("fetch") == 1 + FETCH.retries
+    assert run_day(monkeypatch, attempts) == 1
+    assert attempts.steps.count("fetch") == 1 + FETCH.retries
     assert "readmit: no answer" in capsys.readouterr().err
 
 
-def test_what_gives_the_same_result_again_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_final_error_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts = Attempts("fetch", MissingBatches("batch 1 is missing"), times=99)
-    assert day(monkeypatch, attempts) == 1
-    assert attempts.made == ["check_source", "fetch"]
+    assert run_day(monkeypatch, attempts) == 1
+    assert attempts.steps == ["check_source", "fetch"]
 
 
 @pytest.mark.parametrize("batch", ["0", "-3", "two"])
-def test_what_is_no_number_of_a_batch_is_wrong_usage(batch: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_an_invalid_batch_number_is_wrong_usage(batch: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
         cli.main(["day", f"--batch={batch}"])
-    assert ended.value.code == 2
-    assert "is no number of a batch: they count from 1" in capsys.readouterr().err
+    assert exited.value.code == 2
+    assert "is not a batch number: batches are numbered from 1" in capsys.readouterr().err
 
 
 def test_a_step_other_than_the_first_needs_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["step", "clean"]) == 1
-    assert "step clean needs the number of a batch" in capsys.readouterr().err
+    assert "step clean needs a batch number" in capsys.readouterr().err
 
 
-def test_a_command_that_trains_nothing_loads_no_library_of_models() -> None:
+def test_a_command_that_does_not_train_imports_no_model_library() -> None:
     code = "import sys, readmit.cli; print(*{'sklearn', 'mlflow', 'lightgbm', 'prefect'} & set(sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert loaded.split() == []
+    imported = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert imported.split() == []
 
 
-@pytest.mark.parametrize(("asked", "taken"), [(["2", "4"], [2, 3, 4]), (["5"], [5, 6]), ([], [1, 2, 3, 4, 5, 6])])
-def test_a_backfill_takes_each_batch_in_order_as_a_whole_day(
-    asked: list[str], taken: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("arguments", "batches"), [(["2", "4"], [2, 3, 4]), (["5"], [5, 6]), ([], [1, 2, 3, 4, 5, 6])])
+def test_a_backfill_runs_a_whole_day_for_each_batch_in_order(
+    arguments: list[str], batches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days: list[RunRequest] = []
     monkeypatch.setattr(cli, "run_day", days.append)
     monkeypatch.setattr(cli, "released", lambda: 6)
-    assert cli.main(["backfill", *asked]) == 0
-    assert [(ticket.batch, ticket.train, ticket.ingest) for ticket in days] == [(each, True, True) for each in taken]
+    assert cli.main(["backfill", *arguments]) == 0
+    assert [(request.batch, request.train, request.ingest) for request in days] == [
+        (batch, True, True) for batch in batches
+    ]
 
 
 @pytest.mark.parametrize(
-    ("asked", "word"), [(["4", "2"], "there is no batch from 4 to 2"), (["2", "9"], "there is no batch 9 yet")]
+    ("arguments", "message"),
+    [(["4", "2"], "there are no batches from 4 to 2"), (["2", "9"], "there is no batch 9 yet")],
 )
-def test_a_backfill_of_what_is_not_there_is_refused_before_it_begins(
-    asked: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_backfill_of_missing_batches_is_rejected_before_it_begins(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cli, "released", lambda: 6)
-    assert cli.main(["backfill", *asked]) == 1
-    assert word in capsys.readouterr().err
+    assert cli.main(["backfill", *arguments]) == 1
+    assert message in capsys.readouterr().err
 
 
-def test_training_alone_is_asked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_alone_is_a_command_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     days: list[RunRequest] = []
     monkeypatch.setattr(cli, "run_day", days.append)
     assert cli.main(["train", "--batch", "3"]) == 0
-    assert [(ticket.batch, ticket.ingest) for ticket in days] == [(3, False)]
+    assert [(request.batch, request.ingest) for request in days] == [(3, False)]
 
 
-def test_an_error_that_nobody_foresaw_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionError):
-        day(monkeypatch, Attempts("fetch", ConnectionError("a bug"), times=99))
+        run_day(monkeypatch, Attempts("fetch", ConnectionError("a bug"), times=99))
 
 
 @pytest.fixture
@@ -135,112 +136,112 @@ def one_batch_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("one_batch_done")
-def test_a_batch_that_is_released_is_open_from_before_its_first_step(
+def test_a_released_batch_is_reopened_before_its_first_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     attempts, done = Attempts(), {}
 
-    def watched(step: Step, ticket: RunRequest) -> Facts:
+    def record_done(step: Step, request: RunRequest) -> Facts:
         done[step.name] = ledger.done_batches()
-        return attempts(step, ticket)
+        return attempts(step, request)
 
-    monkeypatch.setattr(cli, "attempt", watched)
+    monkeypatch.setattr(cli, "attempt", record_done)
     assert cli.main(["release", "--batch", "1"]) == 0
-    assert attempts.made == [step.name for step in STEPS]
+    assert attempts.steps == [step.name for step in STEPS]
     assert (done["check_source"], done["fetch"]) == ({1}, set())
     assert "Batch 1 before: 10 encounters = 7 clean + 2 quarantined + 1 excluded" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("one_batch_done")
-def test_a_release_that_comes_after_another_run_of_the_batch_says_so_and_leaves_it_done(
+def test_a_release_after_another_run_did_the_batch_fails_and_leaves_it_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "attempt", lambda *_: DOOR | {"go_on": False, "batch": 1})
+    monkeypatch.setattr(cli, "attempt", lambda *_: ADMISSION | {"go_on": False, "batch": 1})
     assert cli.main(["release", "--batch", "1"]) == 1
-    assert "batch 1 was done by another run meanwhile" in capsys.readouterr().err
+    assert "batch 1 was completed by another run in the meantime" in capsys.readouterr().err
     assert ledger.done_batches() == {1}
 
 
 VERSION = Version("4", "lightgbm", "any", 0.5, 1, "snapshot", "code", "run")
-Told = list[tuple[object, ...]]
+Calls = list[tuple[object, ...]]
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    """What the registry and the APIs were told: it goes back from version 5 to 4, and two APIs confirm it."""
-    found: Told = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Record the calls of registry and APIs: a rollback from version 5 to 4, which two APIs confirm."""
+    calls: Calls = []
 
-    class Shelf:
+    class FakeRegistry:
         def __init__(self, _: str) -> None: ...
 
         def roll_back(self, to: str | None, by: str, why: str, at: datetime) -> tuple[Version, Version]:
             assert abs((datetime.now(UTC) - at).total_seconds()) < 60
-            found.append((to, by, why))
+            calls.append((to, by, why))
             if to == "9":
                 raise RollbackRejected("there is no version '9'")
             return replace(VERSION, number="5"), VERSION
 
-    def reload_everywhere(urls: Sequence[str], token: str, version: str) -> int:
-        found.append((*urls, token, version))
+    def reload_all(urls: Sequence[str], token: str, version: str) -> int:
+        calls.append((*urls, token, version))
         return len(urls)
 
-    monkeypatch.setattr(rollback, "RestRegistry", Shelf)
-    monkeypatch.setattr(rollback.serving, "reload_everywhere", reload_everywhere)
+    monkeypatch.setattr(rollback, "RestRegistry", FakeRegistry)
+    monkeypatch.setattr(rollback.api_reload, "reload_all", reload_all)
     monkeypatch.setattr("getpass.getuser", lambda: "ana")
     monkeypatch.setenv("READMIT_API_URLS", "http://one:8000,http://two:8000")
     monkeypatch.setenv("READMIT_RELOAD_TOKEN", "token")
-    return found
+    return calls
 
 
-def test_a_rollback_moves_the_alias_tells_every_api_and_says_what_serves_now(
-    told: Told, capsys: pytest.CaptureFixture[str]
+def test_a_rollback_moves_the_alias_reloads_every_api_and_prints_what_serves_now(
+    calls: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["rollback", "--why", "flags everybody"]) == 0
-    assert told == [(None, "ana", "flags everybody"), ("http://one:8000", "http://two:8000", "token", "4")]
-    said = capsys.readouterr().out
-    assert "Version 4 is in production, in the place of version 5; noted on both: ana: flags everybody" in said
-    assert "Every API serves it now; so many confirmed it: 2" in said
+    assert calls == [(None, "ana", "flags everybody"), ("http://one:8000", "http://two:8000", "token", "4")]
+    output = capsys.readouterr().out
+    assert "Version 4 is in production, replacing version 5; recorded on both: ana: flags everybody" in output
+    assert "Every API serves it now; confirmations: 2" in output
 
 
-def test_a_rollback_can_name_the_version_and_the_person(told: Told) -> None:
+def test_a_rollback_can_name_the_version_and_the_person(calls: Calls) -> None:
     assert cli.main(["rollback", "--version", "3", "--why", "why", "--by", "ben"]) == 0
-    assert told[0] == ("3", "ben", "why")
+    assert calls[0] == ("3", "ben", "why")
 
 
-def test_an_api_that_does_not_confirm_a_rollback_is_told_though_the_alias_is_moved(
-    told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_api_that_does_not_confirm_a_rollback_is_reported_with_the_moved_alias(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def away(*_: object) -> int:
+    def fail(*_: object) -> int:
         raise ReloadUnconfirmed("http://two:8000: no answer")
 
-    monkeypatch.setattr(rollback.serving, "reload_everywhere", away)
+    monkeypatch.setattr(rollback.api_reload, "reload_all", fail)
     assert cli.main(["rollback", "--why", "why"]) == 1
-    assert len(told) == 1
+    assert len(calls) == 1
     assert (
-        "readmit: version 4 is in production, in the place of version 5, but not every API confirms that it serves it: "
+        "readmit: version 4 is in production, replacing version 5, but not every API confirms that it serves it: "
         "http://two:8000: no answer" in capsys.readouterr().err
     )
 
 
-@pytest.mark.parametrize(("asked", "reason"), [("9", "there is no version '9'"), ("4", "READMIT_RELOAD_TOKEN")])
-def test_a_rollback_that_can_not_be_done_tells_no_api(
-    asked: str, reason: str, told: Told, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("version", "reason"), [("9", "there is no version '9'"), ("4", "READMIT_RELOAD_TOKEN")])
+def test_a_rejected_rollback_reloads_no_api(
+    version: str, reason: str, calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if asked == "4":
+    if version == "4":
         monkeypatch.delenv("READMIT_RELOAD_TOKEN")
-    assert cli.main(["rollback", "--version", asked, "--why", "why"]) == 1
+    assert cli.main(["rollback", "--version", version, "--why", "why"]) == 1
     assert reason in capsys.readouterr().err
-    assert not any("token" in each for each in told)
+    assert not any("token" in call for call in calls)
 
 
-def test_a_rollback_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rollback_needs_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["rollback"])
     assert "--why" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("one_batch_done")
-def test_who_reads_only_the_beginning_of_a_listing_gets_no_traceback() -> None:
+def test_a_closed_pipe_causes_no_traceback() -> None:
     command = [sys.executable, "-m", "readmit.cli", "quarantine"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
         assert listing.stdout

@@ -6,24 +6,24 @@ from itertools import pairwise
 from math import inf, nan
 from pathlib import Path
 from time import sleep
+from types import ModuleType
 
 import pytest
 
-from readmit import pipeline
+from readmit import pipeline, retry
 from readmit.core.errors import MissingBatches, SourceUnavailable
 from readmit.pipeline import (
     BY_NAME,
-    FINAL,
     SKIP_EXIT_CODE,
     STEPS,
     Facts,
     RunRequest,
     Step,
     day,
-    is_retryable,
     run_step_in_process,
     steps,
 )
+from readmit.retry import FINAL, is_retryable
 from readmit.settings import SettingError
 
 INGESTION = ("check_source", "fetch", "store_raw", "clean", "store_clean", "split", "upload")
@@ -35,22 +35,22 @@ ORIGINAL_TASKS = (
 )
 
 
-def recording(seen: list[tuple[str, RunRequest]], go_on: bool = True) -> Callable[[Step, RunRequest], Facts]:
-    """Carries nothing out: notes each step with its ticket; `check_source` chooses batch 4."""
+def record_steps(executed: list[tuple[str, RunRequest]], go_on: bool = True) -> Callable[[Step, RunRequest], Facts]:
+    """Return a fake that records each step with its request; `check_source` chooses batch 4."""
 
-    def carry_out(step: Step, ticket: RunRequest) -> Facts:
-        seen.append((step.name, ticket))
+    def execute(step: Step, request: RunRequest) -> Facts:
+        executed.append((step.name, request))
         return {"go_on": go_on, "batch": 4 if go_on else None} if step.name == "check_source" else {"rows": 1}
 
-    return carry_out
+    return execute
 
 
 @pytest.fixture(autouse=True)
-def let_go(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
-    """The tickets whose batch was given back; nothing is, there is no database here."""
-    given_back: list[RunRequest] = []
-    monkeypatch.setattr("readmit.attempt.release_lease", given_back.append)
-    return given_back
+def releases(monkeypatch: pytest.MonkeyPatch) -> list[RunRequest]:
+    """Record the requests whose batch is released, without a database."""
+    requests: list[RunRequest] = []
+    monkeypatch.setattr("readmit.step_attempt.release_lease", requests.append)
+    return requests
 
 
 def test_the_table_holds_the_eleven_steps_in_the_order_of_the_day() -> None:
@@ -68,69 +68,72 @@ def test_each_step_names_the_task_of_the_original_that_it_succeeds() -> None:
     assert tuple(step.original_task for step in STEPS) == ORIGINAL_TASKS
 
 
-def test_every_step_has_a_module_of_its_name_and_no_module_stands_outside_the_table() -> None:
+def test_every_step_has_a_module_of_its_name_and_every_module_is_in_the_table() -> None:
     modules = {path.stem for path in (Path(pipeline.__file__).parent / "steps").glob("*.py")}
     assert modules - {"__init__"} == set(BY_NAME)
 
 
-def test_the_page_imports_the_standard_library_alone() -> None:
-    tree = ast.parse(Path(pipeline.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("module", "ours"), [(pipeline, {"readmit.retry"}), (retry, set())])
+def test_the_module_imports_only_the_standard_library_and_which_errors_are_retryable(
+    module: ModuleType, ours: set[str]
+) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+    assert {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names} == ours
 
 
-def test_a_day_carries_out_every_step_in_order_and_yields_its_facts() -> None:
-    seen: list[tuple[str, RunRequest]] = []
-    told = list(day(RunRequest("run", None), recording(seen)))
-    assert [name for name, _ in told] == [name for name, _ in seen] == [step.name for step in STEPS]
-    assert told[0] == ("check_source", {"go_on": True, "batch": 4})
+def test_a_day_executes_every_step_in_order_and_yields_its_facts() -> None:
+    executed: list[tuple[str, RunRequest]] = []
+    results = list(day(RunRequest("run", None), record_steps(executed)))
+    assert [name for name, _ in results] == [name for name, _ in executed] == [step.name for step in STEPS]
+    assert results[0] == ("check_source", {"go_on": True, "batch": 4})
 
 
-def test_the_batch_is_decided_once_at_the_door_and_every_later_step_works_on_it() -> None:
-    seen: list[tuple[str, RunRequest]] = []
-    list(day(RunRequest("run", None), recording(seen)))
-    assert [ticket for _, ticket in seen] == [RunRequest("run", None), *[RunRequest("run", 4)] * 10]
+def test_the_batch_is_chosen_once_at_admission_and_every_later_step_works_on_it() -> None:
+    executed: list[tuple[str, RunRequest]] = []
+    list(day(RunRequest("run", None), record_steps(executed)))
+    assert [request for _, request in executed] == [RunRequest("run", None), *[RunRequest("run", 4)] * 10]
 
 
-def test_a_day_with_nothing_to_do_ends_after_the_door() -> None:
-    seen: list[tuple[str, RunRequest]] = []
-    assert [name for name, _ in day(RunRequest("run", None), recording(seen, go_on=False))] == ["check_source"]
-    assert len(seen) == 1
+def test_a_day_with_nothing_to_do_ends_after_admission() -> None:
+    executed: list[tuple[str, RunRequest]] = []
+    assert [name for name, _ in day(RunRequest("run", None), record_steps(executed, go_on=False))] == ["check_source"]
+    assert len(executed) == 1
 
 
 def test_a_day_that_only_trains_leaves_the_data_alone() -> None:
-    carried: list[str] = []
+    executed: list[str] = []
 
-    def carry_out(step: Step, _: RunRequest) -> Facts:
-        carried.append(step.name)
+    def execute(step: Step, _: RunRequest) -> Facts:
+        executed.append(step.name)
         return {"go_on": True, "batch": 4, "training_alone": True}
 
-    list(day(RunRequest("run", None), carry_out))
-    assert tuple(carried) == ("check_source", *TRAINING)
+    list(day(RunRequest("run", None), execute))
+    assert tuple(executed) == ("check_source", *TRAINING)
 
 
-def test_a_day_without_training_ends_after_upload_and_stays_so_once_the_batch_is_decided() -> None:
-    seen: list[tuple[str, RunRequest]] = []
-    told = list(day(RunRequest("run", None, train=False), recording(seen)))
-    assert tuple(name for name, _ in told) == INGESTION
-    assert not any(ticket.train for _, ticket in seen)
+def test_a_day_without_training_ends_after_upload_also_once_the_batch_is_chosen() -> None:
+    executed: list[tuple[str, RunRequest]] = []
+    results = list(day(RunRequest("run", None, train=False), record_steps(executed)))
+    assert tuple(name for name, _ in results) == INGESTION
+    assert not any(request.train for _, request in executed)
 
 
-def test_training_alone_begins_behind_the_door_and_stays_so_once_the_batch_is_decided() -> None:
-    seen: list[tuple[str, RunRequest]] = []
+def test_training_alone_begins_after_admission_also_once_the_batch_is_chosen() -> None:
+    executed: list[tuple[str, RunRequest]] = []
 
-    def carry_out(step: Step, ticket: RunRequest) -> Facts:
-        seen.append((step.name, ticket))
+    def execute(step: Step, request: RunRequest) -> Facts:
+        executed.append((step.name, request))
         return {"go_on": True, "batch": 4, "training_alone": True}
 
-    list(day(RunRequest("run", None, ingest=False), carry_out))
-    assert tuple(name for name, _ in seen) == ("check_source", *TRAINING)
-    assert not any(ticket.ingest for _, ticket in seen)
+    list(day(RunRequest("run", None, ingest=False), execute))
+    assert tuple(name for name, _ in executed) == ("check_source", *TRAINING)
+    assert not any(request.ingest for _, request in executed)
 
 
 @pytest.mark.parametrize(
-    ("door", "ticket"),
+    ("admission", "run_request"),
     [
         ({"go_on": True, "batch": 4}, RunRequest("run", None)),
         ({"go_on": True, "batch": 4}, RunRequest("run", None, train=False)),
@@ -138,77 +141,79 @@ def test_training_alone_begins_behind_the_door_and_stays_so_once_the_batch_is_de
         ({"go_on": False, "batch": None}, RunRequest("run", None)),
     ],
 )
-def test_step_by_step_in_processes_of_their_own_the_same_is_carried_out_as_in_one_day(
-    door: Facts, ticket: RunRequest, monkeypatch: pytest.MonkeyPatch
+def test_steps_in_processes_of_their_own_are_the_same_as_in_one_day(
+    admission: Facts, run_request: RunRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def carry_out(step: Step, held: RunRequest) -> Facts:
-        return {**door} if step.name == "check_source" else {"step": step.name, "batch": held.batch}
+    def execute(step: Step, admitted: RunRequest) -> Facts:
+        return {**admission} if step.name == "check_source" else {"step": step.name, "batch": admitted.batch}
 
-    told = dict(day(ticket, carry_out))
-    monkeypatch.setattr("readmit.attempt.attempt", carry_out)
+    facts = dict(day(run_request, execute))
+    monkeypatch.setattr("readmit.step_attempt.attempt", execute)
     for step in STEPS:
-        before = door if step.needs else None
-        if step.name in told:
-            assert run_step_in_process(step.name, ticket, before) == told[step.name]
+        before = admission if step.needs else None
+        if step.name in facts:
+            assert run_step_in_process(step.name, run_request, before) == facts[step.name]
         else:
             with pytest.raises(SystemExit) as ended:
-                run_step_in_process(step.name, ticket, before)
+                run_step_in_process(step.name, run_request, before)
             assert ended.value.code == SKIP_EXIT_CODE
 
 
-def test_a_process_hands_on_no_figure_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("readmit.attempt.attempt", lambda *_: {"roc_auc": nan, "log_loss": inf, "rows": 3, "word": "x"})
-    told = run_step_in_process("fetch", RunRequest("run", 4), {"go_on": True, "batch": 4})
-    assert told == {"roc_auc": None, "log_loss": None, "rows": 3, "word": "x"}
+def test_a_process_returns_none_for_a_figure_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "readmit.step_attempt.attempt", lambda *_: {"roc_auc": nan, "log_loss": inf, "rows": 3, "word": "x"}
+    )
+    facts = run_step_in_process("fetch", RunRequest("run", 4), {"go_on": True, "batch": 4})
+    assert facts == {"roc_auc": None, "log_loss": None, "rows": 3, "word": "x"}
 
 
 def test_a_process_that_takes_too_long_ends_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BY_NAME, "fetch", replace(BY_NAME["fetch"], timeout_seconds=1))
-    monkeypatch.setattr("readmit.attempt.attempt", lambda *_: sleep(30))
+    monkeypatch.setattr("readmit.step_attempt.attempt", lambda *_: sleep(30))
     with pytest.raises(TimeoutError, match="fetch took longer than 1 s"):
         run_step_in_process("fetch", RunRequest("run", 4), {"go_on": True, "batch": 4})
 
 
 @pytest.mark.parametrize(
-    ("error", "is_final"), [(MissingBatches("batch 1 is missing"), True), (OSError("away"), False)]
+    ("error", "is_final"), [(MissingBatches("batch 1 is missing"), True), (OSError("unavailable"), False)]
 )
-def test_a_process_that_fails_says_whether_another_try_is_worth_it(
+def test_the_error_of_a_process_shows_whether_a_retry_is_of_use(
     error: Exception, is_final: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> Facts:
         raise error
 
-    monkeypatch.setattr("readmit.attempt.attempt", fail)
+    monkeypatch.setattr("readmit.step_attempt.attempt", fail)
     with pytest.raises((RuntimeError, OSError), match=str(error)) as raised:
         run_step_in_process("fetch", RunRequest("run", 4), {"go_on": True, "batch": 4})
     assert (FINAL in str(raised.value)) == is_final
 
 
-def test_a_step_that_fails_ends_the_day_with_its_own_error_and_the_batch_is_given_back(
-    let_go: list[RunRequest],
+def test_a_failed_step_ends_the_day_with_its_own_error_and_the_batch_is_released(
+    releases: list[RunRequest],
 ) -> None:
-    def carry_out(step: Step, _: RunRequest) -> Facts:
+    def execute(step: Step, _: RunRequest) -> Facts:
         if step.name == "fetch":
             raise ConnectionError("no answer")
         return {"go_on": True, "batch": 1}
 
-    told = day(RunRequest("run", 1), carry_out)
-    assert next(told)[0] == "check_source"
+    results = day(RunRequest("run", 1), execute)
+    assert next(results)[0] == "check_source"
     with pytest.raises(ConnectionError, match="no answer"):
-        next(told)
-    assert let_go == [RunRequest("run", 1)]
+        next(results)
+    assert releases == [RunRequest("run", 1)]
 
 
-def test_a_day_that_nobody_carries_on_gives_its_batch_back(let_go: list[RunRequest]) -> None:
-    told = day(RunRequest("run", None), recording([]))
-    next(told)
-    next(told)
-    assert let_go == []
-    told.close()
-    assert let_go == [RunRequest("run", 4)]
+def test_an_abandoned_day_releases_its_batch(releases: list[RunRequest]) -> None:
+    results = day(RunRequest("run", None), record_steps([]))
+    next(results)
+    next(results)
+    assert releases == []
+    results.close()
+    assert releases == [RunRequest("run", 4)]
 
 
-def test_another_try_is_worth_it_unless_the_error_is_final_or_an_interruption() -> None:
+def test_an_error_is_retryable_unless_it_is_final_or_an_interruption() -> None:
     assert is_retryable(ConnectionError("no answer"))
     assert is_retryable(SourceUnavailable("no answer"))
     assert not is_retryable(MissingBatches("batch 1 is missing"))
@@ -217,5 +222,5 @@ def test_another_try_is_worth_it_unless_the_error_is_final_or_an_interruption() 
 
 
 @pytest.mark.parametrize(("train", "last"), [(True, "signal"), (False, "upload")])
-def test_a_ticket_knows_the_days_last_step(train: bool, last: str) -> None:
+def test_a_request_has_the_days_last_step(train: bool, last: str) -> None:
     assert RunRequest("run", 1, train).last_step == last == steps(train)[-1].name

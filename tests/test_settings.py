@@ -5,15 +5,15 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from readmit.settings import PREFIX, SettingError, Settings, environment_with, load, reach_directly
+from readmit.settings import PREFIX, SettingError, Settings, bypass_proxy, environment_with, load
 
 SECRETS = ("database_password", "s3_secret_key", "reload_token", "api_key", "key_secret")
 PASSWORD = "p/w@:#?% ñ&"
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment that holds none of our settings."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove all our settings from the environment."""
     for name in os.environ:
         if name.startswith(PREFIX) or name == "MLFLOW_TRACKING_URI":
             monkeypatch.delenv(name)
@@ -23,10 +23,10 @@ def test_a_setting_is_read_from_the_environment_under_its_name(monkeypatch: pyte
     monkeypatch.setenv("READMIT_SOURCE_URL", "http://ec2-api:5001")
     monkeypatch.setenv("READMIT_API_URLS", "http://one:8000, http://two:8000,")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
-    found = load()
-    assert found.source_url == "http://ec2-api:5001"
-    assert found.api_urls == ("http://one:8000", "http://two:8000")
-    assert found.mlflow_tracking_uri == "http://mlflow:5000"
+    settings = load()
+    assert settings.source_url == "http://ec2-api:5001"
+    assert settings.api_urls == ("http://one:8000", "http://two:8000")
+    assert settings.mlflow_tracking_uri == "http://mlflow:5000"
 
 
 @pytest.mark.parametrize("name", [*SECRETS, "s3_access_key", "cost_ratio", "api_urls", "data"])
@@ -34,10 +34,10 @@ def test_any_setting_can_be_read_from_a_file(name: str, tmp_path: Path, monkeypa
     value = {"cost_ratio": "3.5", "api_urls": "http://a:1, http://b:2"}.get(name, "from a file")
     (tmp_path / "setting").write_text(f"{value}\n")
     monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "setting"))
-    in_file = getattr(load(), name)
+    from_file = getattr(load(), name)
     monkeypatch.delenv(f"{PREFIX}{name.upper()}_FILE")
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
-    assert in_file == getattr(load(), name)
+    assert from_file == getattr(load(), name)
     assert name not in SECRETS or load().secret(name) == value
 
 
@@ -59,9 +59,9 @@ def test_a_setting_and_its_file_together_are_an_error_that_names_both(
         load()
 
 
-def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("READMIT_RELOAD_TOKEN_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(SettingError, match=r"READMIT_RELOAD_TOKEN_FILE: .*nowhere"):
+def test_the_error_for_a_missing_file_names_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_RELOAD_TOKEN_FILE", str(tmp_path / "missing"))
+    with pytest.raises(SettingError, match=r"READMIT_RELOAD_TOKEN_FILE: .*missing"):
         load()
 
 
@@ -91,18 +91,18 @@ def test_a_file_that_is_not_there_is_named_with_its_setting(tmp_path: Path, monk
         ("reload_token", "contraseña"),
     ],
 )
-def test_a_value_that_can_not_be_used_is_an_error_that_names_the_setting(
+def test_an_invalid_value_is_an_error_that_names_the_setting(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", value)
-    with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()}: ") as refused:
+    with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()}: ") as raised:
         load()
-    assert value == "0" or value not in str(refused.value), "it may hold a password"
+    assert value == "0" or value not in str(raised.value), "it may hold a password"
 
 
-def test_secrets_have_no_default_and_an_absent_one_is_named() -> None:
-    kinds = {name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None}
-    assert kinds == set(SECRETS)
+def test_secrets_have_no_default_and_the_error_names_a_missing_one() -> None:
+    secrets = {name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None}
+    assert secrets == set(SECRETS)
     for name in (*SECRETS, "s3_access_key"):
         with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
             load().secret(name)
@@ -115,7 +115,7 @@ def test_any_cron_is_a_schedule(cron: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", [*SECRETS, "s3_access_key"])
-def test_an_empty_secret_is_no_secret(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_secret_counts_as_not_set(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}{name.upper()}", "")
     with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()} is not set$"):
         load().secret(name)
@@ -126,7 +126,7 @@ def test_an_empty_secret_is_no_secret(name: str, tmp_path: Path, monkeypatch: py
         load().secret(name)
 
 
-def test_no_secret_shows_in_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
         monkeypatch.setenv(f"{PREFIX}{name.upper()}", f"hush-{name}")
     shown = f"{load()!r} {load()} {load().model_dump_json()}"
@@ -148,7 +148,7 @@ def test_the_threshold_is_one_over_one_plus_the_cost_ratio(
 
 @pytest.mark.parametrize(("host", "address"), [("mysql", "mysql"), ("10.0.0.7", "10.0.0.7"), ("[::1]", "::1")])
 @pytest.mark.parametrize("port", [3306, 3307])
-def test_a_password_with_special_characters_stands_whole_in_the_databases_address(
+def test_a_password_with_special_characters_is_complete_in_the_databases_address(
     host: str, address: str, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("READMIT_DATABASE_URL", f"mysql://readmit@{host}:{port}")
@@ -159,7 +159,7 @@ def test_a_password_with_special_characters_stands_whole_in_the_databases_addres
     assert (parts.path, parts.query, parts.fragment) == ("", "", "")
 
 
-def test_a_password_is_of_no_concern_to_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sqlite_ignores_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_DATABASE_URL", "sqlite:////srv/readmit/db")
     monkeypatch.setenv("READMIT_DATABASE_PASSWORD", PASSWORD)
     assert load().database_address == "sqlite:////srv/readmit/db"
@@ -170,28 +170,31 @@ def test_settings_are_frozen() -> None:
         setattr(load(), "target", "any")  # noqa: B010 - a type checker would not let the plain form pass
 
 
-@pytest.mark.parametrize(("shortened", "seconds"), [(None, 300.0), ("0", 0.0), ("2.5", 2.5)])
-def test_the_pause_before_a_next_try_is_the_tables_unless_the_setting_says_otherwise(
-    shortened: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("setting", "seconds"), [(None, 300.0), ("0", 0.0), ("2.5", 2.5)])
+def test_the_retry_delay_is_the_tables_unless_the_setting_overrides_it(
+    setting: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if shortened is not None:
-        monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", shortened)
+    if setting is not None:
+        monkeypatch.setenv("READMIT_RETRY_DELAY_SECONDS", setting)
     assert load().retry_delay(300.0) == seconds
 
 
-def test_a_child_process_gets_this_environment_with_its_own_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_process_gets_this_environment_with_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_TARGET", "any")
     monkeypatch.setenv("READMIT_DATA", "data.csv")
-    made = environment_with({"READMIT_TARGET": "within_30_days"}, without=["READMIT_DATA"])
-    assert made == {**{k: v for k, v in os.environ.items() if k != "READMIT_DATA"}, "READMIT_TARGET": "within_30_days"}
+    environment = environment_with({"READMIT_TARGET": "within_30_days"}, without=["READMIT_DATA"])
+    assert environment == {
+        **{k: v for k, v in os.environ.items() if k != "READMIT_DATA"},
+        "READMIT_TARGET": "within_30_days",
+    }
 
 
-def test_a_variable_that_a_child_gets_comes_without_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overridden_variable_comes_without_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_KEY_SECRET_FILE", "/run/secrets/key")
     monkeypatch.setenv("READMIT_RELOAD_TOKEN_FILE", "/run/secrets/token")
-    made = environment_with({"READMIT_KEY_SECRET": "the stack's own"})
-    assert "READMIT_KEY_SECRET_FILE" not in made, "both set would be an error"
-    assert made["READMIT_RELOAD_TOKEN_FILE"] == "/run/secrets/token"
+    environment = environment_with({"READMIT_KEY_SECRET": "overridden"})
+    assert "READMIT_KEY_SECRET_FILE" not in environment, "both set would be an error"
+    assert environment["READMIT_RELOAD_TOKEN_FILE"] == "/run/secrets/token"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,7 @@ def test_a_variable_that_a_child_gets_comes_without_its_file(monkeypatch: pytest
         ({"ALL_PROXY": "http://proxy:3128", "no_proxy": "one", "NO_PROXY": "another"}, "one,127.0.0.1,localhost"),
     ],
 )
-def test_a_host_on_this_machine_is_reached_past_the_proxy(
+def test_a_host_on_this_machine_bypasses_the_proxy(
     before: dict[str, str], after: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
@@ -213,23 +216,23 @@ def test_a_host_on_this_machine_is_reached_past_the_proxy(
         monkeypatch.delenv(name)
     for name, value in before.items():
         monkeypatch.setenv(name, value)
-    reach_directly(["127.0.0.1", "localhost"])
+    bypass_proxy(["127.0.0.1", "localhost"])
     assert os.environ.get("no_proxy") == os.environ.get("NO_PROXY") == after
 
 
-def test_who_uses_no_proxy_at_all_keeps_it_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_bypasses_all_proxies_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    reach_directly(["127.0.0.1"])
+    bypass_proxy(["127.0.0.1"])
     assert os.environ["NO_PROXY"] == "*"
 
 
-@pytest.mark.parametrize("authority", [None, "/no/such/file.pem", __file__])
-def test_a_database_is_not_said_to_be_verified_without_an_authority_that_can_be_read(
-    authority: str | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ca_file", [None, "/no/such/file.pem", __file__])
+def test_a_verified_database_needs_a_readable_ca_certificate(
+    ca_file: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("READMIT_DATABASE_TLS", "verify")
-    if authority:
-        monkeypatch.setenv("READMIT_DATABASE_TLS_CA", authority)
-    with pytest.raises(SettingError, match="READMIT_DATABASE_TLS_CA: .*authority"):
+    if ca_file:
+        monkeypatch.setenv("READMIT_DATABASE_TLS_CA", ca_file)
+    with pytest.raises(SettingError, match="READMIT_DATABASE_TLS_CA: .*CA certificate"):
         load()

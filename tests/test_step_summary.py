@@ -1,4 +1,4 @@
-"""How steps are told on a terminal."""
+"""Summaries of steps on a terminal."""
 
 from readmit.pipeline import Facts
 from readmit.step_summary import lines
@@ -6,7 +6,7 @@ from readmit.step_summary import lines
 VERDICT: Facts = {"version": "2", "outcome": "refused", "reason": "log loss 0.4 is not below 0.3", "roc_auc": 0.61234}
 
 
-def test_a_candidate_takes_a_line_of_its_own_with_its_main_figures() -> None:
+def test_each_candidate_has_its_own_line_with_its_main_figures() -> None:
     names = ("roc_auc", "roc_auc_low", "roc_auc_high", "log_loss", "ece")
     facts: Facts = {"snapshot": "a" * 64, "target": "any"}
     for candidate, value in [("lightgbm", 0.5), ("forest", 0.25)]:
@@ -17,16 +17,16 @@ def test_a_candidate_takes_a_line_of_its_own_with_its_main_figures() -> None:
     assert second.index("ROC-AUC") == first.index("ROC-AUC")
 
 
-def test_a_verdict_is_told_with_its_reason() -> None:
+def test_a_verdict_is_shown_with_its_reason() -> None:
     (line,) = lines("promote", VERDICT)
     assert "verdict on version 2: refused; log loss 0.4 is not below 0.3; ROC-AUC 0.6123 on test" in line
 
 
-def test_what_is_absent_untrue_or_empty_is_not_told_and_counts_are_readable() -> None:
+def test_none_false_and_empty_values_are_omitted_and_counts_are_readable() -> None:
     facts: Facts = {"rows": 15_000, "changed": False, "strange_columns": "", "version": None, "sha256": "b" * 64}
     assert lines("store_raw", facts) == [f"store_raw     rows 15,000, sha256 {'b' * 16}"]
 
 
-def test_a_candidates_figure_that_is_no_number_is_said_to_be_none() -> None:
+def test_a_candidates_figure_that_is_not_a_number_is_shown_as_none() -> None:
     facts: Facts = {f"forest.{name}": None for name in ("roc_auc", "roc_auc_low", "roc_auc_high", "log_loss")}
     assert lines("train", facts)[1].endswith("ROC-AUC none (none to none), log loss none")

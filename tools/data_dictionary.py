@@ -1,14 +1,14 @@
-"""docs/data.md, the dictionary of the data, made from the fields of an encounter: `just data-page` writes it."""
+"""Generator of docs/data.md, the data dictionary, from the fields of an encounter (`just ops::data-dictionary`)."""
 
 import sys
 from collections.abc import Iterable, Sequence
 
 from readmit.core.encounter import (
     BY_NAME,
-    CANNOT_RETURN,
     COLUMNS,
     DISPOSITION,
     DRUGS,
+    EXCLUDED_DISPOSITIONS,
     FEATURES,
     FIELDS,
     NOT_RECORDED,
@@ -18,10 +18,10 @@ from readmit.core.encounter import (
     Group,
     Kind,
 )
-from readmit.core.request import DROPPED
+from readmit.core.request import IGNORED_FIELDS
 
-HEADER = ("#", "column", "what it says", "values", f"`{NOT_RECORDED}`", "`/predict`", "for a model")
-CLASSES = {
+HEADER = ("#", "column", "meaning", "values", f"`{NOT_RECORDED}`", "`/predict`", "role")
+DRUG_CLASSES = {
     "biguanide": ("metformin",),
     "meglitinide": ("repaglinide", "nateglinide"),
     "sulfonylurea": (
@@ -31,19 +31,19 @@ CLASSES = {
     "alpha-glucosidase inhibitor": ("acarbose", "miglitol"),
     "insulin": ("insulin",),
 }
-"""Pharmacology, not UCI: what the two drugs without a class are, UCI does not say."""
-UNKNOWN_CLASS = "not said"
+"""General pharmacology, not from UCI. UCI does not explain the two drugs without a class."""
+UNKNOWN_CLASS = "unknown"
 
 
 def page() -> str:
-    """The whole page, in Markdown."""
-    tables = "\n\n".join(f"### {group.capitalize()}\n\n{_group(group)}" for group in Group)
-    ids = "\n\n".join(f"### `{field.name}`\n\n{_ids(field)}" for field in FIELDS if field.kind is Kind.ID)
+    """Return the page in Markdown."""
+    tables = "\n\n".join(f"### {group.capitalize()}\n\n{_group_tables(group)}" for group in Group)
+    ids = "\n\n".join(f"### `{field.name}`\n\n{_id_table(field)}" for field in FIELDS if field.kind is Kind.ID)
     return PAGE.format(
         columns=len(COLUMNS),
         features=len(FEATURES),
         required=sum(field.required for field in FIELDS),
-        excluded=", ".join(CANNOT_RETURN),
+        excluded=", ".join(EXCLUDED_DISPOSITIONS),
         tables=tables,
         ids=ids,
         targets=_table(("target", f"`{OUTCOME}` that counts as readmitted"), _targets()),
@@ -56,21 +56,21 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _group(group: Group) -> str:
+def _group_tables(group: Group) -> str:
     fields = [field for field in FIELDS if field.group is group and field.name not in DRUGS]
     table = _table(HEADER, (_row(field) for field in fields))
-    return f"{_drugs()}\n\n{table}" if group is Group.DRUGS else table
+    return f"{_drug_table()}\n\n{table}" if group is Group.DRUGS else table
 
 
 def _row(field: Field) -> tuple[str, ...]:
-    unrecorded = "may stand" if field.may_be_unrecorded else "no"
+    unrecorded = "allowed" if field.may_be_unrecorded else "no"
     return (
         _number(field),
         f"`{field.name}`",
         field.meaning,
         _values(field),
         unrecorded,
-        _in_predict(field),
+        _request_use(field),
         _role(field),
     )
 
@@ -83,17 +83,17 @@ def _values(field: Field) -> str:
     if field.kind is Kind.ID:
         return f"one of [{len(field.choices)} ids](#{field.name})"
     if field.choices:
-        return ", ".join(_worded(field, choice) for choice in field.choices)
-    return field.form or f"whole number, {field.low:,} to {field.high:,}"
+        return ", ".join(_choice(field, choice) for choice in field.choices)
+    return field.hint or f"whole number, {field.low:,} to {field.high:,}"
 
 
-def _worded(field: Field, choice: str) -> str:
-    words = dict(zip(field.choices, field.words, strict=True)) if field.words else {}
-    return f"`{choice}` ({words[choice]})" if choice in words else f"`{choice}`"
+def _choice(field: Field, choice: str) -> str:
+    meanings = dict(zip(field.choices, field.choice_meanings, strict=True)) if field.choice_meanings else {}
+    return f"`{choice}` ({meanings[choice]})" if choice in meanings else f"`{choice}`"
 
 
-def _in_predict(field: Field) -> str:
-    if field.name in DROPPED:
+def _request_use(field: Field) -> str:
+    if field.name in IGNORED_FIELDS:
         return "ignored"
     if field.required:
         return "**required**"
@@ -106,52 +106,53 @@ def _role(field: Field) -> str:
     return "outcome" if field.name == OUTCOME else "key"
 
 
-def _drugs() -> str:
+def _drug_table() -> str:
     first = BY_NAME[DRUGS[0]]
-    levels = ", ".join(_worded(first, level) for level in first.choices)
-    told = (
-        f"{len(DRUGS)} columns say the same of one drug each: {levels},\nduring the stay. `{NOT_RECORDED}`: no. "
-        f"`/predict`: {_in_predict(first)}. For a model: {_role(first)}."
+    levels = ", ".join(_choice(first, level) for level in first.choices)
+    summary = (
+        f"{len(DRUGS)} columns have the same values, for one drug each: {levels},\nduring the stay. "
+        f"`{NOT_RECORDED}`: no. `/predict`: {_request_use(first)}. Role: {_role(first)}."
     )
-    table = _table(("#", "column", "in UCI's file", "class of the drug"), (_drug_row(BY_NAME[name]) for name in DRUGS))
-    return f"{told}\n\n{table}\n\n{NOTE_ON_DRUGS}"
+    table = _table(("#", "column", "in UCI's file", "drug class"), (_drug_row(BY_NAME[name]) for name in DRUGS))
+    return f"{summary}\n\n{table}\n\n{NOTE_ON_DRUGS}"
 
 
 def _drug_row(field: Field) -> tuple[str, ...]:
-    return _number(field), f"`{field.name}`", f"`{field.ucis_name or field.name}`", _class(field.name)
+    return _number(field), f"`{field.name}`", f"`{field.uci_name or field.name}`", _class(field.name)
 
 
 def _class(drug: str) -> str:
-    """Of a drug, or of both parts of a combined one."""
-    of = {name: kind for kind, names in CLASSES.items() for name in names}
-    return " + ".join(of.get(part, UNKNOWN_CLASS) for part in drug.split("_"))
+    """Return the class of a drug, or of both parts of a combination."""
+    class_of = {name: drug_class for drug_class, names in DRUG_CLASSES.items() for name in names}
+    return " + ".join(class_of.get(part, UNKNOWN_CLASS) for part in drug.split("_"))
 
 
-def _ids(field: Field) -> str:
-    out = CANNOT_RETURN if field.name == DISPOSITION else ()
-    rows = zip(field.choices, field.words, strict=True)
-    return _table(("id", "meaning"), ((id_, f"{words}: **left out**" if id_ in out else words) for id_, words in rows))
+def _id_table(field: Field) -> str:
+    excluded = EXCLUDED_DISPOSITIONS if field.name == DISPOSITION else ()
+    rows = zip(field.choices, field.choice_meanings, strict=True)
+    marked = ((id_, f"{meaning}: **excluded**" if id_ in excluded else meaning) for id_, meaning in rows)
+    return _table(("id", "meaning"), marked)
 
 
 def _targets() -> Iterable[tuple[str, str]]:
     for target, outcomes in TARGETS.items():
-        yield f"`{target}`", ", ".join(_worded(BY_NAME[OUTCOME], outcome) for outcome in outcomes)
+        yield f"`{target}`", ", ".join(_choice(BY_NAME[OUTCOME], outcome) for outcome in outcomes)
 
 
 NOTE_ON_DRUGS = """\
-The classes are general pharmacology and stand in no file of UCI's. UCI does not say what `examide` and `citoglipton`
-are; the paper lists sitagliptin where the file has `citoglipton`. Outside the US glyburide is called glibenclamide."""
+The classes are general pharmacology and are not in UCI's files. UCI does not explain `examide` and `citoglipton`;
+the paper lists sitagliptin where the file has `citoglipton`. Outside the US glyburide is called glibenclamide."""
 
 PAGE = """\
-<!-- Made from src/readmit/core/encounter.py by `just data-page`. What is changed here is lost. -->
+<!-- Generated from src/readmit/core/encounter.py by `just ops::data-dictionary`. Changes made here are lost. -->
 # The data
 
-One row is one **encounter**: one stay of one diabetic patient in a hospital. This page says where the rows come from,
-which of them are left out, and what each of the {columns} columns may hold. It is made from
-[`encounter.py`](../src/readmit/core/encounter.py), the contract by which batches are cleaned and requests are judged,
-and a test holds it to that.
+One row is one **encounter**: one hospital stay of one diabetic patient. This page describes the source of the rows,
+which of them are excluded, and the valid values of each of the {columns} columns. It is generated from
+[`encounter.py`](../src/readmit/core/encounter.py), the contract for cleaning batches and validating requests, and a
+test checks that it is up to date.
 
-## Where they come from
+## Source
 
 - **The study**: B. Strack, J. P. DeShazo, C. Gennings, J. L. Olmo, S. Ventura, K. J. Cios and J. N. Clore, "Impact of
   HbA1c Measurement on Hospital Readmission Rates: Analysis of 70,000 Clinical Database Patient Records", BioMed
@@ -160,56 +161,56 @@ and a test holds it to that.
   de-identified.
 - **The file**: `diabetic_data.csv`, 101,766 encounters, with `IDS_mapping.csv`, the meaning of three ids:
   [UCI Machine Learning Repository, dataset 296](https://archive.ics.uci.edu/dataset/296), under
-  [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/): whoever uses them names the study.
-- **Yours**: any file with these columns, as the [README](../README.md) says. Where none is to be had, a synthetic
-  sample is made that keeps the same contract.
+  [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), which requires users to cite the study.
+- **Your own data**: any file with these columns, see the [README](../README.md). If there is none, a synthetic sample
+  with the same contract is generated.
 
-A stay is in the file when all five of the study's **inclusion criteria** hold:
+The file contains the stays that meet all five **inclusion criteria** of the study:
 
 1. It is an inpatient encounter, a hospital admission.
-2. It is a diabetic encounter: diabetes of any kind was entered as a diagnosis.
+2. It is a diabetic encounter: any kind of diabetes was entered as a diagnosis.
 3. It lasted at least 1 day and at most 14 days.
 4. Laboratory tests were performed during it.
 5. Medications were administered during it.
 
-The study's own analysis then left out deaths and hospice and kept one stay of each patient. The file holds them all.
+The study's own analysis then excluded deaths and hospice and kept one stay per patient. The file contains all stays.
 
-## What Readmit leaves out
+## What Readmit excludes
 
-Every row that comes is clean, quarantined or excluded; the three add up to what came.
+Every raw row is either clean, quarantined or excluded; the three counts add up to the raw rows.
 
 - **Excluded**: stays that ended in death or hospice, `discharge_disposition_id` {excluded}
-  ([in words](#discharge_disposition_id)). Those patients can't come back
-  ([decision 1](decisions/0001-readmitted-within-30-days.md)): no model learns from them, and `/predict`
-  refuses them (422).
-- **Quarantined**: rows with a value that this page does not allow, and every encounter that came before. Each is kept
-  with its field and its reason; nothing is filled in ([decision 6](decisions/0006-contract-and-quarantine.md)).
+  ([meanings](#discharge_disposition_id)). These patients can't be readmitted
+  ([decision 1](decisions/0001-readmitted-within-30-days.md)): no model is trained on them, and `/predict`
+  rejects them (422).
+- **Quarantined**: rows with a value that this page does not allow, and duplicates of earlier encounters. Each is kept
+  with its field and its reason; nothing is imputed ([decision 6](decisions/0006-contract-and-quarantine.md)).
 
-Repeated stays of a patient stay in, all in one split ([decision 3](decisions/0003-split-by-patient.md)): no patient is
-both learnt from and judged on.
+Repeated stays of a patient are kept, all in one split ([decision 3](decisions/0003-split-by-patient.md)): no patient is
+in both the training and the test data.
 
 ## How to read the tables
 
-- **#** is the column's place in UCI's file, **column** its name here: UCI's own, with `_` for `-`.
-- **values**: a list or a set of ids is closed, and is the published one, not what one file happens to hold. A range
-  includes both ends; 999 guards against damage and is no medical limit. Of a code the form is checked. In the raw store
-  all is text, as it came; in the clean store numbers and ids are integers.
-- **`?`** is how UCI writes 'not recorded': whether it may stand there in a batch. In the clean store it is null.
-  (`None` in a laboratory column is a value: not measured.)
+- **#** is the column's position in UCI's file, **column** its name here: UCI's name, with `_` for `-`.
+- **values**: a list of values or set of IDs is closed, and is the published one, not the values that occur in one file.
+  A range includes both ends; 999 is not a medical limit but a guard against damaged data. Code formats are checked.
+  In the raw store all values are text, unchanged; in the clean store numbers and IDs are integers.
+- **`?`** is UCI's marker for 'not recorded'; the column states whether a batch may contain it. In the clean store it is
+  null. (`None` in a laboratory column is a value: not measured.)
 - **`/predict`**: {required} fields are **required**. The others are optional: absent, null and `?` all mean
-  'not recorded', or what is said after 'absent'. A row of the file can be posted as it is: UCI's spelling is taken too,
-  and what is ignored may be there.
-- **for a model**: a feature is what it sees, [raw](decisions/0007-the-model-takes-the-raw-encounter.md);
-  [key and outcome](#what-a-model-does-not-see) it does not see.
+  'not recorded', or the value after 'absent'. A row of the file can be posted unchanged: UCI's spelling is accepted
+  too, and ignored fields may be present.
+- **role**: a feature is a model input, [raw](decisions/0007-the-model-takes-the-raw-encounter.md); the
+  [keys and the outcome](#what-a-model-does-not-see) are not.
 
 ## The columns
 
 {tables}
 
-## The ids in words
+## Meanings of the IDs
 
-From `IDS_mapping.csv`, abbreviations written out. 'NULL', 'not available', 'not mapped' and 'unknown' are ids of their
-own there, and stay so.
+From `IDS_mapping.csv`, with abbreviations spelled out. 'NULL', 'not available', 'not mapped' and 'unknown' are separate
+IDs there, and are kept as such.
 
 {ids}
 
@@ -217,27 +218,26 @@ own there, and stay so.
 
 Of {columns} columns {features} are features. The other three:
 
-- `encounter_id` and `patient_nbr` are keys. A number is no property of a patient, and the order of encounters is not
-  fully that of time ([decision 4](decisions/0004-no-history-features-no-ids.md)). The patient's number decides the
-  [split](decisions/0003-split-by-patient.md). Outside the raw and clean stores both stand only as keyed hashes,
-  `encounter_key` and `patient_key`. In a request the first is checked and goes no further.
-- `readmitted` is what is to be predicted. The three values are kept; the label is made from them, for the
-  [target](decisions/0001-readmitted-within-30-days.md) that is asked:
+- `encounter_id` and `patient_nbr` are keys. An ID is not a property of a patient, and the order of encounter IDs is not
+  fully chronological ([decision 4](decisions/0004-no-history-features-no-ids.md)). The patient's ID determines the
+  [split](decisions/0003-split-by-patient.md). Outside the raw and clean stores both are replaced by keyed hashes,
+  `encounter_key` and `patient_key`. In a request, `encounter_id` is validated and otherwise not used.
+- `readmitted` is the outcome to predict. The three values are kept; the label is derived from them, for the configured
+  [target](decisions/0001-readmitted-within-30-days.md):
 
 {targets}
 
-Nothing is counted from a patient's other rows ([decision 4](decisions/0004-no-history-features-no-ids.md)):
+Nothing is computed from a patient's other rows ([decision 4](decisions/0004-no-history-features-no-ids.md)):
 `number_inpatient`, `number_emergency` and `number_outpatient` are facts of the encounter itself.
 
-## What to keep in mind
+## Limitations
 
-- US hospitals of 1999 to 2008, diagnoses in ICD-9, the drugs of those years: what holds here need not hold elsewhere.
-- There are no dates in it. `NO` means that no readmission is on record, not that there was none.
-- `weight` is hardly ever recorded. `payer_code` and `medical_specialty` often are not, and unevenly from one part of
-  the file to the next ([decision 6](decisions/0006-contract-and-quarantine.md)).
-- The study describes diagnoses by three digits; for diabetes the file has finer ones, such as 250.83.
-- `race`, `gender` and `payer_code` are features, as somebody recorded them: where care was unequal, a model can learn
-  that.
+- US hospitals of 1999 to 2008, diagnoses in ICD-9, the drugs of those years: results may not generalize.
+- The data contain no dates. `NO` means that no readmission is on record, not that there was none.
+- `weight` is hardly ever recorded. `payer_code` and `medical_specialty` are often missing, and unevenly across the
+  file ([decision 6](decisions/0006-contract-and-quarantine.md)).
+- The study describes diagnoses by three digits; for diabetes the file has more specific codes, such as 250.83.
+- `race`, `gender` and `payer_code` are features, as recorded: where care was unequal, a model can learn that.
 """
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Streamlit page for predictions, evaluation and operation."""

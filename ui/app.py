@@ -1,4 +1,4 @@
-"""The page for people, which `ui/server.py` serves."""
+"""The Streamlit application, served by `ui/server.py`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from ui import auth, batch_page, data_page, model_page, patient_page, sidebar, statistics_page, system_page
-from ui.page_context import PageContext, enter
+from ui.page_context import PageContext, current_context
 
+# The pages and their icons, by URL path. (Streamlit would show a docstring here on the page.)
 PAGES: dict[str, tuple[Callable[[PageContext], None], str]] = {
     "patient": (patient_page.show, ":material/person:"),
     "many": (batch_page.show, ":material/groups:"),
@@ -17,29 +18,34 @@ PAGES: dict[str, tuple[Callable[[PageContext], None], str]] = {
     "data": (data_page.show, ":material/database:"),
     "system": (system_page.show, ":material/monitor_heart:"),
 }
-# A file of ours: an icon by its name would be fetched from elsewhere.
+# A local file: the browser would fetch an icon given by name from another server.
 ICON = Path(__file__).parent / "icon.png"
-SAY_THE_LANGUAGE = "<script>window.parent.document.documentElement.lang = {language!r};</script>"
+SET_LANGUAGE_SCRIPT = "<script>window.parent.document.documentElement.lang = {language!r};</script>"
 
 
 def main() -> None:
+    """Show the page of the current URL."""
     st.set_page_config(page_title="Readmit", page_icon=str(ICON), layout="wide")
-    room = enter()
-    if not auth.is_open(room.words):
+    context = current_context()
+    if not auth.is_open(context.t):
         return
     pages = [
         st.Page(
-            partial(show, room), title=room.words(f"pages.{name}"), icon=icon, url_path=name, default=name == "patient"
+            partial(show, context),
+            title=context.t(f"pages.{name}"),
+            icon=icon,
+            url_path=name,
+            default=name == "patient",
         )
         for name, (show, icon) in PAGES.items()
     ]
-    chosen = st.navigation(pages)
-    # A screen reader reads by the rules of the language that the document says it is in.
-    st.html(SAY_THE_LANGUAGE.format(language=room.words.language), unsafe_allow_javascript=True)
-    sidebar.show(room)
-    chosen.run()
+    page = st.navigation(pages)
+    # Screen readers pronounce a document in the language that it declares.
+    st.html(SET_LANGUAGE_SCRIPT.format(language=context.t.language), unsafe_allow_javascript=True)
+    sidebar.show(context)
+    page.run()
     st.divider()
-    st.caption(room.words("page.disclaimer"))
+    st.caption(context.t("page.disclaimer"))
 
 
 main()

@@ -1,4 +1,4 @@
-"""The page of many patients: a file or a batch of the source, checked, sent in pieces, and told as a table."""
+"""The page of batch predictions: a file or a source batch is validated, sent in chunks and shown as a table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,140 +7,141 @@ import streamlit as st
 
 from ui import batch_results, batch_rows
 from ui.api_client import ApiUnavailable, RequestRejected
-from ui.batch_results import Scored
-from ui.batch_upload import Progress, predicted
-from ui.encounter_table import LIMITS, MOST_MEGABYTES, MOST_ROWS, Checked, InvalidEncounterTable, read
+from ui.batch_results import BatchResults
+from ui.batch_upload import Progress, predict_table
+from ui.encounter_table import LIMITS, MAX_MEGABYTES, MAX_ROWS, EncounterTable, InvalidEncounterTable, read
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.page_context import PageContext
 
-SCORED, UPLOAD, BATCH = "scored", "encounters_file", "source_batch"
-MOST_NAMED = 12
-WAYS = ("file", "source")
+RESULTS, UPLOAD, BATCH = "batch_results", "encounters_file", "source_batch"
+MAX_NAMES_SHOWN = 12
+SOURCES = ("file", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedBatch:
-    """What is to be predicted, and what it is called."""
+    """The encounters to predict, and their display name."""
 
     name: str
-    checked: Checked
+    encounters: EncounterTable
 
 
-def show(room: PageContext) -> None:
-    """The page."""
-    words = room.words
-    st.title(words("many.title"))
-    st.write(words("many.intro"))
-    # One at a time: a source that is switched off would be waited for by who has a file.
-    way = st.segmented_control(
-        words("many.way"),
-        WAYS,
-        format_func=lambda each: words(f"many.from_{each}"),
-        default=WAYS[0],
-        key="way",
+def show(context: PageContext) -> None:
+    """Show the page."""
+    t = context.t
+    st.title(t("batch.title"))
+    st.write(t("batch.intro"))
+    # One source at a time: users with a file do not wait for an unavailable data API.
+    source = st.segmented_control(
+        t("batch.source"),
+        SOURCES,
+        format_func=lambda name: t(f"batch.from_{name}"),
+        default=SOURCES[0],
+        key="batch_source",
         required=True,
         label_visibility="collapsed",
     )
-    if way == WAYS[0]:
-        _of_file(room)
+    if source == SOURCES[0]:
+        _from_file(context)
     else:
-        _of_source(room)
-    if (scored := st.session_state.get(SCORED)) is not None:
-        batch_results.show(words, scored)
+        _from_source(context)
+    if (results := st.session_state.get(RESULTS)) is not None:
+        batch_results.show(t, results)
 
 
-def _of_file(room: PageContext) -> None:
-    words = room.words
+def _from_file(context: PageContext) -> None:
+    t = context.t
     uploaded = st.file_uploader(
-        words("many.drop"),
+        t("batch.upload"),
         type=["csv", "parquet"],
         key=UPLOAD,
-        help=escape_markdown(words("many.drop_help", most=words.number(MOST_ROWS))),
-        on_change=_forget,
+        help=escape_markdown(t("batch.upload_help", max_rows=t.number(MAX_ROWS))),
+        on_change=_clear_results,
     )
     if uploaded is None:
         return
-    brought = _checked(words, uploaded.name, uploaded.getvalue)
-    if brought is not None and st.button(
-        escape_markdown(words("many.ask", number=words.number(brought.checked.table.num_rows))),
+    batch = _parse(t, uploaded.name, uploaded.getvalue)
+    if batch is not None and st.button(
+        escape_markdown(t("batch.predict", number=t.number(batch.encounters.table.num_rows))),
         type="primary",
-        key="ask_file",
+        key="predict_file",
     ):
-        _predict(room, brought)
+        _predict(context, batch)
 
 
-def _of_source(room: PageContext) -> None:
-    words = room.words
-    batches = room.try_request(room.api_client.source_batches)
+def _from_source(context: PageContext) -> None:
+    t = context.t
+    batches = context.try_request(context.api_client.source_batches)
     if batches is None:
         return
-    released = [each.number for each in batches if each.released]
-    rows = {each.number: each.rows for each in batches}
+    released = [batch.number for batch in batches if batch.released]
+    rows = {batch.number: batch.rows for batch in batches}
     number = st.selectbox(
-        words("many.batch"),
+        t("batch.batch"),
         released,
         index=None,
-        format_func=lambda each: words("many.batch_option", batch=each, number=words.number(rows[each])),
+        format_func=lambda batch: t("batch.batch_option", batch=batch, number=t.number(rows[batch])),
         key=BATCH,
-        placeholder=words("many.choose_batch"),
+        placeholder=t("batch.choose_batch"),
     )
     if number is not None and st.button(
-        escape_markdown(words("many.ask", number=words.number(rows[number]))), type="primary", key="ask_batch"
+        escape_markdown(t("batch.predict", number=t.number(rows[number]))), type="primary", key="predict_batch"
     ):
-        content = room.try_request(lambda: room.api_client.source_batch(number))
-        brought = None if content is None else _checked(words, words("many.batch_name", batch=number), lambda: content)
-        if brought is not None:
-            _predict(room, brought)
+        content = context.try_request(lambda: context.api_client.source_batch(number))
+        batch = None if content is None else _parse(t, t("batch.batch_name", batch=number), lambda: content)
+        if batch is not None:
+            _predict(context, batch)
 
 
-def _checked(words: Messages, name: str, content: Callable[[], bytes]) -> UploadedBatch | None:
-    """What the file holds, once its columns are those of an encounter; else it stands on the page why not."""
+def _parse(t: Messages, name: str, content: Callable[[], bytes]) -> UploadedBatch | None:
+    """Return the encounters of a file; show the error and return None when the file is invalid."""
     try:
-        checked = read(content())
+        encounters = read(content())
     except InvalidEncounterTable as error:
-        named = ", ".join(words.label(each) for each in error.named[:MOST_NAMED])
-        limits = {"most": words.number(MOST_ROWS), "megabytes": MOST_MEGABYTES, "most_columns": LIMITS.columns}
-        st.error(escape_markdown(words(f"many.{error.why}", columns=named, **limits)), icon=":material/table_view:")
+        columns = ", ".join(t.label(column) for column in error.columns[:MAX_NAMES_SHOWN])
+        limits = {"max_rows": t.number(MAX_ROWS), "megabytes": MAX_MEGABYTES, "max_columns": LIMITS.columns}
+        st.error(escape_markdown(t(f"batch.{error.reason}", columns=columns, **limits)), icon=":material/table_view:")
         return None
-    if checked.dropped:
-        st.info(escape_markdown(words("many.dropped", columns=", ".join(checked.dropped[:MOST_NAMED]))))
-    if checked.torn:
-        lines = ", ".join(words.number(each) for each in checked.torn[:MOST_NAMED])
-        st.warning(escape_markdown(words("many.torn", number=words.number(len(checked.torn)), lines=lines)))
-    return UploadedBatch(name, checked)
+    if encounters.unknown_columns:
+        columns = ", ".join(encounters.unknown_columns[:MAX_NAMES_SHOWN])
+        st.info(escape_markdown(t("batch.unknown_columns", columns=columns)))
+    if encounters.ragged_lines:
+        lines = ", ".join(t.number(line) for line in encounters.ragged_lines[:MAX_NAMES_SHOWN])
+        st.warning(escape_markdown(t("batch.ragged", number=t.number(len(encounters.ragged_lines)), lines=lines)))
+    return UploadedBatch(name, encounters)
 
 
-def _predict(room: PageContext, brought: UploadedBatch) -> None:
-    words, table = room.words, brought.checked.table
-    bar = st.progress(0.0, text=words("many.begins"))
+def _predict(context: PageContext, batch: UploadedBatch) -> None:
+    t, table = context.t, batch.encounters.table
+    bar = st.progress(0.0, text=t("batch.starting"))
 
-    def tell(progress: Progress) -> None:
-        bar.progress(progress.share, text=escape_markdown(_told(words, progress)))
+    def report(progress: Progress) -> None:
+        bar.progress(progress.fraction, text=escape_markdown(_progress_text(t, progress)))
 
     try:
-        answers = predicted(room.api_client, table, tell)
+        predictions = predict_table(context.api_client, table, report)
     except (ApiUnavailable, RequestRejected) as error:
         bar.empty()
-        room.show_error(error)
+        context.show_error(error)
         return
     bar.empty()
-    model = room.try_request(room.api_client.model)
+    model = context.try_request(context.api_client.model)
     if model is not None:
-        batch_rows.begin(batch_rows.PAGES)
-        st.session_state[SCORED] = Scored(brought.name, table, answers, model.version, model.threshold)
+        batch_rows.reset_pages(batch_rows.PAGES)
+        st.session_state[RESULTS] = BatchResults(batch.name, table, predictions, model.version, model.threshold)
 
 
-def _told(words: Messages, progress: Progress) -> str:
-    return words(
-        "many.progress",
-        done=words.number(progress.done),
-        rows=words.number(progress.rows),
-        speed=words.number(progress.rows_a_second),
-        left=words.number(progress.seconds_left, 0),
+def _progress_text(t: Messages, progress: Progress) -> str:
+    return t(
+        "batch.progress",
+        done=t.number(progress.done),
+        rows=t.number(progress.rows),
+        speed=t.number(progress.rows_per_second),
+        left=t.number(progress.seconds_left, 0),
     )
 
 
-def _forget() -> None:
-    """Another file: what was said of the last one goes."""
-    st.session_state.pop(SCORED, None)
+def _clear_results() -> None:
+    """Discard the results of the previous file."""
+    st.session_state.pop(RESULTS, None)

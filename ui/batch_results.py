@@ -1,4 +1,4 @@
-"""What the API answered about many encounters: in numbers, as a picture, as a table, and the rows that failed."""
+"""The results of a batch: counts, histogram, table of predictions, rows without one, and the CSV download."""
 
 import io
 from dataclasses import dataclass
@@ -16,71 +16,72 @@ from ui.i18n import Messages
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What was sent, and the answers in the same order: index, prediction, probability, error."""
+class BatchResults:
+    """The encounters sent, and in the same order their predictions: index, prediction, probability, error."""
 
     name: str
     table: pa.Table
-    answers: pa.Table
+    predictions: pa.Table
     version: str
     threshold: float
 
 
-def show(words: Messages, scored: Scored) -> None:
-    """All of it."""
-    answers = scored.answers.to_pandas()
-    good, ended = answers[answers["error"].isna()], answers[answers["error"] == NOT_APPLICABLE]
-    failed = answers[answers["error"].notna() & (answers["error"] != NOT_APPLICABLE)]
+def show(t: Messages, results: BatchResults) -> None:
+    """Show the results."""
+    predictions = results.predictions.to_pandas()
+    scored = predictions[predictions["error"].isna()]
+    not_applicable = predictions[predictions["error"] == NOT_APPLICABLE]
+    failed = predictions[predictions["error"].notna() & (predictions["error"] != NOT_APPLICABLE)]
     st.divider()
-    st.header(escape_markdown(words("many.results", name=scored.name)))
-    _counts(words, good, ended, failed)
-    if len(good):
-        st.altair_chart(charts.histogram(words, good["probability"].tolist(), scored.threshold), width="stretch")
-        batch_rows.show(words, scored.table, good)
-    if len(ended):
-        st.subheader(words("many.not_applicable_title"))
-        st.caption(words("many.not_applicable_help"))
-        batch_rows.show_not_applicable(words, scored.table, ended)
+    st.header(escape_markdown(t("batch.results", name=results.name)))
+    _counts(t, scored, not_applicable, failed)
+    if len(scored):
+        st.altair_chart(charts.histogram(t, scored["probability"].tolist(), results.threshold), width="stretch")
+        batch_rows.show(t, results.table, scored)
+    if len(not_applicable):
+        st.subheader(t("batch.not_applicable_title"))
+        st.caption(t("batch.not_applicable_help"))
+        batch_rows.show_not_applicable(t, results.table, not_applicable)
     if len(failed):
-        st.subheader(words("many.failed_title"))
-        batch_rows.show_failed(words, failed)
+        st.subheader(t("batch.failed_title"))
+        batch_rows.show_failed(t, failed)
     st.download_button(
-        words("many.download"),
-        lambda: as_csv(scored),
+        t("batch.download"),
+        lambda: as_csv(results),
         "predictions.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
-    made_by = words("many.made_by", version=scored.version, threshold=words.percent(scored.threshold))
-    st.caption(escape_markdown(made_by))
+    model = t("batch.model", version=results.version, threshold=t.percent(results.threshold))
+    st.caption(escape_markdown(model))
 
 
-def _counts(words: Messages, good: pd.DataFrame, ended: pd.DataFrame, failed: pd.DataFrame) -> None:
-    flagged = int(good["prediction"].sum())
-    told = {
-        "answered": words.number(len(good)),
-        "flagged": words.number(flagged),
-        "mean": words.percent(None if good.empty else float(good["probability"].mean())),
-        "not_applicable": words.number(len(ended)),
-        "failed": words.number(len(failed)),
+def _counts(t: Messages, scored: pd.DataFrame, not_applicable: pd.DataFrame, failed: pd.DataFrame) -> None:
+    flagged = int(scored["prediction"].sum())
+    metrics = {
+        "predicted": t.number(len(scored)),
+        "flagged": t.number(flagged),
+        "mean": t.percent(None if scored.empty else float(scored["probability"].mean())),
+        "not_applicable": t.number(len(not_applicable)),
+        "failed": t.number(len(failed)),
     }
-    for column, (name, value) in zip(st.columns(len(told)), told.items(), strict=True):
-        column.metric(words(f"many.{name}"), value)
+    for column, (name, value) in zip(st.columns(len(metrics)), metrics.items(), strict=True):
+        column.metric(t(f"batch.{name}"), value)
 
 
-def as_csv(scored: Scored) -> bytes:
-    """Return what was sent with the answer to each row beside it, safe to open in a spreadsheet."""
-    written = io.BytesIO()
-    whole = scored.table
+def as_csv(results: BatchResults) -> bytes:
+    """Return the encounters with their predictions as CSV that is safe to open in a spreadsheet."""
+    buffer = io.BytesIO()
+    table = results.table
     for name in ("prediction", "probability", "error"):
-        whole = whole.append_column(name, scored.answers[name])
-    csv.write_csv(_without_formulas(whole), written)
-    return written.getvalue()
+        table = table.append_column(name, results.predictions[name])
+    csv.write_csv(_without_formulas(table), buffer)
+    return buffer.getvalue()
 
 
 def _without_formulas(table: pa.Table) -> pa.Table:
-    """Return the table with every text and title escaped; columns of numbers stay as they are."""
+    """Return the table with all column names and text cells escaped; numeric columns stay unchanged."""
     names = [escape_formula(name) for name in table.column_names]
     return pa.table([_without_formula(column) for column in table.columns], names=names)
 
@@ -88,8 +89,9 @@ def _without_formulas(table: pa.Table) -> pa.Table:
 def _without_formula(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if not any(holds(column.type) for holds in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
+    text_types = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if not any(is_text(column.type) for is_text in text_types):
         return column
-    # A column holds few distinct texts, and a table hundreds of thousands of cells.
-    known = {text: None if text is None else escape_formula(text) for text in column.unique().to_pylist()}
-    return pa.chunked_array([pa.array([known[text] for text in column.to_pylist()], column.type)])
+    # Escape each distinct text once: a column has few of them, and a table hundreds of thousands of cells.
+    escaped = {text: None if text is None else escape_formula(text) for text in column.unique().to_pylist()}
+    return pa.chunked_array([pa.array([escaped[text] for text in column.to_pylist()], column.type)])

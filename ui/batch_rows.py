@@ -1,4 +1,4 @@
-"""The rows of many answers: those that are asked for, in the order that is asked for, a page of them at a time."""
+"""The table rows of a batch: filtered, sorted and paginated."""
 
 from collections.abc import Callable
 
@@ -10,150 +10,153 @@ from readmit.core.encounter import BY_NAME, COUNTED_BY, DISPOSITION, ENCOUNTER, 
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.plain_table import show_table
-from ui.prediction_result import value_in_words
+from ui.prediction_result import format_value
 
-ON_A_PAGE = 20
+PAGE_SIZE = 20
 ALL, YES, NO = "all", "yes", "no"
 ROW, RISK = "row", "risk"
-UP, DOWN = "up", "down"
-BESIDE = (ENCOUNTER, *COUNTED_BY)
-"""The fields that an encounter is known by, beside its answer."""
-PAGE, FAILED_PAGE, ENDED_PAGE = PAGES = "rows.page", "rows.failed_page", "rows.not_applicable_page"
+ASCENDING, DESCENDING = "ascending", "descending"
+DESCRIPTIVE_FIELDS = (ENCOUNTER, *COUNTED_BY)
+"""The fields shown beside a prediction."""
+PAGE, FAILED_PAGE, NOT_APPLICABLE_PAGE = PAGES = "rows.page", "rows.failed_page", "rows.not_applicable_page"
 
 
 @st.fragment
-def show(words: Messages, encounters: pa.Table, answers: pd.DataFrame) -> None:
-    """The answers, `index` being the row of the encounter; made anew by itself when another page is wanted."""
+def show(t: Messages, encounters: pa.Table, predictions: pd.DataFrame) -> None:
+    """Show the predictions with their filters, in a fragment that reruns by itself.
+
+    `predictions`: its column `index` is the row number in `encounters`.
+    """
     filters, order = st.columns([1, 2], vertical_alignment="bottom"), st.columns([1, 2], vertical_alignment="bottom")
     with filters[0]:
-        kept = _one_of(words, "show", (ALL, YES, NO))
+        shown = _segmented_control(t, "show", (ALL, YES, NO))
     with filters[1]:
-        least, most = st.slider(
-            words("many.risk_between"), 0, 100, (0, 100), format="%d %%", key="risk_between", on_change=begin
+        low, high = st.slider(
+            t("batch.risk_between"), 0, 100, (0, 100), format="%d %%", key="risk_between", on_change=reset_pages
         )
-    beside = [name for name in BESIDE if name in encounters.column_names]
+    fields = [name for name in DESCRIPTIVE_FIELDS if name in encounters.column_names]
     with order[0]:
         by = st.selectbox(
-            words("many.sort"),
-            [RISK, ROW, *beside],
-            format_func=lambda each: _title(words, each),
+            t("batch.sort"),
+            [RISK, ROW, *fields],
+            format_func=lambda column: _column_title(t, column),
             key="sort",
-            on_change=begin,
+            on_change=reset_pages,
         )
     with order[1]:
-        way = _one_of(words, "order", (DOWN, UP))
-    wanted = _wanted(answers, kept, least / 100, most / 100)
-    ordered = wanted.iloc[places(encounters, wanted, by, rising=way == UP)]
-    st.caption(escape_markdown(words("many.shown", number=words.number(len(ordered)), of=words.number(len(answers)))))
-    _page_of(len(ordered), PAGE, lambda place: _told(words, encounters, ordered.iloc[place], beside))
+        direction = _segmented_control(t, "order", (DESCENDING, ASCENDING))
+    rows = _filter(predictions, shown, low / 100, high / 100)
+    rows = rows.iloc[sorted_positions(encounters, rows, by, ascending=direction == ASCENDING)]
+    st.caption(escape_markdown(t("batch.shown", number=t.number(len(rows)), total=t.number(len(predictions)))))
+    _show_page(len(rows), PAGE, lambda page: _cells(t, encounters, rows.iloc[page], fields))
 
 
 @st.fragment
-def show_failed(words: Messages, failed: pd.DataFrame) -> None:
-    """The rows that have no answer, and why."""
+def show_failed(t: Messages, failed: pd.DataFrame) -> None:
+    """Show the rows without a prediction, and their errors."""
 
-    def told(place: slice) -> dict[str, list[str]]:
-        shown = failed.iloc[place]
+    def cells(page: slice) -> dict[str, list[str]]:
+        rows = failed.iloc[page]
         return {
-            words("many.row"): [words.number(index + 1) for index in shown["index"]],
-            words("many.why"): [words.said(error) for error in shown["error"]],
+            t("batch.row"): [t.number(index + 1) for index in rows["index"]],
+            t("batch.error"): [t.translate(error) for error in rows["error"]],
         }
 
-    _page_of(len(failed), FAILED_PAGE, told)
+    _show_page(len(failed), FAILED_PAGE, cells)
 
 
 @st.fragment
-def show_not_applicable(words: Messages, encounters: pa.Table, ended: pd.DataFrame) -> None:
-    """Show the rows of stays that ended in death or hospice: each by its encounter, and how it ended."""
-    beside = [name for name in (ENCOUNTER, DISPOSITION) if name in encounters.column_names]
+def show_not_applicable(t: Messages, encounters: pa.Table, not_applicable: pd.DataFrame) -> None:
+    """Show the stays that ended in death or hospice, with encounter number and discharge disposition."""
+    fields = [name for name in (ENCOUNTER, DISPOSITION) if name in encounters.column_names]
 
-    def cells(place: slice) -> dict[str, list[str]]:
-        shown = ended.iloc[place]
-        return {words("many.row"): [words.number(index + 1) for index in shown["index"]]} | {
-            words.label(name): [value_in_words(words, name, each) for each in _values(encounters, shown, name)]
-            for name in beside
+    def cells(page: slice) -> dict[str, list[str]]:
+        rows = not_applicable.iloc[page]
+        return {t("batch.row"): [t.number(index + 1) for index in rows["index"]]} | {
+            t.label(name): [format_value(t, name, value) for value in _values(encounters, rows, name)]
+            for name in fields
         }
 
-    _page_of(len(ended), ENDED_PAGE, cells)
+    _show_page(len(not_applicable), NOT_APPLICABLE_PAGE, cells)
 
 
-def begin(pages: tuple[str, ...] = (PAGE,)) -> None:
-    """Other rows, or in another order: from the first page on."""
+def reset_pages(pages: tuple[str, ...] = (PAGE,)) -> None:
+    """Return the tables to their first page."""
     for key in pages:
-        # Set, not forgotten: only then does the browser turn back, too.
+        # Assigned rather than deleted: only an assignment reaches the browser.
         st.session_state[key] = 1
 
 
-def _one_of(words: Messages, name: str, ways: tuple[str, ...]) -> str:
-    chosen: str = st.segmented_control(
-        words(f"many.{name}"),
-        ways,
-        format_func=lambda each: words(f"many.{name}_{each}"),
-        default=ways[0],
+def _segmented_control(t: Messages, name: str, options: tuple[str, ...]) -> str:
+    selected: str = st.segmented_control(
+        t(f"batch.{name}"),
+        options,
+        format_func=lambda option: t(f"batch.{name}_{option}"),
+        default=options[0],
         key=name,
         required=True,
-        on_change=begin,
+        on_change=reset_pages,
     )
-    return chosen
+    return selected
 
 
-def _title(words: Messages, column: str) -> str:
-    return {ROW: words("many.row"), RISK: words("risk.risk")}.get(column) or words.label(column)
+def _column_title(t: Messages, column: str) -> str:
+    return {ROW: t("batch.row"), RISK: t("risk.risk")}.get(column) or t.label(column)
 
 
-def _wanted(answers: pd.DataFrame, kept: str, least: float, most: float) -> pd.DataFrame:
-    wanted = answers["probability"].between(least, most)
-    if kept != ALL:
-        wanted &= answers["prediction"] == int(kept == YES)
-    return answers[wanted]
+def _filter(predictions: pd.DataFrame, shown: str, low: float, high: float) -> pd.DataFrame:
+    selected = predictions["probability"].between(low, high)
+    if shown != ALL:
+        selected &= predictions["prediction"] == int(shown == YES)
+    return predictions[selected]
 
 
-def places(encounters: pa.Table, wanted: pd.DataFrame, by: str, *, rising: bool) -> pd.Index:
-    """Where the rows stand that come first, second, ...; those equal as in the file, what is not recorded last."""
+def sorted_positions(encounters: pa.Table, rows: pd.DataFrame, by: str, *, ascending: bool) -> pd.Index:
+    """Return the positions that sort the rows: ties in file order, values that are not recorded last."""
     if by == RISK:
-        rank = wanted["probability"]
+        keys = rows["probability"]
     elif by == ROW:
-        rank = wanted["index"]
+        keys = rows["index"]
     else:
-        rank = _rank(by, pd.Series(_values(encounters, wanted, by), dtype=object))
-    ordered: pd.Index = rank.reset_index(drop=True).sort_values(ascending=rising, kind="stable").index
-    return ordered
+        keys = _sort_keys(by, pd.Series(_values(encounters, rows, by), dtype=object))
+    positions: pd.Index = keys.reset_index(drop=True).sort_values(ascending=ascending, kind="stable").index
+    return positions
 
 
-def _rank(name: str, values: pd.Series) -> pd.Series:
-    """Choices in their own order, numbers by size, codes as they are written."""
+def _sort_keys(name: str, values: pd.Series) -> pd.Series:
+    """Return sort keys: choices in their defined order, whole numbers by value, codes as text."""
     field = BY_NAME[name]
     if field.choices:
-        return values.astype(str).map({choice: place for place, choice in enumerate(field.choices)})
+        return values.astype(str).map({choice: position for position, choice in enumerate(field.choices)})
     if field.whole_number:
         return pd.to_numeric(values, errors="coerce")
     return values
 
 
 def _values(encounters: pa.Table, rows: pd.DataFrame, name: str) -> list[str | int | None]:
-    """A column at some rows; None: not recorded."""
-    found = encounters[name].take(pa.array(rows["index"].to_numpy())).to_pylist()
-    return [None if value == NOT_RECORDED else value for value in found]
+    """Return one column at the given rows; None: not recorded."""
+    values = encounters[name].take(pa.array(rows["index"].to_numpy())).to_pylist()
+    return [None if value == NOT_RECORDED else value for value in values]
 
 
-def _told(words: Messages, encounters: pa.Table, rows: pd.DataFrame, beside: list[str]) -> dict[str, list[str]]:
-    """Some rows in words, by the title of their column."""
-    said = {
-        words("many.row"): [words.number(index + 1) for index in rows["index"]],
-        words("many.answer"): [words("many.yes" if each else "many.no") for each in rows["prediction"]],
-        words("risk.risk"): [words.percent(each) for each in rows["probability"]],
+def _cells(t: Messages, encounters: pa.Table, rows: pd.DataFrame, fields: list[str]) -> dict[str, list[str]]:
+    """Return the formatted cells of the rows, by column title."""
+    cells = {
+        t("batch.row"): [t.number(index + 1) for index in rows["index"]],
+        t("batch.follow_up"): [t("batch.yes" if flagged else "batch.no") for flagged in rows["prediction"]],
+        t("risk.risk"): [t.percent(probability) for probability in rows["probability"]],
     }
-    for name in beside:
-        said[words.label(name)] = [value_in_words(words, name, each) for each in _values(encounters, rows, name)]
-    return said
+    for name in fields:
+        cells[t.label(name)] = [format_value(t, name, value) for value in _values(encounters, rows, name)]
+    return cells
 
 
-def _page_of(rows: int, key: str, told: Callable[[slice], dict[str, list[str]]]) -> None:
-    """A page of a table that has so many rows, and where to turn it. `told`: some of its rows, by their place."""
+def _show_page(rows: int, key: str, cells: Callable[[slice], dict[str, list[str]]]) -> None:
+    """Show the current page of a table, with page buttons. `cells`: returns a slice of its rows, formatted."""
     if not rows:
         return
-    pages = -(-rows // ON_A_PAGE)
+    pages = -(-rows // PAGE_SIZE)
     page = min(st.session_state.get(key, 1), pages)
-    show_table(told(slice((page - 1) * ON_A_PAGE, page * ON_A_PAGE)))
+    show_table(cells(slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)))
     if pages > 1:
         st.pagination(pages, key=key)

@@ -1,4 +1,4 @@
-"""A whole table through the API, piece by piece, with a bar that tells how far it is and how long it will take."""
+"""Batch prediction of a table in chunks, with progress."""
 
 import time
 from collections.abc import Callable
@@ -7,35 +7,38 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ui.api_client import ApiClient
-from ui.encounter_table import ROWS_AT_ONCE, joined, pieces
+from ui.encounter_table import CHUNK_ROWS, chunks, join_results
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is. `seconds`: since the first piece was sent."""
+    """The rows done so far. `seconds`: since the upload started."""
 
     done: int
     rows: int
     seconds: float
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
+        """Share of the rows, 0 to 1."""
         return self.done / self.rows
 
     @property
-    def rows_a_second(self) -> float:
+    def rows_per_second(self) -> float:
+        """Average speed so far."""
         return self.done / self.seconds if self.seconds else 0.0
 
     @property
     def seconds_left(self) -> float:
-        return (self.rows - self.done) / self.rows_a_second if self.rows_a_second else 0.0
+        """Estimate at the average speed so far."""
+        return (self.rows - self.done) / self.rows_per_second if self.rows_per_second else 0.0
 
 
-def predicted(asking: ApiClient, table: pa.Table, tell: Callable[[Progress], None]) -> pa.Table:
-    """The answer to each row of a table, in its order. Away, Refused: and nothing is kept of those before."""
-    began, answers = time.perf_counter(), []
-    for piece in pieces(table):
-        answers.append(asking.predict_batch(piece))
-        done = min(len(answers) * ROWS_AT_ONCE, table.num_rows)
-        tell(Progress(done, table.num_rows, time.perf_counter() - began))
-    return joined(answers)
+def predict_table(api_client: ApiClient, table: pa.Table, report: Callable[[Progress], None]) -> pa.Table:
+    """Return the prediction of each row, in order. Raises ApiUnavailable or RequestRejected when any chunk fails."""
+    started, results = time.perf_counter(), []
+    for chunk in chunks(table):
+        results.append(api_client.predict_batch(chunk))
+        done = min(len(results) * CHUNK_ROWS, table.num_rows)
+        report(Progress(done, table.num_rows, time.perf_counter() - started))
+    return join_results(results)

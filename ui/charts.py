@@ -1,4 +1,4 @@
-"""The pictures, in blue and orange, which the colour-blind can tell apart; every number stands in words beside them."""
+"""Charts in blue and orange, which colour-blind readers can tell apart; the page also shows every number as text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,113 +9,117 @@ import pandas as pd
 from ui.i18n import Messages
 from ui.schemas import Point
 
-NUMBER = {"en": "datum.label", "es": "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')"}
-"""How a number stands at an axis, in Vega's own language."""
-BINS, LEAST_WIDTH = 40, 0.01
-Picture = alt.Chart | alt.LayerChart | alt.FacetChart
+NUMBER_EXPRESSIONS = {"en": "datum.label", "es": "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')"}
+"""Vega expressions that format the numbers of an axis, by language."""
+MAX_BINS, MIN_BIN_WIDTH = 40, 0.01
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 BLUE, ORANGE, GREY = "#0B72B5", "#D55E00", "#8A8F98"
-"""Of the palette of Okabe and Ito (2008), "Color Universal Design", the first two a little darker for thin marks."""
+"""From the palette of Okabe and Ito (2008), "Color Universal Design"; blue is slightly darker for thin marks."""
 
 
-def risk(words: Messages, probability: float, threshold: float, average: float | None) -> Picture:
-    """One bar from 0, with a mark at the threshold and one at the average."""
+def risk(t: Messages, probability: float, threshold: float, average: float | None) -> Chart:
+    """Return bars of the risk, the threshold and the average, with a rule at the threshold."""
     top = min(1.0, max(probability, threshold, average or 0.0) * 1.25)
     x = alt.X("share:Q", scale=alt.Scale(domain=[0, top]), axis=alt.Axis(format=".0%", title=None, tickCount=6))
-    y = alt.Y("what:N", title=None, sort=None)
+    y = alt.Y("name:N", title=None, sort=None)
     colour = ORANGE if probability >= threshold else BLUE
-    told = {words("risk.risk"): probability, words("risk.threshold"): threshold}
-    told |= {} if average is None else {words("risk.average"): average}
-    frame = pd.DataFrame({"what": list(told), "share": list(told.values())})
-    frame["colour"] = [colour, *[GREY] * (len(told) - 1)]
+    shares = {t("risk.risk"): probability, t("risk.threshold"): threshold}
+    shares |= {} if average is None else {t("risk.average"): average}
+    frame = pd.DataFrame({"name": list(shares), "share": list(shares.values())})
+    frame["colour"] = [colour, *[GREY] * (len(shares) - 1)]
     bars = alt.Chart(frame).mark_bar(height=14).encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
     rule = alt.Chart(frame[1:2]).mark_rule(color=GREY, strokeDash=[4, 4], size=2).encode(x=x)
-    return alt.layer(bars, rule).properties(height=130, description=words("risk.axis"))
+    return alt.layer(bars, rule).properties(height=130, description=t("risk.axis"))
 
 
-def contributions(words: Messages, found: Mapping[str, float], scale: str) -> Picture:
-    """A bar for each field, to the right where it raises the risk and to the left where it lowers it."""
-    raises, lowers = words("why.raises"), words("why.lowers")
-    frame = pd.DataFrame({"field": list(found), "adds": list(found.values())})
-    frame["way"] = [raises if value > 0 else lowers for value in found.values()]
+def contributions(t: Messages, values: Mapping[str, float], scale: str) -> Chart:
+    """Return a bar per field, to the right when it raises the risk and to the left when it lowers it."""
+    raises, lowers = t("why.raises"), t("why.lowers")
+    frame = pd.DataFrame({"field": list(values), "contribution": list(values.values())})
+    frame["direction"] = [raises if value > 0 else lowers for value in values.values()]
     colour = alt.Color(
-        "way:N",
+        "direction:N",
         title=None,
         scale=alt.Scale(domain=[raises, lowers], range=[ORANGE, BLUE]),
         legend=alt.Legend(orient="bottom"),
     )
-    made: Picture = (
+    chart: Chart = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
             x=alt.X(
-                "adds:Q",
-                title=words("why.axis", scale=words.term(scale)),
-                axis=alt.Axis(labelExpr=NUMBER[words.language]),
+                "contribution:Q",
+                title=t("why.axis", scale=t.term(scale)),
+                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.language]),
             ),
             y=alt.Y("field:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
             color=colour,
             tooltip=[
-                alt.Tooltip("field:N", title=words("why.field")),
-                alt.Tooltip("adds:Q", title=scale, format="+.3f"),
+                alt.Tooltip("field:N", title=t("why.field")),
+                alt.Tooltip("contribution:Q", title=t.term(scale), format="+.3f"),
             ],
         )
-        .properties(height=alt.Step(24), description=words("why.title"))
+        .properties(height=alt.Step(24), description=t("why.title"))
     )
-    return made
+    return chart
 
 
-def histogram(words: Messages, probabilities: Sequence[float], threshold: float) -> Picture:
-    """How many encounters have which risk; those from the threshold on in orange."""
-    yes, no = words("answer.yes"), words("answer.no")
-    frame = _binned(probabilities, threshold)
-    frame["answer"] = [yes if low >= threshold else no for low in frame["low"]]
+def histogram(t: Messages, probabilities: Sequence[float], threshold: float) -> Chart:
+    """Return the histogram of the risk; bins at or above the threshold are orange."""
+    yes, no = t("prediction.yes"), t("prediction.no")
+    frame = _bins(probabilities, threshold)
+    frame["prediction"] = [yes if low >= threshold else no for low in frame["low"]]
     colour = alt.Scale(domain=[yes, no], range=[ORANGE, BLUE])
-    made: Picture = (
+    chart: Chart = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
-            x=alt.X("low:Q", axis=_percent_axis(words("risk.axis")), bin="binned"),
+            x=alt.X("low:Q", axis=_percent_axis(t("risk.axis")), bin="binned"),
             x2="high:Q",
-            y=alt.Y("encounters:Q", title=words("many.encounters"), axis=alt.Axis(labelExpr=NUMBER[words.language])),
-            color=alt.Color("answer:N", title=None, scale=colour, legend=alt.Legend(orient="bottom")),
+            y=alt.Y(
+                "encounters:Q",
+                title=t("batch.encounters"),
+                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.language]),
+            ),
+            color=alt.Color("prediction:N", title=None, scale=colour, legend=alt.Legend(orient="bottom")),
         )
-        .properties(height=260, description=words("many.histogram"))
+        .properties(height=260, description=t("batch.histogram"))
     )
-    return made
+    return chart
 
 
-def _binned(probabilities: Sequence[float], threshold: float) -> pd.DataFrame:
-    """Bins of equal width, one of which begins at the threshold, so that each lies on one side of it."""
-    found = pd.Series(probabilities, dtype=float)
-    width = max(LEAST_WIDTH, round(float(found.max()) / BINS, 2))
-    counts = ((found - threshold) / width).map(math.floor).value_counts().sort_index()
-    lows = [threshold + place * width for place in counts.index]
-    ends = {"low": [max(0.0, low) for low in lows], "high": [min(1.0, low + width) for low in lows]}
-    return pd.DataFrame({**ends, "encounters": counts.to_list()})
+def _bins(probabilities: Sequence[float], threshold: float) -> pd.DataFrame:
+    """Return bins of equal width (low, high, encounters), aligned so that none straddles the threshold."""
+    values = pd.Series(probabilities, dtype=float)
+    width = max(MIN_BIN_WIDTH, round(float(values.max()) / MAX_BINS, 2))
+    counts = ((values - threshold) / width).map(math.floor).value_counts().sort_index()
+    lows = [threshold + position * width for position in counts.index]
+    edges = {"low": [max(0.0, low) for low in lows], "high": [min(1.0, low + width) for low in lows]}
+    return pd.DataFrame({**edges, "encounters": counts.to_list()})
 
 
-def rates(words: Messages, names: Sequence[str], shares: Sequence[float], encounters: Sequence[int]) -> Picture:
-    """A bar for each group: how many of its encounters were followed by a readmission."""
+def rates(t: Messages, names: Sequence[str], shares: Sequence[float], encounters: Sequence[int]) -> Chart:
+    """Return a bar per group with its share of encounters followed by a readmission."""
     frame = pd.DataFrame({"group": list(names), "rate": list(shares), "encounters": list(encounters)})
-    made: Picture = (
+    chart: Chart = (
         alt.Chart(frame)
         .mark_bar(color=BLUE)
         .encode(
-            x=alt.X("rate:Q", axis=_percent_axis(words("statistics.rate"))),
+            x=alt.X("rate:Q", axis=_percent_axis(t("statistics.rate"))),
             y=alt.Y("group:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
             tooltip=[
-                alt.Tooltip("group:N", title=words("statistics.group")),
-                alt.Tooltip("rate:Q", title=words("statistics.rate"), format=".1%"),
-                alt.Tooltip("encounters:Q", title=words("statistics.encounters"), format=","),
+                alt.Tooltip("group:N", title=t("statistics.group")),
+                alt.Tooltip("rate:Q", title=t("statistics.rate"), format=".1%"),
+                alt.Tooltip("encounters:Q", title=t("statistics.encounters"), format=","),
             ],
         )
-        .properties(height=alt.Step(26), description=words("statistics.title"))
+        .properties(height=alt.Step(26), description=t("statistics.title"))
     )
-    return made
+    return chart
 
 
-def curve(points: Sequence[Point], x: str, y: str, *, diagonal: bool, dots: bool = False) -> Picture:
-    """A line through points of shares, with the diagonal where it is what chance, or perfection, would give."""
+def curve(points: Sequence[Point], x: str, y: str, *, diagonal: bool, dots: bool = False) -> Chart:
+    """Return a line through points (x, y) in [0, 1], optionally with the diagonal of chance or perfect calibration."""
     frame = pd.DataFrame(points, columns=["x", "y"])
     top = 1.0 if not dots else max(float(frame.max().max()) * 1.1, 0.05)
     axes = {

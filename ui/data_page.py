@@ -1,4 +1,4 @@
-"""The page of the data: what came in each batch, what became of it, and what was left out and why."""
+"""The page of data: the batches, their row counts, and the reasons for quarantine."""
 
 import streamlit as st
 
@@ -8,66 +8,64 @@ from ui.page_context import PageContext
 from ui.plain_table import show_table
 from ui.schemas import BatchView
 
-CHOSEN = "data.batch"
+SELECTED = "data.batch"
+COUNTS = ("rows", "clean", "quarantined", "excluded")
 
 
-def show(room: PageContext) -> None:
-    """The page."""
-    words = room.words
-    st.title(words("data.title"))
-    st.write(words("data.intro"))
-    batches = room.try_request(room.api_client.batches)
+def show(context: PageContext) -> None:
+    """Show the page."""
+    t = context.t
+    st.title(t("data.title"))
+    st.write(t("data.intro"))
+    batches = context.try_request(context.api_client.batches)
     if batches is None:
         return
     if not batches.items:
-        st.info(words("data.none"))
+        st.info(t("data.none"))
         return
-    _totals(words, batches.items)
-    _batches(words, batches.items)
-    st.caption(words("data.excluded_help"))
-    st.header(words("data.quarantine"))
-    _quarantine(room, [each.batch for each in batches.items if each.quarantined])
+    _totals(t, batches.items)
+    _batches(t, batches.items)
+    st.caption(t("data.excluded_help"))
+    st.header(t("data.quarantine"))
+    _quarantine(context, [batch.batch for batch in batches.items if batch.quarantined])
 
 
-def _totals(words: Messages, batches: tuple[BatchView, ...]) -> None:
-    for column, name in zip(st.columns(4), ("rows", "clean", "quarantined", "excluded"), strict=True):
-        column.metric(words(f"data.{name}"), words.number(sum(getattr(each, name) or 0 for each in batches)))
+def _totals(t: Messages, batches: tuple[BatchView, ...]) -> None:
+    for column, name in zip(st.columns(len(COUNTS)), COUNTS, strict=True):
+        column.metric(t(f"data.{name}"), t.number(sum(getattr(batch, name) or 0 for batch in batches)))
 
 
-def _batches(words: Messages, batches: tuple[BatchView, ...]) -> None:
+def _batches(t: Messages, batches: tuple[BatchView, ...]) -> None:
     show_table(
         {
-            words("data.batch"): [words("data.batch_number", batch=each.batch) for each in batches],
-            words("data.state"): [words.of("batch_state", each.state) for each in batches],
-            **{
-                words(f"data.{name}"): [words.number(getattr(each, name)) for each in batches]
-                for name in ("rows", "clean", "quarantined", "excluded")
-            },
-            words("data.done_at"): [words.moment(each.done_at) for each in batches],
-            words("model.version"): [each.version or "" for each in batches],
+            t("data.batch"): [t("data.batch_number", batch=batch.batch) for batch in batches],
+            t("data.state"): [t.lookup("batch_state", batch.state) for batch in batches],
+            **{t(f"data.{name}"): [t.number(getattr(batch, name)) for batch in batches] for name in COUNTS},
+            t("data.done_at"): [t.moment(batch.done_at) for batch in batches],
+            t("model.version"): [batch.version or "" for batch in batches],
         },
     )
 
 
-def _quarantine(room: PageContext, batches: list[int]) -> None:
-    words = room.words
+def _quarantine(context: PageContext, batches: list[int]) -> None:
+    t = context.t
     if not batches:
-        st.success(words("data.nothing_quarantined"), icon=":material/task_alt:")
+        st.success(t("data.nothing_quarantined"), icon=":material/task_alt:")
         return
     batch = st.selectbox(
-        words("data.batch"), batches, format_func=lambda each: words("data.batch_number", batch=each), key=CHOSEN
+        t("data.batch"), batches, format_func=lambda number: t("data.batch_number", batch=number), key=SELECTED
     )
-    told = room.try_request(lambda: room.api_client.quarantine(batch))
-    if told is None:
+    reasons = context.try_request(lambda: context.api_client.quarantine(batch))
+    if reasons is None:
         return
     show_table(
         {
-            words("data.field"): [words.label(each.field) for each in told.items],
-            words("data.reason"): [words.said(each.reason) for each in told.items],
-            words("data.encounters"): [words.number(each.encounters) for each in told.items],
-            words("data.first"): [words.number(each.first) for each in told.items],
+            t("data.field"): [t.label(reason.field) for reason in reasons.items],
+            t("data.reason"): [t.translate(reason.reason) for reason in reasons.items],
+            t("data.encounters"): [t.number(reason.encounters) for reason in reasons.items],
+            t("data.first_row"): [t.number(reason.first) for reason in reasons.items],
         },
     )
-    if told.pages > 1:
-        shown, total = words.number(len(told.items)), words.number(told.total)
-        st.caption(escape_markdown(words("data.first_of", shown=shown, total=total)))
+    if reasons.pages > 1:
+        shown, total = t.number(len(reasons.items)), t.number(reasons.total)
+        st.caption(escape_markdown(t("data.shown", shown=shown, total=total)))

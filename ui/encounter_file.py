@@ -1,4 +1,4 @@
-"""A case: the encounter on the form, as /predict takes it, as a file, and as the form begins with it."""
+"""A case, that is, one encounter as /predict accepts it: its JSON file, its form groups and its defaults."""
 
 import json
 from collections.abc import Mapping
@@ -9,56 +9,59 @@ from readmit.core.encounter import BY_NAME, DRUGS, FEATURES, FIELDS, Field, Grou
 from readmit.core.request import RecordRejected, parse
 from ui.api_client import Case
 
-USUAL = Path(__file__).parent / "form_defaults.json"
-"""What the form begins with: what is most often so."""
+DEFAULTS_FILE = Path(__file__).parent / "form_defaults.json"
+"""The most frequent values, with which the form starts."""
 GROUPS = tuple(
     dict.fromkeys(field.group for field in FIELDS if field.name in FEATURES and field.group is not Group.ADMIN)
 )
-"""The parts of the form, in the order in which the fields have them."""
+"""The sections of the form, in the order of the fields."""
 
 
 class InvalidCaseFile(ValueError):
-    """The file holds no case; `faults` as field and message, the field empty where it is the whole file."""
+    """A file without a valid case. `errors`: (field, message); the field is empty for the file as a whole."""
 
-    def __init__(self, faults: tuple[tuple[str, str], ...]) -> None:
-        super().__init__("; ".join(f"{field}: {message}" for field, message in faults))
-        self.faults = faults
+    def __init__(self, errors: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors))
+        self.errors = errors
 
 
 def fields_of(group: Group) -> list[Field]:
-    """Those that the form asks one by one; who pays is asked with the stay. Drugs have a list of their own."""
+    """Return the fields of a form section, without the drugs. The payer belongs to the stay."""
     groups = (group, Group.ADMIN) if group is Group.STAY else (group,)
     return [field for field in FIELDS if field.group in groups and field.name in FEATURES and field.name not in DRUGS]
 
 
 @cache
-def usual() -> Mapping[str, str | int]:
-    """A value for each field that is usual, and for each that is required."""
-    told: dict[str, str | int] = json.loads(USUAL.read_text())
-    lacking = {name: BY_NAME[name] for name in FEATURES if BY_NAME[name].required and name not in told}
-    return told | {name: _least(field) for name, field in lacking.items()}
+def default_case() -> Mapping[str, str | int]:
+    """Return the defaults, completed with a valid value for every other required field."""
+    defaults: dict[str, str | int] = json.loads(DEFAULTS_FILE.read_text())
+    missing = {name: BY_NAME[name] for name in FEATURES if BY_NAME[name].required and name not in defaults}
+    return defaults | {name: _lowest(field) for name, field in missing.items()}
 
 
-def _least(field: Field) -> str | int:
+def _lowest(field: Field) -> str | int:
     if not field.choices:
         return field.low
     return int(field.choices[0]) if field.whole_number else field.choices[0]
 
 
-def as_file(case: Case) -> str:
+def to_json(case: Case) -> str:
+    """Return the content of a case file."""
     return json.dumps(dict(case), indent=2)
 
 
-def of_file(content: bytes) -> Case:
-    """The case that a file holds. NoCase: it holds none, and why."""
+def from_json(content: bytes) -> Case:
+    """Return the case of a file. Raises InvalidCaseFile when the content is not a valid case."""
     try:
-        read = json.loads(content)
+        record = json.loads(content)
     except ValueError as error:
-        raise InvalidCaseFile((("", "no JSON"),)) from error
-    if not isinstance(read, dict):
-        raise InvalidCaseFile((("", "no JSON object"),))
+        raise InvalidCaseFile((("", "invalid JSON"),)) from error
+    if not isinstance(record, dict):
+        raise InvalidCaseFile((("", "not a JSON object"),))
     try:
-        values = parse(read).values
+        values = parse(record).values
     except RecordRejected as error:
-        raise InvalidCaseFile(tuple((fault.field, fault.message) for fault in error.faults)) from error
+        raise InvalidCaseFile(
+            tuple((field_error.field, field_error.message) for field_error in error.errors)
+        ) from error
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A file of encounters as a table of text, and whether its columns are those of an encounter."""
+"""A CSV or Parquet file of encounters, as a table of text with validated columns."""
 
 import io
 from collections import Counter
@@ -12,103 +12,105 @@ import pyarrow.parquet as pq
 from readmit.core.csv_table import CsvTable
 from readmit.core.encounter import BY_NAME, FEATURES, python_name
 from readmit.core.parquet_table import ParquetTable
-from readmit.core.request import DROPPED, shown
+from readmit.core.request import IGNORED_FIELDS, printable_excerpt
 from readmit.core.table_limits import InvalidTable, TableLimits, TableTooLarge
 
-PARQUET_BEGINS = b"PAR1"
-ROWS_AT_ONCE = 5_000
-"""So many go to the API in one request: few enough for the bar to move, and to let others in between."""
-MOST_ROWS = 500_000
-LIMITS = TableLimits(rows=MOST_ROWS)
-MOST_MEGABYTES = 64
-"""Of a file, as Streamlit counts them for an upload: 1,048,576 bytes each."""
+PARQUET_MAGIC = b"PAR1"
+CHUNK_ROWS = 5_000
+"""Rows per request: few enough for visible progress, and for other requests to be served in between."""
+MAX_ROWS = 500_000
+LIMITS = TableLimits(rows=MAX_ROWS)
+MAX_MEGABYTES = 64
+"""Size of a file, in Streamlit's unit for uploads: 1,048,576 bytes."""
 
 
 class InvalidEncounterTable(Exception):
-    """The file can't be read as encounters. `why`: a key of the catalogue's family `many`; `named`: columns."""
+    """A file that is not a table of encounters. `reason`: a message key of the family `batch`."""
 
-    def __init__(self, why: str, named: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{why}: {', '.join(named)}")
-        self.why = why
-        self.named = named
+    def __init__(self, reason: str, columns: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{reason}: {', '.join(columns)}")
+        self.reason = reason
+        self.columns = columns
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A table, its columns named as an encounter's. `dropped`: columns that no encounter has.
+class EncounterTable:
+    """The encounters of a file, with the columns named as the fields.
 
-    `torn`: lines that have more or fewer cells than the header, by their number in the file; they are in no table.
+    `unknown_columns`: column names of the file that are not fields. `ragged_lines`: numbers of the lines of the file
+    with more or fewer cells than the header; `table` does not contain them.
     """
 
     table: pa.Table
-    dropped: tuple[str, ...]
-    torn: tuple[int, ...]
+    unknown_columns: tuple[str, ...]
+    ragged_lines: tuple[int, ...]
 
 
-def read(content: bytes) -> Checked:
-    """Read the table of a CSV or Parquet file, within the limits that the API has, too.
+def read(content: bytes) -> EncounterTable:
+    """Read a CSV or Parquet file, within the limits of the API.
 
-    Raises NoTable when it is neither, is empty or too large, or lacks columns that are required.
+    Raises InvalidEncounterTable when it is neither, is empty or too large, or lacks required columns.
     """
-    if len(content) > MOST_MEGABYTES * 2**20:
+    if len(content) > MAX_MEGABYTES * 2**20:
         raise InvalidEncounterTable("too_large")
-    is_parquet = content.startswith(PARQUET_BEGINS)
+    is_parquet = content.startswith(PARQUET_MAGIC)
     try:
-        checked = _parquet(content) if is_parquet else _csv(content)
+        encounters = _parquet(content) if is_parquet else _csv(content)
     except InvalidTable as error:
-        raise InvalidEncounterTable("no_parquet" if is_parquet else "no_csv") from error
+        raise InvalidEncounterTable("invalid_parquet" if is_parquet else "invalid_csv") from error
     except TableTooLarge as error:
         raise InvalidEncounterTable("too_many_rows" if error.limit == "rows" else "too_large") from error
-    if not checked.table.num_rows:
+    if not encounters.table.num_rows:
         raise InvalidEncounterTable("no_rows")
-    return checked
+    return encounters
 
 
-def _csv(content: bytes) -> Checked:
+def _csv(content: bytes) -> EncounterTable:
     file = CsvTable(content, LIMITS)
     if not file.header:
-        raise InvalidEncounterTable("no_csv")
-    places, dropped = _places(file.header)
-    found = file.read(list(places.values()))
-    table = pa.table([each.dictionary_decode() for each in found.columns], list(places))
-    # The header is the first line of the file.
-    return Checked(table, dropped, tuple(sorted(row + 2 for row in found.ragged)))
+        raise InvalidEncounterTable("invalid_csv")
+    positions, unknown = _positions(file.header)
+    rows = file.read(list(positions.values()))
+    table = pa.table([column.dictionary_decode() for column in rows.columns], list(positions))
+    # Row 0 is line 2 of the file, below the header.
+    return EncounterTable(table, unknown, tuple(sorted(row + 2 for row in rows.ragged)))
 
 
-def _parquet(content: bytes) -> Checked:
+def _parquet(content: bytes) -> EncounterTable:
     file = ParquetTable(content, LIMITS)
-    places, dropped = _places(file.header)
-    found = dict(zip(places, file.read(list(places.values())), strict=True))
-    if unreadable := tuple(name for name, column in found.items() if column is None and name not in DROPPED):
-        raise InvalidEncounterTable("columns_unreadable", unreadable)
-    columns = {name: column.dictionary_decode() for name, column in found.items() if column is not None}
-    return Checked(pa.table(columns), (*dropped, *(name for name in found if name not in columns)), ())
+    positions, unknown = _positions(file.header)
+    columns = dict(zip(positions, file.read(list(positions.values())), strict=True))
+    unsupported = tuple(name for name, column in columns.items() if column is None and name not in IGNORED_FIELDS)
+    if unsupported:
+        raise InvalidEncounterTable("unsupported_columns", unsupported)
+    decoded = {name: column.dictionary_decode() for name, column in columns.items() if column is not None}
+    return EncounterTable(pa.table(decoded), (*unknown, *(name for name in columns if name not in decoded)), ())
 
 
-def _places(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the places of the columns that an encounter has, by name, and the names of the others."""
+def _positions(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the positions of the columns that are fields, by field name, and the names of the other columns."""
     names = [python_name(name.strip()) for name in header]
-    if twice := tuple(shown(name) for name, times in Counter(names).items() if times > 1):
-        raise InvalidEncounterTable("columns_twice", twice)
-    if lacking := tuple(name for name in FEATURES if BY_NAME[name].required and name not in names):
-        raise InvalidEncounterTable("columns_lacking", lacking)
-    places = {name: place for place, name in enumerate(names) if name in BY_NAME}
-    return places, tuple(shown(name) for name in names if name not in BY_NAME)
+    if duplicates := tuple(printable_excerpt(name) for name, count in Counter(names).items() if count > 1):
+        raise InvalidEncounterTable("duplicate_columns", duplicates)
+    if missing := tuple(name for name in FEATURES if BY_NAME[name].required and name not in names):
+        raise InvalidEncounterTable("missing_columns", missing)
+    positions = {name: position for position, name in enumerate(names) if name in BY_NAME}
+    return positions, tuple(printable_excerpt(name) for name in names if name not in BY_NAME)
 
 
-def pieces(table: pa.Table) -> Iterator[bytes]:
-    """The table as Parquet, so many rows at a time."""
-    for start in range(0, table.num_rows, ROWS_AT_ONCE):
-        written = io.BytesIO()
-        pq.write_table(table.slice(start, ROWS_AT_ONCE), written, compression="snappy")
-        yield written.getvalue()
+def chunks(table: pa.Table) -> Iterator[bytes]:
+    """Yield the table as Parquet files of at most CHUNK_ROWS rows."""
+    for start in range(0, table.num_rows, CHUNK_ROWS):
+        buffer = io.BytesIO()
+        pq.write_table(table.slice(start, CHUNK_ROWS), buffer, compression="snappy")
+        yield buffer.getvalue()
 
 
-def joined(answers: list[bytes]) -> pa.Table:
-    """The answers to all pieces in one table: index over all of them, prediction, probability, error."""
-    read_back = [pq.read_table(io.BytesIO(answer)) for answer in answers]
-    placed = [
-        each.set_column(0, "index", pc.add(each["index"].cast(pa.int64()), place * ROWS_AT_ONCE))
-        for place, each in enumerate(read_back)
+def join_results(results: list[bytes]) -> pa.Table:
+    """Return the predictions of all chunks as one table, with `index` numbered across the chunks."""
+    tables = [pq.read_table(io.BytesIO(result)) for result in results]
+    indexed = [
+        table.set_column(0, "index", pc.add(table["index"].cast(pa.int64()), position * CHUNK_ROWS))
+        for position, table in enumerate(tables)
     ]
-    return pa.concat_tables(placed)
+    return pa.concat_tables(indexed)

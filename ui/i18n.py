@@ -1,7 +1,8 @@
-"""Every sentence of the page, in the language of who reads it.
+"""Texts of the page by language, and translation of the texts of the API.
 
-A catalogue has a text for each key. What comes from the fields and from the API is English; another language's
-catalogue translates it, whole (`terms`) or as a form with gaps (`said`). What it lacks stays as it is.
+A catalogue holds a text for each key. Field names and the messages of the API are English; the catalogues of other
+languages translate them, either as a whole (`terms`) or by patterns with placeholders (`patterns`). Text without a
+translation stays English.
 """
 
 import re
@@ -17,111 +18,123 @@ from readmit.core.encounter import BY_NAME
 LANGUAGES = {"en": "English", "es": "Español"}
 FOLDER = Path(__file__).parent / "locales"
 THOUSANDS_AND_DECIMALS = {"en": str.maketrans({}), "es": str.maketrans(",.", ".,")}
-NO_NUMBER, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
-GAP = re.compile(r"\{(\w+)\}")
-TYPED = "value"
-"""The gap for what somebody typed: it stays as it was, be it a number or a diagnosis."""
-FIGURE = re.compile(r"[+-]?\d+\.\d+")
+NO_VALUE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+USER_INPUT = "value"
+"""The placeholder for user input, whose numbers are not reformatted. A field may precede it: `age: 'old'`."""
+REDACTED = re.compile(r"\(a number of \d+ digits\)")
+"""A long number in user input, as `readmit.core.quarantine_reasons` redacts it."""
+NUMBER = re.compile(r"[+-]?(\d+\.\d+|\d{1,3}(,\d{3})+(\.\d+)?)")
+"""A number with decimals or thousands separators."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessagePattern:
-    """A sentence with gaps, by which one that somebody said is known, and what it is in this language."""
+    """A pattern of English messages, and its translation with the same placeholders."""
 
-    known: re.Pattern[str]
+    pattern: re.Pattern[str]
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """`texts` by key, `terms` by what they are in English."""
+    """The catalogue of one language: `texts` by key, `terms` and `patterns` by their English text."""
 
     language: str
     texts: Mapping[str, str]
     terms: Mapping[str, str]
-    forms: tuple[MessagePattern, ...]
+    patterns: tuple[MessagePattern, ...]
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key, its gaps filled."""
+        """Return the text of a key with its placeholders filled."""
         return self.texts[key].format(**values)
 
-    def of(self, family: str, name: str) -> str:
-        """The text of a name among a family of keys; a name that has none stands for itself."""
+    def lookup(self, family: str, name: str) -> str:
+        """Return the text of `family.name`; the name itself when the catalogue has none."""
         return self.texts.get(f"{family}.{name}", name.replace("_", " "))
 
     def label(self, name: str) -> str:
-        """What a field is called; what is no field stands for itself."""
+        """Return the label of a field; the name itself when there is no such field."""
         field = BY_NAME.get(name)
         return name if field is None else self.term(field.label or field.meaning)
 
     def choice(self, name: str, value: str | int) -> str:
-        """What a value of a field means."""
+        """Return the meaning of a field's value."""
         field = BY_NAME[name]
-        if field.words and str(value) in field.choices:
-            return self.term(field.words[field.choices.index(str(value))])
+        if field.choice_meanings and str(value) in field.choices:
+            return self.term(field.choice_meanings[field.choices.index(str(value))])
         return str(value)
 
     def term(self, english: str) -> str:
-        """What the code calls it, in this language."""
-        return self.terms.get(english) or self._by_form(english) or english
+        """Return the translation of one English text; the text itself when there is none."""
+        return self.terms.get(english) or self._match_pattern(english) or english
 
-    def said(self, sentence: str) -> str:
-        """What the API said, in this language; several sentences may be joined by semicolons."""
-        whole = self.term(sentence)
-        if whole != sentence or "; " not in sentence:
-            return whole
-        return "; ".join(self.term(part) for part in sentence.split("; "))
+    def translate(self, message: str) -> str:
+        """Return the translation of a message of the API, which may consist of parts joined by semicolons."""
+        # An error without a field starts with the colon that follows a field.
+        parts = [part.removeprefix(": ") for part in message.split("; ")]
+        translated = [self.term(part) for part in parts]
+        # The whole comes second: "{field}: {error}" would match several errors as if they were one.
+        if any(text == part for text, part in zip(translated, parts, strict=True)):
+            whole = self.term(message)
+            if whole != message:
+                return whole
+        return "; ".join(translated)
 
-    def _by_form(self, sentence: str) -> str | None:
-        for form in self.forms:
-            if found := form.known.fullmatch(sentence):
-                return form.text.format(**{name: self._in_gap(name, text) for name, text in found.groupdict().items()})
+    def _match_pattern(self, message: str) -> str | None:
+        for candidate in self.patterns:
+            if match := candidate.pattern.fullmatch(message):
+                values = {name: self._fill_placeholder(name, text) for name, text in match.groupdict().items()}
+                return candidate.text.format(**values)
         return None
 
-    def _in_gap(self, name: str, text: str) -> str:
-        if name != TYPED and FIGURE.fullmatch(text):
+    def _fill_placeholder(self, name: str, text: str) -> str:
+        if name == USER_INPUT:
+            text = REDACTED.sub(lambda match: self.term(match[0]), text)
+        elif NUMBER.fullmatch(text):
             return text.translate(THOUSANDS_AND_DECIMALS[self.language]).replace("-", MINUS)
         return self.label(text) if text in BY_NAME else self.term(text)
 
     def number(self, value: float | None, digits: int = 0) -> str:
-        """1,234.5 or 1.234,5."""
+        """Return 1,234.5 or 1.234,5."""
         if value is None:
-            return NO_NUMBER
+            return NO_VALUE
         return f"{value:,.{digits}f}".translate(THOUSANDS_AND_DECIMALS[self.language]).replace("-", MINUS)
 
     def moment(self, at: datetime | None) -> str:
-        """A time to the minute, UTC: 2026-11-25 09:41."""
-        return NO_NUMBER if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
+        """Return a time in UTC to the minute: 2026-11-25 09:41."""
+        return NO_VALUE if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
     def percent(self, share: float | None, digits: int = 1) -> str:
-        return NO_NUMBER if share is None else f"{self.number(100 * share, digits)}\N{NO-BREAK SPACE}%"
+        """Return a share (0 to 1) in per cent."""
+        return NO_VALUE if share is None else f"{self.number(100 * share, digits)}\N{NO-BREAK SPACE}%"
 
 
 @cache
-def words(language: str) -> Messages:
-    """The catalogue of a language."""
-    read = tomllib.loads((FOLDER / f"{language}.toml").read_text())
-    terms, said = read.pop("terms", {}), read.pop("said", {})
-    texts = {f"{family}.{key}": text for family, keys in read.items() for key, text in keys.items()}
-    # What says most comes first: "{value} is not {form}" would take nearly every sentence.
-    ordered = sorted(said.items(), key=lambda form: -len(GAP.sub("", form[0])))
+def load_messages(language: str) -> Messages:
+    """Return the catalogue of a language."""
+    catalogue = tomllib.loads((FOLDER / f"{language}.toml").read_text())
+    terms, patterns = catalogue.pop("terms", {}), catalogue.pop("patterns", {})
+    texts = {f"{family}.{key}": text for family, keys in catalogue.items() for key, text in keys.items()}
+    # The most specific pattern first: "{value} is not {hint}" would match nearly every message.
+    ordered = sorted(patterns.items(), key=lambda item: -len(PLACEHOLDER.sub("", item[0])))
     return Messages(language, texts, terms, tuple(MessagePattern(_pattern(english), text) for english, text in ordered))
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    """Matches what the form can have become; a gap's name may stand once."""
-    parts = GAP.split(english)
-    return re.compile("".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)))
+    """Return the pattern that matches the filled text; each placeholder may occur once."""
+    parts = PLACEHOLDER.split(english)
+    return re.compile("".join(f"(?P<{part}>.+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts)))
 
 
 @cache
 def titles(language: str, kind: str = "icd9") -> Mapping[str, str]:
-    """The titles of diagnoses by category, or of their chapters."""
+    """Return the titles of the ICD-9 categories (`icd9`) or chapters (`chapters`), by code."""
     lines = (FOLDER / f"{kind}.{language}.tsv").read_text().splitlines()
     return dict(line.split("\t") for line in lines)
 
 
 def language_of(locale: str | None) -> str:
-    """The language that a browser asks for, if the page speaks it; else English."""
-    asked = (locale or "").lower().partition("-")[0]
-    return asked if asked in LANGUAGES else next(iter(LANGUAGES))
+    """Return the language of a browser's locale if the page supports it, else English."""
+    language = (locale or "").lower().partition("-")[0]
+    return language if language in LANGUAGES else next(iter(LANGUAGES))

@@ -1,31 +1,32 @@
-"""The ICD-9 codes to choose from, each with its category in words; any other code may be typed."""
+"""The list of ICD-9 categories to choose from; any other code may be typed."""
 
 from readmit.core.encounter import NOT_RECORDED
 from readmit.core.icd9 import icd9_category, icd9_chapter
 from ui.i18n import Messages, titles
 
 
-def options(words: Messages, chosen: str | None) -> list[str]:
-    """Every category, by code, and the code that was typed."""
-    known = titles(words.language)
-    return [*known, *([chosen] if chosen and chosen not in known else [])]
+def options(t: Messages, selected: str | None) -> list[str]:
+    """Return all categories by code, and the selected code if it is not one of them."""
+    known = titles(t.language)
+    return [*known, *([selected] if selected and selected not in known else [])]
 
 
-def in_words(words: Messages, code: str) -> str:
-    """`428.33 · Heart failure`: the code and its category's title; the code alone where there is none."""
-    title = titles(words.language).get(icd9_category(code))
+def describe(t: Messages, code: str) -> str:
+    """Return the code with the title of its category, as in `428.33 · Heart failure`; the code alone without one."""
+    title = titles(t.language).get(icd9_category(code))
     return code if title is None else f"{code} · {title}"
 
 
-def code_of(chosen: str) -> str:
-    """The code of what was chosen or typed."""
-    return chosen.split("·", 1)[0].strip().upper()
+def code_of(text: str) -> str:
+    """Return the code of a selected option or of typed text."""
+    return text.split("·", 1)[0].strip().upper()
 
 
-def chapter_in_words(words: Messages, chapter: str) -> str:
-    """The title of a chapter, as `icd9_chapter` calls it."""
-    return words("choice.not_recorded") if chapter == NOT_RECORDED else titles(words.language, "chapters")[chapter]
+def chapter_title(t: Messages, chapter: str) -> str:
+    """Return the title of a chapter named by `icd9_chapter`."""
+    return t("choice.not_recorded") if chapter == NOT_RECORDED else titles(t.language, "chapters")[chapter]
 
 
-def chapter(words: Messages, code: str) -> str:
-    return chapter_in_words(words, icd9_chapter(code))
+def chapter_of(t: Messages, code: str) -> str:
+    """Return the title of a code's chapter."""
+    return chapter_title(t, icd9_chapter(code))

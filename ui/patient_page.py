@@ -1,4 +1,4 @@
-"""The page of one patient: the form, the answer, and what if."""
+"""The page of a single patient: the form, the prediction, and the what-if comparison."""
 
 from dataclasses import dataclass
 
@@ -7,98 +7,98 @@ import streamlit as st
 from readmit.core.applicability import is_applicable
 from ui import encounter_form, prediction_result, what_if
 from ui.api_client import Case
-from ui.encounter_file import InvalidCaseFile, as_file, of_file, usual
+from ui.encounter_file import InvalidCaseFile, default_case, from_json, to_json
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.page_context import PageContext
 from ui.schemas import ModelView, PredictionView
 
-ANSWERED, LOADED, NO_CASE = "answered", "case_file", "no_case"
+LAST_PREDICTION, CASE_FILE, CASE_ERRORS = "last_prediction", "case_file", "case_errors"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """What was asked, and what was answered. `model`: as the API told of it then, if it did."""
+class PredictedCase:
+    """A case with its prediction. `model`: the model served at that time, None if unavailable."""
 
     case: Case
-    answer: PredictionView
+    prediction: PredictionView
     model: ModelView | None
 
 
-def show(room: PageContext) -> None:
-    """The page."""
-    words = room.words
-    st.title(words("patient.title"))
-    st.write(words("patient.intro"))
-    encounter_form.keep()
-    _files(words)
-    faults = encounter_form.show(words)
-    _question(room, encounter_form.case(), may_be_asked=not faults)
+def show(context: PageContext) -> None:
+    """Show the page."""
+    t = context.t
+    st.title(t("patient.title"))
+    st.write(t("patient.intro"))
+    encounter_form.preserve_state()
+    _files(t)
+    errors = encounter_form.show(t)
+    _prediction(context, encounter_form.case(), is_valid=not errors)
 
 
 @st.fragment
-def _question(room: PageContext, case: Case, *, may_be_asked: bool) -> None:
-    """The button and what follows from it: made anew by itself, while the form above stays as it is."""
+def _prediction(context: PageContext, case: Case, *, is_valid: bool) -> None:
+    """Show the button and the prediction, in a fragment that reruns without the form above."""
     applicable = is_applicable(case)
-    disabled = not (may_be_asked and applicable)
-    if st.button(room.words("patient.ask"), type="primary", disabled=disabled, icon=":material/calculate:"):
-        _ask(room, case)
+    disabled = not (is_valid and applicable)
+    if st.button(context.t("patient.predict"), type="primary", disabled=disabled, icon=":material/calculate:"):
+        _predict(context, case)
     if not applicable:
-        prediction_result.not_applicable(room.words)
+        prediction_result.not_applicable(context.t)
         return
-    if (answered := st.session_state.get(ANSWERED)) is not None:
-        _answered(room, answered, case)
+    if (predicted := st.session_state.get(LAST_PREDICTION)) is not None:
+        _show_prediction(context, predicted, case)
 
 
-def _ask(room: PageContext, case: Case) -> None:
-    answer = room.try_request(lambda: room.api_client.predict(case))
-    if answer is None:
+def _predict(context: PageContext, case: Case) -> None:
+    prediction = context.try_request(lambda: context.api_client.predict(case))
+    if prediction is None:
         return
-    model = room.try_request(room.api_client.model)
-    st.session_state[ANSWERED] = Answered(case, answer, model)
-    what_if.forget()
+    model = context.try_request(context.api_client.model)
+    st.session_state[LAST_PREDICTION] = PredictedCase(case, prediction, model)
+    what_if.reset()
 
 
-def _answered(room: PageContext, answered: Answered, case: Case) -> None:
+def _show_prediction(context: PageContext, predicted: PredictedCase, case: Case) -> None:
     st.divider()
-    st.header(room.words("answer.title"))
-    if answered.case != case:
-        st.info(room.words("answer.stale"), icon=":material/edit:")
-    prediction_result.show(room, answered.answer, answered.model)
-    what_if.show(room, answered.case, answered.answer, answered.model)
+    st.header(context.t("prediction.title"))
+    if predicted.case != case:
+        st.info(context.t("prediction.stale"), icon=":material/edit:")
+    prediction_result.show(context, predicted.prediction, predicted.model)
+    what_if.show(context, predicted.case, predicted.prediction, predicted.model)
 
 
-def _files(words: Messages) -> None:
-    """A case goes into a file, and comes from one."""
-    with st.expander(words("case.title"), icon=":material/save:"):
-        st.file_uploader(words("case.load"), type="json", key=LOADED, on_change=_load, help=words("case.load_help"))
-        for name, message in st.session_state.get(NO_CASE, ()):
-            said = words.said(message)
-            st.error(escape_markdown(f"{words.label(name)}: {said}" if name else said))
+def _files(t: Messages) -> None:
+    """Show the controls that load, save and clear a case."""
+    with st.expander(t("case.title"), icon=":material/save:"):
+        st.file_uploader(t("case.load"), type="json", key=CASE_FILE, on_change=_load, help=t("case.load_help"))
+        for name, message in st.session_state.get(CASE_ERRORS, ()):
+            text = t.translate(message)
+            st.error(escape_markdown(f"{t.label(name)}: {text}" if name else text))
         left, right = st.columns(2)
         left.download_button(
-            words("case.save"),
-            as_file(encounter_form.case()),
+            t("case.save"),
+            to_json(encounter_form.case()),
             "readmit-case.json",
             "application/json",
             icon=":material/download:",
             on_click="ignore",
         )
-        right.button(words("case.clear"), on_click=_clear, icon=":material/restart_alt:")
+        right.button(t("case.clear"), on_click=_clear, icon=":material/restart_alt:")
 
 
 def _load() -> None:
-    """Puts what was uploaded onto the form; a file that holds no case changes nothing."""
-    uploaded = st.session_state[LOADED]
-    st.session_state[NO_CASE] = ()
+    """Fill the form from the uploaded file; an invalid file leaves the form unchanged."""
+    uploaded = st.session_state[CASE_FILE]
+    st.session_state[CASE_ERRORS] = ()
     if uploaded is None:
         return
     try:
-        encounter_form.put(of_file(uploaded.getvalue()))
+        encounter_form.fill(from_json(uploaded.getvalue()))
     except InvalidCaseFile as error:
-        st.session_state[NO_CASE] = error.faults
+        st.session_state[CASE_ERRORS] = error.errors
 
 
 def _clear() -> None:
-    encounter_form.put(usual())
-    st.session_state.pop(ANSWERED, None)
+    encounter_form.fill(default_case())
+    st.session_state.pop(LAST_PREDICTION, None)

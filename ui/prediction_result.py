@@ -1,4 +1,4 @@
-"""What the API answered about one patient: yes or no by word and colour, the risk in number, and why."""
+"""The prediction for one patient: the decision, the risk, the warnings and the contributions of the fields."""
 
 from collections.abc import Mapping
 from html import escape
@@ -14,94 +14,98 @@ from ui.page_context import PageContext
 from ui.plain_table import show_table
 from ui.schemas import ModelView, PredictionView
 
-MOST_SHOWN = 12
+MAX_CONTRIBUTIONS = 12
 CARD = (
     '<div role="status" style="background:{colour};color:#fff;border-radius:.6rem;padding:.9rem 1.2rem;'
-    'font-size:1.35rem;font-weight:600">{word}<div style="font-size:1rem;font-weight:400">{sentence}</div></div>'
+    'font-size:1.35rem;font-weight:600">{title}<div style="font-size:1rem;font-weight:400">{sentence}</div></div>'
 )
 YES_COLOUR, NO_COLOUR = "#A84300", "#0B5FA5"
-"""White on either is read by whoever needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+"""White text on either has a contrast of at least 4.5:1 (WCAG 2.2, 1.4.3)."""
 
 
-def show(room: PageContext, answer: PredictionView, model: ModelView | None) -> None:
-    """The whole result."""
-    words = room.words
-    verdict(words, answer)
-    numbers(words, answer, average_of(model))
-    doubts(words, answer)
-    st.markdown(f"**{words('why.title')}**")
-    found = _named(words, answer)
-    st.altair_chart(charts.contributions(words, found, answer.explanation.scale), width="stretch")
-    with st.expander(words("why.in_numbers")):
+def show(context: PageContext, prediction: PredictionView, model: ModelView | None) -> None:
+    """Show the complete result."""
+    t = context.t
+    verdict(t, prediction)
+    numbers(t, prediction, base_rate(model))
+    warnings(t, prediction)
+    st.markdown(f"**{t('why.title')}**")
+    contributions = _contributions(t, prediction)
+    st.altair_chart(charts.contributions(t, contributions, prediction.explanation.scale), width="stretch")
+    with st.expander(t("why.in_numbers")):
         show_table(
-            {words("why.field"): list(found), words("why.adds"): [words.number(value, 3) for value in found.values()]}
+            {
+                t("why.field"): list(contributions),
+                t("why.contribution"): [t.number(value, 3) for value in contributions.values()],
+            }
         )
-        st.caption(escape_markdown(_sum(words, answer)))
-    made_by = words("answer.made_by", version=answer.model_version, request=answer.request_id)
-    st.caption(escape_markdown(made_by))
-    st.caption(words("page.disclaimer"))
+        st.caption(escape_markdown(_sum(t, prediction)))
+    model_line = t("prediction.model", version=prediction.model_version, request=prediction.request_id)
+    st.caption(escape_markdown(model_line))
+    st.caption(t("page.disclaimer"))
 
 
-def verdict(words: Messages, answer: PredictionView) -> None:
-    """The answer by word and colour."""
-    way = "yes" if answer.prediction else "no"
-    colour = YES_COLOUR if answer.prediction else NO_COLOUR
-    told = words(f"answer.{way}_sentence", probability=words.percent(answer.probability))
-    st.html(CARD.format(colour=colour, word=escape(words(f"answer.{way}")), sentence=escape(told)))
+def verdict(t: Messages, prediction: PredictionView) -> None:
+    """Show the decision by text and colour."""
+    decision = "yes" if prediction.prediction else "no"
+    colour = YES_COLOUR if prediction.prediction else NO_COLOUR
+    sentence = t(f"prediction.{decision}_sentence", probability=t.percent(prediction.probability))
+    title = t(f"prediction.{decision}")
+    st.html(CARD.format(colour=colour, title=escape(title), sentence=escape(sentence)))
 
 
-def numbers(words: Messages, answer: PredictionView, average: float | None) -> None:
-    """The risk against the threshold and the average."""
+def numbers(t: Messages, prediction: PredictionView, average: float | None) -> None:
+    """Show the risk, the threshold and the average, as numbers and as a chart."""
     for column, (name, value) in zip(
         st.columns(3),
-        {"risk": answer.probability, "threshold": answer.threshold, "average": average}.items(),
+        {"risk": prediction.probability, "threshold": prediction.threshold, "average": average}.items(),
         strict=True,
     ):
-        column.metric(words(f"risk.{name}"), words.percent(value), help=words(f"risk.{name}_help"))
-    st.altair_chart(charts.risk(words, answer.probability, answer.threshold, average), width="stretch")
+        column.metric(t(f"risk.{name}"), t.percent(value), help=t(f"risk.{name}_help"))
+    st.altair_chart(charts.risk(t, prediction.probability, prediction.threshold, average), width="stretch")
 
 
-def doubts(words: Messages, answer: PredictionView) -> None:
-    """What makes this answer less sure than others."""
-    if answer.warnings:
-        listed = "\n".join(f"- {escape_markdown(words.said(sentence))}" for sentence in answer.warnings)
-        st.warning(f"{words('answer.doubts')}\n\n{listed}", icon=":material/warning:")
+def warnings(t: Messages, prediction: PredictionView) -> None:
+    """Show the warnings of a prediction."""
+    if prediction.warnings:
+        items = "\n".join(f"- {escape_markdown(t.translate(warning))}" for warning in prediction.warnings)
+        st.warning(f"{t('prediction.warnings')}\n\n{items}", icon=":material/warning:")
 
 
-def not_applicable(words: Messages) -> None:
-    """Show, in the place of a risk, that the stay ended in death or hospice."""
-    st.info(words("patient.cannot_return"), icon=":material/info:")
+def not_applicable(t: Messages) -> None:
+    """Show, instead of a risk, that the stay ended in death or hospice."""
+    st.info(t("patient.not_applicable"), icon=":material/info:")
 
 
-def average_of(model: ModelView | None) -> float | None:
-    """How many of the patients whom the model was judged on came back."""
+def base_rate(model: ModelView | None) -> float | None:
+    """Return the readmission rate of the test patients, 0 to 1."""
     return None if model is None else model.figures.get("base_rate")
 
 
-def _named(words: Messages, answer: PredictionView) -> Mapping[str, float]:
-    """The greatest contributions by field and value in words, and all others in one."""
-    told = [each for each in answer.explanation.contributions if each.contribution]
-    found = {
-        f"{words.label(each.field)}: {value_in_words(words, each.field, each.value)}": each.contribution
-        for each in islice(told, MOST_SHOWN)
+def _contributions(t: Messages, prediction: PredictionView) -> Mapping[str, float]:
+    """Return the largest contributions by field and value, and the sum of the others."""
+    nonzero = [item for item in prediction.explanation.contributions if item.contribution]
+    contributions = {
+        f"{t.label(item.field)}: {format_value(t, item.field, item.value)}": item.contribution
+        for item in islice(nonzero, MAX_CONTRIBUTIONS)
     }
-    if rest := told[MOST_SHOWN:]:
-        found[words("why.others", number=len(rest))] = sum(each.contribution for each in rest)
-    return found
+    if rest := nonzero[MAX_CONTRIBUTIONS:]:
+        contributions[t("why.others", number=len(rest))] = sum(item.contribution for item in rest)
+    return contributions
 
 
-def value_in_words(words: Messages, name: str, value: str | int | None) -> str:
-    """What stood in a field."""
+def format_value(t: Messages, name: str, value: str | int | None) -> str:
+    """Return the value of a field as text."""
     if value is None:
-        return words("choice.not_recorded")
-    return icd9_picker.in_words(words, str(value)) if is_diagnosis(name) else words.choice(name, value)
+        return t("choice.not_recorded")
+    return icd9_picker.describe(t, str(value)) if is_diagnosis(name) else t.choice(name, value)
 
 
-def _sum(words: Messages, answer: PredictionView) -> str:
-    told = answer.explanation
-    return words(
+def _sum(t: Messages, prediction: PredictionView) -> str:
+    explanation = prediction.explanation
+    return t(
         "why.sum",
-        scale=words.term(told.scale),
-        base=words.number(told.base, 3),
-        score=words.number(told.score, 3),
+        scale=t.term(explanation.scale),
+        base=t.number(explanation.base, 3),
+        score=t.number(explanation.score, 3),
     )

@@ -1,4 +1,4 @@
-"""What the API and the data API answer, as far as the page reads it."""
+"""The responses of the inference API and the data API: the fields that the page reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 Point = tuple[float, float]
 Figures = Mapping[str, float | None]
-"""By name; null: it is no number."""
+"""Metrics by name; None: undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemList(Generic[T]):
-    """One page of a list: `pages` in all, this one `page`."""
+    """Page number `page` of a list of `pages` pages and `total` items."""
 
     items: tuple[T, ...]
     total: int
@@ -23,6 +23,8 @@ class ItemList(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
+    """The health of the API. `reload_failure`: why the latest version could not be loaded."""
+
     model_loaded: bool
     model_version: str | None
     reload_failure: str | None
@@ -30,7 +32,7 @@ class HealthView:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """The version served. `figures`: its metrics on the test split."""
+    """The served version. `figures`: its metrics on the test split."""
 
     version: str
     candidate: str
@@ -44,6 +46,8 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True)
 class ContributionView:
+    """The contribution of one field to the score."""
+
     field: str
     value: str | int | None
     contribution: float
@@ -51,7 +55,7 @@ class ContributionView:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationView:
-    """`base` and all contributions make up `score`, on its scale."""
+    """The contributions to a prediction: `base` plus all of them equals `score`, on `scale`."""
 
     scale: str
     base: float
@@ -61,6 +65,8 @@ class ExplanationView:
 
 @dataclass(frozen=True, slots=True)
 class PredictionView:
+    """The prediction for one encounter."""
+
     prediction: int
     probability: float
     threshold: float
@@ -72,23 +78,31 @@ class PredictionView:
 
 @dataclass(frozen=True, slots=True)
 class FieldErrorView:
+    """The error of one field."""
+
     field: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetailView:
+    """The message of an error response, with its field errors."""
+
     message: str
     fields: tuple[FieldErrorView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorView:
+    """The body of an error response."""
+
     error: ErrorDetailView
 
 
 @dataclass(frozen=True, slots=True)
 class StepRunView:
+    """One run of a step."""
+
     step: str
     state: str
     started_at: datetime
@@ -99,7 +113,7 @@ class StepRunView:
 
 @dataclass(frozen=True, slots=True)
 class DayView:
-    """One run of a batch. `outcome`: of the verdict on its version."""
+    """One run of a batch. `outcome`: the verdict on its version."""
 
     run_id: str
     batch: int | None
@@ -116,6 +130,8 @@ class DayView:
 
 @dataclass(frozen=True, slots=True)
 class BatchView:
+    """A batch and its row counts."""
+
     batch: int
     rows: int | None
     clean: int | None
@@ -128,7 +144,7 @@ class BatchView:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedView:
-    """Encounters of one batch with the same fault. `first`: position of the first of them."""
+    """The encounters of a batch quarantined for the same reason. `first`: row number of the first of them."""
 
     batch: int
     field: str
@@ -139,6 +155,8 @@ class QuarantinedView:
 
 @dataclass(frozen=True, slots=True)
 class NoteView:
+    """Who changed the production model, when and why."""
+
     at: datetime
     by: str
     why: str
@@ -146,7 +164,7 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A registered version, and the verdict on it."""
+    """A registered version and its verdict. `placed`: its promotion."""
 
     version: str
     candidate: str
@@ -167,12 +185,16 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class IntervalView:
+    """A confidence interval."""
+
     low: float
     high: float
 
 
 @dataclass(frozen=True, slots=True)
 class CurvesView:
+    """The curves on the test split, as points (x, y)."""
+
     roc: tuple[Point, ...]
     precision_recall: tuple[Point, ...]
     calibration: tuple[Point, ...]
@@ -180,7 +202,7 @@ class CurvesView:
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """`figures`: on validation."""
+    """A candidate model. `figures`: its metrics on the validation split."""
 
     name: str
     chosen: bool
@@ -190,6 +212,8 @@ class CandidateView:
 
 @dataclass(frozen=True, slots=True)
 class VersionDetailView(VersionView):
+    """A version with its evaluation. `rival`: the production version it was compared with."""
+
     rival: str | None = None
     rival_figures: Figures = field(default_factory=dict)
     intervals: Mapping[str, IntervalView] = field(default_factory=dict)
@@ -201,7 +225,7 @@ class VersionDetailView(VersionView):
 
 @dataclass(frozen=True, slots=True)
 class CountView:
-    """The encounters with one of these values of a field."""
+    """The encounters whose field has one of `values`. `rate`: share readmitted, 0 to 1."""
 
     field: str
     values: tuple[str, ...]
@@ -212,7 +236,7 @@ class CountView:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsView:
-    """`smallest`: no group of fewer encounters is shown."""
+    """The readmission counts. `smallest`: the minimum number of encounters of a group."""
 
     items: tuple[CountView, ...]
     target: str
@@ -221,7 +245,7 @@ class StatisticsView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """`page`: its address for a browser."""
+    """The state of a service. `page`: its address for a browser."""
 
     name: str
     state: str
@@ -232,6 +256,8 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class RollbackView:
+    """The result of a rollback. `before`: the version that was in production."""
+
     version: str
     before: str
     served: bool
@@ -239,13 +265,15 @@ class RollbackView:
 
 @dataclass(frozen=True, slots=True)
 class ReloadView:
+    """The result of a reload. `reloaded`: whether another version was loaded."""
+
     version: str | None
     reloaded: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SourceBatchView:
-    """A batch of the data API. `released`: it can be had."""
+    """A batch of the data API. `released`: whether it can be downloaded."""
 
     number: int
     rows: int

@@ -1,4 +1,4 @@
-"""The server of the page for people: `streamlit run ui/server.py`."""
+"""ASGI application of the page: `streamlit run ui/server.py`."""
 
 import streamlit as st
 from starlette.middleware import Middleware

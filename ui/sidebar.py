@@ -1,4 +1,4 @@
-"""The sidebar: how the API is, which version it serves, and the language."""
+"""The sidebar: the state of the API, the served version, and the language."""
 
 import streamlit as st
 
@@ -8,46 +8,46 @@ from ui.i18n import LANGUAGES
 from ui.page_context import LANGUAGE, PageContext
 from ui.schemas import HealthView
 
-LOOK_AGAIN_SECONDS = 5
-AWAY = "away"
-"""Key of the session: the API was away when it was asked last."""
+POLL_SECONDS = 5
+UNAVAILABLE = "api_unavailable"
+"""Session key: the API was unavailable at the last poll."""
 
 
-def show(room: PageContext) -> None:
-    """All of it."""
+def show(context: PageContext) -> None:
+    """Show the sidebar."""
     with st.sidebar:
-        _api(room)
+        _api(context)
         st.segmented_control(
-            f"{room.words('side.language')}",
+            context.t("sidebar.language"),
             list(LANGUAGES),
             format_func=LANGUAGES.__getitem__,
             key=LANGUAGE,
             required=True,
         )
-        st.caption(room.words("side.theme"))
+        st.caption(context.t("sidebar.theme"))
 
 
-@st.fragment(run_every=LOOK_AGAIN_SECONDS)
-def _api(room: PageContext) -> None:
-    """Asks again by itself; when the API is back, the whole page is made anew."""
-    words, health = room.words, _health(room)
+@st.fragment(run_every=POLL_SECONDS)
+def _api(context: PageContext) -> None:
+    """Poll the API; rerun the whole page when the API is available again."""
+    t, health = context.t, _health(context)
     if health is None:
-        st.session_state[AWAY] = True
-        st.error(words("side.away"), icon=":material/cloud_off:")
+        st.session_state[UNAVAILABLE] = True
+        st.error(t("sidebar.unavailable"), icon=":material/cloud_off:")
         return
-    if st.session_state.pop(AWAY, False):
+    if st.session_state.pop(UNAVAILABLE, False):
         st.rerun()
     if health.model_loaded:
-        served = escape_markdown(words("side.serves", version=health.model_version))
-        st.success(served, icon=":material/check_circle:")
+        version = escape_markdown(t("sidebar.version", version=health.model_version))
+        st.success(version, icon=":material/check_circle:")
     else:
-        st.info(words("side.no_model"), icon=":material/hourglass_empty:")
+        st.info(t("sidebar.no_model"), icon=":material/hourglass_empty:")
     if health.reload_failure is not None:
-        st.warning(words("side.reload_failed"), icon=":material/warning:")
+        st.warning(t("sidebar.reload_failed"), icon=":material/warning:")
 
 
-def _health(room: PageContext) -> HealthView | None:
+def _health(context: PageContext) -> HealthView | None:
     try:
-        return room.api_client.health()
+        return context.api_client.health()
     except (ApiUnavailable, RequestRejected):
         return None

@@ -1,4 +1,4 @@
-"""The page of statistics: how often patients came back, by who they are and why they were there."""
+"""The page of statistics: readmission rates by demographics and diagnosis."""
 
 from collections.abc import Sequence
 
@@ -14,62 +14,58 @@ from ui.plain_table import show_table
 from ui.schemas import CountView
 
 
-def show(room: PageContext) -> None:
-    """The page."""
-    words = room.words
-    st.title(words("statistics.title"))
-    told = room.try_request(room.api_client.statistics)
-    if told is None:
+def show(context: PageContext) -> None:
+    """Show the page."""
+    t = context.t
+    st.title(t("statistics.title"))
+    statistics = context.try_request(context.api_client.statistics)
+    if statistics is None:
         return
-    st.write(escape_markdown(words("statistics.intro", target=words.of("target", told.target))))
-    fields = list(dict.fromkeys(each.field for each in told.items))
+    st.write(escape_markdown(t("statistics.intro", target=t.lookup("target", statistics.target))))
+    fields = list(dict.fromkeys(count.field for count in statistics.items))
     if not fields:
-        st.info(words("statistics.none"))
+        st.info(t("statistics.none"))
         return
-    by = st.segmented_control(
-        words("statistics.by"),
+    selected = st.segmented_control(
+        t("statistics.by"),
         fields,
-        format_func=lambda name: escape_markdown(_named(words, name)),
+        format_func=lambda name: escape_markdown(_field_label(t, name)),
         default=fields[0],
         key="statistics.by",
         required=True,
     )
-    counted = [each for each in told.items if each.field == by]
-    names = [_group(words, each) for each in counted]
+    counts = [count for count in statistics.items if count.field == selected]
+    names = [_group(t, count) for count in counts]
     st.altair_chart(
-        charts.rates(words, names, [each.rate for each in counted], [each.encounters for each in counted]),
+        charts.rates(t, names, [count.rate for count in counts], [count.encounters for count in counts]),
         width="stretch",
     )
-    _table(words, names, counted)
-    st.caption(escape_markdown(words("statistics.smallest", smallest=told.smallest)))
+    _table(t, names, counts)
+    st.caption(escape_markdown(t("statistics.smallest", smallest=statistics.smallest)))
 
 
-def _table(words: Messages, names: Sequence[str], counted: Sequence[CountView]) -> None:
-    encounters, readmitted = sum(each.encounters for each in counted), sum(each.readmitted for each in counted)
+def _table(t: Messages, names: Sequence[str], counts: Sequence[CountView]) -> None:
+    encounters, readmitted = sum(count.encounters for count in counts), sum(count.readmitted for count in counts)
     columns = {
-        words("statistics.group"): [*names, words("statistics.all")],
-        words("statistics.encounters"): [words.number(n) for n in (*(each.encounters for each in counted), encounters)],
-        words("statistics.readmitted"): [words.number(n) for n in (*(each.readmitted for each in counted), readmitted)],
-        words("statistics.rate"): [
-            words.percent(n) for n in (*(each.rate for each in counted), readmitted / encounters)
-        ],
+        t("statistics.group"): [*names, t("statistics.all")],
+        t("statistics.encounters"): [t.number(n) for n in (*(count.encounters for count in counts), encounters)],
+        t("statistics.readmitted"): [t.number(n) for n in (*(count.readmitted for count in counts), readmitted)],
+        t("statistics.rate"): [t.percent(n) for n in (*(count.rate for count in counts), readmitted / encounters)],
     }
-    show_table(
-        columns,
-    )
+    show_table(columns)
 
 
-def _named(words: Messages, name: str) -> str:
-    return words.label(name) if name in BY_NAME else words.of("statistics", name)
+def _field_label(t: Messages, name: str) -> str:
+    return t.label(name) if name in BY_NAME else t.lookup("statistics", name)
 
 
-def _group(words: Messages, counted: CountView) -> str:
-    return ", ".join(_value(words, counted.field, value) for value in counted.values)
+def _group(t: Messages, count: CountView) -> str:
+    return ", ".join(_value(t, count.field, value) for value in count.values)
 
 
-def _value(words: Messages, name: str, value: str) -> str:
+def _value(t: Messages, name: str, value: str) -> str:
     if value == NOT_RECORDED:
-        return words("choice.not_recorded")
+        return t("choice.not_recorded")
     if name not in BY_NAME:
-        return words("data.batch_number", batch=value)
-    return icd9_picker.chapter_in_words(words, value) if is_diagnosis(name) else words.choice(name, value)
+        return t("data.batch_number", batch=value)
+    return icd9_picker.chapter_title(t, value) if is_diagnosis(name) else t.choice(name, value)

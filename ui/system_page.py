@@ -1,4 +1,4 @@
-"""The page of the system: which services answer, how the last days went, and what an operator may do."""
+"""The page of the system: the services, the latest days, and the operator actions."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,150 +14,150 @@ from ui.schemas import DayView, ServiceView
 
 T = TypeVar("T")
 PAGES = ("prefect", "airflow", "grafana", "mlflow", "prometheus", "ec2-api", "api")
-"""Those with something to see, in the order in which somebody looks."""
+"""The services with a web page, in the order of their links."""
 DAYS = 10
-DONE = "operated"
+CONFIRMATION = "confirmation"
 
 
-def show(room: PageContext) -> None:
-    """The page."""
-    words = room.words
-    st.title(words("system.title"))
-    services = room.try_request(room.api_client.services)
+def show(context: PageContext) -> None:
+    """Show the page."""
+    t = context.t
+    st.title(t("system.title"))
+    services = context.try_request(context.api_client.services)
     if services is not None:
-        _links(words, services.items)
-        _services(words, services.items)
-    st.header(words("system.days"))
-    days = room.try_request(lambda: room.api_client.days(DAYS))
+        _links(t, services.items)
+        _services(t, services.items)
+    st.header(t("system.days"))
+    days = context.try_request(lambda: context.api_client.days(DAYS))
     if days is not None:
-        _days(words, days.items)
-    st.header(words("system.operate"))
-    _operate(room)
+        _days(t, days.items)
+    st.header(t("system.operate"))
+    _operate(context)
 
 
-def _links(words: Messages, services: tuple[ServiceView, ...]) -> None:
-    pages = {each.name: each for each in services if each.page is not None and each.state == "up"}
-    shown = [pages[name] for name in PAGES if name in pages]
-    if not shown:
+def _links(t: Messages, services: tuple[ServiceView, ...]) -> None:
+    linked = {service.name: service for service in services if service.page is not None and service.state == "up"}
+    ordered = [linked[name] for name in PAGES if name in linked]
+    if not ordered:
         return
-    for column, each in zip(st.columns(len(shown)), shown, strict=True):
+    for column, service in zip(st.columns(len(ordered)), ordered, strict=True):
         column.link_button(
-            escape_markdown(words.of("service", each.name)),
-            str(each.page),
+            escape_markdown(t.lookup("service", service.name)),
+            str(service.page),
             icon=":material/open_in_new:",
             width="stretch",
         )
 
 
-def _services(words: Messages, services: tuple[ServiceView, ...]) -> None:
+def _services(t: Messages, services: tuple[ServiceView, ...]) -> None:
     show_table(
         {
-            words("system.service"): [words.of("service", each.name) for each in services],
-            words("system.state"): [
-                f"{'●' if each.state == 'up' else '○'} {words.of('service_state', each.state)}" for each in services
+            t("system.service"): [t.lookup("service", service.name) for service in services],
+            t("system.state"): [
+                f"{'●' if service.state == 'up' else '○'} {t.lookup('service_state', service.state)}"
+                for service in services
             ],
-            words("system.answers_in"): [_milliseconds(words, each) for each in services],
-            words("system.purpose"): [words.of("purpose", each.name) for each in services],
+            t("system.response_time"): [_milliseconds(t, service) for service in services],
+            t("system.purpose"): [t.lookup("purpose", service.name) for service in services],
         },
     )
 
 
-def _milliseconds(words: Messages, service: ServiceView) -> str:
-    return (
-        "" if service.milliseconds is None else words("system.milliseconds", number=words.number(service.milliseconds))
-    )
+def _milliseconds(t: Messages, service: ServiceView) -> str:
+    return "" if service.milliseconds is None else t("system.milliseconds", number=t.number(service.milliseconds))
 
 
-def _days(words: Messages, days: tuple[DayView, ...]) -> None:
+def _days(t: Messages, days: tuple[DayView, ...]) -> None:
     if not days:
-        st.info(words("system.no_days"))
+        st.info(t("system.no_days"))
         return
     show_table(
         {
-            words("system.began"): [words.moment(each.started_at) for each in days],
-            words("data.batch"): [words.number(each.batch) for each in days],
-            words("system.state"): [words.of("day_state", each.state) for each in days],
-            words("system.step"): [words.of("step", each.step) for each in days],
-            words("system.seconds"): [words.number(each.seconds, 1) for each in days],
-            words("system.outcome"): [_outcome(words, each) for each in days],
+            t("system.started_at"): [t.moment(day.started_at) for day in days],
+            t("data.batch"): [t.number(day.batch) for day in days],
+            t("system.state"): [t.lookup("day_state", day.state) for day in days],
+            t("system.step"): [t.lookup("step", day.step) for day in days],
+            t("system.seconds"): [t.number(day.seconds, 1) for day in days],
+            t("system.outcome"): [_outcome(t, day) for day in days],
         },
     )
     for day in days:
         if day.error is not None:
-            title = words("system.why_not", batch=words.number(day.batch), step=words.of("step", day.step))
+            title = t("system.failed_at", batch=t.number(day.batch), step=t.lookup("step", day.step))
             with st.expander(escape_markdown(title)):
-                st.write(escape_markdown(words.said(day.error)))
-    with st.expander(words("system.last_steps")):
-        _steps(words, days[0])
+                st.write(escape_markdown(t.translate(day.error)))
+    with st.expander(t("system.last_steps")):
+        _steps(t, days[0])
 
 
-def _outcome(words: Messages, day: DayView) -> str:
+def _outcome(t: Messages, day: DayView) -> str:
     if day.version is None or day.outcome is None:
         return ""
-    return words("system.version_outcome", version=day.version, outcome=words.of("outcome", day.outcome))
+    return t("system.version_outcome", version=day.version, outcome=t.lookup("outcome", day.outcome))
 
 
-def _steps(words: Messages, day: DayView) -> None:
+def _steps(t: Messages, day: DayView) -> None:
     show_table(
         {
-            words("system.step"): [words.of("step", each.step) for each in day.steps],
-            words("system.state"): [words.of("day_state", each.state) for each in day.steps],
-            words("system.seconds"): [words.number(each.seconds, 1) for each in day.steps],
-            words("system.attempts"): [words.number(each.attempts) for each in day.steps],
+            t("system.step"): [t.lookup("step", step.step) for step in day.steps],
+            t("system.state"): [t.lookup("day_state", step.state) for step in day.steps],
+            t("system.seconds"): [t.number(step.seconds, 1) for step in day.steps],
+            t("system.attempts"): [t.number(step.attempts) for step in day.steps],
         },
     )
 
 
-def _operate(room: PageContext) -> None:
-    """What changes something asks for the token; who holds it may reload the model and go back."""
-    words = room.words
-    st.write(words("system.operate_intro"))
-    if (done := st.session_state.pop(DONE, None)) is not None:
-        st.success(escape_markdown(done), icon=":material/task_alt:")
-    token = st.text_input(words("system.token"), type="password", key="token", autocomplete="off")
+def _operate(context: PageContext) -> None:
+    """Show the operator actions, which require the token."""
+    t = context.t
+    st.write(t("system.operate_intro"))
+    if (confirmation := st.session_state.pop(CONFIRMATION, None)) is not None:
+        st.success(escape_markdown(confirmation), icon=":material/task_alt:")
+    token = st.text_input(t("system.token"), type="password", key="token", autocomplete="off")
     left, right = st.columns(2)
     with left.container(border=True):
-        _reload(room, token)
+        _reload(context, token)
     with right.container(border=True):
-        _roll_back(room, token)
+        _roll_back(context, token)
 
 
-def _reload(room: PageContext, token: str) -> None:
-    words = room.words
-    st.subheader(words("system.reload"))
-    st.write(words("system.reload_help"))
-    if not st.button(words("system.reload_do"), disabled=not token, icon=":material/refresh:"):
+def _reload(context: PageContext, token: str) -> None:
+    t = context.t
+    st.subheader(t("system.reload"))
+    st.write(t("system.reload_help"))
+    if not st.button(t("system.reload_button"), disabled=not token, icon=":material/refresh:"):
         return
-    told = _done(room, lambda: room.api_client.reload(token))
-    if told is not None:
-        key = "system.reloaded" if told.reloaded else "system.reloaded_same"
-        _say(words(key, version=told.version or ""))
+    reload = _attempt(context, lambda: context.api_client.reload(token))
+    if reload is not None:
+        key = "system.reloaded" if reload.reloaded else "system.reloaded_same"
+        _confirm(t(key, version=reload.version or ""))
 
 
-def _roll_back(room: PageContext, token: str) -> None:
-    words = room.words
-    st.subheader(words("system.rollback"))
-    st.write(words("system.rollback_help"))
-    version = st.text_input(words("system.rollback_to"), key="rollback.to", placeholder=words("system.rollback_before"))
-    by = st.text_input(words("system.by"), key="rollback.by")
-    why = st.text_input(words("system.why"), key="rollback.why")
-    ready = bool(token and by.strip() and why.strip())
-    if not st.button(words("system.rollback_do"), disabled=not ready, icon=":material/undo:"):
+def _roll_back(context: PageContext, token: str) -> None:
+    t = context.t
+    st.subheader(t("system.rollback"))
+    st.write(t("system.rollback_help"))
+    version = st.text_input(t("system.rollback_to"), key="rollback.to", placeholder=t("system.rollback_previous"))
+    by = st.text_input(t("system.by"), key="rollback.by")
+    reason = st.text_input(t("system.reason"), key="rollback.why")
+    is_complete = bool(token and by.strip() and reason.strip())
+    if not st.button(t("system.rollback_button"), disabled=not is_complete, icon=":material/undo:"):
         return
-    told = _done(room, lambda: room.api_client.roll_back(token, version.strip() or None, by.strip(), why.strip()))
-    if told is not None:
-        _say(words("system.rolled_back", version=told.version, before=told.before))
+    target = version.strip() or None
+    rollback = _attempt(context, lambda: context.api_client.roll_back(token, target, by.strip(), reason.strip()))
+    if rollback is not None:
+        _confirm(t("system.rolled_back", version=rollback.version, before=rollback.before))
 
 
-def _done(room: PageContext, act: Callable[[], T]) -> T | None:
+def _attempt(context: PageContext, action: Callable[[], T]) -> T | None:
     try:
-        return act()
+        return action()
     except (ApiUnavailable, RequestRejected) as error:
-        room.show_error(error)
+        context.show_error(error)
         return None
 
 
-def _say(sentence: str) -> None:
-    """Said on the page as it is afterwards: with the version that serves now."""
-    st.session_state[DONE] = sentence
+def _confirm(message: str) -> None:
+    """Rerun the page, so that it shows the new state together with the message."""
+    st.session_state[CONFIRMATION] = message
     st.rerun()

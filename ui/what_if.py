@@ -1,4 +1,4 @@
-"""What if one thing were otherwise: a second result beside the first."""
+"""The what-if comparison: a second prediction with one field changed, beside the first."""
 
 from collections.abc import Mapping
 
@@ -12,66 +12,66 @@ from ui.escaping import escape_markdown
 from ui.page_context import PageContext
 from ui.schemas import ModelView, PredictionView
 
-CHOSEN, VALUE = "what_if.field", "what_if.value."
+FIELD, VALUE = "what_if.field", "what_if.value."
 
 
-def show(room: PageContext, case: Case, answer: PredictionView, model: ModelView | None) -> None:
-    """Asks which field, and what it should hold; shows both answers."""
-    words = room.words
-    st.subheader(words("what_if.title"))
+def show(context: PageContext, case: Case, prediction: PredictionView, model: ModelView | None) -> None:
+    """Show the choice of a field and its new value, and both predictions."""
+    t = context.t
+    st.subheader(t("what_if.title"))
     name = st.selectbox(
-        words("what_if.field"),
+        t("what_if.field"),
         FEATURES,
         index=None,
-        format_func=words.label,
-        key=CHOSEN,
-        placeholder=words("what_if.choose"),
+        format_func=t.label,
+        key=FIELD,
+        placeholder=t("what_if.choose"),
     )
     if name is None:
         return
-    changed = _changed(room, name, case)
-    if changed is None:
+    changed_case = _changed_case(context, name, case)
+    if changed_case is None:
         return
-    if not is_applicable(changed):
-        prediction_result.not_applicable(words)
+    if not is_applicable(changed_case):
+        prediction_result.not_applicable(t)
         return
-    other = room.try_request(lambda: room.api_client.predict(changed))
-    if other is None:
+    alternative = context.try_request(lambda: context.api_client.predict(changed_case))
+    if alternative is None:
         return
-    for column, title, each in zip(
-        st.columns(2), (words("what_if.first"), words("what_if.second")), (answer, other), strict=True
+    for column, title, shown in zip(
+        st.columns(2), (t("what_if.original"), t("what_if.changed")), (prediction, alternative), strict=True
     ):
         with column.container(border=True):
             st.markdown(f"**{title}**")
-            prediction_result.verdict(words, each)
-            prediction_result.numbers(words, each, prediction_result.average_of(model))
-    difference = other.probability - answer.probability
-    told = words(_way(difference), points=words.number(100 * abs(difference), 1))
-    st.info(escape_markdown(told), icon=":material/compare_arrows:")
+            prediction_result.verdict(t, shown)
+            prediction_result.numbers(t, shown, prediction_result.base_rate(model))
+    difference = alternative.probability - prediction.probability
+    comparison = t(_comparison_key(difference), points=t.number(100 * abs(difference), 1))
+    st.info(escape_markdown(comparison), icon=":material/compare_arrows:")
 
 
-def forget() -> None:
-    """Another case is asked about: what if begins anew."""
-    # Set, not forgotten: else the browser would go on showing a field that nobody asks about.
-    st.session_state[CHOSEN] = None
+def reset() -> None:
+    """Clear the comparison, for a new case."""
+    # Assigned rather than deleted: only an assignment reaches the browser.
+    st.session_state[FIELD] = None
     for key in [key for key in st.session_state if str(key).startswith(VALUE)]:
         del st.session_state[key]
 
 
-def _changed(room: PageContext, name: str, case: Case) -> Mapping[str, str | int] | None:
-    """The case with the field as it is set here; None: what is typed can't stand there."""
+def _changed_case(context: PageContext, name: str, case: Case) -> Mapping[str, str | int] | None:
+    """Return the case with the new value of the field; show the error and return None when the value is invalid."""
     key, field = VALUE + name, BY_NAME[name]
     if key not in st.session_state:
-        st.session_state[key] = encounter_form.shown(field, case.get(name, field.if_absent))
-    value = encounter_form.widget(room.words, field, key)
-    found = encounter_form.fault(room.words, field, value)
-    if found is not None:
-        st.error(escape_markdown(found))
+        st.session_state[key] = encounter_form.to_widget(field, case.get(name, field.if_absent))
+    value = encounter_form.widget(context.t, field, key)
+    error = encounter_form.field_error(context.t, field, value)
+    if error is not None:
+        st.error(escape_markdown(error))
         return None
-    return {each: said for each, said in {**case, name: value}.items() if said is not None}
+    return {field_name: item for field_name, item in {**case, name: value}.items() if item is not None}
 
 
-def _way(difference: float) -> str:
+def _comparison_key(difference: float) -> str:
     if abs(difference) < 5e-5:
         return "what_if.same"
-    return "what_if.more" if difference > 0 else "what_if.less"
+    return "what_if.higher" if difference > 0 else "what_if.lower"

@@ -1,6 +1,6 @@
-"""A batch by its columns: for each field the distinct values that came, and which of them stands in each row.
+"""A batch as dictionary-encoded columns: for each field its distinct values, and the code of each row's value.
 
-A hundred thousand rows hold a few hundred distinct values of a field, so all that is asked of a value is asked once.
+A hundred thousand rows have a few hundred distinct values of a field, so each value is validated and encoded once.
 """
 
 from collections import Counter
@@ -12,56 +12,56 @@ import numpy.typing as npt
 
 from api.errors import ApiError
 from readmit.core.encounter import BY_NAME, python_name
-from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, shown, stranger_faults
+from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, printable_excerpt, unknown_field_errors
 from readmit.core.table_limits import TableTooLarge
 
 Codes = npt.NDArray[np.int64]
-Faults = tuple[RequestError, ...]
+FieldErrors = tuple[RequestError, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchColumn:
-    """`codes`: for each row the place of its value among `raws`, shape (rows,)."""
+    """A column. `values`: the distinct raw values; `codes`: the index of each row's value in them, shape (rows,)."""
 
-    raws: Sequence[object]
+    values: Sequence[object]
     codes: Codes
 
 
 @dataclass(frozen=True, slots=True)
 class BatchColumns:
-    """`rows`: how many came. `fields`: those that came, by their name with `_`; `read`: how to read their raw values.
+    """A batch. `rows`: their number; `fields`: the columns by field name, with `_`; `read`: the reader of raw values.
 
-    `faulty`: rows that could not be taken apart, by their index, with what is wrong; their values are to be ignored.
-    `everywhere`: what is wrong with every row.
+    `row_errors`: the errors of rows that could not be parsed, by index; the values of these rows are to be ignored.
+    `common_errors`: the errors of every row.
     """
 
     rows: int
     fields: Mapping[str, BatchColumn]
     read: Reader
-    faulty: Mapping[int, Faults] = field(default_factory=dict)
-    everywhere: Faults = ()
+    row_errors: Mapping[int, FieldErrors] = field(default_factory=dict)
+    common_errors: FieldErrors = ()
 
-    def of(self, name: str) -> BatchColumn:
-        """The column of a field; where it did not come, nothing in each row."""
+    def column(self, name: str) -> BatchColumn:
+        """Return the column of a field; if the batch lacks it, a column of None."""
         return self.fields.get(name) or BatchColumn([None], np.zeros(self.rows, dtype=np.int64))
 
 
-def checked_names(header: Sequence[str]) -> tuple[dict[str, int], Faults]:
-    """The places of the columns that are read, by field, and what is wrong with names that no field has.
+def check_header(header: Sequence[str]) -> tuple[dict[str, int], FieldErrors]:
+    """Return the column indices by field, and an error for each unknown column.
 
-    Refused: 400, a name stands twice.
+    Raises ApiError with status 400 when a column is repeated.
     """
     names = [python_name(name) for name in header]
-    doubled, times = Counter(names).most_common(1)[0] if names else ("", 0)
-    if times > 1:
-        raise ApiError(400, f"the header names a column twice: {shown(doubled)}")
-    strangers = [given for given, name in zip(header, names, strict=True) if name not in BY_NAME]
-    places = {name: place for place, name in enumerate(names) if name in ACCEPTED_FIELDS}
-    return places, tuple(stranger_faults(strangers))
+    commonest, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise ApiError(400, f"duplicate column in the header: {printable_excerpt(commonest)}")
+    unknown = [spelling for spelling, name in zip(header, names, strict=True) if name not in BY_NAME]
+    indices = {name: index for index, name in enumerate(names) if name in ACCEPTED_FIELDS}
+    return indices, tuple(unknown_field_errors(unknown))
 
 
-def checked_number(rows: int, most: int) -> int:
-    """The number of rows. TableTooLarge: it is above the limit."""
-    if rows > most:
-        raise TableTooLarge("rows", f"more than {most:,} records")
+def check_row_count(rows: int, max_rows: int) -> int:
+    """Return the number of rows. Raises TableTooLarge when it is above the limit."""
+    if rows > max_rows:
+        raise TableTooLarge("rows", f"more than {max_rows:,} records")
     return rows

@@ -1,4 +1,4 @@
-"""What goes between the API and the process that works on its batches."""
+"""The messages between the API and its batch worker."""
 
 from msgspec import Struct
 
@@ -6,29 +6,29 @@ from readmit.core.version import Version
 
 
 class Task(Struct, frozen=True):
-    """A batch. `kind` and `wanted`: content types of body and answer; `artifact` and `body`: bytes that follow.
+    """A batch to predict. `artifact` and `body`: the number of bytes of each that follow the message.
 
-    No artifact follows where the model is the one of the task before.
+    No artifact follows when the model is that of the previous task.
     """
 
-    kind: str
-    wanted: str
+    content_type: str
+    response_type: str
     request_id: str
-    most_records: int
+    max_records: int
     version: Version
     artifact: int
     body: int
 
 
 class Reply(Struct, frozen=True):
-    """`status` 200 with the answer's bytes, or the refusal of the whole batch. `outcomes`: predictions 0 and 1.
+    """The result of a task: status 200, or the error of the whole batch. `outcomes`: number of predictions 0 and 1.
 
-    `refused` and `not_applicable`: rows without a prediction, each counted once.
+    `rejected` and `not_applicable`: number of rows without a prediction, by cause.
     """
 
     status: int
     message: str
     outcomes: tuple[int, int]
-    refused: int
+    rejected: int
     not_applicable: int
     seconds: float

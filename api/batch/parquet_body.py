@@ -1,37 +1,40 @@
-"""Parquet to columns: text as CSV has it, or numbers as a data frame has them."""
+"""Reader of Parquet batches, whose columns are text as in CSV or numbers as in a data frame."""
 
 import math
 
 import numpy as np
 import pyarrow as pa
 
-from api.batch.columns import BatchColumn, BatchColumns, checked_names
+from api.batch.columns import BatchColumn, BatchColumns, check_header
 from readmit.core.encounter import Field
 from readmit.core.parquet_table import ParquetTable
 from readmit.core.request import cell_text, json_text
 from readmit.core.table_limits import TableLimits
 
 
-def columns(body: bytes, most: int) -> BatchColumns:
-    """The rows of a file. InvalidTable: it is no Parquet; TableTooLarge: above a limit, or once it is unpacked."""
-    table = ParquetTable(body, TableLimits(rows=most))
-    places, everywhere = checked_names(table.header)
-    found = table.read(list(places.values()))
-    fields = dict(zip(places, [_column(each, table.rows) for each in found], strict=True))
-    return BatchColumns(table.rows, fields, typed_text, everywhere=everywhere)
+def columns(body: bytes, max_rows: int) -> BatchColumns:
+    """Return the columns of a Parquet file.
+
+    Raises InvalidTable when it is not valid Parquet, TableTooLarge when it exceeds a limit, also once decompressed.
+    """
+    table = ParquetTable(body, TableLimits(rows=max_rows))
+    indices, common_errors = check_header(table.header)
+    encoded = table.read(list(indices.values()))
+    fields = dict(zip(indices, [_column(column, table.rows) for column in encoded], strict=True))
+    return BatchColumns(table.rows, fields, typed_text, common_errors=common_errors)
 
 
 def _column(coded: pa.DictionaryArray | None, rows: int) -> BatchColumn:
     if coded is None:
-        # A list, a date or a structure can stand in no field; what it holds does not matter.
+        # No field accepts a list, a date or a struct, whatever its value.
         return BatchColumn([[]], np.zeros(rows, dtype=np.int64))
-    raws = coded.dictionary.to_pylist()
-    codes = coded.indices.fill_null(len(raws)).to_numpy(zero_copy_only=False).astype(np.int64)
-    return BatchColumn([*raws, None] if coded.null_count or not raws else raws, codes)
+    values = coded.dictionary.to_pylist()
+    codes = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
+    return BatchColumn([*values, None] if coded.null_count or not values else values, codes)
 
 
 def typed_text(field: Field, raw: object) -> str | None:
-    """Reads a value of a data frame, where a whole number may stand as text, and beside absent ones as a float."""
+    """Read a value of a data frame, where a whole number may be text, or a float in a column with missing values."""
     if isinstance(raw, str):
         return cell_text(field, raw)
     if isinstance(raw, float):

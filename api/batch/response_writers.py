@@ -1,4 +1,4 @@
-"""The answers to a batch as they go out: JSON with all that /predict says, CSV and Parquet as a table."""
+"""Writers of the response to a batch: JSON with everything that /predict returns, CSV and Parquet as a table."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -20,25 +20,25 @@ from readmit.core.spreadsheet import escape_formula
 from readmit.core.version import MODEL, Version
 
 ITEM_BYTES = 260
-"""Of one answer in JSON, without its warnings."""
-MOST_ANSWER_BYTES = 128_000_000
+"""Estimated size of one item in JSON, without its warnings."""
+MAX_RESPONSE_BYTES = 128_000_000
 
 
-def as_json(judged: BatchScores, version: Version, request_id: str) -> bytes:
-    """An item for each row: what /predict answers, the error, or that no risk is applicable.
+def as_json(scores: BatchScores, version: Version, request_id: str) -> bytes:
+    """Return an item for each row: the prediction, the error, or that none is applicable.
 
-    Refused: 413, the answer would be too large.
+    Raises ApiError with status 413 when the response would be too large.
     """
-    errors = {index: _error(judged, index) for index in judged.faults}
-    _check_size(judged, errors)
-    warnings: list[list[str]] = [[] for _ in judged.probabilities]
-    answered = ~np.isnan(judged.probabilities)
-    for words, codes in judged.warnings:
-        with_warning = np.flatnonzero(np.array([word is not None for word in words])[codes] & answered)
+    errors = {index: _error(scores, index) for index in scores.errors}
+    _check_size(scores, errors)
+    warnings: list[list[str]] = [[] for _ in scores.probabilities]
+    predicted = ~np.isnan(scores.probabilities)
+    for texts, codes in scores.warnings:
+        with_warning = np.flatnonzero(np.array([text is not None for text in texts])[codes] & predicted)
         for index, code in zip(with_warning.tolist(), codes[with_warning].tolist(), strict=True):
-            warnings[index].append(str(words[code]))
+            warnings[index].append(str(texts[code]))
     items = [
-        _without_prediction(judged, index, errors)
+        _without_prediction(scores, index, errors)
         or PredictionResponse(
             int(probability >= version.threshold),
             probability,
@@ -48,73 +48,73 @@ def as_json(judged: BatchScores, version: Version, request_id: str) -> bytes:
             version.number,
             warnings[index],
         )
-        for index, probability in enumerate(judged.probabilities.tolist())
+        for index, probability in enumerate(scores.probabilities.tolist())
     ]
     return msgspec.json.encode(BatchPredictionResponse(items))
 
 
 def _without_prediction(
-    judged: BatchScores, index: int, errors: Mapping[int, RowError]
+    scores: BatchScores, index: int, errors: Mapping[int, RowError]
 ) -> RejectedRow | NotApplicableRow | None:
-    """Return the item of a row that has no probability; None: it has one."""
+    """Return the item of a row without a prediction; None when it has one."""
     if index in errors:
         return RejectedRow(errors[index])
-    if index in judged.not_applicable:
+    if index in scores.not_applicable:
         return NotApplicableRow(RowError(index, DISPOSITION, NOT_APPLICABLE))
     return None
 
 
-def _check_size(judged: BatchScores, errors: Mapping[int, RowError]) -> None:
-    """Estimate the answer before it is built. Refused: 413."""
-    size = ITEM_BYTES * len(judged.probabilities) + sum(len(error.message) for error in errors.values())
-    answered = ~np.isnan(judged.probabilities)
-    for words, codes in judged.warnings:
-        size += int(np.array([0 if word is None else len(word) for word in words])[codes[answered]].sum())
-    if size > MOST_ANSWER_BYTES:
+def _check_size(scores: BatchScores, errors: Mapping[int, RowError]) -> None:
+    """Estimate the size of the response. Raises ApiError with status 413 when it would be too large."""
+    size = ITEM_BYTES * len(scores.probabilities) + sum(len(error.message) for error in errors.values())
+    predicted = ~np.isnan(scores.probabilities)
+    for texts, codes in scores.warnings:
+        size += int(np.array([0 if text is None else len(text) for text in texts])[codes[predicted]].sum())
+    if size > MAX_RESPONSE_BYTES:
         raise ApiError(
             413,
-            f"the answer would be larger than {MOST_ANSWER_BYTES:,} bytes: send the batch in parts, or ask for CSV or "
-            "Parquet, which hold no warnings",
+            f"the response would exceed {MAX_RESPONSE_BYTES:,} bytes: send the batch in parts, or request CSV or "
+            "Parquet, which have no warnings",
         )
 
 
-def _error(judged: BatchScores, index: int) -> RowError:
-    faults = judged.faults[index]
-    return RowError(index, faults[0].field, str(RecordRejected(faults)))
+def _error(scores: BatchScores, index: int) -> RowError:
+    errors = scores.errors[index]
+    return RowError(index, errors[0].field, str(RecordRejected(errors)))
 
 
-def as_csv(judged: BatchScores, version: Version, _: str) -> bytes:
-    """A row for each row; where there is an error, nothing else. An error may name a column of the caller's."""
-    out, table = io.BytesIO(), _table(judged, version)
+def as_csv(scores: BatchScores, version: Version, _: str) -> bytes:
+    """Return a CSV row for each row. Errors may contain client input, so formulas in them are escaped."""
+    out, table = io.BytesIO(), _table(scores, version)
     errors = [None if error is None else escape_formula(error) for error in table["error"].to_pylist()]
     safe = table.set_column(table.num_columns - 1, "error", pa.array(errors, pa.string()))
     arrow_csv.write_csv(safe, out, arrow_csv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
 
 
-def as_parquet(judged: BatchScores, version: Version, _: str) -> bytes:
-    """The same as Parquet."""
+def as_parquet(scores: BatchScores, version: Version, _: str) -> bytes:
+    """Return the same table as Parquet."""
     out = io.BytesIO()
-    pq.write_table(_table(judged, version), out)
+    pq.write_table(_table(scores, version), out)
     return out.getvalue()
 
 
-def _table(judged: BatchScores, version: Version) -> pa.Table:
-    said = judged.probabilities
-    refused = np.isnan(said)
-    errors: list[str | None] = [None] * len(said)
-    for index in judged.faults:
-        errors[index] = _error(judged, index).message
-    for index in judged.not_applicable:
+def _table(scores: BatchScores, version: Version) -> pa.Table:
+    probabilities = scores.probabilities
+    missing = np.isnan(probabilities)
+    errors: list[str | None] = [None] * len(probabilities)
+    for index in scores.errors:
+        errors[index] = _error(scores, index).message
+    for index in scores.not_applicable:
         errors[index] = NOT_APPLICABLE
     columns = {
-        "index": pa.array(np.arange(len(said))),
-        "prediction": pa.array((said >= version.threshold).astype(np.int8), mask=refused),
-        "probability": pa.array(said, mask=refused),
+        "index": pa.array(np.arange(len(probabilities))),
+        "prediction": pa.array((probabilities >= version.threshold).astype(np.int8), mask=missing),
+        "probability": pa.array(probabilities, mask=missing),
         "error": pa.array(errors, pa.string()),
     }
     return pa.table(columns)
 
 
 WRITERS: dict[str, Callable[[BatchScores, Version, str], bytes]] = {JSON: as_json, CSV: as_csv, PARQUET: as_parquet}
-"""By the content type of the answer."""
+"""By the content type of the response."""

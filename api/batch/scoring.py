@@ -1,4 +1,4 @@
-"""What a model says of a batch: each distinct value looked up once, and all rows scored in one call."""
+"""Scoring of a batch: each distinct value is encoded once, and all rows are scored in one call."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,131 +6,136 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from api.batch.columns import BatchColumn, BatchColumns, Codes, Faults
-from api.batch.row_errors import RowFaults, rows_except
+from api.batch.columns import BatchColumn, BatchColumns, Codes, FieldErrors
+from api.batch.row_errors import RowErrors, rows_except
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
 from readmit.core.feature_spec import BASE_COLUMNS, MODEL_COLUMNS
-from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, value_of
+from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, parse_value
 from readmit.core.scorer import EncodedValue, Scorer
 from readmit.core.table_limits import TableTooLarge
 
 Coded = Sequence[tuple[Sequence[EncodedValue], Codes]]
 Floats = npt.NDArray[np.float64]
-MOST_DIGITS = 12
-MOST_BAD_VALUES = 50_000
-"""Different ones, in all columns of a batch together."""
-NOTHING = EncodedValue(0.0, "", None)
-"""Stands where a value is at fault; its row gets no probability."""
+MAX_DIGITS = 12
+MAX_INVALID_VALUES = 50_000
+"""Distinct invalid values in all columns of a batch together."""
+PLACEHOLDER = EncodedValue(0.0, "", None)
+"""In place of an invalid value, whose rows get no probability."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchScores:
-    """`probabilities`: shape (rows,), NaN where `faults` says, by index, why there is none.
+    """The predictions of a batch. `probabilities`: shape (rows,), NaN for rows in `errors` or `not_applicable`.
 
-    NaN, too, at the indices `not_applicable`: valid encounters that ended in death or hospice.
-    `warnings`: by field the warning for each distinct value, and which of them stands in each row.
+    `errors`: by row index; `not_applicable`: indices of valid encounters that ended in death or hospice.
+    `warnings`: for each field the warning of each distinct value, and the code of each row's value, shape (rows,).
     """
 
     probabilities: Floats
-    faults: dict[int, Faults]
+    errors: dict[int, FieldErrors]
     warnings: Sequence[tuple[Sequence[str | None], Codes]]
     not_applicable: frozenset[int] = frozenset()
 
 
-def judged(columns: BatchColumns, scorer: Scorer) -> BatchScores:
-    """The answers to a batch."""
-    found = RowFaults(columns.rows, list(columns.faulty))
-    for fault in columns.everywhere:
-        found.add([fault], np.zeros(columns.rows, dtype=np.int64))
-    cells: dict[str, list[EncodedValue]] = {}
-    bad = 0
+def score_batch(columns: BatchColumns, scorer: Scorer) -> BatchScores:
+    """Validate and score a batch."""
+    row_errors = RowErrors(columns.rows, list(columns.row_errors))
+    for error in columns.common_errors:
+        row_errors.add([error], np.zeros(columns.rows, dtype=np.int64))
+    encoded: dict[str, list[EncodedValue]] = {}
+    invalid_values = 0
     for name in ACCEPTED_FIELDS:
-        column = columns.of(name)
-        cells[name], wrong = _cells(name, column, columns.read, scorer, MOST_BAD_VALUES - bad)
-        bad += len(wrong)
-        if wrong:
-            found.add([wrong.get(place) for place in range(len(column.raws))], column.codes)
-    faults = {**columns.faulty, **found.by_row()}
-    coded = [(cells[name], columns.of(name).codes) for name in BASE_COLUMNS]
-    not_applicable = frozenset(_ended(columns)) - faults.keys()
-    probabilities = _probabilities(coded, columns.rows, faults.keys() | not_applicable, scorer)
-    warnings = [([cell.warning for cell in each], codes) for each, codes in coded if any(cell.warning for cell in each)]
-    return BatchScores(probabilities, faults, warnings, not_applicable)
+        column = columns.column(name)
+        encoded[name], invalid = _encode_column(name, column, columns.read, scorer, MAX_INVALID_VALUES - invalid_values)
+        invalid_values += len(invalid)
+        if invalid:
+            row_errors.add([invalid.get(code) for code in range(len(column.values))], column.codes)
+    errors = {**columns.row_errors, **row_errors.by_row()}
+    coded = [(encoded[name], columns.column(name).codes) for name in BASE_COLUMNS]
+    not_applicable = frozenset(_not_applicable_rows(columns)) - errors.keys()
+    probabilities = _probabilities(coded, columns.rows, errors.keys() | not_applicable, scorer)
+    warnings = [([value.warning for value in column], codes) for column, codes in coded if _has_warning(column)]
+    return BatchScores(probabilities, errors, warnings, not_applicable)
 
 
-def _ended(columns: BatchColumns) -> list[int]:
-    """Return the rows whose discharge disposition is death or hospice, at fault or not."""
-    column = columns.of(DISPOSITION)
-    texts = [_text(columns, raw) for raw in column.raws]
-    ends = np.array([not is_applicable({DISPOSITION: text}) for text in texts], dtype=bool)
-    return np.flatnonzero(ends[column.codes]).tolist() if columns.rows else []
+def _has_warning(values: Sequence[EncodedValue]) -> bool:
+    return any(value.warning for value in values)
 
 
-def _text(columns: BatchColumns, raw: object) -> str | None:
+def _not_applicable_rows(columns: BatchColumns) -> list[int]:
+    """Return the indices of rows whose discharge disposition is death or hospice, valid or not."""
+    column = columns.column(DISPOSITION)
+    dispositions = [_disposition(columns, raw) for raw in column.values]
+    is_excluded = np.array([not is_applicable({DISPOSITION: text}) for text in dispositions], dtype=bool)
+    return np.flatnonzero(is_excluded[column.codes]).tolist() if columns.rows else []
+
+
+def _disposition(columns: BatchColumns, raw: object) -> str | None:
     try:
         return columns.read(BY_NAME[DISPOSITION], raw)
     except ValueError:
-        # A value that can't stand in the field: the row has its fault already.
+        # An invalid value: the row has its error already.
         return None
 
 
-def _probabilities(coded: Coded, rows: int, without: Collection[int], scorer: Scorer) -> Floats:
-    """What the model says of each row; NaN for rows `without` a prediction, about which it is not asked."""
+def _probabilities(coded: Coded, rows: int, excluded: Collection[int], scorer: Scorer) -> Floats:
+    """Return the probability of each row, shape (rows,); NaN for the rows excluded from prediction."""
     probabilities = np.full(rows, np.nan)
-    good = rows_except(without, rows)
-    if len(good):
-        asked = [(cells, codes[good]) for cells, codes in coded] if without else coded
-        scores = _scores(asked, len(good), scorer)
-        probabilities[good] = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
+    included = rows_except(excluded, rows)
+    if len(included):
+        selected = [(values, codes[included]) for values, codes in coded] if excluded else coded
+        scores = _scores(selected, len(included), scorer)
+        probabilities[included] = 1 / (1 + np.exp(-scores)) if scorer.compiled.scale == "log-odds" else scores
     return probabilities
 
 
-def _cells(
-    name: str, column: BatchColumn, read: Reader, scorer: Scorer, most: int
+def _encode_column(
+    name: str, column: BatchColumn, read: Reader, scorer: Scorer, max_invalid: int
 ) -> tuple[list[EncodedValue], dict[int, RequestError]]:
-    """The cell of each distinct value, and by its place why one can't stand there.
+    """Return each distinct value encoded, and the errors of invalid ones by code.
 
-    TableTooLarge: more than `most` can't; each costs as much as many that can.
+    Raises TableTooLarge above `max_invalid` invalid values, since one costs as much as many valid ones.
     """
-    found: list[EncodedValue] = []
-    wrong: dict[int, RequestError] = {}
-    for place, raw in enumerate(column.raws):
-        if name == ENCOUNTER and is_plain_number(raw):
-            # Nearly every row has its own, so a second look at each would cost a third of the time.
-            found.append(NOTHING)
+    encoded: list[EncodedValue] = []
+    invalid: dict[int, RequestError] = {}
+    for code, raw in enumerate(column.values):
+        if name == ENCOUNTER and is_plain_encounter_id(raw):
+            # Nearly every row has its own ID, so parsing each would cost a third of the time.
+            encoded.append(PLACEHOLDER)
             continue
         try:
-            value = value_of(BY_NAME[name], raw, read)
-            found.append(NOTHING if name == ENCOUNTER else scorer.cell(name, value))
+            value = parse_value(BY_NAME[name], raw, read)
+            encoded.append(PLACEHOLDER if name == ENCOUNTER else scorer.encode_value(name, value))
         except ValueError as error:
-            found.append(NOTHING)
-            wrong[place] = RequestError(name, str(error))
-            if len(wrong) > most:
-                text = f"more than {MOST_BAD_VALUES:,} different values that no field can have, as in {name}: {error}"
+            encoded.append(PLACEHOLDER)
+            invalid[code] = RequestError(name, str(error))
+            if len(invalid) > max_invalid:
+                text = f"more than {MAX_INVALID_VALUES:,} distinct invalid values, such as in {name}: {error}"
                 raise TableTooLarge("rows", text) from error
-    return found, wrong
+    return encoded, invalid
 
 
-def is_plain_number(raw: object) -> bool:
-    """Whether the text can stand as the number of an encounter; not whether it can't."""
-    return isinstance(raw, str) and raw.isascii() and raw.isdecimal() and raw[0] != "0" and len(raw) <= MOST_DIGITS
+def is_plain_encounter_id(raw: object) -> bool:
+    """Return whether a raw value is certainly a valid encounter ID; others need the parser."""
+    return isinstance(raw, str) and raw.isascii() and raw.isdecimal() and raw[0] != "0" and len(raw) <= MAX_DIGITS
 
 
 def _scores(coded: Coded, rows: int, scorer: Scorer) -> Floats:
-    given = [np.array([cell.number for cell in cells])[codes] for cells, codes in coded]
+    """Return the score of each row on the model's scale, shape (rows,)."""
+    columns = [np.array([value.number for value in values])[codes] for values, codes in coded]
     for field, partner, number in scorer.crosses:
         (fields, field_codes), (partners, partner_codes) = coded[field], coded[partner]
         pairs = field_codes * len(partners) + partner_codes
-        met = np.flatnonzero(np.bincount(pairs, minlength=len(fields) * len(partners)))
+        present = np.flatnonzero(np.bincount(pairs, minlength=len(fields) * len(partners)))
         numbers = np.zeros(len(fields) * len(partners))
-        for pair in met.tolist():
-            one, other = divmod(pair, len(partners))
-            numbers[pair] = number[fields[one].category, partners[other].category]
-        given.append(numbers[pairs])
+        for pair in present.tolist():
+            field_code, partner_code = divmod(pair, len(partners))
+            numbers[pair] = number[fields[field_code].category, partners[partner_code].category]
+        columns.append(numbers[pairs])
     if scorer.trees is None:
-        return np.asarray(scorer.compiled.base + np.sum(given, axis=0))
+        return np.asarray(scorer.compiled.base + np.sum(columns, axis=0))
     matrix = np.empty((rows, len(MODEL_COLUMNS)))
-    for place, values in enumerate(given):
-        matrix[:, place] = values
+    for index, column in enumerate(columns):
+        matrix[:, index] = column
     return scorer.compiled.base + np.frombuffer(scorer.trees.scores(matrix.data), dtype=np.float64)

@@ -1,7 +1,7 @@
-"""The other process: takes one batch after the other from its standard input, and answers on its standard output.
+"""The batch worker, a separate process: it reads tasks from standard input and writes replies to standard output.
 
-A batch can take all the time and memory that it likes here, and at worst ends this process: /predict goes on.
-`python -m api.batch.worker` ends when its input does, so with whoever started it.
+A batch that needs too much time or memory ends this process at worst, while /predict goes on.
+`python -m api.batch.worker` exits when its input is closed, and so together with the process that started it.
 """
 
 import os
@@ -20,12 +20,12 @@ from api.batch import csv_body, json_body, parquet_body
 from api.batch.columns import BatchColumns
 from api.batch.ipc_messages import Reply, Task
 from api.batch.response_writers import WRITERS
-from api.batch.scoring import judged
+from api.batch.scoring import score_batch
 from api.batch.worker_limits import extend_time, limit_memory, limited_time
 from api.request_parsing import CSV, JSON, PARQUET
 from readmit.core.scorer import Scorer
 from readmit.core.table_limits import InvalidTable, TableTooLarge
-from readmit.io.lightgbm_native import scorer_of
+from readmit.io.lightgbm_native import load_scorer
 
 READERS: dict[str, Callable[[bytes, int], BatchColumns]] = {
     JSON: json_body.columns,
@@ -34,63 +34,66 @@ READERS: dict[str, Callable[[bytes, int], BatchColumns]] = {
 }
 FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
 NICENESS = 10
-"""/predict comes first where both want the same core."""
+"""/predict has priority when both compete for a core."""
 
 
 def main() -> None:
-    """Works until there is no more to do."""
-    # Whoever started this decides when it is over, by closing the input.
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)
+    """Process tasks until the input is closed."""
+    # The parent process ends this one by closing its input.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
     limit_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 def serve(tasks: BinaryIO, replies: BinaryIO) -> None:
-    """Answers each task with a reply and the body of it."""
+    """Read tasks until the end of the stream, and write a reply and a response body for each.
+
+    Raises ValueError when the first task has no model.
+    """
     scorer: Scorer | None = None
-    while (task := _task(tasks)) is not None:
+    while (task := _read_task(tasks)) is not None:
         artifact, body = tasks.read(task.artifact), tasks.read(task.body)
-        scorer = scorer_of(artifact) if artifact else scorer
+        scorer = load_scorer(artifact) if artifact else scorer
         if scorer is None:
-            raise ValueError("the first batch came without a model")
-        reply, answer = answered(task, body, scorer)
+            raise ValueError("the first batch has no model")
+        reply, response = process_task(task, body, scorer)
         head = msgspec.msgpack.encode(reply)
-        replies.write(struct.pack("<II", len(head), len(answer)) + head)
-        replies.write(answer)
+        replies.write(struct.pack("<II", len(head), len(response)) + head)
+        replies.write(response)
         replies.flush()
 
 
-def _task(tasks: BinaryIO) -> Task | None:
+def _read_task(tasks: BinaryIO) -> Task | None:
     length = tasks.read(4)
     return msgspec.msgpack.decode(tasks.read(struct.unpack("<I", length)[0]), type=Task) if length else None
 
 
-def answered(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
-    """The answer to a batch, or the refusal of all of it."""
+def process_task(task: Task, body: bytes, scorer: Scorer) -> tuple[Reply, bytes]:
+    """Return the reply to a batch and the body of the response, empty when the whole batch is rejected."""
     began = perf_counter()
     try:
         with limited_time(len(body)):
-            columns = READERS[task.kind](body, task.most_records)
+            columns = READERS[task.content_type](body, task.max_records)
             extend_time(columns.rows)
-            said = judged(columns, scorer)
-            answer = WRITERS[task.wanted](said, task.version, task.request_id)
+            scores = score_batch(columns, scorer)
+            response = WRITERS[task.response_type](scores, task.version, task.request_id)
     except HTTPException as error:
-        return _refusal(error.status_code, error.detail)
+        return _rejection(error.status_code, error.detail)
     except InvalidTable as error:
-        return _refusal(400, f"the body is no valid {FORMATS[task.kind]}: {error}")
+        return _rejection(400, f"the body is not valid {FORMATS[task.content_type]}: {error}")
     except TableTooLarge as error:
-        return _refusal(413, f"the body holds {error}")
+        return _rejection(413, f"the body contains {error}")
     except MemoryError:
-        return _refusal(413, "the batch needs more memory than one may take: send it in smaller parts")
-    flagged = int(np.count_nonzero(said.probabilities >= task.version.threshold))
-    refused, not_applicable = len(said.faults), len(said.not_applicable)
-    outcomes = (columns.rows - refused - not_applicable - flagged, flagged)
-    return Reply(200, "", outcomes, refused, not_applicable, perf_counter() - began), answer
+        return _rejection(413, "the batch needs too much memory: send it in smaller parts")
+    flagged = int(np.count_nonzero(scores.probabilities >= task.version.threshold))
+    rejected, not_applicable = len(scores.errors), len(scores.not_applicable)
+    outcomes = (columns.rows - rejected - not_applicable - flagged, flagged)
+    return Reply(200, "", outcomes, rejected, not_applicable, perf_counter() - began), response
 
 
-def _refusal(status: int, message: str) -> tuple[Reply, bytes]:
+def _rejection(status: int, message: str) -> tuple[Reply, bytes]:
     return Reply(status, message, (0, 0), 0, 0, 0.0), b""
 
 

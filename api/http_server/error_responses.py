@@ -1,26 +1,26 @@
-"""Answers of the server itself, to requests that never reach the framework."""
+"""Error responses of the server itself, for requests that never reach the framework."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
 
-from api.errors import sane_or_new_id
+from api.errors import valid_or_new_id
 from api.headers import SECURITY_HEADERS
 from api.schemas import ErrorDetail, ErrorResponse
 
 
 @dataclass(frozen=True, slots=True)
 class RawErrorResponse:
-    """A status and its message; the connection closes after it. `retry_after`: seconds, where it makes sense."""
+    """An error after which the connection is closed. `retry_after`: in seconds, where retrying makes sense."""
 
     status: int
     message: str
     retry_after: int | None = None
 
     def response(self) -> bytes:
-        """Return the response as it goes over the wire."""
-        request_id = sane_or_new_id(b"")
+        """Return the serialized response."""
+        request_id = valid_or_new_id(b"")
         body = msgspec.json.encode(ErrorResponse(ErrorDetail(self.message), request_id))
         headers = [
             (b"content-type", b"application/json"),
@@ -36,10 +36,10 @@ class RawErrorResponse:
 
 
 MALFORMED = RawErrorResponse(400, "the request is not valid HTTP/1.1")
-SLOW_HEAD = RawErrorResponse(408, "the request's head did not arrive in time")
-SLOW_BODY = RawErrorResponse(408, "the request's body arrives too slowly")
-HEAD_TOO_LARGE = RawErrorResponse(431, "the request's head is larger than 32 KB or has more than 128 headers")
-FRAMING_TOO_LARGE = RawErrorResponse(431, "the chunk extensions or trailers of the body are larger than 32 KB")
-BODIES_TOO_LARGE = RawErrorResponse(503, "too many large requests at once: try again later", retry_after=5)
-TOO_MANY_PIPELINED = RawErrorResponse(503, "too many requests wait on this connection", retry_after=1)
-TOO_MANY_CONNECTIONS = RawErrorResponse(503, "too many connections from this address, or in all", retry_after=5)
+SLOW_HEAD = RawErrorResponse(408, "the request head did not arrive in time")
+SLOW_BODY = RawErrorResponse(408, "the request body arrives too slowly")
+HEAD_TOO_LARGE = RawErrorResponse(431, "the request head is larger than 32 KB or has more than 128 headers")
+FRAMING_TOO_LARGE = RawErrorResponse(431, "the chunk extensions or trailers of the request body are larger than 32 KB")
+BODIES_TOO_LARGE = RawErrorResponse(503, "too many large requests at the same time: try again later", retry_after=5)
+TOO_MANY_PIPELINED = RawErrorResponse(503, "too many requests are waiting on this connection", retry_after=1)
+TOO_MANY_CONNECTIONS = RawErrorResponse(503, "too many connections, from this address or in total", retry_after=5)

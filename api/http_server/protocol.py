@@ -1,8 +1,8 @@
-"""HTTP/1.1 within limits: what uvicorn's protocol does, for clients that cannot be trusted.
+"""HTTP/1.1 with limits: uvicorn's protocol, made safe for untrusted clients.
 
-uvicorn reads a head of any size for any time, keeps what a body brings until the app asks for it, and waits for ever
-for a client that reads nothing. A sweep once a second looks after the deadlines here: a timer for each request costs
-more than its answer.
+uvicorn reads a head of any size without a timeout, buffers a body until the app reads it, and waits forever for a
+client that does not read its response. Deadlines are checked by a sweep once per second, since a timer for each request
+would cost more than its response.
 """
 
 import asyncio
@@ -32,86 +32,92 @@ IDLE, HEAD, BODY, CLOSING = Stage
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. Every refusal is an answer first; then what still arrives is thrown away for a moment."""
+    """A connection with limits. A rejected one gets an error response; then its input is discarded for a moment."""
 
-    def __init__(self, *args: Any, connections: Connections, **options: Any) -> None:
+    def __init__(self, *args: Any, connections: Connections, **options: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         super().__init__(*args, **options)
-        self._all, self._limits = connections, connections.limits
+        self._connections, self._limits = connections, connections.limits
         self._stage = IDLE
         self._since = 0.0
-        """When the stage began, or its last window; 0: to be set as soon as it is known to last."""
+        """When the stage or its last window began; 0 until the stage outlasts one read."""
         self._chunk, self._message_ended = 0, False
         self._head_bytes = 0
         self._body_bytes = self._window_bytes = self._counted_bytes = self._framing_bytes = 0
         self._body_since = 0.0
-        self._held = 0
-        """Bytes of bodies in memory that the budget was charged for."""
+        self._charged_bytes = 0
+        """Bytes of this connection's bodies that count against the budget."""
         self._client = ""
         self._unsent, self._unsent_since = 0, 0.0
         self._extensions: dict[str, dict[object, object]] = {EXTENSION: {WRITE: self.write_raw}}
 
-    # of asyncio
+    # Callbacks of asyncio.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's signature
+        """Count the connection; reject it above the limits."""
         super().connection_made(transport)
         self._since = self.loop.time()
         self._client = self.client[0] if self.client else ""
-        if not self._all.open(self._client):
-            self.refuse(error_responses.TOO_MANY_CONNECTIONS)
+        if not self._connections.open(self._client):
+            self.reject(error_responses.TOO_MANY_CONNECTIONS)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Release what the connection was counted for."""
         super().connection_lost(exc)
-        self._all.close(self._client)
+        self._connections.close(self._client)
         self._release_body()
 
     def data_received(self, data: bytes) -> None:
+        """Parse what was read and check the limits of an incomplete message."""
         if self._stage is CLOSING:
             return
         self._chunk, self._message_ended = len(data), False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Nothing is offered to upgrade to: the request was answered as one of HTTP/1.1.
+            # No upgrade is supported: the request was answered as an HTTP/1.1 request.
             return
         except httptools.HttpParserError:
-            self.refuse(error_responses.MALFORMED)
+            self.reject(error_responses.MALFORMED)
             return
         if self._stage is not IDLE:
             self._check_unfinished()
 
-    # of the parser
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
+        """Begin a request."""
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
         if self._stage is not CLOSING:
             self._stage, self._since, self._head_bytes = HEAD, 0.0, 0
 
     def on_headers_complete(self) -> None:
+        """Check the size of the head and the number of pipelined requests, then start the app."""
         if self._stage is CLOSING:
             return
-        # Most heads come in one piece with their body, well below every limit.
+        # Most heads arrive in one read with their body, well below every limit.
         small = self._head_bytes + self._chunk <= self._limits.head_bytes
         if (not small or len(self.headers) > self._limits.head_fields) and self._head_too_large():
-            self.refuse(error_responses.HEAD_TOO_LARGE)
-        elif self.pipeline and len(self.pipeline) >= self._limits.pipelined:
-            self.refuse(error_responses.TOO_MANY_PIPELINED)
+            self.reject(error_responses.HEAD_TOO_LARGE)
+        elif self.pipeline and len(self.pipeline) >= self._limits.max_pipelined:
+            self.reject(error_responses.TOO_MANY_PIPELINED)
         else:
             self._stage, self._since = BODY, 0.0
             self._body_bytes = self._counted_bytes = self._framing_bytes = 0
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """Pass a part of the body to the app, within the budget."""
         if self._stage is CLOSING:
             return
         size, cycle = len(body), self.cycle
         self._body_bytes += size
         if cycle.response_complete:
             return
-        self._held += size
-        total = self._all.body_bytes = self._all.body_bytes + size
-        if total > self._limits.bodies_bytes and not self._all.has_room(self._held):
-            self.refuse(error_responses.BODIES_TOO_LARGE)
+        self._charged_bytes += size
+        total = self._connections.body_bytes = self._connections.body_bytes + size
+        if total > self._limits.bodies_bytes and not self._connections.has_capacity(self._charged_bytes):
+            self.reject(error_responses.BODIES_TOO_LARGE)
             return
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
@@ -119,6 +125,7 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_message_complete(self) -> None:
+        """End a request."""
         self._message_ended = True
         if self._stage is CLOSING:
             return
@@ -129,14 +136,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
-    # of the answer
+    # Responses.
 
     def write_raw(self, scope: object, head: bytes, body: bytes) -> bool:
-        """Write a whole response with status 200 at once: a `RawWriter`."""
+        """Write a whole response with status 200 in one call, as a `RawWriter`."""
         cycle = self.cycle
         if cycle.scope is not scope or not cycle.keep_alive or cycle.disconnected or self.flow.write_paused:
             return False
-        default_lines = self._all.default_lines(self.server_state.default_headers)
+        default_lines = self._connections.default_lines(self.server_state.default_headers)
         if default_lines is None:
             return False
         cycle.response_started = cycle.response_complete = True
@@ -146,8 +153,9 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def on_response_complete(self) -> None:
+        """Release the body and start the next pipelined request, if any."""
         self.server_state.total_requests += 1
-        if self._held and not self.pipeline:
+        if self._charged_bytes and not self.pipeline:
             self._release_body()
         if self.transport.is_closing():
             return
@@ -157,12 +165,12 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._stage is not HEAD:
             self._since = self.loop.time()
 
-    # of the sweep
+    # Called by the sweep.
 
     def enforce_deadlines(self, now: float) -> None:
-        """Close the connection if its client is too slow: to send, to read, or to ask again."""
+        """Close the connection when its client is too slow to send, to read or to send the next request."""
         limits, waited = self._limits, now - self._since
-        answering = self.cycle is not None and not self.cycle.response_complete
+        responding = self.cycle is not None and not self.cycle.response_complete
         if not self.unsent():
             self._unsent = 0
         else:
@@ -174,26 +182,26 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._stage is BODY:
             self._check_body(now)
         elif self._stage is HEAD:
-            if waited > limits.head_seconds and self._since and not answering:
-                self.refuse(error_responses.SLOW_HEAD)
-        elif waited > (limits.head_seconds if self.cycle is None else limits.idle_seconds) and not answering:
+            if waited > limits.head_seconds and self._since and not responding:
+                self.reject(error_responses.SLOW_HEAD)
+        elif waited > (limits.head_seconds if self.cycle is None else limits.idle_seconds) and not responding:
             self.transport.close()
 
     def unsent(self) -> int:
-        """Return the bytes of answers that the client has not read yet."""
+        """Return the bytes of responses that the client has not read yet."""
         return self.transport.get_write_buffer_size()
 
     def abort(self, reason: str) -> None:
-        """Close the connection at once, whatever it waits for."""
-        self._all.note_closed(reason)
+        """Close the connection at once."""
+        self._connections.note_closed(reason)
         self._stage = CLOSING
         self.transport.abort()
 
-    def refuse(self, refusal: RawErrorResponse) -> None:
-        """Answer with an error, unless an answer has begun, and close."""
+    def reject(self, error: RawErrorResponse) -> None:
+        """Send an error response, unless a response has begun, and close the connection."""
         if self._stage is CLOSING:
             return
-        self._all.note_closed(f"{refusal.status}, {refusal.message}")
+        self._connections.note_closed(f"{error.status}, {error.message}")
         self._stage, self._since = CLOSING, self.loop.time()
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
@@ -202,15 +210,15 @@ class LimitedProtocol(HttpToolsProtocol):
             if cycle.response_started or self.pipeline:
                 self.transport.abort()
                 return
-        self.transport.write(refusal.response())
+        self.transport.write(error.response())
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
 
-    # what is checked
+    # Checks.
 
     def _check_unfinished(self) -> None:
-        """Check a message of which more is to come."""
+        """Check the limits of a message that is still incomplete."""
         if not self._since:
             self._since = self.loop.time()
             self._window_bytes, self._body_since = 0, self._since
@@ -218,17 +226,17 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._stage is HEAD:
             self._head_bytes += new
             if self._head_bytes > self._limits.head_bytes or len(self.headers) > self._limits.head_fields:
-                self.refuse(error_responses.HEAD_TOO_LARGE)
+                self.reject(error_responses.HEAD_TOO_LARGE)
         elif self._stage is BODY:
             self._framing_bytes += new
             if self._body_bytes > self._counted_bytes:
                 self._framing_bytes = 0
             self._counted_bytes = self._body_bytes
             if self._framing_bytes > self._limits.framing_bytes:
-                self.refuse(error_responses.FRAMING_TOO_LARGE)
+                self.reject(error_responses.FRAMING_TOO_LARGE)
 
     def _head_too_large(self) -> bool:
-        """Return whether the head alone is too large: a body or other requests may have come with its last bytes."""
+        """Return whether the head alone is too large: its last read may include a body or further requests."""
         if len(self.headers) > self._limits.head_fields:
             return True
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head_bytes
@@ -236,27 +244,30 @@ class LimitedProtocol(HttpToolsProtocol):
     def _check_body(self, now: float) -> None:
         limits, waited = self._limits, now - self._since
         if self.cycle.response_complete:
-            # What is left of a body that was refused.
+            # The remainder of a rejected body.
             if waited > limits.rate_seconds:
-                self.abort("a body that went on after its answer")
+                self.abort("a body that continues after its response")
         elif self.flow.read_paused:
             self._since, self._window_bytes = now, self._body_bytes
         elif now - self._body_since > limits.body_seconds:
-            self.refuse(error_responses.SLOW_BODY)
+            self.reject(error_responses.SLOW_BODY)
         elif waited > limits.rate_seconds:
             if self._body_bytes - self._window_bytes < limits.rate_bytes:
-                self.refuse(error_responses.SLOW_BODY)
+                self.reject(error_responses.SLOW_BODY)
             self._since, self._window_bytes = now, self._body_bytes
 
     def _check_reader(self, now: float) -> None:
-        """Cut off who does not read. A buffer that grew was nearly empty before: only then more is written to it."""
+        """Abort a connection whose client does not read.
+
+        A buffer that grew was nearly empty before, since only then is more written to it.
+        """
         unsent = self.unsent()
         if unsent > self._unsent or unsent <= self._unsent - self._limits.unread_bytes or not self._unsent:
             self._unsent, self._unsent_since = unsent, now
         elif now - self._unsent_since > self._limits.unread_seconds:
-            self.abort("an answer that is not read")
+            self.abort("a response that is not read")
 
     def _release_body(self) -> None:
-        if self._held:
-            self._all.body_bytes -= self._held
-            self._held = 0
+        if self._charged_bytes:
+            self._connections.body_bytes -= self._charged_bytes
+            self._charged_bytes = 0

@@ -1,7 +1,7 @@
-"""A JSON response ready to be sent: as ASGI messages, or in one write where the server offers that.
+"""A serialized JSON response, sent as ASGI messages, or in one write where the server supports it.
 
-uvicorn looks for forbidden bytes in each header of each response, and writes head and body one after the other. For a
-prediction that is a tenth of all its work, and its headers are our own.
+uvicorn validates each header of each response, and writes head and body separately. For a prediction, whose headers are
+known to be valid, that is a tenth of all work.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from litestar.types import HTTPScope, Message
 from api.headers import SECURITY_HEADERS
 
 EXTENSION, WRITE = "readmit.raw_response", "write"
-"""The ASGI extension, there where the server is our own, and its one entry: a `RawWriter`."""
+"""The ASGI extension of `api.http_server.protocol`, and its one entry, a `RawWriter`."""
 RawWriter = Callable[[object, bytes, bytes], bool]
-"""Takes the scope, the head of a 200 after its status line and default headers, and the body.
+"""A function of the scope, the head of a 200 without its status line and default headers, and the body.
 
-Returns False, with nothing written, where the response has to go as ASGI messages.
+It returns False, with nothing written, when the response has to be sent as ASGI messages.
 """
 FIXED_HEADERS = ((b"content-type", b"application/json"), *SECURITY_HEADERS)
 FIXED_LINES = b"".join(b"%s: %s\r\n" % header for header in FIXED_HEADERS)
@@ -25,7 +25,7 @@ HEAD = FIXED_LINES + b"content-length: %d\r\nx-request-id: %b\r\nx-model-version
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """Status, JSON body and what its headers need; `version`: of the model that answered, empty for an error."""
+    """A response with a JSON body. `version`: that of the model, empty for an error."""
 
     status: int
     body: bytes
@@ -33,7 +33,7 @@ class RawResponse:
     version: bytes = b""
 
     def head(self) -> bytes:
-        """Return the header lines of a prediction, and the empty line after them."""
+        """Return the header lines of a prediction and the empty line after them."""
         return HEAD % (len(self.body), self.request_id.encode(), self.version)
 
     def messages(self) -> tuple[Message, Message]:
@@ -51,7 +51,7 @@ class RawResponse:
         )
 
     def write(self, scope: HTTPScope) -> bool:
-        """Write a prediction at once, if the server can; return whether it did."""
+        """Write a prediction in one call if the server supports it; return whether it was written."""
         extensions = scope.get("extensions")
         if self.status != 200 or not extensions or EXTENSION not in extensions:
             return False

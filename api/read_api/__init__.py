@@ -1,0 +1,1 @@
+"""The routes that only read: days, batches, quarantine, versions, statistics, services."""

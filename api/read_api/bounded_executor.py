@@ -1,4 +1,4 @@
-"""Where slow questions wait, so that nothing else does: a thread and a bounded queue for each kind of question."""
+"""A thread with a bounded queue for slow calls, so that nothing else waits for them."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,31 +8,31 @@ from typing import TypeVar
 from api.errors import ApiError
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 10.0
-MOST_WAITING = 50
+TIMEOUT_SECONDS = 10.0
+MAX_WAITING = 50
 
 
 class BoundedExecutor:
-    """Answers one question after the other. `whose`: as an error calls who is asked."""
+    """An executor that runs one call at a time. `service`: what the calls depend on, for error messages."""
 
-    def __init__(self, whose: str) -> None:
-        self._whose = whose
-        self._thread = ThreadPoolExecutor(1, f"ask {whose}")
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._thread = ThreadPoolExecutor(1, f"query {service}")
         self._waiting = 0
 
-    async def run(self, question: Callable[[], T]) -> T:
-        """Refused: 503, there is no answer in time, or too many wait for one already."""
-        if self._waiting >= MOST_WAITING:
-            raise ApiError(503, f"too many questions wait for {self._whose} already")
+    async def run(self, call: Callable[[], T]) -> T:
+        """Return the call's result. Raises ApiError with status 503 when it takes too long or too many are waiting."""
+        if self._waiting >= MAX_WAITING:
+            raise ApiError(503, f"too many queries are waiting for {self._service}")
         self._waiting += 1
         try:
-            asked = asyncio.get_running_loop().run_in_executor(self._thread, question)
-            return await asyncio.wait_for(asked, PATIENCE_SECONDS)
+            result = asyncio.get_running_loop().run_in_executor(self._thread, call)
+            return await asyncio.wait_for(result, TIMEOUT_SECONDS)
         except TimeoutError as error:
-            raise ApiError(503, f"{self._whose} did not answer within {PATIENCE_SECONDS:.0f} s") from error
+            raise ApiError(503, f"{self._service} did not respond within {TIMEOUT_SECONDS:.0f} s") from error
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Whoever still waits gets no answer."""
+        """Cancel the waiting calls."""
         self._thread.shutdown(wait=False, cancel_futures=True)

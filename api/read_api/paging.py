@@ -1,4 +1,4 @@
-"""Lists a page at a time."""
+"""Paging of lists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import TypedDict, TypeVar
 T = TypeVar("T")
 
 
-class Place(TypedDict):
-    """Where a page is, as `told.Page` has it."""
+class PagePosition(TypedDict):
+    """The fields of `schemas.ListPage`."""
 
     total: int
     page: int
@@ -17,15 +17,16 @@ class Place(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is asked for, the first being 1, and how many items one has."""
+    """The requested page, starting at 1, and the number of items per page."""
 
     page: int
     per_page: int
 
-    def of(self, total: int) -> Place:
+    def position(self, total: int) -> PagePosition:
+        """Return where this page is in a list of `total` items."""
         return {"total": total, "page": self.page, "pages": -(-total // self.per_page)}
 
-    def cut(self, items: Sequence[T]) -> list[T]:
-        """The items of this page; beyond the last there are none."""
+    def slice(self, items: Sequence[T]) -> list[T]:
+        """Return the items of this page; none beyond the last page."""
         start = (self.page - 1) * self.per_page
         return list(items[start : start + self.per_page])

@@ -1,4 +1,4 @@
-"""What the reading routes answer, as it stands on the wire. Times are UTC."""
+"""The response bodies of the read routes, as serialized. Times are UTC."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ Points = tuple[tuple[float, float], ...]
 
 
 class ListPage(Struct, frozen=True, kw_only=True):
-    """One page of a list: `total` items stand on `pages` pages, of which this is `page`."""
+    """One page of a list of `total` items on `pages` pages."""
 
     total: int
     page: int
@@ -17,7 +17,7 @@ class ListPage(Struct, frozen=True, kw_only=True):
 
 
 class StepRunItem(Struct, frozen=True):
-    """A step of one run, as its last attempt went. `seconds`: of all its attempts, null while the first one runs."""
+    """A step of a run; its state is that of the last attempt. `seconds`: of all attempts, null while the first runs."""
 
     step: str
     state: str
@@ -28,9 +28,9 @@ class StepRunItem(Struct, frozen=True):
 
 
 class DayItem(Struct, frozen=True):
-    """What one run did with one batch. `state`: running, done, failed, or killed. `step`: the last that it began.
+    """A run of one batch. `state`: running, done, failed or killed; `step`: the last step that began.
 
-    `version` and `outcome`: what it registered, and the verdict on that, with its reasons.
+    `version`: the registered version; `outcome` and `reasons`: its verdict.
     """
 
     run_id: str
@@ -53,7 +53,7 @@ class DayList(ListPage, frozen=True, kw_only=True):
 
 
 class BatchItem(Struct, frozen=True):
-    """`rows` = `clean` + `quarantined` + `excluded`, once it is sorted. `state`: done, leased, or open."""
+    """A batch. `rows` is `clean` + `quarantined` + `excluded` once cleaned. `state`: done, leased or open."""
 
     batch: int
     rows: int | None
@@ -67,13 +67,13 @@ class BatchItem(Struct, frozen=True):
 
 
 class BatchList(ListPage, frozen=True, kw_only=True):
-    """The ledger, newest batch first."""
+    """Batches, newest first."""
 
     items: list[BatchItem]
 
 
 class QuarantineItem(Struct, frozen=True):
-    """Encounters of one batch with the same fault. `first`: position of the first of them."""
+    """Encounters of one batch with the same fault. `first`: position of the first one."""
 
     batch: int
     field: str
@@ -83,21 +83,23 @@ class QuarantineItem(Struct, frozen=True):
 
 
 class QuarantineList(ListPage, frozen=True, kw_only=True):
-    """Faults by batch, newest first, and field. No value of a patient stands in it."""
+    """Faults by batch, newest first, and field, without patient data."""
 
     items: list[QuarantineItem]
 
 
 class NoteItem(Struct, frozen=True):
+    """When, by whom and why a version was promoted or rolled back."""
+
     at: datetime
     by: str
     why: str
 
 
 class VersionItem(Struct, frozen=True, kw_only=True):
-    """`figures`: on the test split. `outcome`: promoted, provisional or refused; null: not judged yet.
+    """A model version. `figures`: metrics on the test split. `outcome`: promoted, provisional, refused; null: none yet.
 
-    `placed`: when it went into production last; `rolled_back`: when a person rolled back from it last.
+    `placed`: its last promotion; `rolled_back`: the last rollback from it.
     """
 
     version: str
@@ -124,14 +126,14 @@ class VersionList(ListPage, frozen=True, kw_only=True):
 
 
 class IntervalItem(Struct, frozen=True):
-    """The middle 95 %."""
+    """A 95 % confidence interval."""
 
     low: float
     high: float
 
 
 class CurvesItem(Struct, frozen=True):
-    """`roc`: false and true positive rates; `precision_recall`: recall, precision; `calibration`: said, observed."""
+    """Curves as (x, y): `roc`: false and true positive rate; `precision_recall`; `calibration`: predicted, observed."""
 
     roc: Points
     precision_recall: Points
@@ -139,7 +141,7 @@ class CurvesItem(Struct, frozen=True):
 
 
 class CandidateItem(Struct, frozen=True):
-    """`figures`: on the validation split; null where one is no number."""
+    """A candidate model. `figures`: metrics on the validation split; null: not a number."""
 
     name: str
     chosen: bool
@@ -148,7 +150,7 @@ class CandidateItem(Struct, frozen=True):
 
 
 class VersionDetail(VersionItem, frozen=True, kw_only=True):
-    """Also how it was judged, against which rival, on the same test patients; and among which candidates it won."""
+    """A model version with its comparison to the champion (`rival`) on the same test patients, and its candidates."""
 
     rival: str | None = None
     rival_figures: Mapping[str, float] = field(default_factory=dict)
@@ -160,7 +162,7 @@ class VersionDetail(VersionItem, frozen=True, kw_only=True):
 
 
 class CountItem(Struct, frozen=True):
-    """The encounters with one of these values of a field. `rate`: the share of them that were readmitted."""
+    """The encounters with one of these values of a field. `rate`: the share that was readmitted."""
 
     field: str
     values: tuple[str, ...]
@@ -170,7 +172,7 @@ class CountItem(Struct, frozen=True):
 
 
 class StatisticsResponse(ListPage, frozen=True, kw_only=True):
-    """Counts, never rows. No cell of 1 to `smallest` - 1 is shown or can be derived: such groups stand together."""
+    """Counts by field. Groups are merged so that no cell of 1 to `smallest` - 1 is shown or can be derived."""
 
     items: list[CountItem]
     target: str
@@ -178,7 +180,7 @@ class StatisticsResponse(ListPage, frozen=True, kw_only=True):
 
 
 class ServiceItem(Struct, frozen=True):
-    """`state`: up or down. `page`: where a person looks at it."""
+    """A service. `state`: up or down; `page`: the address of its web page."""
 
     name: str
     state: str
@@ -188,4 +190,6 @@ class ServiceItem(Struct, frozen=True):
 
 
 class ServiceList(ListPage, frozen=True, kw_only=True):
+    """Services in the configured order; the database is last."""
+
     items: list[ServiceItem]

@@ -1,4 +1,4 @@
-"""What is read of the ledger, the stores and the registry: a service that the routes ask."""
+"""The service behind the read routes: it reads the ledger, the stores and the registry."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from api.errors import ApiError, what_is_away
+from api.errors import ApiError, unavailable_message
 from api.read_api import days, statistics, versions
 from api.read_api.bounded_executor import BoundedExecutor
 from api.read_api.paging import Paging
@@ -33,78 +33,85 @@ DATABASE = "database"
 
 
 class ReadService:
-    """Every method raises Refused or ReadmitError, each a 503, when who must be asked does not answer."""
+    """The read service. Methods raise ApiError or ReadmitError, both a 503, when a dependency is unavailable."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = _DatabaseReader(settings.database_address)
         self._target: str = settings.target
         self._registry = RestRegistry(settings.mlflow_tracking_uri)
-        # Statistics have a thread and a connection of their own: however slow they are, the other routes answer.
+        # Statistics have their own thread and connection, so that slow ones do not delay the other routes.
         self._ledger, self._statistics = BoundedExecutor("the database"), BoundedExecutor("the database")
         self._versions = BoundedExecutor("the registry")
-        self._answering = ServiceMonitor(dict(settings.services), dict(settings.pages))
+        self._service_monitor = ServiceMonitor(dict(settings.services), dict(settings.pages))
 
     async def days(self, paging: Paging, batch: int | None) -> DayList:
-        return await self._of_database(partial(days.days_told, paging, batch))
+        """Return one page of the runs of all batches, or of one."""
+        return await self._query_database(partial(days.list_days, paging, batch))
 
     async def batches(self, paging: Paging) -> BatchList:
-        return await self._of_database(partial(days.batches_told, paging))
+        """Return one page of the batches."""
+        return await self._query_database(partial(days.list_batches, paging))
 
     async def quarantine(self, paging: Paging, batch: int | None) -> QuarantineList:
-        return await self._of_database(partial(days.quarantine_told, paging, batch))
+        """Return one page of the quarantine of all batches, or of one."""
+        return await self._query_database(partial(days.list_quarantine, paging, batch))
 
     async def statistics(self, paging: Paging, field: str | None) -> StatisticsResponse:
-        question = partial(statistics.statistics_told, paging, field, self._target)
-        return await self._statistics.run(partial(self._database.query, question))
+        """Return one page of the counts of one field, or of all."""
+        query = partial(statistics.list_statistics, paging, field, self._target)
+        return await self._statistics.run(partial(self._database.query, query))
 
     async def versions(self, paging: Paging) -> VersionList:
-        known = list(reversed(await self._versions.run(self._registry.versions)))
+        """Return one page of the registered versions, newest first."""
+        registered = list(reversed(await self._versions.run(self._registry.versions)))
         production = await self._versions.run(self._registry.production)
-        judged = await self._of_database(versions.verdicts)
-        items = [versions.told(each, production, judged) for each in paging.cut(known)]
-        return VersionList(items=items, **paging.of(len(known)))
+        verdicts = await self._query_database(versions.verdicts)
+        items = [versions.version_item(version, production, verdicts) for version in paging.slice(registered)]
+        return VersionList(items=items, **paging.position(len(registered)))
 
     async def version(self, number: str) -> VersionDetail:
-        """VersionUnknown: there is none of that number."""
+        """Return one version in detail. Raises UnknownVersion when there is none of that number."""
         version = await self._versions.run(partial(self._registry.version, number))
         production = await self._versions.run(self._registry.production)
-        return await self._of_database(partial(_in_full, version, production))
+        return await self._query_database(partial(_version_detail, version, production))
 
     async def services(self, paging: Paging) -> ServiceList:
-        items = [*await self._answering.all(), await self._database_told()]
-        return ServiceList(items=paging.cut(items), **paging.of(len(items)))
+        """Return one page of the services, the database last."""
+        items = [*await self._service_monitor.all(), await self._database_item()]
+        return ServiceList(items=paging.slice(items), **paging.position(len(items)))
 
-    async def _of_database(self, question: Callable[[], T]) -> T:
-        return await self._ledger.run(partial(self._database.query, question))
+    async def _query_database(self, query: Callable[[], T]) -> T:
+        return await self._ledger.run(partial(self._database.query, query))
 
-    async def _database_told(self) -> ServiceItem:
+    async def _database_item(self) -> ServiceItem:
         try:
-            took = await self._of_database(_milliseconds)
+            milliseconds = await self._query_database(_milliseconds)
         except ApiError as error:
             return ServiceItem(DATABASE, "down", None, error.detail, None)
         except ReadmitError as error:
-            return ServiceItem(DATABASE, "down", None, what_is_away(error), None)
-        return ServiceItem(DATABASE, "up", round(took, 1), None, None)
+            return ServiceItem(DATABASE, "down", None, unavailable_message(error), None)
+        return ServiceItem(DATABASE, "up", round(milliseconds, 1), None, None)
 
     def close(self) -> None:
-        for each in (self._ledger, self._statistics, self._versions, self._answering):
-            each.close()
+        """Stop the threads, without waiting for what they do."""
+        for resource in (self._ledger, self._statistics, self._versions, self._service_monitor):
+            resource.close()
 
 
 class _DatabaseReader:
-    """Nothing is made or opened before somebody asks: an API without a database predicts all the same."""
+    """A database connection that is opened by the first query, so that an API without a database still predicts."""
 
     def __init__(self, address: str) -> None:
         self._address, self._connected = address, False
         self._connecting = threading.Lock()
 
-    def query(self, question: Callable[[], T]) -> T:
-        """Return the answer, from any thread. Raises StoreAway when the database cannot be reached."""
+    def query(self, call: Callable[[], T]) -> T:
+        """Return the result of a query, from any thread. Raises StoreUnavailable when the database is unavailable."""
         with self._connecting:
             if not self._connected:
                 self._connect()
                 self._connected = True
-        return question()
+        return call()
 
     def _connect(self) -> None:
         try:
@@ -113,11 +120,11 @@ class _DatabaseReader:
             raise StoreUnavailable(f"the database: {error.strerror}") from error
 
 
-def _in_full(version: Version, production: Version | None) -> VersionDetail:
-    return versions.told_in_full(version, production, versions.verdicts())
+def _version_detail(version: Version, production: Version | None) -> VersionDetail:
+    return versions.version_detail(version, production, versions.verdicts())
 
 
 def _milliseconds() -> float:
     began = time.perf_counter()
-    stored.answers()
+    stored.ping()
     return 1000 * (time.perf_counter() - began)

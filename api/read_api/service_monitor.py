@@ -1,4 +1,4 @@
-"""Which services answer: asked all at once, when somebody wants to know, and remembered for a moment."""
+"""The state of other services: probed concurrently on request, and cached for a moment."""
 
 import asyncio
 import time
@@ -7,41 +7,42 @@ from concurrent.futures import ThreadPoolExecutor
 
 from api.read_api.schemas import ServiceItem
 from readmit.core.errors import ReadmitError
-from readmit.io.health_probe import milliseconds
+from readmit.io.health_probe import probe_latency_ms
 
-PATIENCE_SECONDS = 3.0
-REMEMBERED_SECONDS = 2.0
-AT_ONCE = 16
+TIMEOUT_SECONDS = 3.0
+CACHE_SECONDS = 2.0
+MAX_THREADS = 16
 
 
 class ServiceMonitor:
-    """`addresses`: where each service says that it works; `pages`: where a person looks at it."""
+    """The probes of other services. `addresses`: their health endpoints; `pages`: their web pages; both by name."""
 
     def __init__(self, addresses: Mapping[str, str], pages: Mapping[str, str]) -> None:
         self._addresses = addresses
         self._pages = pages
-        self._threads = ThreadPoolExecutor(AT_ONCE, "ask services")
-        self._asking = asyncio.Lock()
-        self._known: tuple[float, list[ServiceItem]] = (float("-inf"), [])
+        self._threads = ThreadPoolExecutor(MAX_THREADS, "probe services")
+        self._lock = asyncio.Lock()
+        self._cached: tuple[float, list[ServiceItem]] = (float("-inf"), [])
 
     async def all(self) -> list[ServiceItem]:
-        """How each is, in the order in which they were named."""
-        async with self._asking:
-            asked_at, told = self._known
-            if time.monotonic() - asked_at > REMEMBERED_SECONDS:
+        """Return the state of each service, in the configured order."""
+        async with self._lock:
+            probed_at, items = self._cached
+            if time.monotonic() - probed_at > CACHE_SECONDS:
                 loop = asyncio.get_running_loop()
-                asked = [loop.run_in_executor(self._threads, self._ask, name) for name in self._addresses]
-                told = list(await asyncio.gather(*asked))
-                self._known = time.monotonic(), told
-        return told
+                probes = [loop.run_in_executor(self._threads, self._probe, name) for name in self._addresses]
+                items = list(await asyncio.gather(*probes))
+                self._cached = time.monotonic(), items
+        return items
 
-    def _ask(self, name: str) -> ServiceItem:
+    def _probe(self, name: str) -> ServiceItem:
         page = self._pages.get(name)
         try:
-            took = milliseconds(self._addresses[name], PATIENCE_SECONDS)
+            milliseconds = probe_latency_ms(self._addresses[name], TIMEOUT_SECONDS)
         except ReadmitError as error:
             return ServiceItem(name, "down", None, str(error), page)
-        return ServiceItem(name, "up", round(took, 1), None, page)
+        return ServiceItem(name, "up", round(milliseconds, 1), None, page)
 
     def close(self) -> None:
+        """Stop the threads, without waiting for what they do."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Versions: from the registry what they are, from the database how they were judged, and among whom."""
+"""Model versions: their properties from the registry, verdicts and candidates from the database."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,23 +14,23 @@ Verdicts = Mapping[str, tuple[Verdict, datetime]]
 
 
 def verdicts() -> Verdicts:
-    """By version: the verdict, and when it was given."""
-    return {verdict.version: (verdict, decided_at) for verdict, decided_at in promotions.decided()}
+    """Return the verdict on each version, and when it was decided."""
+    return {verdict.version: (verdict, decided_at) for verdict, decided_at in promotions.list_decisions()}
 
 
-def told(version: Version, production: Version | None, judged: Verdicts) -> VersionItem:
-    """A version in short."""
-    return VersionItem(**_in_short(version, production, judged))  # type: ignore[arg-type]  # its own fields
+def version_item(version: Version, production: Version | None, verdicts: Verdicts) -> VersionItem:
+    """Return a version for the list."""
+    return VersionItem(**_version_fields(version, production, verdicts))  # type: ignore[arg-type]  # its own fields
 
 
-def told_in_full(version: Version, production: Version | None, judged: Verdicts) -> VersionDetail:
-    """A version with all that the database knows of it."""
-    in_short, candidates = _in_short(version, production, judged), _candidates(version)
-    if version.number not in judged:
-        return VersionDetail(**in_short, candidates=candidates)  # type: ignore[arg-type]  # its own fields
-    verdict = judged[version.number][0]
+def version_detail(version: Version, production: Version | None, verdicts: Verdicts) -> VersionDetail:
+    """Return a version with everything that the database has about it."""
+    fields, candidates = _version_fields(version, production, verdicts), _candidates(version)
+    if version.number not in verdicts:
+        return VersionDetail(**fields, candidates=candidates)  # type: ignore[arg-type]  # the fields of a VersionItem
+    verdict = verdicts[version.number][0]
     return VersionDetail(
-        **in_short,  # type: ignore[arg-type]  # its own fields
+        **fields,  # type: ignore[arg-type]  # the fields of a VersionItem
         rival=verdict.rival,
         rival_figures=verdict.rival_figures,
         intervals={"roc_auc": _interval(verdict.roc_auc)},
@@ -41,8 +41,8 @@ def told_in_full(version: Version, production: Version | None, judged: Verdicts)
     )
 
 
-def _in_short(version: Version, production: Version | None, judged: Verdicts) -> dict[str, object]:
-    verdict, decided_at = judged.get(version.number, (None, None))
+def _version_fields(version: Version, production: Version | None, verdicts: Verdicts) -> dict[str, object]:
+    verdict, decided_at = verdicts.get(version.number, (None, None))
     return {
         "version": version.number,
         "candidate": version.candidate,
@@ -63,11 +63,11 @@ def _in_short(version: Version, production: Version | None, judged: Verdicts) ->
 
 
 def _candidates(version: Version) -> list[CandidateItem]:
-    """Those of the last training for the version's target on its batch."""
-    trainings = (ledger.facts_of(run) for run in run_queries.trainings(version.batch))
+    """Return the candidates of the last training for the version's target on its batch."""
+    trainings = (ledger.parse_facts(run) for run in run_queries.list_training_runs(version.batch))
     facts: Mapping[str, Fact] = {}
-    for each in trainings:
-        facts = each if each.get("target") == version.target else facts
+    for training in trainings:
+        facts = training if training.get("target") == version.target else facts
     return [_candidate(name, figures, name == version.candidate) for name, figures in by_candidate(facts).items()]
 
 
@@ -77,12 +77,12 @@ def _candidate(name: str, facts: Mapping[str, Fact], chosen: bool) -> CandidateI
     return CandidateItem(name, chosen, None if run is None else str(run), figures)
 
 
-def _interval(found: Interval) -> IntervalItem:
-    return IntervalItem(found.low, found.high)
+def _interval(interval: Interval) -> IntervalItem:
+    return IntervalItem(interval.low, interval.high)
 
 
-def _curves(found: Curves) -> CurvesItem:
-    return CurvesItem(found.roc, found.precision_recall, found.calibration)
+def _curves(curves: Curves) -> CurvesItem:
+    return CurvesItem(curves.roc, curves.precision_recall, curves.calibration)
 
 
 def _note(note: Note | None) -> NoteItem | None:

@@ -1,4 +1,4 @@
-"""The day as an Airflow DAG: a task per row of the table. It owns no logic; steps run in the project's own Python."""
+"""The day as an Airflow DAG: a task per row of the step table, run in the project's own Python. It has no logic."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -6,40 +6,44 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import DAG, Param, RetryDecision, RetryPolicy, task
 
 from readmit.pipeline import DAG as NAME
-from readmit.pipeline import FINAL, SKIP_EXIT_CODE, STEPS, TIME_ZONE, Step
+from readmit.pipeline import SKIP_EXIT_CODE, STEPS, TIME_ZONE, Step
+from readmit.retry import FINAL
 from readmit.settings import load
 
 SETTINGS = load()
-ASKED = {"batch": Param(None, type=["null", "integer"], minimum=1), "train": Param(True, type="boolean")}
-GIVEN = ("{{ params.batch }}", "{{ params.train }}", "{{ ti.xcom_pull('check_source') }}")
-PLAN = {"schedule": SETTINGS.airflow_schedule, "start_date": datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE))}
+PARAMS = {"batch": Param(None, type=["null", "integer"], minimum=1), "train": Param(True, type="boolean")}
+TEMPLATED_ARGS = ("{{ params.batch }}", "{{ params.train }}", "{{ ti.xcom_pull('check_source') }}")
+SCHEDULING = {"schedule": SETTINGS.airflow_schedule, "start_date": datetime(2026, 1, 1, tzinfo=ZoneInfo(TIME_ZONE))}
 
 
 class UnlessFinal(RetryPolicy):
-    """What would fail again in the same way is not tried again."""
+    """A retry policy that does not retry errors marked as final."""
 
-    def evaluate(self, exception: BaseException, *_args: object, **_named: object) -> RetryDecision:
+    def evaluate(self, exception: BaseException, *_args: object, **_kwargs: object) -> RetryDecision:
+        """Return the decision on an error, by its text."""
         return RetryDecision.fail(FINAL) if FINAL in str(exception) else RetryDecision.default()
 
 
-def carry_out(step: str, batch: int | None, train: bool, door: dict[str, object] | None, run_id: str) -> object:
-    """Another Python reads the source of this function, and nothing else of this file."""
+def execute(step: str, batch: int | None, train: bool, admission: dict[str, object] | None, run_id: str) -> object:
+    """Run a step. Another Python runs this function from its source alone, without the rest of this file."""
     from readmit.pipeline import RunRequest, run_step_in_process
 
-    return run_step_in_process(step, RunRequest(run_id, batch, train), door)
+    return run_step_in_process(step, RunRequest(run_id, batch, train), admission)
 
 
-def options(step: Step) -> dict[str, object]:
-    """A row of the table as Airflow says it."""
-    delay, limit = SETTINGS.retry_delay(step.retry_delay_seconds), timedelta(seconds=step.timeout_seconds)
-    tries = {"retries": step.retries, "retry_delay": timedelta(seconds=delay), "retry_policy": UnlessFinal()}
-    return {"task_id": step.name, "doc_md": step.in_words(delay), "execution_timeout": limit, **tries}
+def task_options(step: Step) -> dict[str, object]:
+    """Return the Airflow task options of a step."""
+    delay, timeout = SETTINGS.retry_delay(step.retry_delay_seconds), timedelta(seconds=step.timeout_seconds)
+    retries = {"retries": step.retries, "retry_delay": timedelta(seconds=delay), "retry_policy": UnlessFinal()}
+    return {"task_id": step.name, "doc_md": step.describe(delay), "execution_timeout": timeout, **retries}
 
 
-with DAG(NAME, doc_md=__doc__, params=ASKED, catchup=False, max_active_runs=1, **PLAN) as dag:
+ABOUT = {"description": "From the data API to a served model, one batch a day", "tags": ["readmit", "daily"]}
+
+with DAG(NAME, doc_md=__doc__, params=PARAMS, catchup=False, max_active_runs=1, **SCHEDULING, **ABOUT) as dag:
     dag.render_template_as_native_obj = True
-    inside = {"python": str(SETTINGS.pipeline_python), "expect_airflow": False, "skip_on_exit_code": SKIP_EXIT_CODE}
+    python = {"python": str(SETTINGS.pipeline_python), "expect_airflow": False, "skip_on_exit_code": SKIP_EXIT_CODE}
     for step in STEPS:
-        # A step that the day leaves out says so by itself: what comes after looks for itself, too.
-        made = task.external_python(**inside, **options(step), trigger_rule="none_failed")(carry_out)(step.name, *GIVEN)
-        made.set_upstream([dag.get_task(need).output for need in step.needs])
+        # A skipped step does not skip those after it: each decides by itself whether it is due.
+        external = task.external_python(**python, **task_options(step), trigger_rule="none_failed")
+        external(execute)(step.name, *TEMPLATED_ARGS).set_upstream([dag.get_task(need).output for need in step.needs])

@@ -1,4 +1,4 @@
-"""The day without an orchestrator, what it left out, and the way back from the version that it promoted.
+"""Run and inspect days without an orchestrator.
 
 `readmit day --batch 3`, `readmit train`, `readmit backfill 2 4`, `readmit step clean --batch 3`, `readmit quarantine`,
 `readmit release --batch 3`, `readmit rollback --why "..."`, `readmit days`, `readmit sql "SELECT ..."`,
@@ -15,27 +15,31 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from readmit import sql, step_summary
-from readmit.attempt import attempt, release_lease, released
-from readmit.cli_arguments import add_days, add_train, batches, number
+from readmit.cli_arguments import add_days, add_train, backfill_range, batch_number
 from readmit.core.errors import LeaseLost, ReadmitError
 from readmit.io.database import ledger
-from readmit.io.database.connection import connect, make_databases
+from readmit.io.database.connection import connect, create_databases
 from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
-from readmit.pipeline import BY_NAME, Facts, RunRequest, Step, day, is_retryable
-from readmit.quarantine import Listing, release_in_words
+from readmit.pipeline import BY_NAME, Facts, RunRequest, Step, day
+from readmit.quarantine_listing import Listing, release_summary
+from readmit.retry import is_retryable
 from readmit.rollback import roll_back
 from readmit.run_history import RunHistory
 from readmit.settings import SettingError, Settings, load
+from readmit.step_attempt import attempt, release_lease, released
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. 0: done, or nothing to do; 1: refused or failed, with the reason on stderr; 2: wrong usage."""
-    asked = _parser().parse_args(arguments)
+    """Run the command line and return its exit code.
+
+    0: done, or nothing to do; 1: rejected or failed, with the reason on stderr. Wrong usage exits with 2.
+    """
+    args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        _carry_out(asked)
+        _dispatch(args)
     except (ReadmitError, SettingError) as error:
         print(f"readmit: {error}", file=sys.stderr)
         return 1
@@ -45,93 +49,93 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="readmit", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("step", help="one step of one batch, again or for the first time")
-    one.add_argument("name", choices=list(BY_NAME))
-    one.add_argument("--batch", type=number, help="number of the batch; only check_source does without")
+    step = commands.add_parser("step", help="run one step of one batch, for the first time or again")
+    step.add_argument("name", choices=list(BY_NAME))
+    step.add_argument("--batch", type=batch_number, help="batch number; optional for check_source only")
     add_days(commands)
-    left_out = commands.add_parser("quarantine", help="what was left out and why, and what was refused as a whole")
-    left_out.add_argument("--batch", type=number, help="number of the batch; all, in short, if left out")
-    left_out.add_argument("--rows", action="store_true", help="every encounter one by one, not only the first")
-    again = commands.add_parser("release", help="a batch again from fetch on, after its source was mended")
-    again.add_argument("--batch", type=number, required=True, help="number of the batch")
-    add_train(again)
-    back = commands.add_parser("rollback", help="the version that served before, or another one, into production")
-    back.add_argument("--version", help="number of the version; that which served before if left out")
-    back.add_argument("--why", required=True, help="what is noted on both versions")
-    back.add_argument("--by", help="who asks for it; the login name if left out")
-    history = commands.add_parser("days", help="which batches are done, and how the last one ended")
-    history.add_argument("--json", action="store_true", help="for a program")
-    question = commands.add_parser(
-        "sql", help="one question to the databases, read-only; CSV where no terminal reads it"
+    quarantine = commands.add_parser("quarantine", help="list quarantined encounters and rejected batches")
+    quarantine.add_argument("--batch", type=batch_number, help="batch number; default: a summary of all batches")
+    quarantine.add_argument("--rows", action="store_true", help="list every encounter, not only the first ones")
+    release = commands.add_parser("release", help="run a batch again from fetch on, after its source was corrected")
+    release.add_argument("--batch", type=batch_number, required=True, help="batch number")
+    add_train(release)
+    rollback = commands.add_parser("rollback", help="put the previous version, or a given one, into production")
+    rollback.add_argument("--version", help="version number; default: the previous version")
+    rollback.add_argument("--why", required=True, help="reason, recorded on both versions")
+    rollback.add_argument("--by", help="your name, recorded with the rollback; default: the login name")
+    days = commands.add_parser("days", help="list the batches that are done, and the outcome of the last one")
+    days.add_argument("--json", action="store_true", help="print JSON")
+    query = commands.add_parser(
+        "sql", help="run a read-only query on the databases; prints a table on a terminal, otherwise CSV"
     )
-    question.add_argument("question", help="for example: SELECT batch_number, COUNT(*) FROM diabetes_raw GROUP BY 1")
-    commands.add_parser("migrate", help="brings databases and buckets to what this version needs")
+    query.add_argument("question", help="for example: SELECT batch_number, COUNT(*) FROM diabetes_raw GROUP BY 1")
+    commands.add_parser("migrate", help="create the databases and buckets, or migrate them to this version")
     return parser
 
 
-def _carry_out(asked: argparse.Namespace) -> None:
-    if asked.command == "migrate":
+def _dispatch(args: argparse.Namespace) -> None:
+    if args.command == "migrate":
         prepare_stores(load())
-    elif asked.command == "days":
+    elif args.command == "days":
         connect(load().database_address)
         history = RunHistory.read()
-        _print([history.to_json()] if asked.json else history.lines())
-    elif asked.command == "step":
-        run_step(asked.name, asked.batch)
-    elif asked.command == "quarantine":
+        _print([history.to_json()] if args.json else history.lines())
+    elif args.command == "step":
+        run_step(args.name, args.batch)
+    elif args.command == "quarantine":
         connect(load().database_address)
-        _print(Listing(asked.batch, asked.rows, _width()).lines())
-    elif asked.command == "sql":
-        _print(sql.lines(load().database_address, asked.question, _width()))
-    elif asked.command == "release":
-        release(asked.batch, asked.train == "yes")
-    elif asked.command == "rollback":
-        _print(roll_back(asked.version, asked.by, asked.why))
-    elif asked.command == "backfill":
-        backfill(asked.first, asked.last)
-    elif asked.command == "train":
-        run_day(RunRequest(uuid.uuid4().hex, asked.batch, ingest=False))
+        _print(Listing(args.batch, args.rows, _terminal_width()).lines())
+    elif args.command == "sql":
+        _print(sql.lines(load().database_address, args.question, _terminal_width()))
+    elif args.command == "release":
+        release(args.batch, args.train == "yes")
+    elif args.command == "rollback":
+        _print(roll_back(args.version, args.by, args.why))
+    elif args.command == "backfill":
+        backfill(args.first, args.last)
+    elif args.command == "train":
+        run_day(RunRequest(uuid.uuid4().hex, args.batch, ingest=False))
     else:
-        run_day(RunRequest(uuid.uuid4().hex, asked.batch, asked.train == "yes"))
+        run_day(RunRequest(uuid.uuid4().hex, args.batch, args.train == "yes"))
 
 
-def _width() -> int | None:
-    """Columns of the terminal; None: what is printed goes elsewhere."""
+def _terminal_width() -> int | None:
+    """Return the terminal's width in columns, or None when the output is not a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def prepare_stores(settings: Settings) -> None:
-    """Tables, and the bucket of the MLflow server, which makes none by itself."""
-    make_databases(settings.database_address)
+    """Create or migrate the tables, and create the bucket of the MLflow server, which creates none by itself."""
+    create_databases(settings.database_address)
     connect(settings.database_address)
     migrate(settings.target)
     Bucket("mlflow", *settings.s3_login).make()
 
 
 def run_step(name: str, batch: int | None) -> None:
-    """One step alone, under a lease of its own; without a batch only the door is looked at."""
-    ticket = RunRequest(uuid.uuid4().hex, batch)
-    found = attempt(BY_NAME["check_source"], ticket) if name == "check_source" or batch is not None else None
-    if found is None:
-        raise SettingError(f"step {name} needs the number of a batch; check_source alone does without")
-    chosen = found["batch"]
+    """Run one step alone, under its own lease. Raises SettingError when a step other than check_source has no batch."""
+    request = RunRequest(uuid.uuid4().hex, batch)
+    admission = attempt(BY_NAME["check_source"], request) if name == "check_source" or batch is not None else None
+    if admission is None:
+        raise SettingError(f"step {name} needs a batch number: add --batch")
+    admitted = admission["batch"]
     try:
         if name == "check_source":
-            _say(name, found)
-        elif found["go_on"]:
-            _say(name, attempt(BY_NAME[name], ticket))
+            _print_facts(name, admission)
+        elif admission["go_on"]:
+            _print_facts(name, attempt(BY_NAME[name], request))
     finally:
-        release_lease(RunRequest(ticket.run_id, chosen if isinstance(chosen, int) else None))
+        release_lease(RunRequest(request.run_id, admitted if isinstance(admitted, int) else None))
 
 
-def run_day(ticket: RunRequest, reopen: bool = False) -> bool:
-    """The whole day; what fails is tried again as the table says. False: there was nothing to do.
+def run_day(request: RunRequest, reopen: bool = False) -> bool:
+    """Run the whole day, retrying failed steps as the step table says, and return whether there was work to do.
 
-    `reopen`: from the door on the batch is not done until this day is over.
+    With `reopen`, the batch counts as not done from its admission until this day is over.
     """
     steps = 0
-    for name, facts in day(ticket, _try_again):
-        _say(name, facts)
+    for name, facts in day(request, _attempt_with_retries):
+        _print_facts(name, facts)
         steps += 1
         if reopen and name == "check_source" and facts["go_on"]:
             ledger.reopen(int(str(facts["batch"])))
@@ -139,37 +143,40 @@ def run_day(ticket: RunRequest, reopen: bool = False) -> bool:
 
 
 def backfill(first: int | None, last: int | None) -> None:
-    """Those batches again, one whole day after the other. NotThereYet: one of them is not released."""
-    for batch in batches(first, last, released()):
+    """Run a whole day for each of the batches, in order. Raises SettingError when one of them is not released."""
+    for batch in backfill_range(first, last, released()):
         run_day(RunRequest(uuid.uuid4().hex, batch))
 
 
 def release(batch: int, train: bool) -> None:
-    """Takes a batch again whose source was mended, and says what became of its quarantine.
+    """Run a batch again whose source was corrected, and print what became of its quarantine.
 
-    NotThereYet: it never came. LeaseLost: another run has done it meanwhile.
+    Raises PrerequisiteMissing when it was never fetched, and LeaseLost when another run has done it meanwhile.
     """
     connect(load().database_address)
-    before = ledger.batch_row(batch)
+    before = ledger.get_batch(batch)
     if not run_day(RunRequest(uuid.uuid4().hex, batch, train), reopen=True):
-        raise LeaseLost(f"batch {batch} was done by another run meanwhile: release it again if it is not mended yet")
-    _print(release_in_words(before))
+        raise LeaseLost(
+            f"batch {batch} was completed by another run in the meantime: release it again if it is still faulty"
+        )
+    _print(release_summary(before))
 
 
-def _try_again(step: Step, ticket: RunRequest) -> Facts:
+def _attempt_with_retries(step: Step, request: RunRequest) -> Facts:
     delay = load().retry_delay(step.retry_delay_seconds)
-    for left in range(step.retries, 0, -1):
+    for retries_left in range(step.retries, 0, -1):
         try:
-            return attempt(step, ticket)
+            return attempt(step, request)
+        # Any error, as under an orchestrator: which are worth a retry is decided in one place.
         except Exception as error:
             if not is_retryable(error):
                 raise
-            logging.warning("%s: %s; again in %.0f s, %d tries left", step.name, error, delay, left)
+            logging.warning("%s: %s; retrying in %.0f s, %d retries left", step.name, error, delay, retries_left)
             time.sleep(delay)
-    return attempt(step, ticket)
+    return attempt(step, request)
 
 
-def _say(name: str, facts: Facts) -> None:
+def _print_facts(name: str, facts: Facts) -> None:
     print("\n".join(step_summary.lines(name, facts)), flush=True)
 
 
@@ -179,7 +186,7 @@ def _print(lines: Iterable[str]) -> None:
             print(line)
         sys.stdout.flush()
     except BrokenPipeError:
-        # `| head` has seen enough; what Python would flush at its end goes nowhere.
+        # The reader, such as `| head`, has closed the pipe: discard what Python would flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""What can be asked of days, on a command line: of `readmit` itself, and of the stack of containers."""
+"""Command-line arguments for running days, shared by `readmit` and the stack of containers."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -10,34 +10,36 @@ if TYPE_CHECKING:
 
 
 def add_days(commands: "Commands") -> None:
-    """Adds `day`, `train` and `backfill`."""
-    whole = commands.add_parser("day", help="the eleven steps for one batch")
-    whole.add_argument("--batch", type=number, help="number of the batch; the next one if left out")
-    add_train(whole)
-    alone = commands.add_parser("train", help="the training group alone, after a change of target, candidates or code")
-    alone.add_argument("--batch", type=number, help="number of the batch; the last one that is uploaded if left out")
-    many = commands.add_parser("backfill", help="some batches again, in order; all that are released if none is named")
-    many.add_argument("first", type=number, nargs="?", help="number of the first batch; 1 if left out")
-    many.add_argument("last", type=number, nargs="?", help="number of the last batch; the last released if left out")
+    """Add `day`, `train` and `backfill`."""
+    day = commands.add_parser("day", help="run the eleven steps for one batch")
+    day.add_argument("--batch", type=batch_number, help="batch number; default: the next batch")
+    add_train(day)
+    train = commands.add_parser("train", help="run training only, after a change of target, candidates or code")
+    train.add_argument("--batch", type=batch_number, help="batch number; default: the last uploaded batch")
+    backfill = commands.add_parser("backfill", help="run batches again, in order; default: all released batches")
+    backfill.add_argument("first", type=batch_number, nargs="?", help="number of the first batch; default: 1")
+    backfill.add_argument("last", type=batch_number, nargs="?", help="number of the last batch; default: the last one")
 
 
 def add_train(command: argparse.ArgumentParser) -> None:
-    """Adds the option that leaves the training out."""
-    command.add_argument("--train", choices=["yes", "no"], default="yes", help="no: the day ends after upload")
+    """Add the option that skips the training."""
+    command.add_argument("--train", choices=["yes", "no"], default="yes", help="no: end the day after upload")
 
 
-def batches(first: int | None, last: int | None, released: int) -> range:
-    """Those that a backfill takes. SettingError: there is none between them, or one that is not released."""
-    wanted = range(first or 1, (last or released) + 1)
-    if not wanted:
-        raise SettingError(f"backfill: there is no batch from {wanted.start} to {wanted.stop - 1}")
-    if wanted[-1] > released:
-        raise SettingError(f"backfill: there is no batch {wanted[-1]} yet; the source has released 1 to {released}")
-    return wanted
+def backfill_range(first: int | None, last: int | None, released: int) -> range:
+    """Return the batches of a backfill. Raises SettingError when the range is empty or one is not released."""
+    batches = range(first or 1, (last or released) + 1)
+    if not batches:
+        raise SettingError(f"backfill: there are no batches from {batches.start} to {batches.stop - 1}")
+    if batches[-1] > released:
+        raise SettingError(
+            f"backfill: there is no batch {batches[-1]} yet: the source has released batches 1 to {released}"
+        )
+    return batches
 
 
-def number(text: str) -> int:
-    """The number of a batch."""
+def batch_number(text: str) -> int:
+    """Parse the number of a batch, as an argparse type."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of a batch: they count from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a batch number: batches are numbered from 1")
     return int(text)

@@ -1,7 +1,7 @@
-"""Checks of Host and Origin and security headers, as ASGI middleware for services that lack them.
+"""ASGI middleware that checks Host and Origin and sets security headers, for services that do not.
 
-Streamlit 1.67 checks the Host of its WebSocket alone, Prefect and Airflow check none, and no setting of the three adds
-headers.
+Streamlit 1.67 checks Host for its WebSocket only, Prefect and Airflow not at all, and none of the three can be
+configured to add the headers.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from readmit.core.host_header import host_name, is_ip_address, origin_host
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 LOCAL_ADVICE = "open this service as localhost or 127.0.0.1"
-"""For a service that has these hosts alone."""
+"""Advice for a service that allows only these hosts."""
 PROBE_METHODS = ("GET", "HEAD")
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -32,8 +32,8 @@ class CrossSiteGuard:
     """ASGI middleware that refuses foreign hosts (400) and foreign origins (403) and sets the security headers.
 
     `hosts` are names without port, IPv6 addresses in brackets. A request for a path in `probes` may also name an IP
-    address, as probes of a container do. `origins` may send requests besides the service's own page. `advice` tells
-    who is refused for the Host what to do.
+    address, as probes of a container do. `origins` may send requests in addition to the service's own pages. `advice`
+    ends the error text of a foreign host.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class CrossSiteGuard:
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an allowed request on to the application, and refuse any other."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -55,14 +56,14 @@ class CrossSiteGuard:
             await refusal(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        """Return the answer to a request that is not allowed; None: it is."""
+        """Return the response that refuses the request, or None when it is allowed."""
         headers = Headers(scope=scope)
         host = ",".join(headers.getlist("host"))
         if not self._is_allowed(host, scope):
             return PlainTextResponse(f"Host header not allowed: {self._advice}.\n", 400)
-        own = host.lower()
-        if any(origin_host(origin) != own for origin in headers.getlist("origin") if origin not in self._origins):
-            return PlainTextResponse("Origin header not allowed: requests come from this server's own pages.\n", 403)
+        own_host = host.lower()
+        if any(origin_host(origin) != own_host for origin in headers.getlist("origin") if origin not in self._origins):
+            return PlainTextResponse("Origin header not allowed: only this server's pages may send requests.\n", 403)
         return None
 
     def _is_allowed(self, host: str, scope: Scope) -> bool:

@@ -1,8 +1,8 @@
 """The day: eleven steps that take one batch from the data API to a served model.
 
-Read the table and you know the day. Prefect (flows/daily.py), Airflow (flows/dags/daily.py) and `readmit day` are thin
-readers of it. Standard library alone, so that any orchestrator's own environment can import it; what a step does
-is loaded when it runs, from the module `readmit.steps.<name>`.
+The table STEPS defines the day. Prefect (flows/daily.py), Airflow (flows/dags/daily.py) and `readmit day` are thin
+readers of it. This module imports only the standard library and `readmit.retry`, so that any orchestrator's own
+environment can import it; a step's module, `readmit.steps.<name>`, is loaded when the step runs.
 """
 
 import importlib
@@ -14,21 +14,23 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
+from readmit.retry import FINAL, is_retryable
+
 Facts = dict[str, int | float | str | bool | None]
-"""What a step says about its work: a few small values that fit an orchestrator's page."""
+"""The results of a step: a few small values that fit an orchestrator's page."""
 
 SCHEDULE, TIME_ZONE = "30 9 * * *", "America/Lima"
-"""When the day begins, as cron says it: the source is up by then."""
+"""When the day starts, as a cron expression: the source is up by then."""
 LEASE_SECONDS = 60.0
-"""How long a lease lasts that nobody renews: so long a killed run keeps its batch."""
+"""How long a lease lasts without renewal, and so how long a killed run keeps its batch."""
 RENEW_SECONDS = 15.0
 WAIT_SECONDS = 3 * 3600.0
-"""How long a run waits for a batch that another one has leased: longer than a day's work ever takes."""
+"""How long a run waits for a batch that another run has leased: longer than a day's work ever takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One row of the table. `original_task`: its name in the project that Readmit succeeds."""
+    """A row of the table. `original_task`: the task's name in the project that Readmit replaces."""
 
     name: str
     group: Literal["ingestion", "training"]
@@ -38,11 +40,11 @@ class Step:
     retries: int = 2
     retry_delay_seconds: float = 300.0
 
-    def in_words(self, retry_delay_seconds: float) -> str:
-        """For an orchestrator's page. `retry_delay_seconds`: the table's, or what a setting makes of it."""
+    def describe(self, retry_delay_seconds: float) -> str:
+        """Return a description for an orchestrator's page. The retry delay is the table's, or the setting's."""
         return (
-            f"Group {self.group}. At most {self.timeout_seconds} s; tried {1 + self.retries} times, "
-            f"{retry_delay_seconds:.0f} s apart. In the original: {self.original_task}."
+            f"Group: {self.group}. Timeout: {self.timeout_seconds} s. Up to {1 + self.retries} attempts, "
+            f"{retry_delay_seconds:.0f} s apart. Original task: {self.original_task}."
         )
 
 
@@ -61,15 +63,17 @@ STEPS: tuple[Step, ...] = (
 )
 BY_NAME = {step.name: step for step in STEPS}
 DAG = "mlops_diabetes_pipeline"
-"""The day's name in Airflow, which it had in the project that Readmit succeeds."""
+"""The day's name in Airflow, which it had in the project that Readmit replaces."""
 SKIP_EXIT_CODE = 99
-"""With this code a process ends that was started for a step which this day leaves out."""
-FINAL = "another try would give the same result"
+"""Exit code of a process that was started for a step which this day skips."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run's hold on one batch. `train` false: the day ends after `upload`; `ingest` false: it begins at `train`."""
+    """A run of the day on one batch; `batch` None: `check_source` chooses it.
+
+    Without `train` the day ends after `upload`; without `ingest` it begins at `train`.
+    """
 
     run_id: str
     batch: int | None
@@ -78,85 +82,86 @@ class RunRequest:
 
     @property
     def last_step(self) -> str:
+        """Name of the step that ends the day."""
         return steps(self.train)[-1].name
 
 
 def steps(train: bool = True) -> tuple[Step, ...]:
-    """The day's steps in order, without the training group if it is left out."""
+    """Return the day's steps in order, without the training group unless `train`."""
     return tuple(step for step in STEPS if train or step.group == "ingestion")
 
 
-def attempt(name: str, ticket: RunRequest) -> Facts:
-    """One try at one step, under the ticket's lease. Raises whatever went wrong, after noting it in the ledger."""
-    made: Facts = importlib.import_module("readmit.attempt").attempt(BY_NAME[name], ticket)
-    return made
+def attempt(name: str, request: RunRequest) -> Facts:
+    """Run one step once, under the run's lease. Any error is recorded in the ledger and raised again."""
+    facts: Facts = importlib.import_module("readmit.step_attempt").attempt(BY_NAME[name], request)
+    return facts
 
 
-def is_retryable(error: object) -> bool:
-    """Not what gives the same result again, which says so by `final`; nor an interruption, which is no failure."""
-    return isinstance(error, Exception) and not getattr(error, "final", False)
-
-
-def is_due(step: Step, ticket: RunRequest, door: Mapping[str, object] | None) -> bool:
-    """Whether the day carries out a step. `door`: what `check_source` said; None: that comes first."""
-    if door is None:
+def is_due(step: Step, request: RunRequest, admission: Mapping[str, object] | None) -> bool:
+    """Return whether the day runs a step. `admission`: the facts of `check_source`; None before it has run."""
+    if admission is None:
         return not step.needs
-    left_out = bool(door.get("training_alone")) if step.group == "ingestion" else not ticket.train
-    return bool(door["go_on"]) and not left_out
+    skipped = bool(admission.get("training_alone")) if step.group == "ingestion" else not request.train
+    return bool(admission["go_on"]) and not skipped
 
 
-def with_admitted_batch(door: Mapping[str, object], ticket: RunRequest) -> RunRequest:
-    """The ticket after `check_source`, which decides the batch once: what comes after works on no other."""
-    return replace(ticket, batch=int(str(door["batch"]))) if door["go_on"] else ticket
+def with_admitted_batch(admission: Mapping[str, object], request: RunRequest) -> RunRequest:
+    """Return the request with the batch that `check_source` admitted: all later steps work on that one."""
+    return replace(request, batch=int(str(admission["batch"]))) if admission["go_on"] else request
 
 
-def day(ticket: RunRequest, carry_out: Callable[[Step, RunRequest], Facts]) -> Generator[tuple[str, Facts]]:
-    """Carries the ticket through the table and yields the facts of each step that is due.
+def day(request: RunRequest, execute: Callable[[Step, RunRequest], Facts]) -> Generator[tuple[str, Facts]]:
+    """Execute the due steps of the table in order and yield the name and facts of each.
 
-    However the day ends, it lets go of its batch.
+    However the day ends, the lease of its batch is released.
     """
-    door: Facts | None = None
+    admission: Facts | None = None
     try:
         for step in STEPS:
-            if is_due(step, ticket, door):
-                facts = carry_out(step, ticket)
-                if door is None:
-                    door, ticket = facts, with_admitted_batch(facts, ticket)
+            if is_due(step, request, admission):
+                facts = execute(step, request)
+                if admission is None:
+                    admission, request = facts, with_admitted_batch(facts, request)
                 yield step.name, facts
     finally:
-        importlib.import_module("readmit.attempt").let_go(ticket)
+        importlib.import_module("readmit.step_attempt").release_lease(request)
 
 
-def run_step_in_process(name: str, ticket: RunRequest, door: Mapping[str, object] | None) -> Facts:
-    """One step, for an orchestrator that starts a process for each. `door`: what its `check_source` returned.
+def run_step_in_process(name: str, request: RunRequest, admission: Mapping[str, object] | None) -> Facts:
+    """Run one step, for an orchestrator that starts a process for each.
 
-    A figure that is no number becomes None, because the way between processes knows none. SystemExit with NOT_ITS_TURN:
-    the day leaves the step out. TimeoutError: it took too long. RuntimeError: it failed, and FINAL stands in the text.
+    `admission`: the facts that its `check_source` returned. A number that is not finite becomes None, because facts
+    travel as JSON. Raises SystemExit with SKIP_EXIT_CODE when the day skips the step, TimeoutError when the step takes
+    too long, and RuntimeError with FINAL in its text when a retry is of no use.
     """
     step = BY_NAME[name]
-    if not is_due(step, ticket, door):
+    if not is_due(step, request, admission):
         sys.exit(SKIP_EXIT_CODE)
     try:
-        with _at_most(step.timeout_seconds, name):
-            facts = attempt(name, ticket if door is None else with_admitted_batch(door, ticket))
+        with _time_limit(step.timeout_seconds, name):
+            facts = attempt(name, request if admission is None else with_admitted_batch(admission, request))
+    # The outermost handler of the step's process: the orchestrator receives the text of any error, and no exception.
     except Exception as error:
         if is_retryable(error):
             raise
         raise RuntimeError(f"{error} ({FINAL})") from error
-    return {fact: None if isinstance(told, float) and not isfinite(told) else told for fact, told in facts.items()}
+    return {fact: None if isinstance(value, float) and not isfinite(value) else value for fact, value in facts.items()}
 
 
 @contextmanager
-def _at_most(seconds: float, name: str) -> Iterator[None]:
-    """The orchestrator's own limit would wait for the process that it wants to end: the process ends itself."""
+def _time_limit(seconds: float, name: str) -> Iterator[None]:
+    """Raise TimeoutError in this process after some seconds.
 
-    def too_long(*_: object) -> None:
+    The orchestrator's own timeout would wait for the process that it wants to end.
+    """
+
+    def on_alarm(*_: object) -> None:
         raise TimeoutError(f"{name} took longer than {seconds:.0f} s")
 
-    before = signal.signal(signal.SIGALRM, too_long)
+    previous = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,4 +1,4 @@
-"""`readmit rollback`: the version that served before goes back into production, and every API is told."""
+"""`readmit rollback`: put the version that served before back into production, and let every API reload."""
 
 import getpass
 from datetime import UTC, datetime
@@ -10,22 +10,23 @@ from readmit.settings import SettingError, load
 
 
 def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
-    """What was done, in words. `to`: a version; None: that which served before. `by`: None: who is logged in.
+    """Roll back and return a report as lines. `to` None: the version that served before; `by` None: the login name.
 
-    RollbackRefused: nothing was changed. NotServed: the alias is moved, and an API does not confirm that it serves it.
+    Raises RollbackRejected when nothing was changed, and ReloadUnconfirmed when the alias was moved but an API does
+    not confirm that it serves the version.
     """
-    settings, person = load(), _login_name() if by is None else by
-    # Asked for before anything is moved: without it nobody could be told.
+    settings, author = load(), _login_name() if by is None else by
+    # Read before anything is changed: without the token no API could be told to reload.
     token = settings.secret("reload_token")
-    left, goal = RestRegistry(settings.mlflow_tracking_uri).roll_back(to, person, why, datetime.now(UTC))
-    moved = f"version {goal.number} is in production, in the place of version {left.number}"
+    replaced, restored = RestRegistry(settings.mlflow_tracking_uri).roll_back(to, author, why, datetime.now(UTC))
+    summary = f"version {restored.number} is in production, replacing version {replaced.number}"
     try:
-        replicas = api_reload.reload_everywhere(settings.api_urls, token, goal.number)
+        replicas = api_reload.reload_all(settings.api_urls, token, restored.number)
     except ReloadUnconfirmed as error:
-        raise ReloadUnconfirmed(f"{moved}, but not every API confirms that it serves it: {error}") from error
+        raise ReloadUnconfirmed(f"{summary}, but not every API confirms that it serves it: {error}") from error
     return [
-        f"V{moved[1:]}; noted on both: {person}: {why}",
-        f"Every API serves it now; so many confirmed it: {replicas}",
+        f"V{summary[1:]}; recorded on both: {author}: {why}",
+        f"Every API serves it now; confirmations: {replicas}",
     ]
 
 
@@ -33,4 +34,4 @@ def _login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:
-        raise SettingError("this machine does not know who is logged in: say it by --by NAME") from error
+        raise SettingError("the login name is unknown: add --by NAME") from error

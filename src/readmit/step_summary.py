@@ -1,24 +1,24 @@
-"""What a step did, told to a person: one line, and under `train` one for each candidate."""
+"""Summaries of what a step did, for people: one line, and for `train` another for each candidate."""
 
 from collections.abc import Iterator, Mapping
 
 OUTCOMES = {"promoted": "promoted", "provisional": "provisionally promoted", "refused": "refused"}
-"""How a verdict went, and how that is said."""
+"""The outcomes of a verdict, and how each is worded."""
 HASH_DIGITS = 16
-"""So much of a hash tells it apart; the whole stands in the ledger."""
+"""Shown digits of a hash, enough to tell it apart; the ledger has all of them."""
 
 
 def lines(step: str, facts: Mapping[str, object]) -> list[str]:
-    """The same with the step's name in front."""
-    head, *rest = told(step, facts)
+    """Return the summary as lines, the step's name in front."""
+    head, *rest = summarize(step, facts)
     return [f"{step:14}{head}", *(f"{'':14}{line}" for line in rest)]
 
 
-def told(step: str, facts: Mapping[str, object]) -> list[str]:
-    """`facts`: what the step returned. A fact NAME.FIGURE is a candidate's, of which the main figures are told."""
+def summarize(step: str, facts: Mapping[str, object]) -> list[str]:
+    """Summarize the facts of a step. Facts NAME.FIGURE are a candidate's, of which the main figures are shown."""
     names = _candidates(facts)
     width = max(map(len, names), default=0)
-    return [", ".join(_own(step, facts)), *(f"{name:{width}}  {_figures(name, facts)}" for name in names)]
+    return [", ".join(_items(step, facts)), *(f"{name:{width}}  {_figures(name, facts)}" for name in names)]
 
 
 def _candidates(facts: Mapping[str, object]) -> list[str]:
@@ -32,7 +32,7 @@ def _figures(candidate: str, facts: Mapping[str, object]) -> str:
     return f"ROC-AUC {_number(auc)} ({_number(low)} to {_number(high)}), log loss {_number(loss)}"
 
 
-def _own(step: str, facts: Mapping[str, object]) -> Iterator[str]:
+def _items(step: str, facts: Mapping[str, object]) -> Iterator[str]:
     if step == "check_source":
         yield str(facts["word"])
         if "released" in facts:
@@ -40,27 +40,28 @@ def _own(step: str, facts: Mapping[str, object]) -> Iterator[str]:
     elif step == "promote":
         yield _verdict(facts)
     else:
-        yield from (said for name, value in facts.items() if "." not in name and (said := _fact(name, value)))
+        yield from (text for name, value in facts.items() if "." not in name and (text := _fact(name, value)))
 
 
 def _verdict(facts: Mapping[str, object]) -> str:
-    """In words that are also true of one that was given before, and stands."""
-    word = OUTCOMES[str(facts["outcome"])]
+    """Return a wording that also holds for a verdict that was given in an earlier run and stands."""
+    outcome = OUTCOMES[str(facts["outcome"])]
     return (
-        f"verdict on version {facts['version']}: {word}; {facts['reason']}; ROC-AUC {_number(facts['roc_auc'])} on test"
+        f"verdict on version {facts['version']}: {outcome}; {facts['reason']}; "
+        f"ROC-AUC {_number(facts['roc_auc'])} on test"
     )
 
 
 def _fact(name: str, value: object) -> str:
-    """Empty where there is nothing to tell."""
-    words = name.replace("_", " ")
+    """Return the fact as text, empty for None, False and an empty text."""
+    label = name.replace("_", " ")
     if value is None or value is False or value == "":
         return ""
     if value is True:
-        return words
+        return label
     if isinstance(value, str):
-        return f"{words} {value[:HASH_DIGITS] if name in ('sha256', 'snapshot') else value}"
-    return f"{words} {_number(value)}"
+        return f"{label} {value[:HASH_DIGITS] if name in ('sha256', 'snapshot') else value}"
+    return f"{label} {_number(value)}"
 
 
 def _number(value: object) -> str:

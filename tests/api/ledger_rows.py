@@ -1,4 +1,4 @@
-"""What days leave in the stores, made without them."""
+"""Rows in the database as pipeline runs leave them, written directly."""
 
 import polars as pl
 
@@ -8,33 +8,33 @@ from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.io.database import ledger, promotions, rows
 
 
-def step(run_id: str, name: str, batch: int, outcome: dict[str, object] | str | None = None) -> None:
-    number = ledger.begin_step(run_id, name, batch)
+def store_step(run_id: str, name: str, batch: int, outcome: dict[str, object] | str | None = None) -> None:
+    number = ledger.start_step(run_id, name, batch)
     if outcome is not None:
-        ledger.end_step(number, batch, 1.5, outcome)
+        ledger.finish_step(number, batch, 1.5, outcome)
 
 
-def judge(version: str, promoted: bool = True) -> None:
+def store_verdict(version: str, promoted: bool = True) -> None:
     curve = ((0.0, 0.0), (1.0, 1.0))
     figures = {"roc_auc": 0.68, "log_loss": float("nan")}
     verdict = Verdict(
         *(promoted, False, ("better",), version, "1", figures, {"roc_auc": 0.67}),
         *(Interval(0.66, 0.70), Interval(0.65, 0.69), Interval(-0.01, 0.02), Curves(curve, curve, curve)),
     )
-    promotions.store(2, "within_30_days", verdict)
+    promotions.store_verdict(2, "within_30_days", verdict)
 
 
 def store_encounters() -> None:
-    """In two batches: 700 women, 500 men, and three of whose sex nobody knows."""
+    """Store two batches: 700 women, 500 men and three encounters of unknown sex."""
     sexes = ["Female"] * 700 + ["Male"] * 500 + ["Unknown/Invalid"] * 3
     height = len(sexes)
-    told = {
+    columns = {
         ENCOUNTER: list(range(height)),
         PATIENT: list(range(height)),
         "gender": sexes,
         "diag_1": [("428", "250.83", None)[place % 3] for place in range(height)],
         OUTCOME: [("<30", ">30", "NO", "NO")[place % 4] for place in range(height)],
     }
-    frame = pl.DataFrame({name: [None] * height for name in CLEAN_SCHEMA} | told, schema=CLEAN_SCHEMA)
+    frame = pl.DataFrame({name: [None] * height for name in CLEAN_SCHEMA} | columns, schema=CLEAN_SCHEMA)
     rows.replace_clean(1, frame.head(600))
     rows.replace_clean(2, frame.tail(height - 600))

@@ -1,28 +1,27 @@
-"""A registry that answers in MLflow's words: two versions, the second one in production."""
+"""A registry that responds like MLflow: two versions, the second one in production."""
 
 import json
 from typing import Any
 
-from tests.io.conftest import Answer
+from tests.io.conftest import StubResponse
 
 TAGS = {"candidate": "lightgbm", "target": "within_30_days", "threshold": "0.143", "batch": "2", "snapshot": "s"}
-NOTED = json.dumps({"at": "2026-11-25T09:41:07.123456+00:00", "by": "promote", "why": "better"})
+PROMOTION_NOTE = json.dumps({"at": "2026-11-25T09:41:07.123456+00:00", "by": "promote", "why": "better"})
 
 
-def registered(number: int, **tags: str) -> dict[str, Any]:
-    told = {**TAGS, "code": "c", **tags}
-    listed = [{"key": name, "value": value} for name, value in told.items()]
-    return {"version": str(number), "run_id": f"run{number}", "tags": listed}
+def registered_version(number: int, **tags: str) -> dict[str, Any]:
+    items = [{"key": name, "value": value} for name, value in {**TAGS, "code": "c", **tags}.items()]
+    return {"version": str(number), "run_id": f"run{number}", "tags": items}
 
 
-def registry(path: str) -> Answer:
-    """What it says to a path."""
-    known = {"1": registered(1), "2": registered(2, in_production=NOTED)}
+def answer_mlflow(path: str) -> StubResponse:
+    """Return the response to a path."""
+    versions = {"1": registered_version(1), "2": registered_version(2, in_production=PROMOTION_NOTE)}
     if "registered-models/alias" in path:
-        return 200, {}, json.dumps({"model_version": known["2"]}).encode()
+        return 200, {}, json.dumps({"model_version": versions["2"]}).encode()
     if "model-versions/search" in path:
-        return 200, {}, json.dumps({"model_versions": [known["2"], known["1"]]}).encode()
-    wanted = known.get(path.rpartition("version=")[2])
-    if wanted is None:
+        return 200, {}, json.dumps({"model_versions": [versions["2"], versions["1"]]}).encode()
+    version = versions.get(path.rpartition("version=")[2])
+    if version is None:
         return 404, {}, json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"}).encode()
-    return 200, {}, json.dumps({"model_version": wanted}).encode()
+    return 200, {}, json.dumps({"model_version": version}).encode()

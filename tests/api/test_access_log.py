@@ -1,4 +1,4 @@
-"""A log that the disk does not take loses lines, and nothing else."""
+"""A log that cannot be written loses lines, and nothing else."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ SMALLEST_PIPE = 4096
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, Callable[[], str]]]:
-    """A descriptor that takes one page and no more, and what empties it."""
+    """A descriptor that accepts one page, and a function that empties it."""
     outgoing, incoming = os.pipe()
     fcntl.fcntl(incoming, fcntl.F_SETPIPE_SZ, SMALLEST_PIPE)
     os.set_blocking(incoming, False)
@@ -25,14 +25,14 @@ def pipe() -> Iterator[tuple[int, Callable[[], str]]]:
     os.close(incoming)
 
 
-def test_lines_that_do_not_fit_are_counted_and_the_log_goes_on_with_a_whole_line(
+def test_lines_that_do_not_fit_are_counted_and_the_log_resumes_with_a_whole_line(
     pipe: tuple[int, Callable[[], str]],
 ) -> None:
     descriptor, read = pipe
     output = LogOutput(descriptor)
     output.write(LINE * LINES)
     written = read()
-    assert not written.endswith("\n"), "the last line is cut"
+    assert not written.endswith("\n"), "the last line is cut off"
     assert output.dropped == LINES - written.count("\n")
     output.write(LINE)
     assert read() == "\n" + LINE
@@ -41,7 +41,7 @@ def test_lines_that_do_not_fit_are_counted_and_the_log_goes_on_with_a_whole_line
     assert output.dropped == LINES - written.count("\n")
 
 
-def test_a_line_that_was_cut_is_ended_only_when_there_is_room(pipe: tuple[int, Callable[[], str]]) -> None:
+def test_a_line_that_was_cut_off_is_ended_once_writes_succeed(pipe: tuple[int, Callable[[], str]]) -> None:
     descriptor, read = pipe
     output = LogOutput(descriptor)
     output.write(LINE * LINES)

@@ -25,7 +25,7 @@ def metric(client: Client, name: str) -> float | None:
     return float(lines[0].rsplit(" ", 1)[1]) if lines else None
 
 
-def test_health_tells_the_truth_about_the_model(client: Client) -> None:
+def test_health_reports_whether_a_model_is_loaded(client: Client) -> None:
     for path in ("/", "/health", "/health/ready"):
         response = client.get(path)
         assert response.status_code == 200
@@ -35,9 +35,11 @@ def test_health_tells_the_truth_about_the_model(client: Client) -> None:
     assert client.get("/health/live").status_code == 200
 
 
-def test_without_a_model_the_api_lives_is_not_ready_and_predicts_503(shelf: Any, settings: Settings) -> None:
-    shelf.alias = None
-    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
+def test_without_a_model_the_api_is_alive_but_not_ready_and_predictions_get_503(
+    model_source: Any, settings: Settings
+) -> None:
+    model_source.alias = None
+    with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
         assert client.get("/health/live").status_code == 200
         assert client.get("/health").json()["status"] == "unhealthy"
         for response in (
@@ -51,21 +53,23 @@ def test_without_a_model_the_api_lives_is_not_ready_and_predicts_503(shelf: Any,
         assert client.post("/reload_model", headers=TOKEN).json() == {"version": None, "reloaded": False}
 
 
-def test_the_api_comes_up_while_the_registry_is_away_and_serves_once_it_answers(shelf: Any, settings: Settings) -> None:
-    shelf.away = RegistryUnavailable("http://127.0.0.1:1 does not answer")
-    with TestClient(create_app(shelf, settings), base_url=LOCAL) as client:
+def test_the_api_starts_while_the_registry_is_unavailable_and_serves_once_it_is_back(
+    model_source: Any, settings: Settings
+) -> None:
+    model_source.registry_error = RegistryUnavailable("http://127.0.0.1:1 does not answer")
+    with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 503
-        assert "does not answer" in client.get("/health/ready").json()["reload_failure"]
-        shelf.away = None
+        assert "registry is unavailable" in client.get("/health/ready").json()["reload_failure"]
+        model_source.registry_error = None
         assert client.post("/reload_model", headers=TOKEN).json() == {"version": "1", "reloaded": True}
         assert client.post("/predict", json=EXAMPLE).status_code == 200
 
 
-def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: Settings, later: Any) -> None:
+def test_a_promoted_version_serves_without_a_reload_request(model_source: Any, settings: Settings, later: Any) -> None:
     quick = settings.model_copy(update={"model_poll_seconds": 0.02})
-    with TestClient(create_app(shelf, quick), base_url=LOCAL) as client:
+    with TestClient(create_app(model_source, quick), base_url=LOCAL) as client:
         assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
-        shelf.promote(later)
+        model_source.promote(later)
         for _ in range(500):
             if client.get("/health").json()["model_version"] == "2":
                 break
@@ -73,7 +77,7 @@ def test_a_promoted_version_is_served_without_being_told(shelf: Any, settings: S
         assert (answer["model_version"], answer["threshold"], answer["prediction"]) == ("2", 0.9999, 0)
 
 
-def test_the_model_route_tells_what_is_served(client: Client, served: Any) -> None:
+def test_the_model_route_describes_the_loaded_version(client: Client, served: Any) -> None:
     answer = client.get("/model").json()
     version = served.version
     assert (answer["name"], answer["version"], answer["candidate"]) == ("readmit", version.number, "lightgbm")
@@ -81,9 +85,9 @@ def test_the_model_route_tells_what_is_served(client: Client, served: Any) -> No
     assert answer["figures"] == {"roc_auc": 0.68}
 
 
-def test_reload_swaps_the_version_once(client: Client, shelf: Any, later: Any) -> None:
+def test_reload_swaps_the_version_once(client: Client, model_source: Any, later: Any) -> None:
     assert client.post("/reload_model", headers=TOKEN).json() == {"version": "1", "reloaded": False}
-    shelf.promote(later)
+    model_source.promote(later)
     assert client.post("/reload_model", headers=TOKEN).json() == {"version": "2", "reloaded": True}
     assert client.post("/reload_model", headers=TOKEN).json() == {"version": "2", "reloaded": False}
     assert metric(client, 'readmit_model_info{candidate="lightgbm",name="readmit",target="within_30_days",version="2"}')
@@ -98,38 +102,38 @@ def test_reload_without_the_token_gets_401(client: Client, headers: dict[str, st
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}])
-def test_nobody_reloads_where_no_token_is_set(shelf: Any, given: dict[str, str]) -> None:
-    with TestClient(create_app(shelf, Settings(reload_token=None)), base_url=LOCAL) as client:
-        response = client.post("/reload_model", headers=given)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer "}, {"Authorization": "Bearer None"}])
+def test_a_reload_is_impossible_without_a_configured_token(model_source: Any, headers: dict[str, str]) -> None:
+    with TestClient(create_app(model_source, Settings(reload_token=None)), base_url=LOCAL) as client:
+        response = client.post("/reload_model", headers=headers)
     assert response.status_code == 401
     assert "READMIT_RELOAD_TOKEN is not set" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
-    "fault", [RegistryUnavailable("no answer"), OSError("artifact is cut"), ValueError("untrusted")]
+    "error", [RegistryUnavailable("no response"), OSError("artifact is cut"), ValueError("untrusted")]
 )
-def test_a_reload_that_fails_keeps_the_old_model_and_says_so(
-    client: Client, shelf: Any, later: Any, fault: Exception
+def test_a_failed_reload_keeps_the_old_model_and_reports_the_failure(
+    client: Client, model_source: Any, later: Any, error: Exception
 ) -> None:
-    shelf.promote(later)
-    shelf.damaged = fault
+    model_source.promote(later)
+    model_source.artifact_error = error
     response = client.post("/reload_model", headers=TOKEN)
     assert response.status_code == 503
-    assert str(fault) in response.json()["error"]["message"]
+    assert str(error) in response.json()["error"]["message"]
     assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
     failure = client.get("/health/ready").json()["reload_failure"]
     assert failure.startswith("the production model could not be loaded: ")
-    assert str(fault) not in failure, "another program's words may name an address"
+    assert str(error) not in failure, "another program's message may contain an address"
     assert metric(client, "readmit_model_reload_failures_total") == 1
-    shelf.damaged = None
+    model_source.artifact_error = None
     assert client.post("/reload_model", headers=TOKEN).json()["version"] == "2"
     assert client.get("/health/ready").json()["reload_failure"] is None
 
 
-def test_a_version_that_cannot_predict_is_not_swapped_in(client: Client, shelf: Any, served: Any) -> None:
-    other = replace(served.version, number="3", scorer="of something else")
-    shelf.promote(replace(served, version=other, artifact=served.artifact.replace(b'"base": ', b'"base": 1')))
+def test_a_version_that_cannot_predict_is_not_swapped_in(client: Client, model_source: Any, served: Any) -> None:
+    broken = replace(served.version, number="3", scorer="hash of another file")
+    model_source.promote(replace(served, version=broken, artifact=served.artifact.replace(b'"base": ', b'"base": 1')))
     assert client.post("/reload_model", headers=TOKEN).status_code == 503
     assert client.post("/predict", json=EXAMPLE).json()["model_version"] == "1"
 
@@ -142,7 +146,7 @@ def test_an_unknown_route_and_a_wrong_method_get_json(client: Client, method: st
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-def test_a_fault_of_ours_shows_neither_a_trace_nor_a_patient(
+def test_an_internal_error_exposes_neither_a_traceback_nor_patient_data(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> list[float]:
@@ -185,7 +189,7 @@ def test_metrics_count_predictions_errors_and_requests(client: Client) -> None:
     assert metric(client, "readmit_model_loaded_timestamp_seconds")
 
 
-def test_asking_for_health_a_thousand_times_moves_nothing(client: Client) -> None:
+def test_a_thousand_health_requests_change_nothing(client: Client) -> None:
     before = client.get("/health").json()
     for _ in range(1000):
         client.get("/health")
@@ -194,8 +198,10 @@ def test_asking_for_health_a_thousand_times_moves_nothing(client: Client) -> Non
 
 def test_openapi_describes_every_field_that_predict_takes(client: Client) -> None:
     document = client.get("/schema").json()
-    posted = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    schema = posted["schema"]
+    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    schemas = document["components"]["schemas"]
+    schema = schemas["Encounter"]
+    assert body["schema"] == {"$ref": "#/components/schemas/Encounter"}
     assert set(ACCEPTED_FIELDS) <= set(schema["properties"])
     assert schema["required"] == [name for name in ACCEPTED_FIELDS if BY_NAME[name].required]
     assert schema["properties"]["time_in_hospital"] == {
@@ -204,9 +210,10 @@ def test_openapi_describes_every_field_that_predict_takes(client: Client) -> Non
         "maximum": 14,
         "description": BY_NAME["time_in_hospital"].meaning,
     }
-    assert schema["properties"]["insulin"]["anyOf"][0]["enum"] == ["No", "Steady", "Down", "Up"]
+    assert schema["properties"]["insulin"]["anyOf"][0] == {"$ref": "#/components/schemas/DrugLevel"}
+    assert schemas["DrugLevel"]["enum"] == ["No", "Steady", "Down", "Up"]
     assert schema["properties"]["insulin"]["default"] == "No"
-    (example,) = posted["examples"].values()
+    (example,) = body["examples"].values()
     assert client.post("/predict", json=example["value"]).status_code == 200
 
 

@@ -13,14 +13,14 @@ Client = TestClient[FastPath]
 
 def operations(client: Client) -> list[tuple[str, dict[str, Any]]]:
     paths = client.get("/schema").json()["paths"]
-    return [(f"{method} {path}", found) for path, methods in paths.items() for method, found in methods.items()]
+    return [(f"{method} {path}", item) for path, methods in paths.items() for method, item in methods.items()]
 
 
-def test_the_page_and_all_that_it_is_made_of_come_from_the_api_itself(client: Client) -> None:
+def test_the_page_and_all_its_assets_come_from_the_api_itself(client: Client) -> None:
     page = client.get("/docs").text
-    asked = re.findall(r"""(?:src|href)=["']?([^"' >]+)""", page)
-    assert len(asked) >= 3
-    for address in asked:
+    assets = re.findall(r"""(?:src|href)=["']?([^"' >]+)""", page)
+    assert len(assets) >= 3
+    for address in assets:
         assert address.startswith("/docs/assets/"), address
         response = client.get(address)
         assert response.status_code == 200
@@ -28,7 +28,7 @@ def test_the_page_and_all_that_it_is_made_of_come_from_the_api_itself(client: Cl
     assert not re.search(r"https?://", page.split("const")[0])
 
 
-def test_what_lies_outside_of_the_pages_files_is_not_handed_out(client: Client) -> None:
+def test_files_other_than_the_pages_assets_are_not_served(client: Client) -> None:
     for path in (
         "/docs/assets/../../__init__.py",
         "/docs/assets/%2e%2e/flask_swagger_ui.py",
@@ -37,17 +37,17 @@ def test_what_lies_outside_of_the_pages_files_is_not_handed_out(client: Client) 
         assert client.get(path).status_code == 404
 
 
-def test_every_route_shows_an_example_of_its_answer_and_of_an_error(client: Client) -> None:
-    found = operations(client)
-    assert len(found) >= 8
-    for name, operation in found:
+def test_every_route_has_an_example_of_its_response_and_of_an_error(client: Client) -> None:
+    documented = operations(client)
+    assert len(documented) >= 8
+    for name, operation in documented:
         for status, response in operation["responses"].items():
             if name.endswith("/health/ready") and status == "503":
                 continue
             assert response["content"]["application/json"]["examples"], f"{name} {status}"
 
 
-def test_every_body_that_is_taken_has_an_example_that_is_answered(client: Client) -> None:
+def test_the_example_of_every_request_body_gets_a_prediction(client: Client) -> None:
     for name, operation in operations(client):
         method, path = name.split()
         for kind, body in operation.get("requestBody", {}).get("content", {}).items():
@@ -63,20 +63,20 @@ def test_every_body_that_is_taken_has_an_example_that_is_answered(client: Client
 @pytest.mark.parametrize(
     ("example", "kind"),
     [
-        (openapi_examples.ANSWER, schemas.PredictionResponse),
+        (openapi_examples.PREDICTION, schemas.PredictionResponse),
         (openapi_examples.ERROR, schemas.ErrorResponse),
         (openapi_examples.HEALTH, schemas.HealthResponse),
-        (openapi_examples.ALIVE, schemas.LivenessResponse),
+        (openapi_examples.LIVENESS, schemas.LivenessResponse),
         (openapi_examples.MODEL, schemas.ModelResponse),
-        (openapi_examples.RELOADED, schemas.ReloadResponse),
+        (openapi_examples.RELOAD, schemas.ReloadResponse),
     ],
 )
-def test_an_example_is_an_answer_of_its_kind(example: object, kind: type) -> None:
+def test_an_example_is_valid_for_its_type(example: object, kind: type) -> None:
     assert msgspec.to_builtins(msgspec.convert(example, kind)).keys() == example.keys()  # type: ignore[attr-defined]
 
 
-def test_the_example_of_a_batch_shows_an_answer_an_error_and_a_row_without_a_risk() -> None:
-    answer, error, not_applicable = openapi_examples.BATCH["predictions"]
-    msgspec.convert(answer, schemas.PredictionResponse)
+def test_the_example_of_a_batch_has_a_prediction_an_error_and_a_row_without_a_prediction() -> None:
+    prediction, error, not_applicable = openapi_examples.BATCH_PREDICTION["predictions"]
+    msgspec.convert(prediction, schemas.PredictionResponse)
     msgspec.convert(error, schemas.RejectedRow)
     msgspec.convert(not_applicable, schemas.NotApplicableRow)

@@ -8,7 +8,7 @@ from litestar.testing import TestClient
 
 from api.example import EXAMPLE
 from api.fast_path import FastPath
-from api.request_parsing import MOST_BYTES
+from api.request_parsing import MAX_BODY_BYTES
 from readmit.core.encounter import BY_NAME
 from readmit.core.model import model_input, probabilities
 from readmit.core.request import ACCEPTED_FIELDS, parse
@@ -32,13 +32,13 @@ FORM = {name: value for name, value in EXAMPLE.items() if BY_NAME[name].required
 
 
 def source_row() -> dict[str, object]:
-    """A row of UCI's file as the data API hands it out: whole numbers as numbers, all else as it stands."""
+    """Return a row of UCI's file as the data API returns it: whole numbers as numbers, everything else as text."""
     texts = dict(zip(UCI_HEADER.split(","), UCI_ROW.split(","), strict=True))
     whole = {name for name in texts if name in BY_NAME and BY_NAME[name].whole_number}
     return {name: int(text) if name in whole else text for name, text in texts.items()}
 
 
-def refusal(client: Client, body: bytes | str, status: int, **headers: str) -> dict[str, Any]:
+def rejection(client: Client, body: bytes | str, status: int, **headers: str) -> dict[str, Any]:
     response = client.post("/predict", content=body, headers=headers or {"Content-Type": "application/json"})
     assert response.status_code == status, response.text
     answer: dict[str, Any] = response.json()
@@ -58,29 +58,29 @@ def test_an_encounter_gets_the_models_probability_and_the_versions_threshold(cli
     assert (answer["model_name"], answer["model_version"]) == ("readmit", "1")
 
 
-def test_a_row_of_the_source_is_taken_as_it_is(client: Client) -> None:
+def test_a_row_of_the_source_is_accepted_unchanged(client: Client) -> None:
     response = client.post("/predict", json=source_row())
     assert response.status_code == 200, response.text
     renamed = {name.replace("-", "_"): value for name, value in source_row().items()}
     assert client.post("/predict", json=renamed).json()["probability"] == response.json()["probability"]
 
 
-def test_the_facts_that_the_originals_form_asked_are_enough(client: Client) -> None:
+def test_the_fields_of_the_original_form_are_enough(client: Client) -> None:
     response = client.post("/predict", json=FORM)
     assert response.status_code == 200, response.text
-    assert any(warning.startswith("diag_1 is absent") for warning in response.json()["warnings"])
+    assert any(warning.startswith("diag_1 is missing") for warning in response.json()["warnings"])
 
 
-def test_what_the_model_never_saw_is_in_the_warnings(client: Client) -> None:
+def test_values_absent_from_the_training_data_cause_warnings(client: Client) -> None:
     answer = client.post("/predict", json={**EXAMPLE, "diag_1": "999.9", "num_medications": 300}).json()
-    surprises = [warning.split()[0] for warning in answer["warnings"] if "absent" not in warning]
-    assert surprises == ["num_medications", "diag_1"]
+    unseen = [warning.split()[0] for warning in answer["warnings"] if "missing" not in warning]
+    assert unseen == ["num_medications", "diag_1"]
 
 
 @pytest.mark.parametrize("required", list(FORM))
-def test_a_missing_required_field_is_named(client: Client, required: str) -> None:
+def test_a_missing_required_field_is_reported(client: Client, required: str) -> None:
     record = {name: value for name, value in EXAMPLE.items() if name != required}
-    assert refusal(client, json.dumps(record), 422)["fields"] == [{"field": required, "message": "is required"}]
+    assert rejection(client, json.dumps(record), 422)["fields"] == [{"field": required, "message": "is required"}]
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,16 @@ def test_a_missing_required_field_is_named(client: Client, required: str) -> Non
         ("hba1c", ">8"),
     ],
 )
-def test_a_wrong_type_an_unknown_category_and_an_unknown_field_are_named(
+def test_a_wrong_type_an_unknown_category_and_an_unknown_field_are_reported(
     client: Client, field: str, value: object
 ) -> None:
     body = json.dumps({**EXAMPLE, field: value}).replace("Infinity", "1e999")
-    assert [fault["field"] for fault in refusal(client, body, 422)["fields"]] == [field]
+    assert [error["field"] for error in rejection(client, body, 422)["fields"]] == [field]
 
 
-def test_all_faults_of_a_record_are_in_one_answer(client: Client) -> None:
-    error = refusal(client, json.dumps({**EXAMPLE, "age": "old", "gendre": "Male", "number_inpatient": -1}), 422)
-    assert {fault["field"] for fault in error["fields"]} == {"age", "gendre", "number_inpatient"}
+def test_all_errors_of_a_record_are_in_one_response(client: Client) -> None:
+    error = rejection(client, json.dumps({**EXAMPLE, "age": "old", "gendre": "Male", "number_inpatient": -1}), 422)
+    assert {item["field"] for item in error["fields"]} == {"age", "gendre", "number_inpatient"}
     assert all(name in error["message"] for name in ("age", "gendre", "number_inpatient"))
 
 
@@ -117,42 +117,42 @@ def test_all_faults_of_a_record_are_in_one_answer(client: Client) -> None:
     [
         (b"", "empty"),
         (b" \n", "empty"),
-        (b"{", "no valid JSON"),
+        (b"{", "not valid JSON"),
         (b'{"age": NaN}', "NaN"),
         (b'{"age": -Infinity}', "Infinity"),
-        (b'{"age": 1} {}', "goes on"),
-        (b'{"age": "\x01"}', "no valid JSON"),
-        (b"\xef\xbb\xbf{}", "no valid JSON"),
+        (b'{"age": 1} {}', "trailing data"),
+        (b'{"age": "\x01"}', "not valid JSON"),
+        (b"\xef\xbb\xbf{}", "not valid JSON"),
         (b"\xff\xfe{\x00}\x00", "not UTF-8"),
-        (b'{"age": "[0-10)", "age": "[0-10)"}', "twice"),
+        (b'{"age": "[0-10)", "age": "[0-10)"}', "duplicate key"),
         (b"[" * 30_000, "nested"),
         (b'{"age":' * 9_000, "nested"),
-        (b'{"age": ' + b"9" * 5_000 + b"}", "no valid JSON"),
-        (b"[]", "no JSON object"),
-        (b"null", "no JSON object"),
-        (b'"text"', "no JSON object"),
-        (b"5", "no JSON object"),
+        (b'{"age": ' + b"9" * 5_000 + b"}", "not valid JSON"),
+        (b"[]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"5", "not a JSON object"),
     ],
 )
-def test_a_body_that_is_no_json_object_gets_400_with_its_cause(client: Client, body: bytes, cause: str) -> None:
-    error = refusal(client, body, 400)
+def test_a_body_that_is_not_a_json_object_gets_400_with_its_cause(client: Client, body: bytes, cause: str) -> None:
+    error = rejection(client, body, 400)
     assert cause in error["message"]
     assert len(error["message"]) < 300
 
 
 def test_a_body_over_the_limit_gets_413(client: Client) -> None:
-    assert "larger than 65,536 bytes" in refusal(client, b"x" * 10_000_000, 413)["message"]
-    refusal(client, b" " * (MOST_BYTES + 1), 413)
-    refusal(client, b" " * MOST_BYTES, 400)
+    assert "larger than 65,536 bytes" in rejection(client, b"x" * 10_000_000, 413)["message"]
+    rejection(client, b" " * (MAX_BODY_BYTES + 1), 413)
+    rejection(client, b" " * MAX_BODY_BYTES, 400)
 
 
 @pytest.mark.parametrize(
-    "kind",
+    "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "multipart/form-data"],
 )
-def test_another_content_type_gets_415_that_names_it(client: Client, kind: str) -> None:
-    refusal(client, json.dumps(EXAMPLE), 415, **{"Content-Type": kind})
-    assert "compressed" in refusal(client, b"{}", 415, **{"Content-Encoding": "gzip"})["message"]
+def test_an_unsupported_content_type_gets_415(client: Client, content_type: str) -> None:
+    rejection(client, json.dumps(EXAMPLE), 415, **{"Content-Type": content_type})
+    assert "compressed" in rejection(client, b"{}", 415, **{"Content-Encoding": "gzip"})["message"]
 
 
 @pytest.mark.parametrize("headers", [{"Content-Type": "application/json; charset=UTF-8"}, {}])
@@ -160,22 +160,23 @@ def test_json_needs_no_content_type(client: Client, headers: dict[str, str]) -> 
     assert client.post("/predict", content=json.dumps(EXAMPLE), headers=headers).status_code == 200
 
 
-def test_the_callers_request_id_comes_back_if_it_is_sane(client: Client) -> None:
-    kept = client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": "ward-7:42"})
-    assert kept.headers["x-request-id"] == kept.json()["request_id"] == "ward-7:42"
-    for mad in ("", "a b", "x" * 65, "<script>"):
-        made = client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": mad})
-        assert re.fullmatch("[0-9a-f]{32}", made.json()["request_id"])
+def test_a_valid_request_id_of_the_client_is_returned(client: Client) -> None:
+    accepted = client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": "ward-7:42"})
+    assert accepted.headers["x-request-id"] == accepted.json()["request_id"] == "ward-7:42"
+    for invalid in ("", "a b", "x" * 65, "<script>"):
+        replaced = client.post("/predict", json=EXAMPLE, headers={"X-Request-ID": invalid})
+        assert re.fullmatch("[0-9a-f]{32}", replaced.json()["request_id"])
     failed = client.post("/predict", content=b"", headers={"X-Request-ID": "ward-7:43"})
     assert failed.headers["x-request-id"] == failed.json()["request_id"] == "ward-7:43"
 
 
-def test_a_payload_of_the_originals_gets_422_that_names_its_fields_and_its_translation_an_answer(
+def test_a_payload_of_the_original_gets_422_with_its_fields_and_its_translation_a_prediction(
     client: Client,
 ) -> None:
     page = (Path(__file__).parents[2] / "docs/from-the-original.md").read_text()
-    there, here = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    strangers, lacking = set(json.loads(there)) - set(ACCEPTED_FIELDS), set(json.loads(here)) - set(json.loads(there))
-    assert strangers
-    assert {fault["field"] for fault in refusal(client, there, 422)["fields"]} == strangers | lacking
-    assert client.post("/predict", json=json.loads(here)).status_code == 200
+    original, translated = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    unknown = set(json.loads(original)) - set(ACCEPTED_FIELDS)
+    missing = set(json.loads(translated)) - set(json.loads(original))
+    assert unknown
+    assert {error["field"] for error in rejection(client, original, 422)["fields"]} == unknown | missing
+    assert client.post("/predict", json=json.loads(translated)).status_code == 200

@@ -1,4 +1,4 @@
-"""What only a real server shows: bodies that come in pieces over a socket."""
+"""The API over a real socket, with bodies that arrive in pieces."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.example import EXAMPLE
-from api.server.protocol import LimitedProtocol
+from api.http_server.protocol import LimitedProtocol
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +23,7 @@ def pieces(megabytes: int) -> Iterator[bytes]:
         yield b"{garbage" * 125_000
 
 
-def test_ten_megabytes_of_garbage_get_413_announced_or_in_pieces(address: str) -> None:
+def test_ten_megabytes_of_garbage_get_413_with_a_content_length_or_chunked(address: str) -> None:
     with httpx.Client(base_url=address, timeout=20) as client:
         for content in (pieces(10), b"".join(pieces(10))):
             response = client.post("/predict", content=content, headers={"Content-Type": "application/json"})
@@ -32,7 +32,7 @@ def test_ten_megabytes_of_garbage_get_413_announced_or_in_pieces(address: str) -
         assert client.post("/predict", json=EXAMPLE).status_code == 200
 
 
-def test_a_caller_who_hangs_up_is_no_fault_of_ours(address: str) -> None:
+def test_a_client_that_disconnects_causes_no_internal_error(address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
@@ -47,39 +47,39 @@ def test_predict_answers_while_a_batch_runs(address: str) -> None:
     with httpx.Client(base_url=address, timeout=20) as client:
         client.post("/predict", json=EXAMPLE)
         batch.start()
-        answered = 0
+        responses = 0
         while batch.is_alive():
             assert client.post("/predict", json=EXAMPLE).status_code == 200
-            answered += 1
+            responses += 1
         batch.join()
-    assert answered > 3
+    assert responses > 3
 
 
-def test_the_readmes_curl_gets_what_the_readme_says(address: str) -> None:
+def test_the_curl_command_of_the_readme_gets_a_prediction_with_an_explanation(address: str) -> None:
     line = re.search(r"^curl .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert line is not None
     command = line[0].replace("http://127.0.0.1:8000", address)
-    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    assert answer["prediction"] in (0, 1)
-    assert answer["explanation"]["contributions"]
+    process = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    prediction = json.loads(process.stdout)
+    assert prediction["prediction"] in (0, 1)
+    assert prediction["explanation"]["contributions"]
 
 
-def _exchange(address: str, requests: bytes, answers: int) -> bytes:
-    """Send requests over one connection, and return as many answers."""
+def _exchange(address: str, requests: bytes, responses: int) -> bytes:
+    """Send requests over one connection, and return as many responses."""
     host, port = address.removeprefix("http://").split(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(requests)
-        while received.count(b'"request_id"') < answers:
+        while received.count(b'"request_id"') < responses:
             received += connection.recv(65_536)
     return received
 
 
 def _request(request_id: str, *headers: str) -> bytes:
     body = json.dumps(EXAMPLE)
-    own = (f"Content-Length: {len(body)}", "Content-Type: application/json", f"X-Request-ID: {request_id}")
-    return "\r\n".join(["POST /predict HTTP/1.1", "Host: localhost", *own, *headers, "", body]).encode()
+    required = (f"Content-Length: {len(body)}", "Content-Type: application/json", f"X-Request-ID: {request_id}")
+    return "\r\n".join(["POST /predict HTTP/1.1", "Host: localhost", *required, *headers, "", body]).encode()
 
 
 def test_a_prediction_in_one_write_has_the_bytes_of_one_in_asgi_messages(
@@ -97,12 +97,12 @@ def test_a_prediction_in_one_write_has_the_bytes_of_one_in_asgi_messages(
     assert written_at_once == [True, False]
     assert b"\r\nconnection: close\r\n" in in_messages
     date = re.compile(rb"date: [^\r]+")
-    one, other = (date.sub(b"date", each) for each in (in_one_write, in_messages))
-    assert one == other.replace(b"connection: close\r\n", b"")
+    raw, asgi = (date.sub(b"date", response) for response in (in_one_write, in_messages))
+    assert raw == asgi.replace(b"connection: close\r\n", b"")
 
 
 def test_pipelined_predictions_are_answered_in_their_order(address: str) -> None:
-    names = [f"ward-{each}" for each in range(20)]
+    names = [f"ward-{number}" for number in range(20)]
     received = _exchange(address, b"".join(_request(name) for name in names), len(names))
     assert re.findall(rb"x-request-id: (ward-\d+)", received) == [name.encode() for name in names]
     assert received.count(b"HTTP/1.1 200 OK") == len(names)

@@ -1,4 +1,4 @@
-"""Versions come and go while the real API answers: on its own process, MLflow and S3."""
+"""Promotions and rollbacks while the real API serves: with its own process, MLflow and S3."""
 
 import hashlib
 import threading
@@ -23,8 +23,8 @@ THREADS, PER_SECOND = 8, 200
 TAGS = {"candidate": "lightgbm", "target": "any", "threshold": "0.1", "batch": "3", "snapshot": "abc", "code": "def"}
 
 
-class Shelf:
-    """The registry of the stack, with versions that are made by hand, and the stack's API."""
+class StackRegistry:
+    """The registry of the stack, to which the tests add versions, and the stack's API."""
 
     def __init__(self, stack: Stack) -> None:
         self.mlflow = MlflowClient(stack.addresses["mlflow"])
@@ -36,15 +36,15 @@ class Shelf:
             timeout=60,
         )
 
-    def add(self, artifact: bytes, told: bytes) -> str:
-        """A version whose file is `artifact`, and whose tag has the hash of `told`."""
+    def add(self, artifact: bytes, hashed: bytes) -> str:
+        """Register a version whose file is `artifact`, and whose tag has the hash of `hashed`."""
         run = self.mlflow.create_run("0").info.run_id
         self.mlflow.log_text(run, artifact.decode(), SCORER_FILE)
-        tags = {**TAGS, SCORER_TAG: hashlib.sha256(told).hexdigest()}
+        tags = {**TAGS, SCORER_TAG: hashlib.sha256(hashed).hexdigest()}
         return str(self.mlflow.create_model_version(MODEL, f"runs:/{run}/model", run, tags).version)
 
     def promote(self, version: str) -> None:
-        self.registry.name_production(version, "promote", "better", datetime.now(UTC))
+        self.registry.set_production(version, "promote", "better", datetime.now(UTC))
 
     def wait_until_served(self, version: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -56,88 +56,94 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(stack: Stack) -> Iterator[Shelf]:
-    made = Shelf(stack)
+def stack_registry(stack: Stack) -> Iterator[StackRegistry]:
+    result = StackRegistry(stack)
     with suppress(MlflowException):
-        made.mlflow.delete_registered_model(MODEL)
-    made.mlflow.create_registered_model(MODEL)
-    yield made
-    made.mlflow.delete_registered_model(MODEL)
+        result.mlflow.delete_registered_model(MODEL)
+    result.mlflow.create_registered_model(MODEL)
+    yield result
+    result.mlflow.delete_registered_model(MODEL)
 
 
 @contextmanager
 def load(address: str) -> Iterator[list[tuple[int, str]]]:
-    """PER_SECOND requests until the block ends: status and version of each answer, in the order of their coming."""
-    answers: list[tuple[int, str]] = []
-    over = threading.Event()
+    """Send PER_SECOND requests until the block ends; yield the status and version of each response, in order."""
+    responses: list[tuple[int, str]] = []
+    stopped = threading.Event()
 
-    def ask() -> None:
+    def send_requests() -> None:
         with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
-            while not over.wait(THREADS / PER_SECOND):
+            while not stopped.wait(THREADS / PER_SECOND):
                 response = client.post("/predict", json=EXAMPLE)
-                answers.append((response.status_code, response.headers.get("x-model-version", "")))
+                responses.append((response.status_code, response.headers.get("x-model-version", "")))
 
-    threads = [threading.Thread(target=ask) for _ in range(THREADS)]
+    threads = [threading.Thread(target=send_requests) for _ in range(THREADS)]
     for thread in threads:
         thread.start()
     try:
-        yield answers
+        yield responses
     finally:
-        over.set()
+        stopped.set()
         for thread in threads:
             thread.join()
 
 
-def test_promotions_and_rollbacks_under_load_cost_nobody_his_answer(stack: Stack, shelf: Shelf, served: Any) -> None:
-    numbers = [shelf.add(served.artifact, served.artifact) for _ in range(PROMOTIONS)]
-    shelf.promote(numbers[0])
-    shelf.api.post("/reload_model").raise_for_status()
-    with load(stack.addresses["api"]) as answers:
+def test_promotions_and_rollbacks_under_load_lose_no_request(
+    stack: Stack, stack_registry: StackRegistry, served: Any
+) -> None:
+    numbers = [stack_registry.add(served.artifact, served.artifact) for _ in range(PROMOTIONS)]
+    stack_registry.promote(numbers[0])
+    stack_registry.api.post("/reload_model").raise_for_status()
+    with load(stack.addresses["api"]) as responses:
         for number in numbers[1:]:
-            shelf.promote(number)
-            assert shelf.api.post("/reload_model").json()["version"] == number
+            stack_registry.promote(number)
+            assert stack_registry.api.post("/reload_model").json()["version"] == number
         for before in numbers[-2 : -2 - ROLLBACKS : -1]:
-            told = shelf.api.post("/rollback", json={"by": "a test", "why": "to go back"}).json()
-            assert (told["version"], told["served"]) == (before, True)
-            shelf.wait_until_served(before, 30)
-    assert {status for status, _ in answers} == {200}
-    assert {version for _, version in answers} <= set(numbers)
-    assert len(answers) > PER_SECOND
+            result = stack_registry.api.post("/rollback", json={"by": "a test", "why": "to go back"}).json()
+            assert (result["version"], result["served"]) == (before, True)
+            stack_registry.wait_until_served(before, 30)
+    assert {status for status, _ in responses} == {200}
+    assert {version for _, version in responses} <= set(numbers)
+    assert len(responses) > PER_SECOND
 
 
-def test_a_promoted_version_is_served_within_seconds_though_nobody_told_the_api(shelf: Shelf, served: Any) -> None:
-    number = shelf.add(served.artifact, served.artifact)
-    shelf.promote(number)
-    shelf.wait_until_served(number, 15)
+def test_a_promoted_version_is_served_within_seconds_without_a_reload_request(
+    stack_registry: StackRegistry, served: Any
+) -> None:
+    number = stack_registry.add(served.artifact, served.artifact)
+    stack_registry.promote(number)
+    stack_registry.wait_until_served(number, 15)
 
 
-def test_an_artifact_with_one_byte_flipped_is_refused_and_the_old_model_serves(shelf: Shelf, served: Any) -> None:
-    good = shelf.add(served.artifact, served.artifact)
-    shelf.promote(good)
-    shelf.api.post("/reload_model").raise_for_status()
-    # Of the good one the API has a copy of its own, which it would rightly take.
+def test_an_artifact_with_one_flipped_byte_is_rejected_and_the_old_model_serves(
+    stack_registry: StackRegistry, served: Any
+) -> None:
+    good = stack_registry.add(served.artifact, served.artifact)
+    stack_registry.promote(good)
+    stack_registry.api.post("/reload_model").raise_for_status()
+    # The API has its own copy of the good artifact, and would use it.
     whole = served.artifact + b" "
     flipped = bytearray(whole)
     flipped[flipped.index(b"0.")] ^= 1
-    bad = shelf.add(bytes(flipped), whole)
-    shelf.promote(bad)
-    refused = shelf.api.post("/reload_model")
-    assert refused.status_code == 503
-    assert "SHA-256" in refused.json()["error"]["message"]
-    ready = shelf.api.get("/health/ready").json()
+    bad = stack_registry.add(bytes(flipped), whole)
+    stack_registry.promote(bad)
+    rejected = stack_registry.api.post("/reload_model")
+    assert rejected.status_code == 503
+    assert "SHA-256" in rejected.json()["error"]["message"]
+    ready = stack_registry.api.get("/health/ready").json()
     assert (ready["model_version"], "artifact is unusable" in ready["reload_failure"]) == (good, True)
-    assert shelf.api.post("/predict", json=EXAMPLE).headers["x-model-version"] == good
+    assert stack_registry.api.post("/predict", json=EXAMPLE).headers["x-model-version"] == good
 
 
-def test_an_artifact_that_says_other_than_its_model_did_is_refused_even_if_its_hash_is_right(
-    shelf: Shelf, served: Any
+def test_an_artifact_that_predicts_differently_from_its_model_is_rejected_even_if_its_hash_is_right(
+    stack_registry: StackRegistry, served: Any
 ) -> None:
-    good = shelf.add(served.artifact, served.artifact)
-    shelf.promote(good)
-    shelf.api.post("/reload_model").raise_for_status()
-    apart = served.artifact.replace(b'"base": 0.0', b'"base": 0.1')
-    assert apart != served.artifact
-    shelf.promote(shelf.add(apart, apart))
-    refused = shelf.api.post("/reload_model")
-    assert "says other than when it was fitted" in refused.json()["error"]["message"]
-    assert shelf.api.post("/predict", json=EXAMPLE).headers["x-model-version"] == good
+    good = stack_registry.add(served.artifact, served.artifact)
+    stack_registry.promote(good)
+    stack_registry.api.post("/reload_model").raise_for_status()
+    altered = served.artifact.replace(b'"base": 0.0', b'"base": 0.1')
+    assert altered != served.artifact
+    stack_registry.promote(stack_registry.add(altered, altered))
+    rejected = stack_registry.api.post("/reload_model")
+    assert "predictions differ from those at fit time" in rejected.json()["error"]["message"]
+    assert stack_registry.api.post("/predict", json=EXAMPLE).headers["x-model-version"] == good

@@ -1,12 +1,12 @@
-"""As fast as uvicorn gets: reads the body and answers what `BENCH_ANSWER` holds, an answer of ours."""
+"""The upper bound of uvicorn: read the body and return the content of the file BENCH_ANSWER."""
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-ANSWER = Path(os.environ["BENCH_ANSWER"]).read_bytes()
-HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(ANSWER)).encode())]
+RESPONSE = Path(os.environ["BENCH_ANSWER"]).read_bytes()
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(RESPONSE)).encode())]
 Message = MutableMapping[str, Any]
 
 
@@ -14,9 +14,9 @@ async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
     if scope["type"] != "http":
-        # uvicorn tries its lifespan, and takes this for no.
+        # uvicorn probes the lifespan protocol; this declines it.
         raise NotImplementedError(scope["type"])
     while (await receive()).get("more_body"):
         pass
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-    await send({"type": "http.response.body", "body": ANSWER})
+    await send({"type": "http.response.body", "body": RESPONSE})

@@ -1,4 +1,4 @@
-"""A batch of 100,000 rows over HTTP against the scikit-learn pipeline that does the same work in process, by turns."""
+"""A batch of 100,000 rows over HTTP against the scikit-learn pipeline in process, alternately."""
 
 import io
 import json
@@ -13,82 +13,87 @@ import polars as pl
 from readmit.embedded.processes import ServiceProcess
 from tests.bench.bodies import CSV, MEDIA_TYPE, ROWS, Batch
 from tests.bench.machine import BenchRefused
-from tests.bench.own_stack import PYTHON, Ground
-from tests.bench.rivals import Arena, Rival
+from tests.bench.own_stack import PYTHON, BenchStores
+from tests.bench.rivals import Server, ServerRunner
 
 PATH = "_batch"
-"""What follows `/predict` in its address."""
-NOT_TAKEN = 415
+"""Suffix of the /predict URL."""
+UNSUPPORTED_MEDIA_TYPE = 415
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-MOST_APART = 1e-6
-PATIENCE_SECONDS = 600.0
+MAX_DIFFERENCE = 1e-6
+TIMEOUT_SECONDS = 600.0
 Seconds = dict[str, float | None]
 
 
 def rounds(
-    arena: Arena, ground: Ground, rival: Rival, batch: Batch, times: int, say: Callable[[str], None]
+    runner: ServerRunner, stores: BenchStores, server: Server, batch: Batch, count: int, report: Callable[[str], None]
 ) -> dict[str, list[Seconds]]:
-    """Seconds by format, of `api` and of `pipeline`; None: a format that the API does not take."""
-    found: dict[str, list[Seconds]] = {"api": [], "pipeline": []}
-    for number in range(1, times + 1):
-        with arena.alone(rival):
-            found["api"].append({kind: _posted(rival, batch, kind, ground.folder) for kind in batch.files})
-        found["pipeline"].append(_pipeline(arena, ground))
+    """Return the seconds by format of `api` and `pipeline`; None: a format that the API does not support."""
+    seconds: dict[str, list[Seconds]] = {"api": [], "pipeline": []}
+    for number in range(1, count + 1):
+        with runner.running(server):
+            seconds["api"].append({kind: _post_seconds(server, batch, kind, stores.folder) for kind in batch.files})
+        seconds["pipeline"].append(_pipeline(runner, stores))
         if number == 1:
-            _same_answers(ground.folder, found["api"][0])
-        say(f"batch, round {number}: {_in_words(found['api'][-1])}; the pipeline {_in_words(found['pipeline'][-1])}")
-    return found
+            _check_same_predictions(stores.folder, seconds["api"][0])
+        report(
+            f"batch, round {number}: {_rates_text(seconds['api'][-1])}; "
+            f"the pipeline {_rates_text(seconds['pipeline'][-1])}"
+        )
+    return seconds
 
 
-def post(rival: Rival, body: bytes, kind: str) -> bytes | None:
-    """The API's answers to a batch, in the format in which it was posted; None: it does not take that format.
+def post(server: Server, body: bytes, kind: str) -> bytes | None:
+    """Return the predictions for a batch in the format of the request; None: the format is not supported.
 
-    By the standard library's client, which costs the least. BenchRefused: any other answer.
+    Uses the standard library's client, which has the least overhead. Raises BenchRefused for any other status.
     """
-    parts = urlsplit(rival.address)
-    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE_SECONDS)
+    parts = urlsplit(server.address)
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=TIMEOUT_SECONDS)
     try:
-        said = {"Content-Type": MEDIA_TYPE[kind], "Accept": MEDIA_TYPE[kind]}
-        connection.request("POST", parts.path + PATH, body, said)
-        answer = connection.getresponse()
-        content = answer.read()
+        headers = {"Content-Type": MEDIA_TYPE[kind], "Accept": MEDIA_TYPE[kind]}
+        connection.request("POST", parts.path + PATH, body, headers)
+        response = connection.getresponse()
+        content = response.read()
     finally:
         connection.close()
-    if answer.status == NOT_TAKEN:
+    if response.status == UNSUPPORTED_MEDIA_TYPE:
         return None
-    if answer.status != 200:
-        raise BenchRefused(f"the API answers {answer.status} to a batch as {kind}: {content[:500]!r}")
+    if response.status != 200:
+        raise BenchRefused(f"the API returned {response.status} for a batch as {kind}: {content[:500]!r}")
     return content
 
 
-def _posted(rival: Rival, batch: Batch, kind: str, folder: Path) -> float | None:
-    """The second time by the clock; the first answer is kept."""
+def _post_seconds(server: Server, batch: Batch, kind: str, folder: Path) -> float | None:
+    """Post a batch twice, save the first response and return the seconds of the second."""
     body = batch.files[kind].read_bytes()
-    answers = post(rival, body, kind)
-    if answers is None:
+    predictions = post(server, body, kind)
+    if predictions is None:
         return None
-    (folder / f"api.{kind}").write_bytes(answers)
+    (folder / f"api.{kind}").write_bytes(predictions)
     started = time.perf_counter()
-    post(rival, body, kind)
+    post(server, body, kind)
     return time.perf_counter() - started
 
 
-def _pipeline(arena: Arena, ground: Ground) -> Seconds:
-    command = (*PYTHON, "tests.bench.pipeline", str(ground.folder))
-    arena.carry_out(ServiceProcess("pipeline", command, {**ground.environment, **ONE_THREAD}))
-    read: Seconds = json.loads((ground.folder / "pipeline.json").read_text())
-    return read
+def _pipeline(runner: ServerRunner, stores: BenchStores) -> Seconds:
+    command = (*PYTHON, "tests.bench.pipeline", str(stores.folder))
+    runner.run_to_completion(ServiceProcess("pipeline", command, {**stores.environment, **ONE_THREAD}))
+    seconds: Seconds = json.loads((stores.folder / "pipeline.json").read_text())
+    return seconds
 
 
-def _same_answers(folder: Path, api: Seconds) -> None:
-    """BenchRefused: the API and the pipeline do not say the same, so that their speeds can't be compared."""
+def _check_same_predictions(folder: Path, api: Seconds) -> None:
+    """Raise BenchRefused when the predictions of the API and the pipeline differ."""
     for kind in (kind for kind, seconds in api.items() if seconds is not None):
-        ours, theirs = (_probabilities(folder / f"{who}.{kind}", kind) for who in ("api", "pipeline"))
+        ours, theirs = (_probabilities(folder / f"{name}.{kind}", kind) for name in ("api", "pipeline"))
         if len(ours) != ROWS or ours.null_count():
-            raise BenchRefused(f"as {kind} the API answers {len(ours) - ours.null_count()} of {ROWS} rows")
-        apart = (ours - theirs).abs().max()
-        if not isinstance(apart, float) or apart > MOST_APART:
-            raise BenchRefused(f"as {kind} a probability of the API's and the pipeline's are {apart!r} apart")
+            raise BenchRefused(f"as {kind} the API predicts {len(ours) - ours.null_count()} of {ROWS} rows")
+        difference = (ours - theirs).abs().max()
+        if not isinstance(difference, float) or difference > MAX_DIFFERENCE:
+            raise BenchRefused(
+                f"as {kind} the probabilities of the API and the pipeline differ by up to {difference!r}"
+            )
 
 
 def _probabilities(file: Path, kind: str) -> pl.Series:
@@ -97,8 +102,8 @@ def _probabilities(file: Path, kind: str) -> pl.Series:
     return frame["probability"].cast(pl.Float64)
 
 
-def _in_words(seconds: Seconds) -> str:
+def _rates_text(seconds: Seconds) -> str:
     return ", ".join(
-        f"{kind} not taken" if took is None else f"{kind} {ROWS / took:,.0f} rows a second"
-        for kind, took in seconds.items()
+        f"{kind} not supported" if duration is None else f"{kind} {ROWS / duration:,.0f} rows a second"
+        for kind, duration in seconds.items()
     )

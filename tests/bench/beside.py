@@ -1,4 +1,4 @@
-"""/predict while batches are worked on, and with an explanation."""
+"""/predict during batches, and with explanations."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.bench.batches import post
 from tests.bench.bodies import CSV, Batch
 from tests.bench.loading import Load
-from tests.bench.rivals import Arena, Rival, ask
+from tests.bench.rivals import Server, ServerRunner, request_prediction
 from tests.bench.singles import MANY, ONE, WARM_UP_SECONDS
 
 EXPLAIN = "?explain=true"
@@ -18,7 +18,7 @@ EXPLAIN = "?explain=true"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Many connections alone and beside batches; one that asks for explanations, None where none is given."""
+    """Load with many connections alone and during batches; with explanations, None where not supported."""
 
     alone: Load
     beside: Load
@@ -27,48 +27,48 @@ class Sample:
 
 
 def rounds(
-    arena: Arena, rival: Rival, batch: Batch, times: int, seconds: int, say: Callable[[str], None]
+    runner: ServerRunner, server: Server, batch: Batch, count: int, seconds: int, report: Callable[[str], None]
 ) -> list[Sample]:
-    found = []
-    for number in range(1, times + 1):
-        with arena.alone(rival):
-            found.append(made := _sample(arena, rival, batch, seconds))
-        say(
-            f"/predict beside batches, round {number}: p99 {made.alone.p99:,.1f} ms alone, {made.beside.p99:,.1f} ms "
-            f"beside {made.batches}"
+    samples = []
+    for number in range(1, count + 1):
+        with runner.running(server):
+            samples.append(sample := _sample(runner, server, batch, seconds))
+        report(
+            f"/predict beside batches, round {number}: p99 {sample.alone.p99:,.1f} ms alone, "
+            f"{sample.beside.p99:,.1f} ms beside {sample.batches}"
         )
-    return found
+    return samples
 
 
-def _sample(arena: Arena, rival: Rival, batch: Batch, seconds: int) -> Sample:
-    arena.load(rival, ONE, WARM_UP_SECONDS)
-    explained = arena.load(rival, ONE, seconds, EXPLAIN) if _explains(rival) else None
-    alone = arena.load(rival, MANY, seconds)
-    with _batches(rival, batch.files[CSV].read_bytes()) as done:
-        beside = arena.load(rival, MANY, seconds)
-    return Sample(alone, beside, len(done), explained)
+def _sample(runner: ServerRunner, server: Server, batch: Batch, seconds: int) -> Sample:
+    runner.load(server, ONE, WARM_UP_SECONDS)
+    explained = runner.load(server, ONE, seconds, EXPLAIN) if _explains(server) else None
+    alone = runner.load(server, MANY, seconds)
+    with _posting_batches(server, batch.files[CSV].read_bytes()) as response_sizes:
+        beside = runner.load(server, MANY, seconds)
+    return Sample(alone, beside, len(response_sizes), explained)
 
 
-def _explains(rival: Rival) -> bool:
-    """Whether an answer that was asked for an explanation holds more than one that was not."""
-    plain, asked = (json.loads(ask(rival, path)) for path in ("", EXPLAIN))
-    return set(asked) > set(plain)
+def _explains(server: Server) -> bool:
+    """Return whether a response with an explanation has more fields than one without."""
+    plain, explained = (json.loads(request_prediction(server, path)) for path in ("", EXPLAIN))
+    return set(explained) > set(plain)
 
 
 @contextmanager
-def _batches(rival: Rival, body: bytes) -> Iterator[list[int]]:
-    """While the block runs, one batch is posted after the other; the list takes the size of each answer."""
-    done: list[int] = []
-    enough = threading.Event()
+def _posting_batches(server: Server, body: bytes) -> Iterator[list[int]]:
+    """Post batches one after the other inside the block; yields the list of response sizes."""
+    response_sizes: list[int] = []
+    stop = threading.Event()
 
-    def post_them() -> None:
-        while not enough.is_set():
-            done.append(len(post(rival, body, CSV) or b""))
+    def post_repeatedly() -> None:
+        while not stop.is_set():
+            response_sizes.append(len(post(server, body, CSV) or b""))
 
     with ThreadPoolExecutor(1) as pool:
-        posting = pool.submit(post_them)
+        posting = pool.submit(post_repeatedly)
         try:
-            yield done
+            yield response_sizes
         finally:
-            enough.set()
+            stop.set()
         posting.result()

@@ -1,4 +1,4 @@
-"""The batch that is posted: clean rows over and over, up to 100,000, as CSV and as Parquet."""
+"""The posted batch: clean rows, repeated up to 100,000, as CSV and Parquet."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ MEDIA_TYPE = {CSV: "text/csv", PARQUET: "application/vnd.apache.parquet"}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`files`: the batch by format; `distinct`: how many of its rows there are without their repetitions."""
+    """A batch. `files`: by format; `distinct`: number of rows without repetitions."""
 
     files: Mapping[str, Path]
     distinct: int
 
 
 def batch_of(rows: Path, folder: Path) -> Batch:
-    """All 50 columns, as a row of the source has them; null where nothing was recorded."""
+    """Write a batch with all 50 columns of the source; null where unrecorded."""
     clean = pl.read_parquet(rows).select(COLUMNS)
     repeated = pl.concat([clean] * ceil(ROWS / clean.height)).head(ROWS)
     files = {kind: folder / f"batch.{kind}" for kind in (CSV, PARQUET)}

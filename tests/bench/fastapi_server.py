@@ -1,6 +1,6 @@
-"""The rival as the original had it: FastAPI, a pydantic model of 60 integers, pandas, `mlflow.pyfunc`.
+"""The original's design: FastAPI, a pydantic model of 60 integers, pandas, `mlflow.pyfunc`.
 
-`BENCH_MODEL` names the folder that `original_model` made. Nothing of ours is imported, which would cost it memory.
+`BENCH_MODEL`: the folder written by `original_model`. Imports nothing of this project, to keep its memory low.
 """
 
 import json
@@ -36,7 +36,7 @@ async def health() -> dict[str, str]:
     return {"status": "healthy"}
 
 
-# No `def`: FastAPI would hand it to a thread, which costs more than it gives on one core.
+# Not a plain `def`: FastAPI would run it in a thread, which is slower on one core.
 @app.post("/predict")
 async def predict(features: Features) -> Prediction:
     probability = float(model.predict(pd.DataFrame([features.model_dump()]))[0][1])

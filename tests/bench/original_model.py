@@ -1,7 +1,7 @@
-"""`python -m tests.bench.original_model ROWS FOLDER`: the original's model, fitted and kept as MLflow keeps it.
+"""`python -m tests.bench.original_model ROWS FOLDER`: fit the original's model and save it in MLflow's format.
 
-Twice, for `mlflow.pyfunc` holds every request to a model's signature, if it has one: as MLflow recommends, and without.
-Beside each `columns.json`, what it takes, and `body.json`, a row of it.
+Twice: with a signature, as MLflow recommends, and without, because `mlflow.pyfunc` validates requests against it.
+Beside each: `columns.json`, the input columns, and `body.json`, one row.
 """
 
 import json
@@ -31,12 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     model = GradientBoostingClassifier(n_estimators=TREES, max_depth=DEPTH, random_state=SEED)
     model.fit(features, data[OUTCOME].to_numpy())
     signature = infer_signature(features.head(), model.predict_proba(features.head()))
-    _keep(model, features, folder / SIGNED, signature)
-    _keep(model, features, folder / UNSIGNED, None)
+    _save(model, features, folder / SIGNED, signature)
+    _save(model, features, folder / UNSIGNED, None)
     return 0
 
 
-def _keep(
+def _save(
     model: GradientBoostingClassifier, features: pd.DataFrame, folder: Path, signature: ModelSignature | None
 ) -> None:
     shutil.rmtree(folder, ignore_errors=True)

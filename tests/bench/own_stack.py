@@ -1,4 +1,4 @@
-"""The bench's own embedded stack: its days make a model; then S3 and MLflow alone stay up, for what serves it."""
+"""The benchmark's embedded stack: days train a model, then only S3 and MLflow stay up for the servers."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,26 +8,26 @@ from pathlib import Path
 
 import polars as pl
 
-from readmit.embedded.environment import NOT_OURS, s3_variables, variables
-from readmit.embedded.processes import Processes, ServiceFailed, ServiceProcess
+from readmit.embedded.environment import REMOVED_VARIABLES, s3_variables, variables
+from readmit.embedded.processes import Processes, ServiceError, ServiceProcess
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
-from readmit.embedded.stack import HOST, SERVICES, Stack, free_ports, reach_the_stack_directly, running
+from readmit.embedded.stack import HOST, SERVICES, Stack, bypass_proxy_for_stack, free_ports, running
 from readmit.io import source_client
 from readmit.io.database import ledger, rows
 from readmit.settings import environment_with
 
-OWN = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
+SETTINGS = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
 STORES = ("s3", "mlflow")
-PATIENCE_SECONDS = 3600.0
+TIMEOUT_SECONDS = 3600.0
 PYTHON = (sys.executable, "-m")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """The stores are up. `api`: how the embedded stack starts its API, which does not run; `address`: where it would.
+class BenchStores:
+    """Running stores. `api`: the embedded stack's API service, not running; `address`: its URL.
 
-    `rows`: the clean rows of the batches that were taken, as Parquet.
+    `rows`: Parquet file of the clean rows of the training batches.
     """
 
     folder: Path
@@ -38,61 +38,61 @@ class Ground:
 
 
 def make_model(folder: Path, batches: int, candidate: str | None) -> None:
-    """Days until so many batches are done, else the training alone, which finds what the same code made before.
+    """Run days until `batches` are done, or the training alone if they are; then set the production version.
 
-    Then the winner on validation, or the candidate that is named, is put into production.
+    The version is that of the winner on validation, or of `candidate`.
     """
-    with running(folder, _ports(), OWN) as stack:
-        last = min(batches, source_client.state(stack.addresses["ec2-api"]).released)
-        for number, command in enumerate(_days(last, ledger.done_batches()), 1):
-            carry_out(stack.processes, ServiceProcess(f"day-{number}", command, stack.environment))
-        _put_into_production(stack, last, candidate)
-        taken = pl.concat([rows.clean_rows(batch) for batch in range(1, last + 1)])
-        taken.write_parquet(folder / "rows.parquet")
+    with running(folder, _ports(), SETTINGS) as stack:
+        last_batch = min(batches, source_client.fetch_state(stack.addresses["ec2-api"]).released)
+        for number, command in enumerate(_day_commands(last_batch, ledger.done_batches()), 1):
+            run_to_completion(stack.processes, ServiceProcess(f"day-{number}", command, stack.environment))
+        _set_production(stack, last_batch, candidate)
+        clean_rows = pl.concat([rows.clean_rows(batch) for batch in range(1, last_batch + 1)])
+        clean_rows.write_parquet(folder / "rows.parquet")
 
 
-def _days(last: int, done: set[int]) -> list[Sequence[str]]:
+def _day_commands(last_batch: int, done: set[int]) -> list[Sequence[str]]:
     readmit = (*PYTHON, "readmit.cli")
-    if last in done:
-        return [(*readmit, "train", "--batch", str(last))]
+    if last_batch in done:
+        return [(*readmit, "train", "--batch", str(last_batch))]
     return [
-        (*readmit, "day", "--batch", str(batch), "--train", "yes" if batch == last else "no")
-        for batch in range(1, last + 1)
+        (*readmit, "day", "--batch", str(batch), "--train", "yes" if batch == last_batch else "no")
+        for batch in range(1, last_batch + 1)
         if batch not in done
     ]
 
 
-def _put_into_production(stack: Stack, batch: int, candidate: str | None) -> None:
+def _set_production(stack: Stack, batch: int, candidate: str | None) -> None:
     command = (*PYTHON, "tests.bench.production", str(batch), *([candidate] if candidate else []))
-    carry_out(stack.processes, ServiceProcess("production", command, stack.environment))
+    run_to_completion(stack.processes, ServiceProcess("production", command, stack.environment))
 
 
-def carry_out(processes: Processes, service: ServiceProcess) -> None:
-    """Runs what ends by itself. ServiceFailed: not well."""
+def run_to_completion(processes: Processes, service: ServiceProcess) -> None:
+    """Run a process to its end. Raises ServiceError when it fails."""
     processes.start(service)
-    code = processes.wait(service.name, PATIENCE_SECONDS)
+    code = processes.wait(service.name, TIMEOUT_SECONDS)
     if code != 0:
-        raise ServiceFailed(f"{service.name} ended with code {code}\n{processes.tail(service.name)}")
+        raise ServiceError(f"{service.name} exited with code {code}\n{processes.log_tail(service.name)}")
 
 
 @contextmanager
-def stores_up(folder: Path) -> Iterator[Ground]:
-    """S3 and MLflow on what `make_model` left, idle while something else serves it."""
+def stores_up(folder: Path) -> Iterator[BenchStores]:
+    """Yield S3 and MLflow with the model of `make_model`."""
     ports, processes = _ports(), Processes(folder / "processes")
     processes.end_leftovers()
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
-    reach_the_stack_directly()
-    environment = environment_with(variables(folder, addresses), without=NOT_OURS)
-    inner = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
-    found = services(folder, HOST, ports, inner, environment, s3_variables(folder, HOST))
-    known = {each.name: each for each in found}
+    bypass_proxy_for_stack()
+    environment = environment_with(variables(folder, addresses), without=REMOVED_VARIABLES)
+    inner_ports = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
+    all_services = services(folder, HOST, ports, inner_ports, environment, s3_variables(folder, HOST))
+    by_name = {service.name: service for service in all_services}
     try:
         for name in STORES:
-            processes.start(known[name])
+            processes.start(by_name[name])
         for name in STORES:
-            processes.wait_until_healthy(known[name])
-        ready = replace(known["api"], health=f"{addresses['api']}/health/ready")
-        yield Ground(folder, environment, ready, addresses["api"], folder / "rows.parquet")
+            processes.wait_until_healthy(by_name[name])
+        api_service = replace(by_name["api"], health=f"{addresses['api']}/health/ready")
+        yield BenchStores(folder, environment, api_service, addresses["api"], folder / "rows.parquet")
     finally:
         processes.stop()
 

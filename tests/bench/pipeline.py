@@ -1,7 +1,7 @@
-"""`python -m tests.bench.pipeline FOLDER`: the batch by pandas and the scikit-learn pipeline in production, in process.
+"""`python -m tests.bench.pipeline FOLDER`: score the batch with pandas and the production scikit-learn pipeline.
 
-Each format twice, the second time by the clock. `pipeline.json` takes the seconds; `pipeline.csv` and
-`pipeline.parquet` the answers, in the columns of the API's.
+Each format twice, the second time measured. Writes the seconds to `pipeline.json` and the predictions, in the columns
+of the API, to `pipeline.csv` and `pipeline.parquet`.
 """
 
 import io
@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from readmit.core.encounter import BY_NAME, FEATURES, NOT_RECORDED
-from readmit.core.model import model_input, one_thread, probabilities
+from readmit.core.model import model_input, probabilities, single_threaded
 from readmit.core.version import MODEL, PRODUCTION
 from readmit.settings import load
 from tests.bench.bodies import CSV, PARQUET
@@ -30,29 +30,29 @@ def main(arguments: Sequence[str]) -> int:
     uri = f"models:/{MODEL}@{PRODUCTION}"
     model, threshold = mlflow.sklearn.load_model(uri), load().threshold
     seconds = {}
-    with one_thread():
+    with single_threaded():
         for kind in (CSV, PARQUET):
             body = (folder / f"batch.{kind}").read_bytes()
-            (folder / f"pipeline.{kind}").write_bytes(_answers(kind, body, model, threshold))
+            (folder / f"pipeline.{kind}").write_bytes(_predictions(kind, body, model, threshold))
             started = time.perf_counter()
-            _answers(kind, body, model, threshold)
+            _predictions(kind, body, model, threshold)
             seconds[kind] = time.perf_counter() - started
     (folder / "pipeline.json").write_text(json.dumps(seconds))
     return 0
 
 
-def _answers(kind: str, body: bytes, model: Pipeline, threshold: float) -> bytes:
+def _predictions(kind: str, body: bytes, model: Pipeline, threshold: float) -> bytes:
     frame = _read_csv(body) if kind == CSV else pd.read_parquet(io.BytesIO(body), columns=list(FEATURES))
-    said = probabilities(model, model_input({name: frame[name].tolist() for name in FEATURES}))
-    told = pd.DataFrame({"prediction": (said >= threshold).astype(int), "probability": said, "error": None})
-    told.index.name = "index"
+    scores = probabilities(model, model_input({name: frame[name].tolist() for name in FEATURES}))
+    table = pd.DataFrame({"prediction": (scores >= threshold).astype(int), "probability": scores, "error": None})
+    table.index.name = "index"
     if kind == CSV:
-        return told.to_csv().encode()
-    return bytes(told.reset_index().to_parquet(index=False))
+        return table.to_csv().encode()
+    return bytes(table.reset_index().to_parquet(index=False))
 
 
 def _read_csv(body: bytes) -> pd.DataFrame:
-    """`None` is a value in the laboratory's columns: not measured."""
+    """Read the features; `None` is a value of the laboratory columns: not measured."""
     return pd.read_csv(
         io.BytesIO(body), usecols=list(FEATURES), dtype=TEXTS, keep_default_na=False, na_values=["", NOT_RECORDED]
     )

@@ -1,4 +1,4 @@
--- For wrk: posts the file that is named after `--`; its last line says, as JSON, what came of it (times in microseconds).
+-- wrk script: posts the file given after `--`; the last line of the output is a JSON summary (times in microseconds).
 
 function init(args)
   local file = assert(io.open(args[1], "rb"))
@@ -8,10 +8,10 @@ function init(args)
 end
 
 function done(summary, latency, _)
-  local faults = summary.errors
+  local errors = summary.errors
   io.write(string.format(
     '\n{"requests": %d, "microseconds": %d, "p50": %.1f, "p99": %.1f, "refused": %d, "broken": %d}\n',
     summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    faults.status, faults.connect + faults.read + faults.write + faults.timeout
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -1,7 +1,7 @@
-"""`python -m tests.bench.production BATCH [CANDIDATE]`: whom the bench serves, in its own stack.
+"""`python -m tests.bench.production BATCH [CANDIDATE]`: set the production version of the benchmark's stack.
 
-The step `register` chooses, refits and registers as on any day, among all candidates or the one that is named; what it
-made goes into production without a verdict, for speed is asked here and not quality.
+The step `register` selects, refits and registers a version among all candidates or the given one. It goes into
+production without a verdict: the benchmark measures speed, not quality.
 """
 
 import sys
@@ -17,14 +17,14 @@ from readmit.steps import register
 
 
 def main(arguments: Sequence[str]) -> int:
-    batch, *named = arguments
+    batch, *names = arguments
     settings = load()
     connect(settings.database_address)
-    among = tuple(candidate for candidate in CANDIDATES if not named or candidate.name in named)
-    with patch.object(register, "CANDIDATES", among):
+    candidates = tuple(candidate for candidate in CANDIDATES if not names or candidate.name in names)
+    with patch.object(register, "CANDIDATES", candidates):
         facts = register.run(int(batch), settings)
-    Registry(settings.mlflow_tracking_uri).name_production(
-        str(facts["version"]), "bench", "to be timed", datetime.now(UTC)
+    Registry(settings.mlflow_tracking_uri).set_production(
+        str(facts["version"]), "bench", "for the benchmark", datetime.now(UTC)
     )
     return 0
 

@@ -1,4 +1,4 @@
-"""Those that are compared: how each is started, what it is asked, and what it takes while it runs."""
+"""The compared servers: start, requests and memory."""
 
 import json
 import sys
@@ -17,22 +17,22 @@ from readmit.embedded.processes import Processes, ServiceProcess
 from readmit.embedded.stack import HOST, free_ports
 from readmit.settings import environment_with
 from tests.bench.loading import Load, load
-from tests.bench.machine import BenchRefused, Cores, on
-from tests.bench.own_stack import PYTHON, Ground, carry_out
+from tests.bench.machine import BenchRefused, Cores, pinned_command
+from tests.bench.own_stack import PYTHON, BenchStores, run_to_completion
 
 EXAMPLE = Path("api/example.json")
-OURS, MLFLOW = "readmit", "mlflow"
+READMIT, MLFLOW = "readmit", "mlflow"
 FASTAPI, UNSIGNED = "fastapi", "fastapi-unsigned"
-"""The same server on a model with its signature, as MLflow recommends, and on one without."""
+"""FastAPI with a model that has a signature, as MLflow recommends, and without."""
 BARE, SILENT = "uvicorn", "uvicorn-silent"
-"""The same server as uvicorn comes, and without its access log, which takes more than half of its speed."""
+"""uvicorn with its defaults, and without the access log, which costs more than half of the throughput."""
 NO_LOG = "--no-access-log"
 MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
-    """`address`: where it takes `body`, the path of the JSON of one encounter."""
+class Server:
+    """A server. `address`: prediction URL; `body`: JSON file of one encounter."""
 
     service: ServiceProcess
     address: str
@@ -45,14 +45,14 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """MiB of a server and all that it started. `pss`: pages that several share counted once; None: not told here."""
+    """Memory of a server and its subprocesses in MiB. `pss`: shared pages counted once; None where unavailable."""
 
     rss: float
     pss: float | None
 
 
-class Arena:
-    """Where a rival runs, one at a time, on the server's core, and is loaded from the other."""
+class ServerRunner:
+    """Runs one server at a time on the server core and loads it from the other core."""
 
     def __init__(self, folder: Path, cores: Cores) -> None:
         self._folder, self._cores = folder / "rivals", cores
@@ -60,95 +60,99 @@ class Arena:
         self._processes.end_leftovers()
 
     @contextmanager
-    def alone(self, rival: Rival) -> Iterator[None]:
-        """The rival is up, and has answered once."""
-        service = replace(rival.service, command=on(self._cores.server, rival.service.command))
+    def running(self, server: Server) -> Iterator[None]:
+        """Run a server; it has responded once."""
+        service = replace(server.service, command=pinned_command(self._cores.server, server.service.command))
         try:
             self._processes.start(service)
             self._processes.wait_until_healthy(service)
-            ask(rival)
+            request_prediction(server)
             yield
         finally:
             self._processes.stop()
 
-    def load(self, rival: Rival, connections: int, seconds: int, path: str = "") -> Load:
-        """The rival that is up, under load; at the end it has answered all that was asked."""
-        found = load(rival.address + path, rival.body, connections, seconds, self._cores.load)
-        ask(rival)
-        return found
+    def load(self, server: Server, connections: int, seconds: int, path: str = "") -> Load:
+        """Load the running server; afterwards check that it still responds."""
+        result = load(server.address + path, server.body, connections, seconds, self._cores.load)
+        request_prediction(server)
+        return result
 
-    def carry_out(self, service: ServiceProcess) -> None:
-        """What ends by itself, on the server's core. ServiceFailed: not well."""
+    def run_to_completion(self, service: ServiceProcess) -> None:
+        """Run a process to its end on the server core. Raises ServiceError when it fails."""
         try:
-            carry_out(self._processes, replace(service, command=on(self._cores.server, service.command)))
+            run_to_completion(
+                self._processes, replace(service, command=pinned_command(self._cores.server, service.command))
+            )
         finally:
             self._processes.stop()
 
-    def memory(self, rival: Rival) -> Memory:
-        """What the rival takes that is up."""
-        found = process_tags.carriers((self._folder / f"{rival.name}.mark").read_text())
-        told = [process.memory_full_info() for process in found]
-        shares = [each.pss for each in told if hasattr(each, "pss")]
-        return Memory(sum(each.rss for each in told) / MIB, sum(shares) / MIB if shares else None)
+    def memory(self, server: Server) -> Memory:
+        """Return the memory of the running server."""
+        processes = process_tags.tagged_processes((self._folder / f"{server.name}.mark").read_text())
+        usages = [process.memory_full_info() for process in processes]
+        pss = [usage.pss for usage in usages if hasattr(usage, "pss")]
+        return Memory(sum(usage.rss for usage in usages) / MIB, sum(pss) / MIB if pss else None)
 
 
-def ask(rival: Rival, path: str = "") -> bytes:
-    """Its answer to its body. BenchRefused: no success."""
+def request_prediction(server: Server, path: str = "") -> bytes:
+    """Return the response to the server's body. Raises BenchRefused unless the status is 200."""
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(rival.address + path, content=rival.body.read_bytes(), headers=headers, timeout=60)
-    if answer.status_code != httpx.codes.OK:
-        raise BenchRefused(f"{rival.name} answers {answer.status_code} to its own example: {answer.text[:500]}")
-    return answer.content
+    response = httpx.post(server.address + path, content=server.body.read_bytes(), headers=headers, timeout=60)
+    if response.status_code != httpx.codes.OK:
+        raise BenchRefused(f"{server.name} returned {response.status_code} for its example: {response.text[:500]}")
+    return response.content
 
 
-def ours(ground: Ground) -> Rival:
-    """Our API, started as the embedded stack starts it."""
-    return Rival(replace(ground.api, name=OURS), f"{ground.address}/predict", EXAMPLE)
+def readmit_server(stores: BenchStores) -> Server:
+    """Return the API, started as in the embedded stack."""
+    return Server(replace(stores.api, name=READMIT), f"{stores.address}/predict", EXAMPLE)
 
 
-def others(ground: Ground, answer: bytes, arena: Arena) -> list[Rival]:
-    """All others. `answer`: one of ours, whose size the bare server's has."""
-    file, models = ground.folder / "answer.json", ground.folder / "original"
-    file.write_bytes(answer)
+def competitor_servers(stores: BenchStores, response: bytes, runner: ServerRunner) -> list[Server]:
+    """Return the competitors. `response`: a response of the API, returned by the bare servers."""
+    file, models = stores.folder / "answer.json", stores.folder / "original"
+    file.write_bytes(response)
     if not (models / "unsigned/body.json").exists():
-        command = (*PYTHON, "tests.bench.original_model", str(ground.rows), str(models))
-        arena.carry_out(ServiceProcess("original-model", command, ground.environment))
-    fastapis = [_fastapi(FASTAPI, models / "signed"), _fastapi(UNSIGNED, models / "unsigned")]
-    return [*fastapis, _mlflow(ground), _bare(BARE, file), _bare(SILENT, file, NO_LOG)]
+        command = (*PYTHON, "tests.bench.original_model", str(stores.rows), str(models))
+        runner.run_to_completion(ServiceProcess("original-model", command, stores.environment))
+    fastapi_servers = [_fastapi(FASTAPI, models / "signed"), _fastapi(UNSIGNED, models / "unsigned")]
+    return [*fastapi_servers, _mlflow(stores), _bare(BARE, file), _bare(SILENT, file, NO_LOG)]
 
 
-def _fastapi(name: str, model: Path) -> Rival:
+def _fastapi(name: str, model: Path) -> Server:
     (port,) = free_ports(1)
     command = _uvicorn("tests.bench.fastapi_server:app", port, NO_LOG)
     service = ServiceProcess(
         name, command, environment_with({"BENCH_MODEL": str(model)}), f"http://{HOST}:{port}/health"
     )
-    return Rival(service, f"http://{HOST}:{port}/predict", model / "body.json")
+    return Server(service, f"http://{HOST}:{port}/predict", model / "body.json")
 
 
-def _bare(name: str, answer: Path, *options: str) -> Rival:
+def _bare(name: str, response_file: Path, *options: str) -> Server:
     (port,) = free_ports(1)
     command = _uvicorn("tests.bench.bare_server:app", port, *options)
-    service = ServiceProcess(name, command, environment_with({"BENCH_ANSWER": str(answer)}), f"http://{HOST}:{port}/")
-    return Rival(service, f"http://{HOST}:{port}/", EXAMPLE)
+    service = ServiceProcess(
+        name, command, environment_with({"BENCH_ANSWER": str(response_file)}), f"http://{HOST}:{port}/"
+    )
+    return Server(service, f"http://{HOST}:{port}/", EXAMPLE)
 
 
-def _mlflow(ground: Ground) -> Rival:
-    """MLflow's own server of the model in production. It starts `uvicorn` by that name."""
+def _mlflow(stores: BenchStores) -> Server:
+    """Return MLflow's scoring server of the production model. It runs `uvicorn` from PATH."""
     (port,) = free_ports(1)
-    serve = ("--model-uri", f"models:/{MODEL}@{PRODUCTION}", "--env-manager", "local", "--workers", "1")
-    command = (*PYTHON, "mlflow", "models", "serve", *serve, "--host", HOST, "--port", str(port))
-    path = f"{Path(sys.executable).parent}:{ground.environment['PATH']}"
-    service = ServiceProcess(MLFLOW, command, {**ground.environment, "PATH": path}, f"http://{HOST}:{port}/ping")
-    body = ground.folder / "dataframe_split.json"
-    body.write_text(json.dumps({"dataframe_split": _split(EXAMPLE)}))
-    return Rival(service, f"http://{HOST}:{port}/invocations", body)
+    options = ("--model-uri", f"models:/{MODEL}@{PRODUCTION}", "--env-manager", "local", "--workers", "1")
+    command = (*PYTHON, "mlflow", "models", "serve", *options, "--host", HOST, "--port", str(port))
+    path = f"{Path(sys.executable).parent}:{stores.environment['PATH']}"
+    service = ServiceProcess(MLFLOW, command, {**stores.environment, "PATH": path}, f"http://{HOST}:{port}/ping")
+    body = stores.folder / "dataframe_split.json"
+    body.write_text(json.dumps({"dataframe_split": _split_record(EXAMPLE)}))
+    return Server(service, f"http://{HOST}:{port}/invocations", body)
 
 
-def _split(example: Path) -> dict[str, object]:
-    """The encounter as the model's input, whose whole numbers are floats."""
+def _split_record(example: Path) -> dict[str, object]:
+    """Return the encounter as `dataframe_split`, whole numbers as floats."""
     values = parse(json.loads(example.read_text())).values
-    row = [float(each) if isinstance(each, int) else each for each in (values[name] for name in FEATURES)]
+    row = [float(value) if isinstance(value, int) else value for value in (values[name] for name in FEATURES)]
     return {"columns": list(FEATURES), "data": [row]}
 
 

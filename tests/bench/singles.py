@@ -1,11 +1,11 @@
-"""One encounter at a time: each rival in turn, round after round, so that what the machine does meanwhile meets all."""
+"""Single predictions: the servers alternate in every round, so that disturbances affect all of them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.loading import Load
-from tests.bench.rivals import Arena, Memory, Rival
+from tests.bench.rivals import Memory, Server, ServerRunner
 
 MANY, ONE = 64, 1
 WARM_UP_SECONDS = 2
@@ -13,7 +13,7 @@ WARM_UP_SECONDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One rival in one round: with one connection, with many, and what it took after both."""
+    """One server in one round: load with one and many connections, and the memory afterwards."""
 
     one: Load
     many: Load
@@ -21,47 +21,47 @@ class Sample:
 
 
 def rounds(
-    arena: Arena, rivals: Sequence[Rival], times: int, seconds: int, say: Callable[[str], None]
+    runner: ServerRunner, servers: Sequence[Server], count: int, seconds: int, report: Callable[[str], None]
 ) -> dict[str, list[Sample]]:
-    """The samples of each rival."""
-    found: dict[str, list[Sample]] = {rival.name: [] for rival in rivals}
-    for number in range(1, times + 1):
-        for rival in rivals:
-            made = _sample(arena, rival, seconds)
-            found[rival.name].append(made)
-            say(f"/predict, round {number}: {rival.name} {made.many.per_second:,.0f} a second")
-    return found
+    """Return the samples by server."""
+    samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
+    for number in range(1, count + 1):
+        for server in servers:
+            sample = _sample(runner, server, seconds)
+            samples[server.name].append(sample)
+            report(f"/predict, round {number}: {server.name} {sample.many.per_second:,.0f} a second")
+    return samples
 
 
-def _sample(arena: Arena, rival: Rival, seconds: int) -> Sample:
-    """One connection first: what many leave in a queue would stand in its way."""
-    with arena.alone(rival):
-        arena.load(rival, ONE, WARM_UP_SECONDS)
-        one = arena.load(rival, ONE, seconds)
-        many = arena.load(rival, MANY, seconds)
-        return Sample(one, many, arena.memory(rival))
+def _sample(runner: ServerRunner, server: Server, seconds: int) -> Sample:
+    """Measure one connection first: requests queued by many would delay it."""
+    with runner.running(server):
+        runner.load(server, ONE, WARM_UP_SECONDS)
+        one = runner.load(server, ONE, seconds)
+        many = runner.load(server, MANY, seconds)
+        return Sample(one, many, runner.memory(server))
 
 
-def middle(samples: Iterable[Sample]) -> Sample:
-    """The median of each figure by itself."""
-    found = list(samples)
+def median_sample(samples: Iterable[Sample]) -> Sample:
+    """Return the median of each figure."""
+    items = list(samples)
     return Sample(
-        one=middle_load(each.one for each in found),
-        many=middle_load(each.many for each in found),
-        memory=_middle_memory(each.memory for each in found),
+        one=median_load(item.one for item in items),
+        many=median_load(item.many for item in items),
+        memory=_median_memory(item.memory for item in items),
     )
 
 
-def middle_load(loads: Iterable[Load]) -> Load:
-    found = list(loads)
+def median_load(loads: Iterable[Load]) -> Load:
+    items = list(loads)
     return Load(
-        per_second=median(each.per_second for each in found),
-        p50=median(each.p50 for each in found),
-        p99=median(each.p99 for each in found),
+        per_second=median(item.per_second for item in items),
+        p50=median(item.p50 for item in items),
+        p99=median(item.p99 for item in items),
     )
 
 
-def _middle_memory(told: Iterable[Memory]) -> Memory:
-    found = list(told)
-    shares = [each.pss for each in found if each.pss is not None]
-    return Memory(median(each.rss for each in found), median(shares) if shares else None)
+def _median_memory(usages: Iterable[Memory]) -> Memory:
+    items = list(usages)
+    pss = [item.pss for item in items if item.pss is not None]
+    return Memory(median(item.rss for item in items), median(pss) if pss else None)

@@ -1,7 +1,7 @@
 """`python -m tests.bench.stored_counts`: /statistics from stored counts against counting all rows, on SQLite.
 
-Never a test: the seconds are those of the machine. The rows are counted by the query that /statistics made before the
-counts were stored with each batch.
+Not a test: the seconds depend on the machine. The rows are counted by the query that /statistics used before counts
+were stored with each batch.
 """
 
 import argparse
@@ -30,57 +30,58 @@ from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import EncounterCount
 from readmit.settings import Settings
-from tests.api.conftest import Shelf
+from tests.api.conftest import InMemoryModelSource
 
 BATCH_ROWS = 15_000
 OUTCOME_WEIGHTS = (54, 35, 11)
-"""In a hundred encounters: NO, >30, <30."""
+"""Percentages of NO, >30, <30."""
 DIAGNOSES = 700
 MILLION = 1_000_000
 
 
 def main(options: Sequence[str]) -> int:
-    """Print the seconds of both ways and their ratio, and the milliseconds of /statistics over 10 million rows."""
-    asked = _asked(options)
+    """Print both durations and their ratio, and the duration of /statistics over 10 million rows."""
+    args = _parse_args(options)
     with TemporaryDirectory() as folder:
-        _against_rows(Path(folder) / "rows", asked.rows, asked.rounds)
-        _alone(Path(folder) / "counts", asked.counted, asked.rounds)
+        _compare_with_counting_rows(Path(folder) / "rows", args.rows, args.rounds)
+        _measure_statistics(Path(folder) / "counts", args.counted, args.rounds)
     return 0
 
 
-def _asked(options: Sequence[str]) -> argparse.Namespace:
+def _parse_args(options: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.stored_counts", description=__doc__)
     parser.add_argument("--rows", type=int, default=845_000, help="clean rows to count (845000)")
-    parser.add_argument("--counted", type=int, default=10 * MILLION, help="rows behind the counts alone (10000000)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured; medians are told (5)")
+    parser.add_argument("--counted", type=int, default=10 * MILLION, help="rows behind the stored counts (10000000)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds; medians are reported (5)")
     return parser.parse_args(options)
 
 
-def _against_rows(folder: Path, height: int, rounds: int) -> None:
+def _compare_with_counting_rows(folder: Path, height: int, rounds: int) -> None:
     batches = -(-height // BATCH_ROWS)
-    with _api_over(folder) as client:
+    with _api_client(folder) as client:
         frame = _encounters()
-        stored = [_seconds(lambda batch=batch: _store(batch, frame)) for batch in range(1, batches + 1)]
-        counted = [_seconds(lambda: counts_of_batch(1, frame)) for _ in range(rounds)]
-        migrated = _seconds(_count_all_batches)
-        by_turns = [(_seconds(_count_rows), _seconds(lambda: _ask(client))) for _ in range(rounds)]
-    old, new = (median(each) for each in zip(*by_turns, strict=True))
+        store_seconds = [_seconds(lambda batch=batch: _store(batch, frame)) for batch in range(1, batches + 1)]
+        count_seconds = [_seconds(lambda: counts_of_batch(1, frame)) for _ in range(rounds)]
+        migration_seconds = _seconds(_count_all_batches)
+        alternating = [(_seconds(_count_rows), _seconds(lambda: _request_statistics(client))) for _ in range(rounds)]
+    row_seconds, stored_seconds = (median(durations) for durations in zip(*alternating, strict=True))
     print(f"{batches * BATCH_ROWS:,} rows in {batches} batches")
-    print(f"  counting all rows       {1000 * old:10,.1f} ms")
-    print(f"  /statistics             {1000 * new:10,.1f} ms")
-    print(f"  ratio                   {old / new:10,.1f}")
+    print(f"  counting all rows       {1000 * row_seconds:10,.1f} ms")
+    print(f"  /statistics             {1000 * stored_seconds:10,.1f} ms")
+    print(f"  ratio                   {row_seconds / stored_seconds:10,.1f}")
     print(
-        f"  storing a batch         {1000 * median(stored):10,.1f} ms, {1000 * median(counted):,.1f} ms of it counting"
+        f"  storing a batch         {1000 * median(store_seconds):10,.1f} ms, "
+        f"{1000 * median(count_seconds):,.1f} ms of it counting"
     )
-    print(f"  counting all, once      {1000 * migrated:10,.1f} ms, by the migration")
+    print(f"  counting all, once      {1000 * migration_seconds:10,.1f} ms, by the migration")
 
 
-def _alone(folder: Path, height: int, rounds: int) -> None:
+def _measure_statistics(folder: Path, height: int, rounds: int) -> None:
     batches = -(-height // BATCH_ROWS)
-    with _api_over(folder) as client:
+    with _api_client(folder) as client:
         _store(1, _encounters())
         _copy_counts(batches)
-        seconds = [_seconds(lambda: _ask(client)) for _ in range(2 * rounds)]
+        seconds = [_seconds(lambda: _request_statistics(client)) for _ in range(2 * rounds)]
         with using(CLEAN):
             counts = EncounterCount.select().count()
     print(f"{batches * BATCH_ROWS:,} rows in {batches} batches: {counts:,} counts")
@@ -88,31 +89,31 @@ def _alone(folder: Path, height: int, rounds: int) -> None:
 
 
 @contextmanager
-def _api_over(folder: Path) -> Iterator[TestClient[FastPath]]:
-    """The API over new databases, without a model."""
+def _api_client(folder: Path) -> Iterator[TestClient[FastPath]]:
+    """Yield a client of the API over new databases, without a model."""
     address = f"sqlite:///{folder}"
     connect(address)
     migrate()
-    # Its log of requests goes to what is the standard output by now.
+    # The access log writes to the standard output of this moment.
     with redirect_stdout(StringIO()):
-        app = create_app(Shelf(), Settings(database_url=address, model_poll_seconds=3600))
+        app = create_app(InMemoryModelSource(), Settings(database_url=address, model_poll_seconds=3600))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
 
 def _encounters() -> pl.DataFrame:
-    """One batch, any value in each field that may stand there, diagnoses from many codes."""
-    chance = random.Random(130)
+    """Return one batch with random valid values and many diagnosis codes."""
+    rng = random.Random(130)
     columns: dict[str, list[str | int | None]] = {}
     for name, field in BY_NAME.items():
-        among: Sequence[str | int | None] = field.choices or range(1, 12)
+        values: Sequence[str | int | None] = field.choices or range(1, 12)
         if field.whole_number:
-            among = [int(choice) for choice in among if choice is not None]
+            values = [int(choice) for choice in values if choice is not None]
         elif field.pattern:
-            among = [*map(str, range(1, DIAGNOSES)), "V57", None] if field.pattern == ICD9 else ["MC"]
-        columns[name] = chance.choices(among, k=BATCH_ROWS)
+            values = [*map(str, range(1, DIAGNOSES)), "V57", None] if field.pattern == ICD9 else ["MC"]
+        columns[name] = rng.choices(values, k=BATCH_ROWS)
     columns |= {name: list(range(BATCH_ROWS)) for name in (ENCOUNTER, PATIENT)}
-    columns[OUTCOME] = list(chance.choices(BY_NAME[OUTCOME].choices, OUTCOME_WEIGHTS, k=BATCH_ROWS))
+    columns[OUTCOME] = list(rng.choices(BY_NAME[OUTCOME].choices, OUTCOME_WEIGHTS, k=BATCH_ROWS))
     return pl.DataFrame(columns, schema=CLEAN_SCHEMA)
 
 
@@ -126,7 +127,7 @@ def _count_all_batches() -> None:
 
 
 def _copy_counts(batches: int) -> None:
-    """Give batches from 2 on the counts of batch 1."""
+    """Copy the counts of batch 1 to batches 2 and up."""
     columns = ", ".join(name for name in EncounterCount._meta.columns if name not in ("batch", "value"))
     value = "CASE field WHEN 'batch' THEN ? ELSE value END"
     copy = f"INSERT INTO encounter_counts (batch, value, {columns}) SELECT ?, {value}, {columns} FROM encounter_counts"
@@ -136,21 +137,21 @@ def _copy_counts(batches: int) -> None:
 
 
 def _count_rows() -> None:
-    """Count as /statistics did."""
+    """Count as /statistics did before."""
     readmitted = f"SUM(CASE WHEN {OUTCOME} IN ('<30') THEN 1 ELSE 0 END)"
     for field in FIELDS_COUNTED:
         with using(CLEAN):
             CLEAN.execute_sql(f"SELECT {field}, COUNT(*), {readmitted} FROM encounters GROUP BY {field}").fetchall()
 
 
-def _ask(client: TestClient[FastPath]) -> None:
+def _request_statistics(client: TestClient[FastPath]) -> None:
     client.get("/statistics").raise_for_status()
 
 
 def _seconds(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -15,21 +15,21 @@ from readmit.embedded.stack import free_ports
 
 IMAGE, NAME = "readmit-browser", "readmit-browser-chromium"
 FOLDER = Path(__file__).parent
-UP_WITHIN_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 
 
 def _docker(*arguments: str) -> None:
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; gone at the end."""
+    """Yield a browser, and remove its container afterwards."""
     (port,) = free_ports(1)
     _docker("build", "--tag", IMAGE, str(FOLDER))
     subprocess.run(["docker", "rm", "--force", NAME], capture_output=True, check=False)
-    # What it downloads, Playwright looks for in a folder of its own among the temporary ones.
+    # Playwright expects downloads in its own temporary directory, so the container shares the directory.
     shared, user = tempfile.gettempdir(), f"{os.getuid()}:{os.getgid()}"
     options = ("--name", NAME, "--network", "host", "--shm-size", "1g", "--init", "--user", user)
     _docker(
@@ -45,20 +45,20 @@ def chromium() -> Iterator[Browser]:
     )
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.connect_over_cdp(_with_a_page(f"http://127.0.0.1:{port}"))
+            browser = playwright.chromium.connect_over_cdp(_wait_for_page(f"http://127.0.0.1:{port}"))
             yield browser
             browser.close()
     finally:
         _docker("rm", "--force", NAME)
 
 
-def _with_a_page(address: str) -> str:
-    """Waits for its first page: who connects before hangs."""
-    deadline = time.monotonic() + UP_WITHIN_SECONDS
+def _wait_for_page(address: str) -> str:
+    """Wait for the first page: a connection made earlier would hang."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         with suppress(httpx.HTTPError):
             targets = httpx.get(f"{address}/json/list", timeout=2.0, trust_env=False).raise_for_status().json()
             if any(target["type"] == "page" for target in targets):
                 return address
         time.sleep(0.1)
-    raise TimeoutError(f"no page in the browser at {address} after {UP_WITHIN_SECONDS:.0f} s")
+    raise TimeoutError(f"the browser at {address} has no page after {START_TIMEOUT_SECONDS:.0f} s")

@@ -1,4 +1,4 @@
-"""A browser, and a stack of containers of its own with one day done."""
+"""A browser, and a separate container stack with one day done."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,29 +10,29 @@ from playwright.sync_api import Browser
 from readmit.containers import secrets
 from tests.browser.chromium import chromium
 from tests.browser.page import WIDE, Visitor
-from tests.e2e.containers import Stack, stack_of_its_own
-from ui.i18n import words
+from tests.e2e.containers import Stack, temporary_stack
+from ui.i18n import load_messages
 
 NAME = "readmit-browser"
 LOCALES = {"en": "en-US", "es": "es-PE"}
-Visiting = Callable[..., Visitor]
+OpenVisitor = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The secrets of the stack."""
+def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return the directory with the secrets of the stack."""
     folder = tmp_path_factory.mktemp("browser") / "secrets"
-    secrets.make(folder, {})
+    secrets.create_missing(folder, {})
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def stack(data: Path, kept: Path) -> Iterator[Stack]:
-    """With the page, all that it shows, and one day done."""
-    with stack_of_its_own(NAME, data, kept, only=("ui", "ec2-api", "flows")) as up:
-        assert up.day(batch=1).state == "COMPLETED"
-        yield up
+def stack(data: Path, secrets_folder: Path) -> Iterator[Stack]:
+    """Start a stack with the page, the services it shows, and one day done."""
+    with temporary_stack(NAME, data, secrets_folder, only=("ui", "ec2-api", "flows")) as running:
+        assert running.run_day(batch=1).state == "COMPLETED"
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +42,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visiting(browser: Browser, stack: Stack) -> Iterator[Visiting]:
-    """Opens the page for somebody who reads a language, by light or in the dark."""
+def open_visitor(browser: Browser, stack: Stack) -> Iterator[OpenVisitor]:
+    """Open the page in a language and colour scheme."""
     contexts = []
 
     def visit(language: str = "en", scheme: str = "light") -> Visitor:
@@ -54,7 +54,7 @@ def visiting(browser: Browser, stack: Stack) -> Iterator[Visiting]:
             accept_downloads=True,
         )
         contexts.append(context)
-        return Visitor(context.new_page(), stack.addresses["ui"], words(language))
+        return Visitor(context.new_page(), stack.addresses["ui"], load_messages(language))
 
     yield visit
     for context in contexts:

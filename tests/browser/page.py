@@ -1,4 +1,4 @@
-"""The page as a person meets it: found by what it says, never by how it is built."""
+"""The page as a user sees it: elements are found by their text, not by their markup."""
 
 import re
 from dataclasses import dataclass
@@ -8,41 +8,40 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from readmit.containers.project import ROOT
-from ui.i18n import Messages, words
+from ui.i18n import Messages, load_messages
 
-PICTURES = ROOT / "var/browser"
+SCREENSHOTS = ROOT / "var/browser"
 SERIOUS = ("serious", "critical")
 WIDE = {"width": 1280, "height": 900}
-PATIENCE = 30_000
-"""Milliseconds."""
-AT_WORK = "[data-test-script-state=running], [data-testid=stSkeleton], [data-stale=true]"
-"""What Streamlit's page holds while it is being made; a person sees its sign only later."""
+TIMEOUT_MILLISECONDS = 30_000
+RUNNING = "[data-test-script-state=running], [data-testid=stSkeleton], [data-stale=true]"
+"""Elements on Streamlit's page while it runs; its visible indicator appears only later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody at the page, who reads a language."""
+    """A user of the page in one language."""
 
     page: Page
     address: str
-    words: Messages
+    t: Messages
 
     def open(self, name: str) -> None:
-        """Goes to one of the pages and waits until it stands."""
+        """Open a page by its URL path and wait until it is complete."""
         self.page.goto(f"{self.address}/{'' if name == 'patient' else name}")
-        self.page.get_by_role("heading", level=1).wait_for(timeout=PATIENCE)
+        self.page.get_by_role("heading", level=1).wait_for(timeout=TIMEOUT_MILLISECONDS)
         self.settle()
 
     def settle(self) -> None:
-        """Waits until the page is not being made any more."""
-        self.page.wait_for_function(f"() => !document.querySelector('{AT_WORK}')", timeout=PATIENCE)
+        """Wait until the page has stopped running."""
+        self.page.wait_for_function(f"() => !document.querySelector('{RUNNING}')", timeout=TIMEOUT_MILLISECONDS)
 
     def press(self, key: str, **values: object) -> None:
-        self.page.get_by_role("button", name=self.words(key, **values), exact=True).click()
+        self.page.get_by_role("button", name=self.t(key, **values), exact=True).click()
 
-    def chooses(self, label: str, option: str, by: str = "") -> None:
-        """Opens a list, types what he looks for it by, and takes an option."""
-        # A list that is open while the page is being made closes.
+    def choose(self, label: str, option: str, by: str = "") -> None:
+        """Open a list, type a search text, and select an option."""
+        # An open list closes when the page reruns.
         self.settle()
         box = self.page.get_by_role("combobox", name=label)
         box.click()
@@ -50,45 +49,46 @@ class Visitor:
         self.page.get_by_role("option", name=option, exact=True).click()
         self.settle()
 
-    def sees(self, text: str) -> None:
-        """A text stands on the page, or will in a moment."""
-        expect(self.page.get_by_text(text).first).to_be_visible(timeout=PATIENCE)
+    def expect_text(self, text: str) -> None:
+        """Wait until a text is visible."""
+        expect(self.page.get_by_text(text).first).to_be_visible(timeout=TIMEOUT_MILLISECONDS)
 
-    def sees_heading(self, key: str, **values: object) -> None:
-        expect(self.page.get_by_role("heading", name=self.words(key, **values))).to_be_visible(timeout=PATIENCE)
+    def expect_heading(self, key: str, **values: object) -> None:
+        expect(self.page.get_by_role("heading", name=self.t(key, **values))).to_be_visible(timeout=TIMEOUT_MILLISECONDS)
 
-    def speaks(self, language: str) -> "Visitor":
-        """The same visitor after he has switched the language."""
+    def switch_language(self, language: str) -> "Visitor":
+        """Return the visitor after switching the language."""
         name = {"en": "English", "es": "Español"}[language]
         self.page.get_by_test_id("stSidebar").get_by_role("radio", name=name).click()
-        spoken = Visitor(self.page, self.address, words(language))
-        spoken.sees(spoken.words("side.language"))
-        spoken.settle()
-        return spoken
+        visitor = Visitor(self.page, self.address, load_messages(language))
+        visitor.expect_text(visitor.t("sidebar.language"))
+        visitor.settle()
+        return visitor
 
-    def picture(self, name: str, folder: Path = PICTURES) -> Path:
-        """The whole page as a picture."""
+    def screenshot(self, name: str, folder: Path = SCREENSHOTS) -> Path:
+        """Save a screenshot of the whole page and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         self.settle()
         height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         self.page.set_viewport_size({"width": WIDE["width"], "height": max(int(height), WIDE["height"])})
-        # Vega draws anew at the new size.
+        # Vega redraws at the new size.
         self.page.wait_for_timeout(700)
-        made = folder / f"{name}.png"
-        self.page.screenshot(path=made)
+        self.settle()
+        path = folder / f"{name}.png"
+        self.page.screenshot(path=path)
         self.page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
-        return made
+        return path
 
-    def unreadable(self) -> list[str]:
-        """What axe finds that somebody could not read or reach: each with where."""
-        found = Axe().run(self.page).response["violations"]
+    def accessibility_violations(self) -> list[str]:
+        """Return the serious accessibility violations found by axe, each with its element."""
+        violations = Axe().run(self.page).response["violations"]
         return [
-            f"{each['id']}: {each['help']}: {node['html'][:160]}"
-            for each in found
-            if each["impact"] in SERIOUS
-            for node in each["nodes"]
+            f"{violation['id']}: {violation['help']}: {node['html'][:160]}"
+            for violation in violations
+            if violation["impact"] in SERIOUS
+            for node in violation["nodes"]
         ]
 
     def text(self) -> str:
-        """All that stands on the page, what is folded in included."""
+        """Return the text of the page, including collapsed sections."""
         return re.sub(r"\s+", " ", self.page.locator("body").inner_text())

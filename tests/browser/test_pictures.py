@@ -1,41 +1,44 @@
-"""The pictures of docs/pictures, made by looking at a stack as a person would: three days done, two by Prefect."""
+"""Screenshots for docs/pictures, of a stack with three days done: two by Prefect, one by Airflow."""
 
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Locator, Page
+from PIL import Image, ImageColor
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from readmit.containers.project import ROOT
 from readmit.pipeline import DAG
 from tests.browser.conftest import LOCALES
-from tests.browser.page import WIDE, Visitor
-from tests.e2e.containers import Stack, stack_of_its_own
+from tests.browser.page import TIMEOUT_MILLISECONDS, WIDE, Visitor
+from tests.e2e.containers import Stack, temporary_stack
 from tests.e2e.dag_runs import Airflow
-from ui.i18n import words
+from ui.charts import BLUE, ORANGE
+from ui.i18n import load_messages
 
 pytestmark = pytest.mark.pictures
 FOLDER = ROOT / "docs/pictures"
-COLOURS = 128
-STANDS_AFTER = 5_000
-"""Milliseconds in which every page of others has drawn what it has."""
+MAX_COLOURS = 128
+RENDER_MILLISECONDS = 5_000
+"""Time for the pages of other services to render completely."""
 USERS = 300
-SIDEBAR = 301
-"""Pixels that it takes."""
+SIDEBAR_PIXELS = 301
+CHARTS = {"many": 1, "statistics": 1, "model": 3}
+"""Charts on a page; each page in the pictures has a table too."""
+CHART_COLOURS = {ImageColor.getrgb(colour) for colour in (BLUE, ORANGE)}
 
 
 @pytest.fixture(scope="session")
-def stack(data: Path, kept: Path) -> Iterator[Stack]:
-    """In the place of the other one: with Airflow and Locust."""
-    wanted = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus", "alertmanager", "pushgateway")
-    with stack_of_its_own("readmit-pictures", data, kept, only=wanted) as up:
+def stack(data: Path, secrets_folder: Path) -> Iterator[Stack]:
+    """Start a stack with Airflow and Locust, instead of the default stack of these tests."""
+    services = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus", "alertmanager", "pushgateway")
+    with temporary_stack("readmit-pictures", data, secrets_folder, only=services) as running:
         for batch in (1, 2):
-            assert up.day(batch=batch).state == "COMPLETED"
-        airflow = Airflow(up, (kept / "airflow_password").read_text())
-        assert airflow.ended(airflow.start(batch=3)).state == "success"
-        yield up
+            assert running.run_day(batch=batch).state == "COMPLETED"
+        airflow = Airflow(running, (secrets_folder / "airflow_password").read_text())
+        assert airflow.wait_for_end(airflow.start(batch=3)).state == "success"
+        yield running
 
 
 @pytest.fixture
@@ -45,113 +48,133 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def keep(name: str, picture: bytes) -> None:
-    """In few colours: a picture of a page is no photograph."""
+def save(name: str, screenshot: bytes) -> None:
+    """Save a screenshot with a reduced palette, which suffices for a page."""
     FOLDER.mkdir(exist_ok=True)
-    reduced = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    reduced = Image.open(io.BytesIO(screenshot)).convert("RGB").quantize(MAX_COLOURS, dither=Image.Dither.NONE)
     reduced.save(FOLDER / f"{name}.png", optimize=True)
+
+
+def assert_charts_are_drawn(visitor: Visitor, number: int) -> None:
+    """Check that the page shows this number of charts, each with bars or lines: 100 pixels of their colours."""
+    charts = visitor.page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg.marks)")
+    expect(charts).to_have_count(number, timeout=TIMEOUT_MILLISECONDS)
+    for chart in charts.all():
+        picture = Image.open(io.BytesIO(chart.screenshot())).convert("RGB")
+        colours = picture.getcolors(maxcolors=picture.width * picture.height) or []
+        assert sum(pixels for pixels, colour in colours if colour in CHART_COLOURS) >= 100
 
 
 @pytest.mark.parametrize("name", ["many", "statistics", "model", "data", "system"])
 def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
-    visitor = Visitor(page, stack.addresses["ui"], words("en"))
+    visitor = Visitor(page, stack.addresses["ui"], load_messages("en"))
     visitor.open(name)
     if name == "many":
-        visitor.page.get_by_role("radio", name=visitor.words("many.from_source")).click()
-        visitor.chooses(visitor.words("many.batch"), visitor.words("many.batch_option", batch=3, number="15,000"))
-        visitor.press("many.ask", number="15,000")
-        visitor.sees_heading("many.results", name=visitor.words("many.batch_name", batch=3))
-    whole = visitor.picture(name, tmp_path).read_bytes()
+        visitor.page.get_by_role("radio", name=visitor.t("batch.from_source")).click()
+        visitor.choose(visitor.t("batch.batch"), visitor.t("batch.batch_option", batch=3, number="15,000"))
+        visitor.press("batch.predict", number="15,000")
+        visitor.expect_heading("batch.results", name=visitor.t("batch.batch_name", batch=3))
+    expect(page.get_by_role("table").first).to_be_visible(timeout=TIMEOUT_MILLISECONDS)
+    assert_charts_are_drawn(visitor, CHARTS.get(name, 0))
+    screenshot = visitor.screenshot(name, tmp_path).read_bytes()
     if name == "many":
-        # Nobody's own stay is put into a document.
+        # Leave out the table: documents contain no individual stays.
         rows = visitor.page.get_by_role("table")
-        whole = _cut(whole, 0, 0, _from_the_top(visitor, rows))
-    keep(name, whole)
+        screenshot = _crop(screenshot, 0, 0, _top_of(visitor, rows))
+    save(name, screenshot)
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_the_answer_about_a_patient(browser: Browser, stack: Stack, language: str, tmp_path: Path) -> None:
+def test_the_prediction_for_a_patient(browser: Browser, stack: Stack, language: str, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": WIDE["width"], "height": WIDE["height"]}, locale=LOCALES[language])
-    visitor = Visitor(context.new_page(), stack.addresses["ui"], words(language))
+    visitor = Visitor(context.new_page(), stack.addresses["ui"], load_messages(language))
     visitor.open("patient")
     for name, code in (("diag_1", "428"), ("diag_2", "250.6"), ("diag_3", "585")):
-        title = visitor.page.get_by_role("combobox", name=visitor.words.label(name))
-        title.click()
-        title.press_sequentially(code)
-        title.press("Enter")
+        diagnosis = visitor.page.get_by_role("combobox", name=visitor.t.label(name))
+        diagnosis.click()
+        diagnosis.press_sequentially(code)
+        diagnosis.press("Enter")
         visitor.settle()
-    stays = visitor.page.get_by_role("spinbutton", name=visitor.words.label("number_inpatient"))
+    stays = visitor.page.get_by_role("spinbutton", name=visitor.t.label("number_inpatient"))
     stays.fill("3")
     stays.press("Enter")
     visitor.settle()
-    keep(f"form-{language}", visitor.picture("form", tmp_path).read_bytes())
-    visitor.press("patient.ask")
-    visitor.sees_heading("answer.title")
-    whole = visitor.picture("answer", tmp_path).read_bytes()
-    titles = (visitor.page.get_by_role("heading", name=visitor.words(key)) for key in ("answer.title", "what_if.title"))
-    top, bottom = (_from_the_top(visitor, title) for title in titles)
-    keep(f"answer-{language}", _cut(whole, SIDEBAR, top, bottom))
+    save(f"form-{language}", visitor.screenshot("form", tmp_path).read_bytes())
+    visitor.press("patient.predict")
+    visitor.expect_heading("prediction.title")
+    assert_charts_are_drawn(visitor, 2)
+    screenshot = visitor.screenshot("answer", tmp_path).read_bytes()
+    titles = (visitor.page.get_by_role("heading", name=visitor.t(key)) for key in ("prediction.title", "what_if.title"))
+    top, bottom = (_top_of(visitor, title) for title in titles)
+    save(f"answer-{language}", _crop(screenshot, SIDEBAR_PIXELS, top, bottom))
     context.close()
 
 
-def _cut(picture: bytes, left: int, top: int, bottom: int) -> bytes:
-    cut = io.BytesIO()
-    Image.open(io.BytesIO(picture)).crop((left, top, WIDE["width"], bottom)).save(cut, "PNG")
-    return cut.getvalue()
+def _crop(screenshot: bytes, left: int, top: int, bottom: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(screenshot)).crop((left, top, WIDE["width"], bottom)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
-def _from_the_top(visitor: Visitor, element: Locator) -> int:
-    """Where an element stands on a picture of the whole page."""
-    place = element.bounding_box()
-    assert place is not None
+def _top_of(visitor: Visitor, element: Locator) -> int:
+    """Return the vertical position of an element on a screenshot of the whole page, in pixels."""
+    box = element.bounding_box()
+    assert box is not None
     scrolled = visitor.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
-    return int(place["y"] + scrolled) - 20
+    return int(box["y"] + scrolled) - 20
 
 
-def test_prefects_run_of_a_day(page: Page, stack: Stack) -> None:
-    (run,) = stack.ask_prefect("POST", "/flow_runs/filter", sort="START_TIME_DESC", limit=1).json()
-    # Where Prefect's page keeps the login that was typed in.
+def test_a_flow_run_in_prefect(page: Page, stack: Stack) -> None:
+    (run,) = stack.prefect_request("POST", "/flow_runs/filter", sort="START_TIME_DESC", limit=1).json()
+    # Prefect's page keeps its login here.
     page.add_init_script(f"localStorage.setItem('prefect-password', btoa('{stack.prefect.login}'))")
     page.goto(f"{stack.prefect.address}/runs/flow-run/{run['id']}")
-    page.wait_for_timeout(STANDS_AFTER)
-    keep("prefect", page.screenshot())
+    for text in ("daily batch 2", "check_source  batch 2"):
+        page.get_by_text(text).first.wait_for()
+    expect(page.locator("canvas").first).to_be_visible()
+    page.wait_for_timeout(RENDER_MILLISECONDS)
+    save("prefect", page.screenshot())
 
 
-def test_airflows_dag_after_a_day(page: Page, stack: Stack, kept: Path) -> None:
+def test_the_dag_in_airflow(page: Page, stack: Stack, secrets_folder: Path) -> None:
     airflow = stack.addresses["airflow"]
     page.goto(airflow)
     page.locator("input[name=username]").fill("admin")
-    page.locator("input[name=password]").fill((kept / "airflow_password").read_text())
+    page.locator("input[name=password]").fill((secrets_folder / "airflow_password").read_text())
     page.keyboard.press("Enter")
     page.get_by_text("Dags").first.wait_for()
     page.goto(f"{airflow}/dags/{DAG}")
     page.get_by_text("Last Dag Run").wait_for()
-    page.wait_for_timeout(STANDS_AFTER)
-    keep("airflow", page.screenshot())
+    page.wait_for_timeout(RENDER_MILLISECONDS)
+    save("airflow", page.screenshot())
 
 
 def test_a_run_in_mlflow(page: Page, stack: Stack) -> None:
     version = stack.get("api", "/versions/1")
-    (chosen,) = (each for each in version["candidates"] if each["chosen"])
-    page.goto(f"{stack.addresses['mlflow']}/#/experiments/1/runs/{chosen['run_id']}")
+    (selected,) = (candidate for candidate in version["candidates"] if candidate["chosen"])
+    page.goto(f"{stack.addresses['mlflow']}/#/experiments/1/runs/{selected['run_id']}")
     page.get_by_role("button", name="Close").click()
-    page.wait_for_timeout(STANDS_AFTER)
-    keep("mlflow", page.screenshot())
+    page.get_by_text("brier", exact=True).wait_for()
+    page.wait_for_timeout(RENDER_MILLISECONDS)
+    save("mlflow", page.screenshot())
 
 
-def test_the_apis_own_page(page: Page, stack: Stack) -> None:
+def test_the_api_documentation(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.addresses['api']}/docs")
     page.get_by_text("/predict_batch").first.click()
-    page.wait_for_timeout(STANDS_AFTER)
-    keep("api", page.screenshot())
+    page.get_by_role("button", name="Try it out").wait_for()
+    page.wait_for_timeout(RENDER_MILLISECONDS)
+    save("api", page.screenshot())
 
 
-def test_locust_at_work(page: Page, stack: Stack) -> None:
+def test_a_load_test_in_locust(page: Page, stack: Stack) -> None:
     page.goto(stack.addresses["locust"])
     page.locator("input[name=userCount]").fill(str(USERS))
     page.locator("input[name=spawnRate]").fill(str(USERS // 5))
     page.get_by_role("button", name="Start").click()
     page.get_by_role("tab", name="Charts").click()
-    page.wait_for_timeout(8 * STANDS_AFTER)
-    keep("locust", page.screenshot())
+    page.get_by_text(f"{USERS}", exact=True).first.wait_for()
+    page.wait_for_timeout(8 * RENDER_MILLISECONDS)
+    expect(page.locator("canvas, svg.chart")).not_to_have_count(0)
+    save("locust", page.screenshot())
     page.get_by_role("button", name="Stop").first.click()

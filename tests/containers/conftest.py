@@ -14,7 +14,7 @@ case "$*" in
         echo '{info}' ;;
     "ps --filter publish="*) ;;
     *"ps --all --format json") ;;
-    *) echo "not foreseen: $*" >&2; exit 64 ;;
+    *) echo "unexpected: $*" >&2; exit 64 ;;
 esac
 """
 
@@ -23,7 +23,7 @@ MakeDocker = Callable[..., None]
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocker:
-    """Puts a `docker` first in PATH that tells of a machine as it is asked to."""
+    """Put a `docker` script first in PATH that reports the given machine."""
 
     def make(compose: str = "2.40.3", stopped: bool = False, **machine: int) -> None:
         script = tmp_path / "bin" / "docker"

@@ -1,4 +1,4 @@
-"""What is missing is said in one sentence, before anything is started. Docker is played by a script."""
+"""A missing requirement is reported in one sentence before anything is started. Docker is simulated by a script."""
 
 import shutil
 import socket
@@ -15,80 +15,80 @@ from tests.containers.conftest import MakeDocker
 GIB = 2**30
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What a refused command says, which is one line."""
+def error_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return the one line that a failed command prints."""
     assert main(list(arguments)) == 1
     (line,) = capsys.readouterr().out.splitlines()
     return line
 
 
-def test_a_machine_that_has_all_is_taken(docker: MakeDocker) -> None:
+def test_a_machine_that_meets_all_requirements_is_accepted(docker: MakeDocker) -> None:
     docker()
     preflight.require_engine()
 
 
-def test_without_docker_it_says_where_to_get_it(
+def test_without_docker_the_error_links_to_its_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert said(capsys, "up").startswith("Docker is not installed: https://docs.docker.com/")
+    assert error_line(capsys, "up").startswith("Docker is not installed: https://docs.docker.com/")
 
 
-def test_an_engine_that_does_not_answer_is_named(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_engine_that_does_not_respond_is_reported(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
     docker(stopped=True)
-    assert said(capsys, "up") == "Docker is installed, but its engine does not answer: start it"
+    assert error_line(capsys, "up") == "Docker is installed, but its engine does not respond: start it"
 
 
 @pytest.mark.parametrize("version", ["2.23.3", "v2.5.0", "1.29.2"])
-def test_an_old_compose_is_named_with_what_is_needed(
+def test_an_old_compose_is_reported_with_the_required_version(
     version: str, docker: MakeDocker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docker(compose=version)
-    assert said(capsys, "up") == f"Docker Compose is {version}; 2.24 or newer is needed"
+    assert error_line(capsys, "up") == f"Docker Compose 2.24 or newer is required; found {version}"
 
 
 @pytest.mark.parametrize("version", ["2.24.0", "v2.40.3", "5.0.1"])
-def test_a_compose_that_is_new_enough_is_taken(version: str, docker: MakeDocker) -> None:
+def test_a_compose_that_is_new_enough_is_accepted(version: str, docker: MakeDocker) -> None:
     docker(compose=version)
     preflight.require_engine()
 
 
-def test_too_little_memory_is_named(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_little_memory_is_reported(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
     docker(MemTotal=GIB)
-    assert said(capsys, "up") == "Docker has 1.0 GB of memory; 4 GB are needed"
+    assert error_line(capsys, "up") == "Docker has 1.0 GB of memory; at least 4 GB is required"
 
 
-def test_a_single_core_is_named(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_core_is_reported(docker: MakeDocker, capsys: pytest.CaptureFixture[str]) -> None:
     docker(NCPU=1)
-    assert said(capsys, "up") == "Docker has 1 CPU core; 2 are needed"
+    assert error_line(capsys, "up") == "Docker has 1 CPU core; at least 2 are required"
 
 
-def test_too_little_disk_is_named(
+def test_too_little_disk_space_is_reported(
     docker: MakeDocker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docker()
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3 * GIB))
-    assert said(capsys, "up") == "3.0 GB of disk are free; 10 GB are needed for images and data"
+    assert error_line(capsys, "up") == "3.0 GB of disk space is free; images and data need 10 GB"
 
 
-def test_a_taken_port_is_named_with_who_has_it_and_the_setting_that_moves_it(docker: MakeDocker) -> None:
+def test_a_port_in_use_is_reported_with_its_owner_and_the_setting_that_changes_it(docker: MakeDocker) -> None:
     docker()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ec2_api = ComposeService("ec2-api", "image", 1.0, (), (Port("ec2-api", port),), built=True)
-        with pytest.raises(StackError) as refused:
+        with pytest.raises(StackError) as caught:
             preflight.require_ports(Project("readmit-test", {}), [ec2_api], ["ec2-api"])
-        text = str(refused.value)
-        assert text.startswith(f"port {port}, which ec2-api needs, is taken by ")
+        text = str(caught.value)
+        assert text.startswith(f"port {port}, which ec2-api needs, is in use by ")
         assert "(process " in text
-        assert text.endswith("end that, or set READMIT_EC2_API_PORT to another one")
+        assert text.endswith("stop it, or set READMIT_EC2_API_PORT to another port")
         preflight.require_ports(Project("readmit-test", {}), [ec2_api], [])
 
 
-def test_a_data_file_that_is_not_there_is_named(
+def test_a_missing_data_file_is_reported(
     docker: MakeDocker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     docker()
     monkeypatch.setenv("READMIT_DATA", "/nowhere/diabetes.zip")
-    assert said(capsys, "up") == "READMIT_DATA: /nowhere/diabetes.zip is no file"
+    assert error_line(capsys, "up") == "READMIT_DATA: /nowhere/diabetes.zip is not a file"

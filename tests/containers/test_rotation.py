@@ -10,21 +10,21 @@ from readmit.stacks.errors import StackError
 
 
 def changed_by(folder: Path, name: str) -> set[str]:
-    secrets.make(folder, {})
+    secrets.create_missing(folder, {})
     return {file.name for file in secrets.replace(folder, {name: "another"})}
 
 
-def test_what_is_derived_from_a_secret_changes_with_it(tmp_path: Path) -> None:
+def test_files_derived_from_a_secret_change_with_it(tmp_path: Path) -> None:
     assert changed_by(tmp_path, "exporter_password") == {"exporter_password", "exporter.cnf", "mysql_health.cnf"}
     assert changed_by(tmp_path, "s3_secret_key") == {"s3_secret_key", "s3_login.ini"}
     assert changed_by(tmp_path, "prefect_password") == {"prefect_password", "prefect_login", "prefect_profiles.toml"}
     assert changed_by(tmp_path, "reload_token") == {"reload_token"}
 
 
-def test_the_certificate_is_made_anew_with_its_key(tmp_path: Path) -> None:
-    assert changed_by(tmp_path, secrets.CERTIFICATE) == {secrets.INNER_CERTIFICATE, secrets.INNER_KEY}
+def test_the_certificate_is_regenerated_with_its_key(tmp_path: Path) -> None:
+    assert changed_by(tmp_path, secrets.INNER_CERTIFICATE_NAME) == {secrets.INNER_CERTIFICATE, secrets.INNER_KEY}
 
 
-def test_a_secret_that_there_is_not_is_refused_before_anything_happens(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"^there is no secret password; there are airflow_password, "):
+def test_an_unknown_secret_is_rejected_before_anything_changes(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"^unknown secret password; known secrets: airflow_password, "):
         rotate(Project("readmit-unused", {}), tmp_path, ["password"], Console(quiet=True))

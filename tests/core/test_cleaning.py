@@ -10,10 +10,10 @@ from readmit.core.cleaning import (
     CLEAN_SCHEMA,
     FAULTS_SCHEMA,
     POSITION,
-    as_they_came,
     clean,
-    strange_columns,
-    too_damaged,
+    rejection_reason,
+    to_text_columns,
+    unknown_columns,
 )
 from readmit.core.encounter import (
     BY_NAME,
@@ -27,55 +27,55 @@ from readmit.core.encounter import (
     Kind,
 )
 from readmit.core.errors import BatchRejected
-from readmit.core.quarantine_reasons import reason_to_show
+from readmit.core.quarantine_reasons import redact_reason
 
 Row = dict[str, str | None]
 CODES = {"payer_code": ("MC", "HM"), "medical_specialty": ("InternalMedicine", "Surgery-General")}
 ROWS = 60
 
 
-def legal(field: Field, chance: random.Random) -> str:
-    """A value that the contract lets stand in the field."""
-    if field.may_be_unrecorded and chance.random() < 0.3:
+def valid_value(field: Field, rng: random.Random) -> str:
+    """A valid value of the field."""
+    if field.may_be_unrecorded and rng.random() < 0.3:
         return NOT_RECORDED
     if field.kind is Kind.CODE:
-        return chance.choice(CODES.get(field.name, ("428", "250.83", "V57.1", "E885")))
-    return chance.choice(field.choices) if field.choices else str(chance.randint(field.low, field.high))
+        return rng.choice(CODES.get(field.name, ("428", "250.83", "V57.1", "E885")))
+    return rng.choice(field.choices) if field.choices else str(rng.randint(field.low, field.high))
 
 
-def encounters(chance: random.Random, rows: int = ROWS) -> list[Row]:
-    """Encounters that keep the contract; the ids are 1001, 1002, ... and every third patient comes twice."""
-    made: list[Row] = [{field.name: legal(field, chance) for field in FIELDS} for _ in range(rows)]
-    for place, row in enumerate(made):
-        row |= {ENCOUNTER: str(1001 + place), PATIENT: str(1 + place - (place % 3 == 2))}
-    return made
+def encounters(rng: random.Random, rows: int = ROWS) -> list[Row]:
+    """Valid encounters; the IDs are 1001, 1002, ... and every third patient has two."""
+    generated: list[Row] = [{field.name: valid_value(field, rng) for field in FIELDS} for _ in range(rows)]
+    for index, row in enumerate(generated):
+        row |= {ENCOUNTER: str(1001 + index), PATIENT: str(1 + index - (index % 3 == 2))}
+    return generated
 
 
 def batch(rows: list[Row]) -> pl.DataFrame:
-    return as_they_came(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)))
+    return to_text_columns(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)))
 
 
 def returning(rows: list[Row]) -> list[Row]:
-    """Encounters that end in the patient's home, so that none is left out for death or hospice."""
+    """The encounters with a discharge to home, so that none is excluded for death or hospice."""
     return [{**row, DISPOSITION: "1"} for row in rows]
 
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("race", "Martian", "'Martian' is none of Caucasian"),
-        ("insulin", "NO", "'NO' is none of No"),
-        ("admission_source_id", "16", "'16' is none of 1"),
-        ("time_in_hospital", "15", "15 is not within 1 to 14"),
+        ("race", "Martian", "'Martian' is not one of Caucasian"),
+        ("insulin", "NO", "'NO' is not one of No"),
+        ("admission_source_id", "16", "'16' is not one of 1"),
+        ("time_in_hospital", "15", "15 is not between 1 and 14"),
         ("num_procedures", "two", "'two' is not a whole number"),
         ("patient_nbr", "-5", "'-5' is not a whole number"),
         ("diag_2", "heart", "'heart' is not an ICD-9 code such as 428"),
-        ("gender", "?", "'?' (not recorded) can't stand here"),
-        ("encounter_id", "?", "'?' (not recorded) can't stand here"),
+        ("gender", "?", "'?' (not recorded) is not allowed here"),
+        ("encounter_id", "?", "'?' (not recorded) is not allowed here"),
         ("readmitted", None, "no such column or cell"),
     ],
 )
-def test_damage_goes_to_quarantine_with_its_field_value_and_reason(field: str, value: str | None, reason: str) -> None:
+def test_an_invalid_value_is_quarantined_with_its_field_and_reason(field: str, value: str | None, reason: str) -> None:
     rows = returning(encounters(random.Random(1), 3))
     rows[1][field] = value
     cleaned = clean(batch(rows), [])
@@ -88,13 +88,13 @@ def test_damage_goes_to_quarantine_with_its_field_value_and_reason(field: str, v
 
 @pytest.mark.parametrize("missing", ["weight", ENCOUNTER, DISPOSITION])
 def test_a_missing_column_quarantines_all_rows_of_the_batch_and_is_named(missing: str) -> None:
-    came = pl.DataFrame(encounters(random.Random(2)), schema=dict.fromkeys(COLUMNS, pl.String))
-    cleaned = clean(as_they_came(came.drop(missing)), [])
+    frame = pl.DataFrame(encounters(random.Random(2)), schema=dict.fromkeys(COLUMNS, pl.String))
+    cleaned = clean(to_text_columns(frame.drop(missing)), [])
     assert (cleaned.clean.height, cleaned.quarantined, cleaned.excluded) == (0, ROWS, 0)
     assert Counter(cleaned.faults["field"]) == {missing: ROWS}
 
 
-def test_the_first_of_a_doubled_encounter_in_source_order_counts() -> None:
+def test_the_first_of_duplicate_encounters_in_source_order_is_kept() -> None:
     rows = returning(encounters(random.Random(3), 4))
     rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
     cleaned = clean(batch(rows).reverse(), [])
@@ -102,7 +102,7 @@ def test_the_first_of_a_doubled_encounter_in_source_order_counts() -> None:
     assert cleaned.faults.rows() == [(3, "1001", ENCOUNTER, "an encounter of this number came before")]
 
 
-def test_the_first_that_keeps_the_contract_counts_not_a_damaged_one_before_it() -> None:
+def test_the_first_valid_duplicate_is_kept_not_an_invalid_one_before_it() -> None:
     rows = returning(encounters(random.Random(4), 2))
     rows[1][ENCOUNTER] = rows[0][ENCOUNTER]
     rows[0]["age"] = "old"
@@ -119,7 +119,7 @@ def test_an_encounter_of_an_earlier_batch_is_quarantined() -> None:
 
 
 @pytest.mark.parametrize("earlier", [[], ["1001"]])
-def test_an_id_with_zeros_before_it_is_no_second_encounter(earlier: list[str]) -> None:
+def test_leading_zeros_do_not_make_a_different_encounter(earlier: list[str]) -> None:
     rows = returning(encounters(random.Random(6), 2))
     rows[1][ENCOUNTER] = "0001001"
     cleaned = clean(batch(rows), earlier)
@@ -127,7 +127,7 @@ def test_an_id_with_zeros_before_it_is_no_second_encounter(earlier: list[str]) -
     assert 2 in cleaned.faults[POSITION]
 
 
-def test_deaths_and_hospice_are_excluded_and_are_no_damage() -> None:
+def test_deaths_and_hospice_are_excluded_and_not_quarantined() -> None:
     rows = [
         {**row, DISPOSITION: disposition}
         for row, disposition in zip(encounters(random.Random(7), 30), BY_NAME[DISPOSITION].choices, strict=True)
@@ -147,36 +147,36 @@ def test_a_clean_row_has_types_and_null_for_not_recorded_and_none_stays_not_meas
     assert (row[ENCOUNTER], row["num_procedures"], row["age"]) == (1001, 7, rows[0]["age"])
 
 
-def test_a_batch_of_nothing_is_clean_and_empty() -> None:
+def test_an_empty_batch_is_clean() -> None:
     cleaned = clean(pl.DataFrame(schema={POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}), [])
     assert (cleaned.clean.schema, cleaned.clean.height, cleaned.quarantined) == (CLEAN_SCHEMA, 0, 0)
 
 
-@pytest.mark.parametrize("nothing", [pl.DataFrame(), pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))])
-def test_a_batch_without_an_encounter_is_refused_in_words(nothing: pl.DataFrame) -> None:
-    with pytest.raises(BatchRejected, match="the batch holds no encounters"):
-        as_they_came(nothing)
+@pytest.mark.parametrize("empty", [pl.DataFrame(), pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))])
+def test_a_batch_without_encounters_is_rejected_with_its_reason(empty: pl.DataFrame) -> None:
+    with pytest.raises(BatchRejected, match="the batch contains no encounters"):
+        to_text_columns(empty)
 
 
-def test_rows_as_they_came_are_text_in_ucis_order_numbered_from_one() -> None:
+def test_text_columns_are_in_ucis_order_and_rows_are_numbered_from_one() -> None:
     rows = encounters(random.Random(9), 3)
-    came = pl.DataFrame(rows).with_columns(pl.col("num_procedures").cast(pl.Int64))
-    shuffled = came.select(reversed(COLUMNS)).rename({"glyburide_metformin": "glyburide-metformin"})
-    kept = as_they_came(shuffled)
-    assert kept.columns == [POSITION, *COLUMNS]
-    assert kept[POSITION].to_list() == [1, 2, 3]
-    assert_frame_equal(kept.drop(POSITION), pl.DataFrame(rows))
+    frame = pl.DataFrame(rows).with_columns(pl.col("num_procedures").cast(pl.Int64))
+    shuffled = frame.select(reversed(COLUMNS)).rename({"glyburide_metformin": "glyburide-metformin"})
+    text = to_text_columns(shuffled)
+    assert text.columns == [POSITION, *COLUMNS]
+    assert text[POSITION].to_list() == [1, 2, 3]
+    assert_frame_equal(text.drop(POSITION), pl.DataFrame(rows))
 
 
-def test_the_same_column_in_both_spellings_is_refused_and_named() -> None:
-    came = pl.DataFrame({"glyburide-metformin": ["No"], "glyburide_metformin": ["Up"]})
-    with pytest.raises(BatchRejected, match="the batch has columns twice: glyburide_metformin"):
-        as_they_came(came)
+def test_the_same_column_in_both_spellings_is_rejected_and_named() -> None:
+    frame = pl.DataFrame({"glyburide-metformin": ["No"], "glyburide_metformin": ["Up"]})
+    with pytest.raises(BatchRejected, match="the batch has duplicate columns: glyburide_metformin"):
+        to_text_columns(frame)
 
 
-def test_a_strange_column_in_both_spellings_is_no_reason_to_refuse() -> None:
-    came = pl.DataFrame(encounters(random.Random(13), 2)).with_columns(pl.lit(1).alias("a-b"), pl.lit(2).alias("a_b"))
-    assert as_they_came(came).height == 2
+def test_an_unknown_column_in_both_spellings_is_accepted() -> None:
+    frame = pl.DataFrame(encounters(random.Random(13), 2)).with_columns(pl.lit(1).alias("a-b"), pl.lit(2).alias("a_b"))
+    assert to_text_columns(frame).height == 2
 
 
 @pytest.mark.parametrize(
@@ -184,76 +184,76 @@ def test_a_strange_column_in_both_spellings_is_no_reason_to_refuse() -> None:
     [
         ("diag_1", [428.0, 250.83], "'428.0 (as Float64)' is not an ICD-9 code such as 428"),
         ("diag_1", [428, 250], "'428 (as Int64)' is not an ICD-9 code"),
-        ("medical_specialty", [True, False], "'True (as Boolean)' is not a specialty's name"),
+        ("medical_specialty", [True, False], "'True (as Boolean)' is not a specialty name"),
         ("num_medications", [3.0, 4.0], "'3.0 (as Float64)' is not a whole number"),
-        ("age", [date(2008, 1, 1), None], "'2008-01-01 (as Date)' is none of [0-10)"),
-        ("race", [["Other"], None], "\"['Other'] (as List)\" is none of Caucasian"),
-        ("gender", [b"Female\xff", b"Male"], r"'Female\\xff' is none of Female, Male"),
+        ("age", [date(2008, 1, 1), None], "'2008-01-01 (as Date)' is not one of [0-10)"),
+        ("race", [["Other"], None], "\"['Other'] (as List)\" is not one of Caucasian"),
+        ("gender", [b"Female\xff", b"Male"], r"'Female\\xff' is not one of Female, Male"),
         ("weight", [None, None], "the batch has no such column or cell"),
     ],
 )
-def test_a_column_of_a_type_that_the_field_can_not_have_is_quarantined_with_its_type(
+def test_a_column_of_a_type_that_the_field_cannot_have_is_quarantined_with_its_type(
     field: str, cells: list[object], reason: str
 ) -> None:
     rows = pl.DataFrame(returning(encounters(random.Random(14), 2)))
-    cleaned = clean(as_they_came(rows.with_columns(pl.Series(field, cells))), [])
+    cleaned = clean(to_text_columns(rows.with_columns(pl.Series(field, cells))), [])
     fault = cleaned.faults.row(0, named=True)
     assert fault["field"] == field
     assert reason in fault["reason"]
 
 
 @pytest.mark.parametrize("kind", [pl.Int8, pl.UInt64, pl.Int128])
-def test_whole_numbers_may_come_as_integers_of_any_size_and_text_as_bytes(kind: type[pl.DataType]) -> None:
+def test_whole_numbers_may_be_integers_of_any_size_and_text_may_be_bytes(kind: type[pl.DataType]) -> None:
     rows = pl.DataFrame(returning(encounters(random.Random(15), 5)))
-    came = rows.with_columns(pl.col("num_procedures").cast(pl.Int64) % 100, pl.col("insulin", "race").cast(pl.Binary))
-    cleaned = clean(as_they_came(came.with_columns(pl.col("num_procedures").cast(kind))), [])
-    assert cleaned.clean["num_procedures"].to_list() == came["num_procedures"].to_list()
+    frame = rows.with_columns(pl.col("num_procedures").cast(pl.Int64) % 100, pl.col("insulin", "race").cast(pl.Binary))
+    cleaned = clean(to_text_columns(frame.with_columns(pl.col("num_procedures").cast(kind))), [])
+    assert cleaned.clean["num_procedures"].to_list() == frame["num_procedures"].to_list()
     assert cleaned.clean["insulin"].to_list() == rows["insulin"].to_list()
 
 
-def test_of_a_very_long_value_the_reason_shows_the_beginning_and_the_length() -> None:
+def test_the_reason_of_a_very_long_value_has_its_beginning_and_its_length() -> None:
     rows = returning(encounters(random.Random(16), 1))
     rows[0] |= {"insulin": "No" * 50_000, "num_procedures": "9" * 5_000}
     cleaned = clean(batch(rows), [])
     reasons = dict(cleaned.faults.select("field", "reason").iter_rows())
-    assert reasons["insulin"].startswith(f"'{'No' * 40}... (100,000 characters)' is none of No")
+    assert reasons["insulin"].startswith(f"'{'No' * 40}... (100,000 characters)' is not one of No")
     assert reasons["num_procedures"].startswith(f"'{'9' * 80}... (5,000 characters)'")
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "shown"),
+    ("field", "value", "redacted"),
     [
-        (PATIENT, "8222157.0", "a value that can be no such number"),
+        (PATIENT, "8222157.0", "the value is not a valid number"),
         (PATIENT, None, "the batch has no such column or cell"),
-        ("race", "8222157", "'(a number of 7 digits)' is none of Caucasian"),
-        ("num_medications", "189502619", "(a number of 9 digits) is not within 0 to 999"),
-        ("num_medications", "1500", "1500 is not within 0 to 999"),
+        ("race", "8222157", "'(a number of 7 digits)' is not one of Caucasian"),
+        ("num_medications", "189502619", "(a number of 9 digits) is not between 0 and 999"),
+        ("num_medications", "1500", "1500 is not between 0 and 999"),
     ],
 )
-def test_what_may_be_a_patients_number_is_not_shown(field: str, value: str | None, shown: str) -> None:
+def test_a_possible_patient_number_is_redacted(field: str, value: str | None, redacted: str) -> None:
     rows = returning(encounters(random.Random(17), 1))
     rows[0][field] = value
     ((reason,),) = clean(batch(rows), []).faults.select("reason").iter_rows()
-    assert reason_to_show(field, reason).startswith(shown)
+    assert redact_reason(field, reason).startswith(redacted)
 
 
 @pytest.mark.parametrize("name", ["ward", POSITION])
-def test_a_strange_column_is_named_and_goes_no_further(name: str) -> None:
-    came = pl.DataFrame(encounters(random.Random(10), 2)).with_columns(pl.lit("north").alias(name))
-    assert strange_columns(came) == [name]
-    kept = as_they_came(came)
-    assert kept.columns == [POSITION, *COLUMNS]
-    assert kept[POSITION].to_list() == [1, 2]
+def test_an_unknown_column_is_named_and_dropped(name: str) -> None:
+    frame = pl.DataFrame(encounters(random.Random(10), 2)).with_columns(pl.lit("north").alias(name))
+    assert unknown_columns(frame) == [name]
+    text = to_text_columns(frame)
+    assert text.columns == [POSITION, *COLUMNS]
+    assert text[POSITION].to_list() == [1, 2]
 
 
 @pytest.mark.parametrize(
-    ("rows", "quarantined", "refused"), [(15_000, 750, False), (15_000, 751, True), (20, 1, False), (0, 0, True)]
+    ("rows", "quarantined", "rejected"), [(15_000, 750, False), (15_000, 751, True), (20, 1, False), (0, 0, True)]
 )
-def test_above_five_per_cent_in_quarantine_a_batch_is_not_learnt_from(
-    rows: int, quarantined: int, refused: bool
+def test_a_batch_with_more_than_five_per_cent_in_quarantine_is_rejected(
+    rows: int, quarantined: int, rejected: bool
 ) -> None:
-    reason = too_damaged(rows, quarantined, [])
-    assert (reason is not None) == refused
+    reason = rejection_reason(rows, quarantined, [])
+    assert (reason is not None) == rejected
     assert reason is None or f"{quarantined:,} of {rows:,}" in reason
 
 
@@ -261,36 +261,36 @@ def counts_of(faults: pl.DataFrame) -> list[tuple[str, str, int]]:
     return [(*fault, number) for fault, number in Counter(faults.select("field", "reason").iter_rows()).items()]
 
 
-def test_a_refusal_names_the_missing_columns_and_the_fields_most_at_fault_with_their_reasons() -> None:
+def test_a_rejection_names_the_missing_columns_and_the_fields_with_most_faults_and_their_reasons() -> None:
     rows = returning(encounters(random.Random(11)))
-    for place, row in enumerate(rows):
-        row["num_medications"] = f"{place % 20}.0" if place < 40 else "3.0"
-        row["insulin"] = "no" if place < 30 else "No"
+    for index, row in enumerate(rows):
+        row["num_medications"] = f"{index % 20}.0" if index < 40 else "3.0"
+        row["insulin"] = "no" if index < 30 else "No"
     rows[1][ENCOUNTER] = rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
-    came = pl.DataFrame(rows).drop("weight")
-    cleaned = clean(as_they_came(came), [])
-    assert too_damaged(ROWS, cleaned.quarantined, counts_of(cleaned.faults)) == (
-        "60 of 60 encounters quarantined (100.0%), more than 5%: no column weight; "
+    frame = pl.DataFrame(rows).drop("weight")
+    cleaned = clean(to_text_columns(frame), [])
+    assert rejection_reason(ROWS, cleaned.quarantined, counts_of(cleaned.faults)) == (
+        "60 of 60 encounters quarantined (100.0%), more than 5%: missing columns: weight; "
         "num_medications 60 times, most often (22) because '3.0' is not a whole number of 0 or more; "
-        "insulin 30 times, because 'no' is none of No, Steady, Down, Up"
+        "insulin 30 times, because 'no' is not one of No, Steady, Down, Up"
     )
 
 
-def test_a_refusal_tells_no_number_of_an_encounter_or_a_patient() -> None:
+def test_a_rejection_contains_no_number_of_an_encounter_or_a_patient() -> None:
     rows = returning(encounters(random.Random(12)))
     for row in rows[10:]:
         row[PATIENT] = f"{row[PATIENT]}.0"
     for row in rows[:10]:
         row[ENCOUNTER] = "1001"
     cleaned = clean(batch(rows), [])
-    assert str(too_damaged(ROWS, cleaned.quarantined, counts_of(cleaned.faults))).endswith(
-        "more than 5%: patient_nbr 50 times, by a value that can be no such number; "
+    assert str(rejection_reason(ROWS, cleaned.quarantined, counts_of(cleaned.faults))).endswith(
+        "more than 5%: patient_nbr 50 times, because the value is not a valid number; "
         "encounter_id 9 times, because an encounter of this number came before"
     )
 
 
-def test_a_refusal_of_a_wholly_other_table_stays_short() -> None:
-    cleaned = clean(as_they_came(pl.DataFrame({"age": ["old"] * 3})), [])
-    reason = str(too_damaged(3, cleaned.quarantined, counts_of(cleaned.faults)))
-    assert "no column encounter_id, patient_nbr, race, gender, weight and 44 others" in reason
-    assert reason.endswith("; age 3 times, because 'old' is none of " + ", ".join(BY_NAME["age"].choices))
+def test_the_rejection_of_an_unrelated_table_stays_short() -> None:
+    cleaned = clean(to_text_columns(pl.DataFrame({"age": ["old"] * 3})), [])
+    reason = str(rejection_reason(3, cleaned.quarantined, counts_of(cleaned.faults)))
+    assert "missing columns: encounter_id, patient_nbr, race, gender, weight and 44 others" in reason
+    assert reason.endswith("; age 3 times, because 'old' is not one of " + ", ".join(BY_NAME["age"].choices))

@@ -14,7 +14,7 @@ ENCOUNTER: dict[str, object] = {
 
 
 def coverage(**changed: list[str | int | None]) -> Coverage:
-    """Of four encounters that are alike but for what is changed."""
+    """Coverage of four encounters that are equal except for the changed columns."""
     values = parse(ENCOUNTER).values
     return Coverage.of({**{name: [value] * 4 for name, value in values.items()}, **changed})
 
@@ -23,29 +23,29 @@ def test_an_encounter_like_those_in_training_gets_no_warning() -> None:
     assert coverage().warnings(parse(ENCOUNTER).values) == []
 
 
-def test_what_is_absent_and_was_mostly_recorded_is_named() -> None:
-    seen = coverage(race=["Asian", "Asian", None, None], weight=["[0-25)", None, None, None])
+def test_a_missing_value_of_a_mostly_recorded_field_gives_a_warning() -> None:
+    trained = coverage(race=["Asian", "Asian", None, None], weight=["[0-25)", None, None, None])
     values = {**parse(ENCOUNTER).values, "race": None, "weight": None, "diag_1": None}
-    warnings = seen.warnings(values)
+    warnings = trained.warnings(values)
     assert [warning.split()[0] for warning in warnings] == ["race", "diag_1"]
     assert "50%" in warnings[0]
 
 
-def test_what_the_model_never_saw_is_named_with_its_value() -> None:
-    seen = coverage(time_in_hospital=[2, 3, 9, 4])
+def test_a_value_outside_the_training_data_gives_a_warning_with_the_value() -> None:
+    trained = coverage(time_in_hospital=[2, 3, 9, 4])
     values = {**parse(ENCOUNTER).values, "diag_1": "999", "discharge_disposition_id": 30, "time_in_hospital": 10}
-    warnings = seen.warnings(values)
+    warnings = trained.warnings(values)
     assert len(warnings) == 3
     assert "diag_1 '999'" in " ".join(warnings)
     assert "discharge_disposition_id 30" in " ".join(warnings)
-    assert "time_in_hospital 10 is outside of what the model learnt from, 2 to 9." in warnings
+    assert "time_in_hospital 10 is outside the training range, 2 to 9." in warnings
 
 
-def test_a_count_between_those_seen_is_no_surprise() -> None:
+def test_a_count_within_the_training_range_gives_no_warning() -> None:
     assert coverage(time_in_hospital=[2, 3, 9, 4]).warnings({**parse(ENCOUNTER).values, "time_in_hospital": 7}) == []
 
 
-def test_an_absent_drug_is_no_surprise() -> None:
+def test_an_absent_drug_gives_no_warning() -> None:
     without = {name: value for name, value in ENCOUNTER.items() if name not in DRUGS}
     assert coverage().warnings(parse(without).values) == []
 
@@ -56,12 +56,12 @@ def test_nan_counts_as_not_recorded() -> None:
 
 
 def test_a_coverage_survives_its_json_byte_for_byte() -> None:
-    made = coverage(race=["Asian", None, "Other", None], num_procedures=[None] * 4)
-    assert Coverage.from_json(made.to_json()) == made
-    assert Coverage.from_json(made.to_json()).to_json() == made.to_json()
+    original = coverage(race=["Asian", None, "Other", None], num_procedures=[None] * 4)
+    assert Coverage.from_json(original.to_json()) == original
+    assert Coverage.from_json(original.to_json()).to_json() == original.to_json()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"rows": 1, "fields": {"race": 1}}'])
-def test_what_is_no_coverage_is_refused(text: str) -> None:
+def test_invalid_coverage_json_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Coverage.from_json(text)

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import auc, average_precision_score, roc_auc_score
 
-from readmit.core.curves import POINTS, curves_of
+from readmit.core.curves import MAX_POINTS, curves_of
 from readmit.core.metrics import expected_calibration_error
 from readmit.core.verdict import Curves
 
-CHANCE = np.random.default_rng(8)
-P = CHANCE.beta(1.2, 7, 4_000)
-LABELS = (CHANCE.random(P.size) < P).astype(int).tolist()
+RNG = np.random.default_rng(8)
+P = RNG.beta(1.2, 7, 4_000)
+LABELS = (RNG.random(P.size) < P).astype(int).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -20,19 +20,19 @@ def test_the_area_below_the_drawn_roc_is_the_auc(curves: Curves) -> None:
     x, y = zip(*curves.roc, strict=True)
     assert (curves.roc[0], curves.roc[-1]) == ((0.0, 0.0), (1.0, 1.0))
     assert auc(x, y) == pytest.approx(roc_auc_score(LABELS, P), abs=0.005)
-    assert len(curves.roc) <= POINTS
+    assert len(curves.roc) <= MAX_POINTS
 
 
-def test_precision_ends_at_the_base_rate_where_all_are_found(curves: Curves) -> None:
+def test_precision_ends_at_the_base_rate_at_full_recall(curves: Curves) -> None:
     x, y = zip(*curves.precision_recall, strict=True)
     assert curves.precision_recall[-1] == pytest.approx((1.0, np.mean(LABELS)), abs=1e-5)
     assert list(x) == sorted(x)
     assert auc(x, y) == pytest.approx(average_precision_score(LABELS, P), abs=0.02)
-    assert len(curves.precision_recall) <= POINTS
+    assert len(curves.precision_recall) <= MAX_POINTS
 
 
 def test_the_drawn_calibration_is_what_the_error_measures(curves: Curves) -> None:
-    gaps = [abs(foretold - seen) for foretold, seen in curves.calibration]
+    gaps = [abs(predicted - observed) for predicted, observed in curves.calibration]
     assert np.mean(gaps) == pytest.approx(expected_calibration_error(np.array(LABELS, dtype=float), P), abs=1e-5)
 
 
@@ -41,6 +41,6 @@ def test_curves_survive_json(curves: Curves) -> None:
 
 
 def test_a_handful_of_encounters_has_curves_too() -> None:
-    few = curves_of([0, 1, 0], np.array([0.1, 0.1, 0.1]))
-    assert few.roc == ((0.0, 0.0), (1.0, 1.0))
-    assert few.precision_recall == ((1.0, 0.33333),)
+    curves = curves_of([0, 1, 0], np.array([0.1, 0.1, 0.1]))
+    assert curves.roc == ((0.0, 0.0), (1.0, 1.0))
+    assert curves.precision_recall == ((1.0, 0.33333),)

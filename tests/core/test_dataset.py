@@ -2,20 +2,20 @@ import polars as pl
 import pytest
 
 from ec2_api.sample import encounters
-from readmit.core.cleaning import as_they_came, clean
+from readmit.core.cleaning import clean, to_text_columns
 from readmit.core.dataset import dataset
 from readmit.core.encounter import FEATURES, OUTCOME
-from readmit.core.snapshot import ENCOUNTER_KEY, PATIENT_KEY, keyed
+from readmit.core.snapshot import ENCOUNTER_KEY, PATIENT_KEY, pseudonymize
 
 
 @pytest.fixture(scope="module")
 def rows() -> pl.DataFrame:
-    """A part of a snapshot: keyed encounters of the synthetic sample."""
-    return keyed(clean(as_they_came(pl.DataFrame(list(encounters(600, seed=5)))), []).clean, "a secret")
+    """A part of a snapshot: encounters of the synthetic sample with hashed IDs."""
+    return pseudonymize(clean(to_text_columns(pl.DataFrame(list(encounters(600, seed=5)))), []).clean, "a secret")
 
 
 @pytest.mark.parametrize("target", ["within_30_days", "any"])
-def test_labels_follow_their_encounters_when_rows_are_shuffled(rows: pl.DataFrame, target: str) -> None:
+def test_labels_stay_aligned_with_their_encounters_when_rows_are_shuffled(rows: pl.DataFrame, target: str) -> None:
     shuffled = rows.sample(fraction=1, shuffle=True, seed=3)
     before, after = dataset(rows, target), dataset(shuffled, target)
     assert before.labels != after.labels
@@ -26,13 +26,13 @@ def test_labels_follow_their_encounters_when_rows_are_shuffled(rows: pl.DataFram
     assert after.labels == [expected[outcome] for outcome in shuffled[OUTCOME]]
 
 
-def test_encounters_and_patients_follow_too(rows: pl.DataFrame) -> None:
+def test_encounters_and_patients_stay_aligned_when_rows_are_shuffled(rows: pl.DataFrame) -> None:
     shuffled = rows.sample(fraction=1, shuffle=True, seed=4)
-    made = dataset(shuffled, "any")
-    assert made.patients == shuffled[PATIENT_KEY].to_list()
-    assert tuple(made.encounters.columns) == FEATURES
+    loaded = dataset(shuffled, "any")
+    assert loaded.patients == shuffled[PATIENT_KEY].to_list()
+    assert tuple(loaded.encounters.columns) == FEATURES
     for name in ("time_in_hospital", "age", "diag_1", "race", "payer_code"):
-        column = made.encounters[name]
+        column = loaded.encounters[name]
         assert column.where(column.notna(), None).tolist() == shuffled[name].to_list()
 
 
@@ -41,13 +41,17 @@ def test_an_unknown_outcome_is_an_error_that_names_the_field(rows: pl.DataFrame)
         dataset(rows.with_columns(pl.lit("<31").alias(OUTCOME)), "any")
 
 
-def test_coverage_counts_what_the_encounters_hold(rows: pl.DataFrame) -> None:
+def test_coverage_summarizes_the_values_of_the_encounters(rows: pl.DataFrame) -> None:
     coverage = dataset(rows, "any").coverage
     assert coverage.rows == rows.height
     assert tuple(coverage.fields) == FEATURES
     for name in ("weight", "payer_code", "age"):
-        seen = coverage.fields[name]
-        assert seen.recorded == pytest.approx(1 - rows[name].null_count() / rows.height)
-        assert seen.values == set(rows[name].drop_nulls())
-    stay = coverage.fields["time_in_hospital"]
-    assert (stay.low, stay.high, stay.recorded) == (rows["time_in_hospital"].min(), rows["time_in_hospital"].max(), 1.0)
+        field = coverage.fields[name]
+        assert field.recorded == pytest.approx(1 - rows[name].null_count() / rows.height)
+        assert field.values == set(rows[name].drop_nulls())
+    length = coverage.fields["time_in_hospital"]
+    assert (length.low, length.high, length.recorded) == (
+        rows["time_in_hospital"].min(),
+        rows["time_in_hospital"].max(),
+        1.0,
+    )

@@ -3,15 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from ec2_api.layout import csv_content, table
+from ec2_api.layout import csv_content, read_table
 from readmit.core.encounter import (
     BY_NAME,
-    CANNOT_RETURN,
     COLUMNS,
     DISPOSITION,
     DRUG_LEVELS,
     DRUGS,
     ENCOUNTER,
+    EXCLUDED_DISPOSITIONS,
     FEATURES,
     FIELDS,
     NOT_RECORDED,
@@ -19,7 +19,7 @@ from readmit.core.encounter import (
     PATIENT,
     labels,
     python_name,
-    value_fault,
+    value_error,
 )
 
 UCI_HEADER = (
@@ -44,12 +44,12 @@ def test_the_fields_are_ucis_fifty_columns_in_ucis_order() -> None:
     assert len(COLUMNS) == 50
 
 
-def test_a_hyphen_becomes_an_underscore_and_nothing_else_changes() -> None:
+def test_only_hyphens_change_and_become_underscores() -> None:
     assert python_name("glyburide-metformin") == "glyburide_metformin"
     assert python_name("A1Cresult") == "A1Cresult"
 
 
-def test_required_is_exactly_what_the_originals_form_asked() -> None:
+def test_the_required_fields_are_those_of_the_originals_form() -> None:
     assert {field.name for field in FIELDS if field.required} == ORIGINAL_FORM
 
 
@@ -59,12 +59,12 @@ def test_an_absent_drug_or_change_means_no_and_any_other_absence_means_not_recor
     )
 
 
-def test_closed_sets_are_the_published_ones_not_those_that_a_file_holds() -> None:
+def test_closed_sets_are_the_published_ones_not_the_values_in_a_file() -> None:
     assert {BY_NAME[drug].choices for drug in DRUGS} == {DRUG_LEVELS} == {("No", "Steady", "Down", "Up")}
     assert len(DRUGS) == 23
     sizes = {"admission_type_id": 8, "discharge_disposition_id": 30, "admission_source_id": 25}
     assert {name: len(BY_NAME[name].choices) for name in sizes} == sizes
-    assert set(CANNOT_RETURN) < set(BY_NAME[DISPOSITION].choices)
+    assert set(EXCLUDED_DISPOSITIONS) < set(BY_NAME[DISPOSITION].choices)
 
 
 def test_no_id_and_no_outcome_is_a_feature() -> None:
@@ -72,30 +72,30 @@ def test_no_id_and_no_outcome_is_a_feature() -> None:
 
 
 @pytest.mark.skipif("READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: only the real file can show it")
-def test_every_value_of_the_real_file_keeps_the_contract() -> None:
-    rows = table(csv_content(Path(os.environ["READMIT_DATA"])))
+def test_every_value_of_the_real_file_is_valid() -> None:
+    rows = read_table(csv_content(Path(os.environ["READMIT_DATA"])))
     assert tuple(python_name(column) for column in rows.columns) == COLUMNS
-    faults = {
+    invalid = {
         field.name: value
         for field, column in zip(FIELDS, rows.columns, strict=True)
         for value in rows[column].unique()
-        if (not field.may_be_unrecorded if value == NOT_RECORDED else value_fault(field, value))
+        if (not field.may_be_unrecorded if value == NOT_RECORDED else value_error(field, value))
     }
-    assert faults == {}
+    assert invalid == {}
 
 
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
 @pytest.mark.parametrize(
     "text", ["-1", "+1", "1.0", "1e1", " 1", "1\n", "1_0", "", "\u0661", "\uff11", "\u00b2", "9" * 16]
 )
-def test_a_whole_number_is_written_in_ascii_digits_alone(name: str, text: str) -> None:
-    fault = value_fault(BY_NAME[name], text)
-    assert fault is not None
-    assert repr(text) in fault
+def test_a_whole_number_has_only_ascii_digits(name: str, text: str) -> None:
+    error = value_error(BY_NAME[name], text)
+    assert error is not None
+    assert repr(text) in error
 
 
 @pytest.mark.parametrize(
-    ("name", "kept", "refused"),
+    ("name", "accepted", "rejected"),
     [
         ("time_in_hospital", ("1", "14"), ("0", "15")),
         ("num_procedures", ("0", "999"), ("1000",)),
@@ -111,11 +111,11 @@ def test_a_whole_number_is_written_in_ascii_digits_alone(name: str, text: str) -
         ("medical_specialty", ("Surgery-Cardiovascular/Thoracic", "InternalMedicine"), ("7", "=1+1", "A" * 65)),
     ],
 )
-def test_a_field_takes_what_it_may_hold_and_refuses_what_lies_just_outside(
-    name: str, kept: tuple[str, ...], refused: tuple[str, ...]
+def test_a_field_accepts_valid_values_and_rejects_those_just_outside(
+    name: str, accepted: tuple[str, ...], rejected: tuple[str, ...]
 ) -> None:
-    assert [text for text in kept if value_fault(BY_NAME[name], text)] == []
-    assert [text for text in refused if not value_fault(BY_NAME[name], text)] == []
+    assert [text for text in accepted if value_error(BY_NAME[name], text)] == []
+    assert [text for text in rejected if not value_error(BY_NAME[name], text)] == []
 
 
 @pytest.mark.parametrize(("target", "expected"), [("within_30_days", [1, 0, 0, 1]), ("any", [1, 1, 0, 1])])
@@ -124,7 +124,7 @@ def test_each_outcome_has_its_label_in_order(target: str, expected: list[int]) -
 
 
 def test_an_unknown_outcome_names_the_field_and_an_unknown_target_the_setting() -> None:
-    with pytest.raises(ValueError, match=rf"^{OUTCOME}: '<31' is none of"):
+    with pytest.raises(ValueError, match=rf"^{OUTCOME}: '<31' is not one of"):
         labels(["NO", "<31"], "any")
-    with pytest.raises(ValueError, match=r"^READMIT_TARGET: 'ever' is none of"):
+    with pytest.raises(ValueError, match=r"^READMIT_TARGET: 'ever' is not one of"):
         labels([], "ever")

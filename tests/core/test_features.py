@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT
-from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, CROSSES
+from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, CROSS_COLUMNS
 from readmit.core.features import derived
 from readmit.core.icd9 import icd9_category, icd9_chapter
 from readmit.core.model import model_input
@@ -33,18 +33,18 @@ def test_an_icd9_code_has_its_category_and_chapter(code: str, category: str, cha
 
 def test_neither_an_id_of_encounter_or_patient_nor_the_outcome_is_a_feature() -> None:
     columns = {name: [1] if field.whole_number else [None] for name, field in BY_NAME.items()}
-    made = derived(model_input(columns))
-    assert list(made) == [*COUNTS, *CHOICES, *CATEGORIES, *CROSSES]
-    assert not {ENCOUNTER, PATIENT, OUTCOME} & {*FEATURES, *made}
+    frame = derived(model_input(columns))
+    assert list(frame) == [*COUNTS, *CHOICES, *CATEGORIES, *CROSS_COLUMNS]
+    assert not {ENCOUNTER, PATIENT, OUTCOME} & {*FEATURES, *frame}
 
 
-def test_a_choice_is_its_place_and_what_is_unknown_is_nan_or_its_own_category() -> None:
+def test_a_choice_is_its_ordinal_code_and_an_unknown_value_is_nan_or_its_own_category() -> None:
     columns: dict[str, list[str | int | None]] = {name: [None] * 3 for name in FEATURES}
     columns |= {"age": ["[0-10)", "[70-80)", "old"], "A1Cresult": ["None", ">8", None], "diag_1": ["428.0", None, "x"]}
     columns |= {"discharge_disposition_id": [1, None, 22]}
-    made = derived(model_input(columns))
-    np.testing.assert_array_equal(made["age"], [0, 7, np.nan])
-    np.testing.assert_array_equal(made["A1Cresult"], [0, 3, np.nan])
-    assert made["diag_1"].tolist() == ["428", "?", "?"]
-    assert made["discharge_disposition_id_and_diag_1_chapter"].tolist() == ["1 7", "? ?", "22 ?"]
-    assert made["number_inpatient"].isna().all()
+    frame = derived(model_input(columns))
+    np.testing.assert_array_equal(frame["age"], [0, 7, np.nan])
+    np.testing.assert_array_equal(frame["A1Cresult"], [0, 3, np.nan])
+    assert frame["diag_1"].tolist() == ["428", "?", "?"]
+    assert frame["discharge_disposition_id_and_diag_1_chapter"].tolist() == ["1 7", "? ?", "22 ?"]
+    assert frame["number_inpatient"].isna().all()

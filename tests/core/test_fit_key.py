@@ -6,7 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.fit_key import FIT_TAG, SEED, DataSource, FitKey, Objective, fit_key
 from readmit.core.model import Candidate
-from readmit.core.splitting import FOR_CHOOSING, FOR_SERVING
+from readmit.core.splitting import REFIT_SPLITS, SELECTION_SPLITS
 
 KEY = FitKey(
     snapshot="ab12",
@@ -16,7 +16,7 @@ KEY = FitKey(
     settings={"trees": 300, "rate": 0.05, "deterministic": True},
     target="within_30_days",
     threshold=1 / 7,
-    rows=FOR_CHOOSING,
+    rows=SELECTION_SPLITS,
 )
 OTHER: dict[str, Any] = {
     "snapshot": "ab13",
@@ -26,12 +26,12 @@ OTHER: dict[str, Any] = {
     "settings": {"trees": 301, "rate": 0.05, "deterministic": True},
     "target": "any",
     "threshold": 0.5,
-    "rows": FOR_SERVING,
+    "rows": REFIT_SPLITS,
     "seed": SEED + 1,
 }
 
 
-def test_every_part_of_a_fit_has_its_change_below() -> None:
+def test_every_field_of_a_fit_key_has_a_different_value_below() -> None:
     assert set(OTHER) == {part.name for part in fields(FitKey)}
 
 
@@ -46,9 +46,9 @@ def test_a_digest_changes_with_the_value_and_the_kind_of_a_setting(value: str | 
 
 
 def test_a_digest_is_the_same_for_the_same_fit_however_its_settings_are_ordered() -> None:
-    again = replace(KEY, settings=dict(reversed(list(KEY.settings.items()))))
-    assert list(again.settings) != list(KEY.settings)
-    assert again.digest == KEY.digest
+    reordered = replace(KEY, settings=dict(reversed(list(KEY.settings.items()))))
+    assert list(reordered.settings) != list(KEY.settings)
+    assert reordered.digest == KEY.digest
 
 
 def test_the_tags_of_a_fit_name_its_digest_and_every_part_but_the_settings_as_text() -> None:
@@ -57,7 +57,7 @@ def test_the_tags_of_a_fit_name_its_digest_and_every_part_but_the_settings_as_te
     assert float(KEY.tags["threshold"]) == 1 / 7
 
 
-def test_the_key_of_a_candidates_fit_comes_from_candidate_snapshot_code_and_aim() -> None:
+def test_the_key_of_a_candidates_fit_is_built_from_candidate_snapshot_code_and_objective() -> None:
     candidate = Candidate("small", {"c": 0.1}, lambda _settings, _seed: Pipeline([]))
-    made = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Objective("any", 0.5), FOR_SERVING)
-    assert made == FitKey("ab12", 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))
+    key = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Objective("any", 0.5), REFIT_SPLITS)
+    assert key == FitKey("ab12", 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))

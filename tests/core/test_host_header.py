@@ -1,4 +1,4 @@
-"""The Host and Origin headers, taken apart."""
+"""Parsing of the Host and Origin headers."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_the_name_of_a_host_has_neither_port_nor_capitals(header: str, name: str
         *("localhost, evil.example", "a@localhost", "localhost/evil.example", "localhost\n", "localhost ", "\xe9"),
     ],
 )
-def test_what_is_no_host_has_no_name(header: str) -> None:
+def test_an_invalid_host_has_no_name(header: str) -> None:
     assert host_name(header) is None
     assert origin_host(f"http://{header}") is None
 
@@ -38,7 +38,7 @@ def test_what_is_no_host_has_no_name(header: str) -> None:
         *(("127.1", False), ("0x7f000001", False), ("localhost", False), ("1.2.3.4.evil.example", False)),
     ],
 )
-def test_an_ip_address_is_told_from_a_name(name: str, is_address: bool) -> None:
+def test_an_ip_address_is_distinguished_from_a_name(name: str, is_address: bool) -> None:
     assert is_ip_address(name) is is_address
 
 

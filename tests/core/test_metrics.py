@@ -7,13 +7,13 @@ from sklearn import metrics
 from readmit.core.metrics import (
     RESAMPLES_FOR_CANDIDATE,
     Floats,
-    Ranked,
+    RankedScores,
+    bootstrap_intervals,
+    classification_metrics,
     expected_calibration_error,
-    figures,
-    interval,
-    intervals,
-    losses,
+    log_losses,
     patient_weights,
+    percentile_interval,
 )
 
 ROWS = 800
@@ -21,43 +21,43 @@ THRESHOLD = 0.3
 CLOSE = pytest.approx
 
 
-def smooth(chance: np.random.Generator) -> Floats:
-    return chance.beta(1, 6, ROWS)
+def smooth(rng: np.random.Generator) -> Floats:
+    return rng.beta(1, 6, ROWS)
 
 
-def tied(chance: np.random.Generator) -> Floats:
-    return np.round(chance.random(ROWS), 1)
+def tied(rng: np.random.Generator) -> Floats:
+    return np.round(rng.random(ROWS), 1)
 
 
-def extreme(chance: np.random.Generator) -> Floats:
-    """Certain and wrong now and then, and next to certain."""
-    return chance.choice([0.0, 1.0, 1e-300, 1e-16, 1 - 1e-16, 0.5], ROWS)
+def extreme(rng: np.random.Generator) -> Floats:
+    """Certain, sometimes wrongly, or nearly certain."""
+    return rng.choice([0.0, 1.0, 1e-300, 1e-16, 1 - 1e-16, 0.5], ROWS)
 
 
 def constant(_: np.random.Generator) -> Floats:
     return np.full(ROWS, THRESHOLD)
 
 
-def nobody_flagged(chance: np.random.Generator) -> Floats:
-    return chance.random(ROWS) * 0.29
+def nobody_flagged(rng: np.random.Generator) -> Floats:
+    return rng.random(ROWS) * 0.29
 
 
 PREDICTIONS = (smooth, tied, extreme, constant, nobody_flagged)
 
 
-def drawn(predict: Callable[[np.random.Generator], Floats]) -> tuple[list[int], Floats, list[str]]:
-    """Labels that the probabilities know something of, and patients with one to several encounters."""
-    chance = np.random.default_rng(17)
-    p = predict(chance)
-    labels = (chance.random(ROWS) < 0.1 + 0.5 * p).astype(int).tolist()
-    return labels, p, [f"{number:064x}" for number in chance.integers(0, ROWS // 2, ROWS)]
+def labelled_sample(predict: Callable[[np.random.Generator], Floats]) -> tuple[list[int], Floats, list[str]]:
+    """Labels correlated with the probabilities, and patients with one or more encounters."""
+    rng = np.random.default_rng(17)
+    p = predict(rng)
+    labels = (rng.random(ROWS) < 0.1 + 0.5 * p).astype(int).tolist()
+    return labels, p, [f"{number:064x}" for number in rng.integers(0, ROWS // 2, ROWS)]
 
 
 @pytest.mark.parametrize("predict", PREDICTIONS)
-def test_each_figure_equals_scikit_learns(predict: Callable[[np.random.Generator], Floats]) -> None:
-    y, p, _ = drawn(predict)
+def test_each_metric_equals_scikit_learns(predict: Callable[[np.random.Generator], Floats]) -> None:
+    y, p, _ = labelled_sample(predict)
     flagged = p >= THRESHOLD
-    own = figures(y, p, THRESHOLD)
+    computed = classification_metrics(y, p, THRESHOLD)
     base = metrics.log_loss(y, np.full(ROWS, np.mean(y)))
     expected = {
         "roc_auc": metrics.roc_auc_score(y, p),
@@ -73,19 +73,19 @@ def test_each_figure_equals_scikit_learns(predict: Callable[[np.random.Generator
         "f1": metrics.f1_score(y, flagged),
         "flagged": flagged.mean(),
     }
-    assert set(own) == {*expected, "ece"}
-    assert {name: own[name] for name in expected} == {
+    assert set(computed) == {*expected, "ece"}
+    assert {name: computed[name] for name in expected} == {
         name: CLOSE(value, rel=1e-12, abs=1e-12) for name, value in expected.items()
     }
 
 
 @pytest.mark.parametrize("predict", [smooth, tied, extreme])
-def test_each_figure_of_a_resample_equals_scikit_learns_with_its_weights(
+def test_each_metric_of_a_resample_equals_scikit_learns_with_its_weights(
     predict: Callable[[np.random.Generator], Floats],
 ) -> None:
-    labels, p, patients = drawn(predict)
+    labels, p, patients = labelled_sample(predict)
     y = np.asarray(labels, dtype=np.float64)
-    ranked = Ranked(y, p)
+    ranked = RankedScores(y, p)
     (weights,) = patient_weights(patients, 20, seed=2)
     aucs, precisions = ranked.roc_auc(weights), ranked.pr_auc(weights)
     for row, auc, precision in zip(weights, aucs, precisions, strict=True):
@@ -94,20 +94,20 @@ def test_each_figure_of_a_resample_equals_scikit_learns_with_its_weights(
 
 
 def test_log_loss_stays_finite_for_certain_and_wrong() -> None:
-    lost = losses(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
-    assert lost == CLOSE(-np.log(np.finfo(np.float64).eps), abs=1e-12)
+    losses = log_losses(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    assert losses == CLOSE(-np.log(np.finfo(np.float64).eps), abs=1e-12)
 
 
 def test_calibration_error_is_the_mean_gap_of_twenty_bins_of_equal_mass() -> None:
-    # 20 bins of two. Ten hold probabilities near 0.1: nine of them nobody (gap 0.1), one both (0.9). Ten near
-    # 0.5 hold one each (0). Bins of equal width would find 2 of 20 near 0.1, 10 of 20 near 0.5, and no gap.
+    # 20 bins of two. Ten hold probabilities near 0.1: nine of them no positive (gap 0.1), one two (0.9). Ten
+    # near 0.5 hold one each (0). Bins of equal width would hold 2 of 20 near 0.1, 10 of 20 near 0.5, with no gap.
     p = np.concatenate([0.1 + np.arange(20) * 1e-9, 0.5 + np.arange(20) * 1e-9])
     y = np.array([0.0] * 18 + [1.0, 1.0] + [0.0, 1.0] * 10)
     mixed = np.random.default_rng(1).permutation(40)
     assert expected_calibration_error(y[mixed], p[mixed]) == CLOSE((9 * 0.1 + 0.9) / 20, abs=1e-7)
 
 
-def test_bins_count_by_their_encounters_when_these_are_not_a_multiple_of_twenty() -> None:
+def test_bins_are_weighted_by_their_encounters_when_these_are_not_a_multiple_of_twenty() -> None:
     # 21 encounters: the first bin holds two, both 0.2 off; the others are right.
     p = np.array([0.2, 0.2, *[1.0] * 19])
     y = np.array([0.0, 0.0, *[1.0] * 19])
@@ -115,13 +115,13 @@ def test_bins_count_by_their_encounters_when_these_are_not_a_multiple_of_twenty(
 
 
 @pytest.mark.parametrize("outcome", [0, 1])
-def test_one_outcome_alone_can_not_be_judged(outcome: int) -> None:
-    with pytest.raises(ValueError, match="one outcome alone"):
-        figures([outcome] * 5, np.linspace(0.1, 0.9, 5), 0.5)
+def test_a_single_outcome_is_an_error(outcome: int) -> None:
+    with pytest.raises(ValueError, match="only one outcome"):
+        classification_metrics([outcome] * 5, np.linspace(0.1, 0.9, 5), 0.5)
 
 
-def test_patients_are_drawn_and_not_encounters() -> None:
-    patients = drawn(smooth)[2]
+def test_patients_are_resampled_and_not_encounters() -> None:
+    patients = labelled_sample(smooth)[2]
     first = [patients.index(patient) for patient in sorted(set(patients))]
     (weights,) = patient_weights(patients, 30, seed=3)
     assert weights.shape == (30, ROWS)
@@ -130,30 +130,30 @@ def test_patients_are_drawn_and_not_encounters() -> None:
     assert len(np.unique(weights, axis=0)) == 30
 
 
-def test_the_same_seed_draws_the_same_patients_whatever_they_are_called() -> None:
-    patients = drawn(smooth)[2]
-    (weights,), (again,), (other,) = (patient_weights(patients, 10, seed) for seed in (5, 5, 6))
+def test_the_same_seed_draws_the_same_patients_whatever_their_ids() -> None:
+    patients = labelled_sample(smooth)[2]
+    (weights,), (repeated,), (reseeded,) = (patient_weights(patients, 10, seed) for seed in (5, 5, 6))
     (renamed,) = patient_weights([patient[::-1] for patient in patients], 10, 5)
-    np.testing.assert_array_equal(weights, again)
+    np.testing.assert_array_equal(weights, repeated)
     np.testing.assert_array_equal(weights, renamed)
-    assert (weights != other).any()
+    assert (weights != reseeded).any()
 
 
-def test_resamples_come_in_blocks_that_add_up() -> None:
+def test_resamples_are_yielded_in_blocks_that_add_up() -> None:
     assert [len(block) for block in patient_weights(["a", "b"], 120, seed=1)] == [50, 50, 20]
 
 
 def test_an_interval_is_the_middle_95_per_cent() -> None:
-    found = interval(np.arange(1001.0))
-    assert [found.low, found.high] == CLOSE([25, 975])
+    result = percentile_interval(np.arange(1001.0))
+    assert [result.low, result.high] == CLOSE([25, 975])
 
 
-def test_a_candidates_intervals_are_quantiles_of_its_resampled_figures() -> None:
-    labels, p, patients = drawn(smooth)
+def test_a_candidates_intervals_are_quantiles_of_its_resampled_metrics() -> None:
+    labels, p, patients = labelled_sample(smooth)
     y = np.asarray(labels, dtype=np.float64)
-    found = intervals(labels, p, patients, seed=7)
+    result = bootstrap_intervals(labels, p, patients, seed=7)
     weights = np.concatenate(list(patient_weights(patients, RESAMPLES_FOR_CANDIDATE, 7)))
-    lost = [metrics.log_loss(y, p, sample_weight=row) for row in weights]
-    assert [found["log_loss"].low, found["log_loss"].high] == CLOSE(np.quantile(lost, [0.025, 0.975]), abs=1e-12)
-    own = figures(labels, p, 0.5)
-    assert all(found[name].low < own[name] < found[name].high for name in ("roc_auc", "pr_auc", "log_loss"))
+    losses = [metrics.log_loss(y, p, sample_weight=row) for row in weights]
+    assert [result["log_loss"].low, result["log_loss"].high] == CLOSE(np.quantile(losses, [0.025, 0.975]), abs=1e-12)
+    computed = classification_metrics(labels, p, 0.5)
+    assert all(result[name].low < computed[name] < result[name].high for name in ("roc_auc", "pr_auc", "log_loss"))

@@ -5,137 +5,139 @@ import numpy as np
 import pytest
 
 from readmit.core.metrics import Floats
-from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE, Predictions, judge
+from readmit.core.promotion_gates import MAX_PLAUSIBLE_AUC, MIN_AUC_CHANGE, MIN_FIRST_AUC, Predictions, judge
 from readmit.core.verdict import Verdict
 
 ROWS = 1_200
-CHANCE = np.random.default_rng(23)
-RISK = CHANCE.beta(1.2, 7, ROWS)
-LABELS = (CHANCE.random(ROWS) < RISK).astype(int).tolist()
-PATIENTS = [f"{number:064x}" for number in CHANCE.integers(0, 900, ROWS)]
-NOISE = CHANCE.random(ROWS)
+RNG = np.random.default_rng(23)
+RISK = RNG.beta(1.2, 7, ROWS)
+LABELS = (RNG.random(ROWS) < RISK).astype(int).tolist()
+PATIENTS = [f"{number:064x}" for number in RNG.integers(0, 900, ROWS)]
+NOISE = RNG.random(ROWS)
 
 
-def says(probabilities: Floats, version: str = "2", threshold: float = 1 / 7) -> Predictions:
+def predictions(probabilities: Floats, version: str = "2", threshold: float = 1 / 7) -> Predictions:
     return Predictions(version, threshold, probabilities)
 
 
-def between(weight: float) -> Floats:
-    """The true risk and pure chance, mixed: what a middling model says."""
+def blended(weight: float) -> Floats:
+    """The true risk blended with noise: a mediocre model."""
     return np.asarray(weight * RISK + (1 - weight) * NOISE * 2 * RISK.mean())
 
 
-def verdict(challenger: Floats, rival: Floats | None = None, target: str = "within_30_days") -> Verdict:
-    against = None if rival is None else says(rival, "1")
-    return judge(target, LABELS, PATIENTS, says(challenger), against, seed=130)
+def verdict(challenger: Floats, champion: Floats | None = None, target: str = "within_30_days") -> Verdict:
+    opponent = None if champion is None else predictions(champion, "1")
+    return judge(target, LABELS, PATIENTS, predictions(challenger), opponent, seed=130)
 
 
-GOOD = between(0.5)
+GOOD = blended(0.5)
 
 
-def test_a_first_model_whose_auc_is_surely_above_the_gate_is_promoted_provisionally() -> None:
-    made = verdict(GOOD)
-    assert FIRST_AUC_ABOVE < made.roc_auc.low < made.figures["roc_auc"] < made.roc_auc.high
-    assert (made.promoted, made.provisional, made.version, made.rival) == (True, True, "2", None)
-    assert (made.rival_figures, made.roc_auc_change) == ({}, None)
+def test_a_first_model_whose_auc_interval_is_above_the_gate_is_promoted_provisionally() -> None:
+    result = verdict(GOOD)
+    assert MIN_FIRST_AUC < result.roc_auc.low < result.figures["roc_auc"] < result.roc_auc.high
+    assert (result.promoted, result.provisional, result.version, result.rival) == (True, True, "2", None)
+    assert (result.rival_figures, result.roc_auc_change) == ({}, None)
 
 
-def test_a_first_model_that_may_be_no_better_than_the_gate_is_refused() -> None:
-    made = verdict(between(0.25))
-    assert made.figures["roc_auc"] > FIRST_AUC_ABOVE >= made.roc_auc.low
-    assert (made.promoted, made.provisional) == (False, False)
-    assert "lower bound" in made.reasons[0]
+def test_a_first_model_whose_auc_interval_reaches_below_the_gate_is_rejected() -> None:
+    result = verdict(blended(0.25))
+    assert result.figures["roc_auc"] > MIN_FIRST_AUC >= result.roc_auc.low
+    assert (result.promoted, result.provisional) == (False, False)
+    assert "lower bound" in result.reasons[0]
 
 
-@pytest.mark.parametrize("rival", [None, GOOD])
-def test_an_auc_too_good_to_be_true_is_a_leak_within_30_days_alone(rival: Floats | None) -> None:
+@pytest.mark.parametrize("champion", [None, GOOD])
+def test_an_auc_too_good_to_be_true_is_a_leak_within_30_days_alone(champion: Floats | None) -> None:
     leaking = np.clip(0.6 * np.asarray(LABELS) + 0.4 * RISK, 0.01, 0.99)
-    within, any_time = verdict(leaking, rival), verdict(leaking, rival, target="any")
-    assert within.roc_auc.low > LEAK_AUC_ABOVE["within_30_days"]
+    within, any_time = verdict(leaking, champion), verdict(leaking, champion, target="any")
+    assert within.roc_auc.low > MAX_PLAUSIBLE_AUC["within_30_days"]
     assert not within.promoted
     assert ["leak" in reason for reason in within.reasons] == [True]
     assert any_time.promoted
 
 
 def test_a_better_model_is_promoted_and_not_provisionally() -> None:
-    made = verdict(GOOD, between(0.3))
-    assert (made.promoted, made.provisional, made.rival) == (True, False, "1")
-    assert made.figures["log_loss"] < made.rival_figures["log_loss"]
-    assert made.roc_auc_change is not None
-    assert made.roc_auc_change.low > AUC_CHANGE_ABOVE
+    result = verdict(GOOD, blended(0.3))
+    assert (result.promoted, result.provisional, result.rival) == (True, False, "1")
+    assert result.figures["log_loss"] < result.rival_figures["log_loss"]
+    assert result.roc_auc_change is not None
+    assert result.roc_auc_change.low > MIN_AUC_CHANGE
 
 
 def test_the_change_is_measured_on_the_same_patients_so_equal_rankings_change_nothing() -> None:
-    made = verdict(GOOD, GOOD / 3)
-    assert made.promoted
-    assert made.roc_auc_change is not None
-    assert (made.roc_auc_change.low, made.roc_auc_change.high) == (0.0, 0.0)
-    assert made.roc_auc.high - made.roc_auc.low > 0.05
+    result = verdict(GOOD, GOOD / 3)
+    assert result.promoted
+    assert result.roc_auc_change is not None
+    assert (result.roc_auc_change.low, result.roc_auc_change.high) == (0.0, 0.0)
+    assert result.roc_auc.high - result.roc_auc.low > 0.05
 
 
-def test_a_model_that_says_exactly_the_same_is_refused() -> None:
-    made = verdict(GOOD, GOOD.copy())
-    assert not made.promoted
-    assert made.reasons == ("it says exactly what version 1 says",)
+def test_a_model_with_identical_predictions_is_rejected() -> None:
+    result = verdict(GOOD, GOOD.copy())
+    assert not result.promoted
+    assert result.reasons == ("its predictions are identical to those of version 1",)
 
 
 def test_the_model_in_production_at_another_threshold_is_promoted() -> None:
-    made = judge("any", LABELS, PATIENTS, says(GOOD, threshold=0.2), says(GOOD.copy(), "1"), seed=1)
-    assert made.promoted
-    assert made.reasons == ("the model of version 1 at another threshold: 0.2000",)
+    result = judge("any", LABELS, PATIENTS, predictions(GOOD, threshold=0.2), predictions(GOOD.copy(), "1"), seed=1)
+    assert result.promoted
+    assert result.reasons == ("the model of version 1 at another threshold: 0.2000",)
 
 
-def test_log_loss_that_is_higher_or_the_same_refuses() -> None:
-    # Numbers 0 and 8 meet first when numpy sums: swapped, the mean stays the same to the last bit.
+def test_a_model_with_higher_or_equal_log_loss_is_rejected() -> None:
+    # numpy adds rows 0 and 8 first: swapped, the mean is the same to the last bit.
     assert LABELS[0] == LABELS[8]
     swapped = GOOD.copy()
     swapped[[0, 8]] = swapped[[8, 0]]
-    for made in (verdict(GOOD / 3, GOOD), verdict(swapped, GOOD)):
-        assert made.figures["log_loss"] >= made.rival_figures["log_loss"]
-        assert made.roc_auc_change is not None
-        assert made.roc_auc_change.low > AUC_CHANGE_ABOVE
-        assert not made.promoted
-        assert ["log loss" in reason for reason in made.reasons] == [True]
-    assert made.figures["log_loss"] == made.rival_figures["log_loss"]
+    for result in (verdict(GOOD / 3, GOOD), verdict(swapped, GOOD)):
+        assert result.figures["log_loss"] >= result.rival_figures["log_loss"]
+        assert result.roc_auc_change is not None
+        assert result.roc_auc_change.low > MIN_AUC_CHANGE
+        assert not result.promoted
+        assert ["log loss" in reason for reason in result.reasons] == [True]
+    assert result.figures["log_loss"] == result.rival_figures["log_loss"]
 
 
-def test_a_model_whose_auc_may_fall_is_refused_however_much_lower_its_log_loss_is() -> None:
-    made = verdict(between(0.485), GOOD / 4)
-    assert made.figures["log_loss"] < made.rival_figures["log_loss"]
-    assert made.roc_auc_change is not None
-    assert made.roc_auc_change.low < AUC_CHANGE_ABOVE < made.roc_auc_change.high
-    assert not made.promoted
-    assert ["may fall" in reason for reason in made.reasons] == [True]
+def test_a_model_whose_auc_may_fall_is_rejected_even_if_its_log_loss_is_lower() -> None:
+    result = verdict(blended(0.485), GOOD / 4)
+    assert result.figures["log_loss"] < result.rival_figures["log_loss"]
+    assert result.roc_auc_change is not None
+    assert result.roc_auc_change.low < MIN_AUC_CHANGE < result.roc_auc_change.high
+    assert not result.promoted
+    assert ["may fall" in reason for reason in result.reasons] == [True]
 
 
-@pytest.mark.parametrize("rival", [None, between(0.3)])
-@pytest.mark.parametrize("lost", [1, ROWS])
-def test_a_figure_that_is_no_number_never_promotes(rival: Floats | None, lost: int) -> None:
+@pytest.mark.parametrize("champion", [None, blended(0.3)])
+@pytest.mark.parametrize("invalid", [1, ROWS])
+def test_a_model_with_a_nan_metric_is_never_promoted(champion: Floats | None, invalid: int) -> None:
     broken = GOOD.copy()
-    broken[:lost] = np.nan
-    made = verdict(broken, rival)
-    assert np.isnan(made.figures["log_loss"])
-    assert (made.promoted, made.provisional) == (False, False)
+    broken[:invalid] = np.nan
+    result = verdict(broken, champion)
+    assert np.isnan(result.figures["log_loss"])
+    assert (result.promoted, result.provisional) == (False, False)
 
 
-def test_each_model_is_judged_at_its_own_threshold() -> None:
-    made = judge("any", LABELS, PATIENTS, says(GOOD, threshold=0.0), says(between(0.3), "1", threshold=1.0), seed=1)
-    assert (made.figures["flagged"], made.rival_figures["flagged"]) == (1.0, 0.0)
+def test_each_model_is_evaluated_at_its_own_threshold() -> None:
+    result = judge(
+        "any", LABELS, PATIENTS, predictions(GOOD, threshold=0.0), predictions(blended(0.3), "1", threshold=1.0), seed=1
+    )
+    assert (result.figures["flagged"], result.rival_figures["flagged"]) == (1.0, 0.0)
 
 
 def test_a_verdict_is_the_same_for_the_same_seed() -> None:
-    assert verdict(GOOD, between(0.3)) == verdict(GOOD, between(0.3))
+    assert verdict(GOOD, blended(0.3)) == verdict(GOOD, blended(0.3))
 
 
-@pytest.mark.parametrize("rival", [None, between(0.3)])
-def test_a_verdict_survives_json(rival: Floats | None) -> None:
-    made = verdict(GOOD, rival)
-    assert Verdict.from_json(made.to_json()) == made
-    refused = replace(made, promoted=False, reasons=("one", "two"))
-    assert Verdict.from_json(refused.to_json()) == refused
+@pytest.mark.parametrize("champion", [None, blended(0.3)])
+def test_a_verdict_survives_json(champion: Floats | None) -> None:
+    result = verdict(GOOD, champion)
+    assert Verdict.from_json(result.to_json()) == result
+    rejected = replace(result, promoted=False, reasons=("one", "two"))
+    assert Verdict.from_json(rejected.to_json()) == rejected
 
 
-def test_a_figure_that_is_no_number_is_null_in_json_and_none_again_when_read() -> None:
-    made = verdict(np.full(ROWS, np.nan))
-    assert json.loads(made.to_json())["figures"]["log_loss"] is None
-    assert np.isnan(Verdict.from_json(made.to_json()).figures["log_loss"])
+def test_a_nan_metric_is_null_in_json_and_nan_again_when_read() -> None:
+    result = verdict(np.full(ROWS, np.nan))
+    assert json.loads(result.to_json())["figures"]["log_loss"] is None
+    assert np.isnan(Verdict.from_json(result.to_json()).figures["log_loss"])

@@ -25,13 +25,13 @@ ORIGINAL_FORM: dict[str, object] = {
 }
 
 
-def faults(record: dict[str, object]) -> dict[str, str]:
-    with pytest.raises(RecordRejected) as refused:
+def errors_of(record: dict[str, object]) -> dict[str, str]:
+    with pytest.raises(RecordRejected) as rejected:
         parse(record)
-    return {fault.field: fault.message for fault in refused.value.faults}
+    return {error.field: error.message for error in rejected.value.errors}
 
 
-def test_the_originals_required_facts_alone_are_an_encounter() -> None:
+def test_the_required_fields_alone_are_an_encounter() -> None:
     encounter = parse(ORIGINAL_FORM)
     assert tuple(encounter.values) == FEATURES
     assert encounter.encounter_id is None
@@ -45,9 +45,14 @@ def test_an_absent_drug_and_an_absent_change_mean_no() -> None:
 
 @pytest.mark.parametrize("unrecorded", [None, "?"])
 def test_null_and_a_question_mark_mean_not_recorded(unrecorded: str | None) -> None:
-    given = {"race": unrecorded, "A1Cresult": unrecorded, "discharge_disposition_id": unrecorded, "diag_1": unrecorded}
-    values = parse({**ORIGINAL_FORM, **given}).values
-    assert [values[name] for name in given] == [None] * 4
+    missing = {
+        "race": unrecorded,
+        "A1Cresult": unrecorded,
+        "discharge_disposition_id": unrecorded,
+        "diag_1": unrecorded,
+    }
+    values = parse({**ORIGINAL_FORM, **missing}).values
+    assert [values[name] for name in missing] == [None] * 4
     assert values["weight"] is None
 
 
@@ -60,12 +65,12 @@ def test_both_spellings_of_a_column_are_the_same_field() -> None:
     assert parse({**ORIGINAL_FORM, "glyburide_metformin": "Up"}).values["glyburide_metformin"] == "Up"
 
 
-def test_the_same_field_in_two_spellings_is_refused() -> None:
+def test_the_same_field_in_two_spellings_is_rejected() -> None:
     twice: dict[str, object] = {**ORIGINAL_FORM, "glyburide-metformin": "No", "glyburide_metformin": "Up"}
-    assert list(faults(twice)) == ["glyburide_metformin"]
+    assert list(errors_of(twice)) == ["glyburide_metformin"]
 
 
-def test_the_patients_number_and_the_label_are_accepted_with_any_value_and_dropped() -> None:
+def test_the_patient_number_and_the_label_are_accepted_with_any_value_and_ignored() -> None:
     encounter = parse({**ORIGINAL_FORM, "patient_nbr": ["x"], "readmitted": 7, "encounter_id": 149190})
     assert encounter.encounter_id == 149190
     assert "readmitted" not in encounter.values
@@ -73,19 +78,19 @@ def test_the_patients_number_and_the_label_are_accepted_with_any_value_and_dropp
 
 
 @pytest.mark.parametrize("required", list(ORIGINAL_FORM))
-def test_a_required_field_that_is_not_recorded_is_named(required: str) -> None:
+def test_a_required_field_that_is_not_recorded_is_reported(required: str) -> None:
     absent = {name: value for name, value in ORIGINAL_FORM.items() if name != required}
-    assert faults(absent) == faults({**ORIGINAL_FORM, required: "?"}) == {required: "is required"}
+    assert errors_of(absent) == errors_of({**ORIGINAL_FORM, required: "?"}) == {required: "is required"}
 
 
-@pytest.mark.parametrize("wrong", [True, 5.0, "5", [5], {}])
-def test_a_whole_number_in_json_is_nothing_but_an_integer(wrong: object) -> None:
-    assert list(faults({**ORIGINAL_FORM, "time_in_hospital": wrong})) == ["time_in_hospital"]
-    assert list(faults({**ORIGINAL_FORM, "admission_type_id": wrong})) == ["admission_type_id"]
+@pytest.mark.parametrize("invalid", [True, 5.0, "5", [5], {}])
+def test_a_whole_number_in_json_must_be_an_integer(invalid: object) -> None:
+    assert list(errors_of({**ORIGINAL_FORM, "time_in_hospital": invalid})) == ["time_in_hospital"]
+    assert list(errors_of({**ORIGINAL_FORM, "admission_type_id": invalid})) == ["admission_type_id"]
 
 
 @pytest.mark.parametrize(
-    ("field", "wrong"),
+    ("field", "invalid"),
     [
         ("gender", "female"),
         ("gender", 1),
@@ -105,29 +110,29 @@ def test_a_whole_number_in_json_is_nothing_but_an_integer(wrong: object) -> None
         ("encounter_id", -4),
     ],
 )
-def test_a_value_outside_the_contract_is_refused_by_the_name_of_its_field(field: str, wrong: object) -> None:
-    found = faults({**ORIGINAL_FORM, field: wrong})
-    assert list(found) == [field]
-    assert len(found[field]) < 250
-    assert found[field].encode().isascii()
+def test_an_invalid_value_is_rejected_with_the_name_of_its_field(field: str, invalid: object) -> None:
+    messages = errors_of({**ORIGINAL_FORM, field: invalid})
+    assert list(messages) == [field]
+    assert len(messages[field]) < 250
+    assert messages[field].encode().isascii()
 
 
-def test_an_open_code_of_the_right_form_passes() -> None:
-    given = {"diag_1": "999.99", "payer_code": "ZZ", "medical_specialty": "Surgery-Unheard/Of"}
-    assert {name: parse({**ORIGINAL_FORM, **given}).values[name] for name in given} == given
+def test_a_well_formed_code_is_accepted() -> None:
+    codes = {"diag_1": "999.99", "payer_code": "ZZ", "medical_specialty": "Surgery-Unheard/Of"}
+    assert {name: parse({**ORIGINAL_FORM, **codes}).values[name] for name in codes} == codes
 
 
-def test_an_unknown_field_is_refused_by_name() -> None:
-    assert faults({**ORIGINAL_FORM, "metfornin": "Up"}) == {"metfornin": "is no field of an encounter"}
+def test_an_unknown_field_is_rejected_by_name() -> None:
+    assert errors_of({**ORIGINAL_FORM, "metfornin": "Up"}) == {"metfornin": "unknown field"}
 
 
-def test_a_million_unknown_fields_get_a_short_refusal() -> None:
-    found = faults({**ORIGINAL_FORM, **{f"{'x' * 500}{number}": 1 for number in range(10_000)}})
-    assert sum(len(field) + len(message) for field, message in found.items()) < 5_000
+def test_many_unknown_fields_get_a_short_error() -> None:
+    messages = errors_of({**ORIGINAL_FORM, **{f"{'x' * 500}{number}": 1 for number in range(10_000)}})
+    assert sum(len(field) + len(message) for field, message in messages.items()) < 5_000
 
 
-def test_all_faults_of_a_record_are_told_at_once() -> None:
-    assert set(faults({"age": "old", "gendr": "Male", "time_in_hospital": 5.5})) == {
+def test_all_errors_of_a_record_are_reported_at_once() -> None:
+    assert set(errors_of({"age": "old", "gendr": "Male", "time_in_hospital": 5.5})) == {
         "gendr",
         "age",
         "time_in_hospital",
@@ -141,16 +146,16 @@ def test_a_row_of_csv_is_the_same_encounter_as_its_json() -> None:
     assert parse({**texts, **empty}, cell_text) == parse(ORIGINAL_FORM)
 
 
-@pytest.mark.parametrize("wrong", ["", "5.0", " 5", "five", "\u0665", "-5"])
-def test_a_whole_number_in_csv_is_digits(wrong: str) -> None:
+@pytest.mark.parametrize("invalid", ["", "5.0", " 5", "five", "\u0665", "-5"])
+def test_a_whole_number_in_csv_is_digits(invalid: str) -> None:
     texts = {name: str(value) for name, value in ORIGINAL_FORM.items()}
-    with pytest.raises(RecordRejected) as refused:
-        parse({**texts, "time_in_hospital": wrong}, cell_text)
-    assert [fault.field for fault in refused.value.faults] == ["time_in_hospital"]
+    with pytest.raises(RecordRejected) as rejected:
+        parse({**texts, "time_in_hospital": invalid}, cell_text)
+    assert [error.field for error in rejected.value.errors] == ["time_in_hospital"]
 
 
 @pytest.mark.skipif("READMIT_DATA" not in os.environ, reason="READMIT_DATA names no real file")
-def test_rows_of_the_real_file_are_encounters_as_they_stand() -> None:
+def test_rows_of_the_real_file_are_encounters_unchanged() -> None:
     path = Path(os.environ["READMIT_DATA"])
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:

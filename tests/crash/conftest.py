@@ -1,4 +1,4 @@
-"""Two stacks over one source: on one every day is done undisturbed, on the other runs are killed, or started twice."""
+"""Two stacks on one source: on one each day runs undisturbed, on the other runs are killed, or started twice."""
 
 import csv
 import random
@@ -13,20 +13,20 @@ import pytest
 
 from ec2_api.sample import write_sample
 from readmit.embedded.stack import SERVICES, free_ports, running
-from readmit.io.database import ledger
+from readmit.io.database import leases
 from readmit.io.database.connection import connect
-from tests.crash.kept import Kept, differences, kept
-from tests.crash.side import Side
+from tests.crash.stack_runner import StackRunner
+from tests.crash.store_contents import StoreContents, differences, read_stores
 
 BATCHES, BATCH_SIZE, SEED = 6, 1_000, 130
-OLD = ("[70-80)", "[80-90)", "[90-100)")
+OLD_AGE_GROUPS = ("[70-80)", "[80-90)", "[90-100)")
 RETURNING, OLD_RETURNING = 0.22, 0.58
-"""So strong a rule that so few rows are enough for a model that is promoted, and not so strong that it seems a leak."""
+"""Readmission rates so different that few rows are enough for a promoted model, but not so different as a leak."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What both sides do in the same order. Another cost ratio: the same model, another version, promoted for sure."""
+    """A day that both stacks run in the same order. Another cost ratio makes another version, surely promoted."""
 
     batch: int
     cost_ratio: str | None = None
@@ -40,34 +40,34 @@ DAYS = (Day(1), Day(1, cost_ratio="3"), *(Day(batch) for batch in range(2, BATCH
 
 
 class Days:
-    """The days of the other side, and what is kept on the undisturbed one, which does them meanwhile."""
+    """The days of the disturbed stack, and the store contents of the undisturbed one, which runs them meanwhile."""
 
-    def __init__(self, other: Side, undisturbed: Sequence[Future[Kept]]) -> None:
-        self.other, self._undisturbed, self._done = other, undisturbed, 0
+    def __init__(self, disturbed: StackRunner, undisturbed: Sequence[Future[StoreContents]]) -> None:
+        self.disturbed, self._undisturbed, self._done = disturbed, undisturbed, 0
 
-    def until(self, day: Day) -> Sequence[Kept]:
-        """Does the days before one, as far as they are not done; what was kept before the day and after it."""
-        place = DAYS.index(day)
-        for each in DAYS[self._done : place]:
-            ledger.drop_every_lease()
-            self.other.carry_out(*each.command, cost_ratio=each.cost_ratio)
-        self._done = place
-        return [self._undisturbed[number].result() for number in (max(place - 1, 0), place)]
+    def until(self, day: Day) -> Sequence[StoreContents]:
+        """Run the days before one that are not done; the undisturbed store contents before and after that day."""
+        index = DAYS.index(day)
+        for earlier in DAYS[self._done : index]:
+            leases.release_all()
+            self.disturbed.run_undisturbed(*earlier.command, cost_ratio=earlier.cost_ratio)
+        self._done = index
+        return [self._undisturbed[number].result() for number in (max(index - 1, 0), index)]
 
     def differences(self, day: Day) -> list[str]:
-        """In what the two sides differ now that this day is done."""
+        """The differences between the two stacks after this day."""
         self._done = DAYS.index(day) + 1
-        return differences(kept(self.other.stack), self._undisturbed[self._done - 1].result())
+        return differences(read_stores(self.disturbed.stack), self._undisturbed[self._done - 1].result())
 
 
-def _done_cleanly(clean: Side, day: Day) -> Kept:
-    clean.carry_out(*day.command, cost_ratio=day.cost_ratio)
-    return kept(clean.stack)
+def _run_day(runner: StackRunner, day: Day) -> StoreContents:
+    runner.run_undisturbed(*day.command, cost_ratio=day.cost_ratio)
+    return read_stores(runner.stack)
 
 
 @pytest.fixture(scope="session")
 def damaged_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample with a simple rule for who comes back; some encounters break the contract, some come twice."""
+    """The sample with a simple rule for readmissions; some encounters violate the contract, some are duplicates."""
     path = tmp_path_factory.mktemp("source") / "sample.csv"
     write_sample(path, rows=BATCHES * BATCH_SIZE, seed=SEED)
     _rewrite(path)
@@ -77,9 +77,9 @@ def damaged_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _rewrite(path: Path) -> None:
     with path.open(newline="") as file:
         names, *lines = csv.reader(file)
-    chance, age, outcome = random.Random(SEED), names.index("age"), names.index("readmitted")
+    rng, age, outcome = random.Random(SEED), names.index("age"), names.index("readmitted")
     for line in lines:
-        returns = chance.random() < (OLD_RETURNING if line[age] in OLD else RETURNING)
+        returns = rng.random() < (OLD_RETURNING if line[age] in OLD_AGE_GROUPS else RETURNING)
         line[outcome] = "<30" if returns else "NO"
     for line in lines[300::400]:
         line[age] = "[200-210)"
@@ -92,32 +92,32 @@ def _rewrite(path: Path) -> None:
 @pytest.fixture(scope="session")
 def days(damaged_source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Days]:
     folder = tmp_path_factory.mktemp("crash")
-    with _side(folder / "clean", damaged_source) as clean, ThreadPoolExecutor(1) as pool:
-        undisturbed = [pool.submit(_done_cleanly, clean, day) for day in DAYS]
-        (folder / "other").mkdir()
-        # Equal keys: the keys of encounters and patients are made under a secret of the stack.
-        shutil.copy(clean.stack.folder / "secrets.json", folder / "other")
+    with _stack_runner(folder / "clean", damaged_source) as clean, ThreadPoolExecutor(1) as pool:
+        undisturbed = [pool.submit(_run_day, clean, day) for day in DAYS]
+        (folder / "disturbed").mkdir()
+        # For equal keys: the keys of encounters and patients depend on a secret of the stack.
+        shutil.copy(clean.stack.folder / "secrets.json", folder / "disturbed")
         try:
-            with _side(folder / "other", damaged_source) as other:
-                connect(other.stack.environment["READMIT_DATABASE_URL"])
-                yield Days(other, undisturbed)
+            with _stack_runner(folder / "disturbed", damaged_source) as disturbed:
+                connect(disturbed.stack.environment["READMIT_DATABASE_URL"])
+                yield Days(disturbed, undisturbed)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             clean.close()
 
 
 @contextmanager
-def _side(folder: Path, source: Path) -> Iterator[Side]:
-    own = {
+def _stack_runner(folder: Path, source: Path) -> Iterator[StackRunner]:
+    extra = {
         "READMIT_DATA": str(source),
         "READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE),
         "READMIT_SOURCE_INTERVAL_SECONDS": "0",
         "READMIT_RETRY_DELAY_SECONDS": "0",
     }
     ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-    with running(folder, ports, own) as stack:
-        side = Side(stack, folder)
+    with running(folder, ports, extra) as stack:
+        runner = StackRunner(stack, folder)
         try:
-            yield side
+            yield runner
         finally:
-            side.close()
+            runner.close()

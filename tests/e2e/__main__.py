@@ -1,7 +1,7 @@
-"""`just e2e`: what needs a Docker Engine. First what is asked of single servers, then the whole stack.
+"""`just e2e`: the tests that need Docker, first those of single servers, then those of the whole stack.
 
-The stores that the tests of `io` and of S3 are run against are containers of a project of their own, published as
-`just up --publish-stores` publishes a user's.
+The stores for the tests of `io` and of S3 are containers of a separate project, published like those of
+`just up --publish-stores`.
 """
 
 import subprocess
@@ -22,7 +22,7 @@ PUBLISHED = ("MYSQL", "S3")
 
 
 def main(options: Sequence[str]) -> int:
-    """The worst of the exit codes. `options` of pytest."""
+    """Run the tests and return the highest exit code. `options`: those of pytest."""
     try:
         with published_stores() as variables:
             codes = [_pytest(["-m", "mysql", "tests/io", *options], variables)]
@@ -35,21 +35,22 @@ def main(options: Sequence[str]) -> int:
 
 @contextmanager
 def published_stores() -> Iterator[dict[str, str]]:
-    """MySQL and S3 on ports of 127.0.0.1, and the variables by which tests find them; all gone at the end."""
+    """Run MySQL and S3 on ports of 127.0.0.1, yield the variables with their addresses, and remove both at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "secrets"
-        secrets.make(kept, {})
+        secrets_folder = Path(folder) / "secrets"
+        secrets.create_missing(secrets_folder, {})
         ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True))
-        own = {"READMIT_SECRETS": str(kept), **{f"READMIT_{name}_PORT": str(port) for name, port in ports.items()}}
-        project = Project(NAME, own, ("compose/publish-stores.yaml",))
+        port_variables = {f"READMIT_{name}_PORT": str(port) for name, port in ports.items()}
+        variables = {"READMIT_SECRETS": str(secrets_folder), **port_variables}
+        project = Project(NAME, variables, ("compose/publish-stores.yaml",))
         try:
             project.output("up", "--detach", "--wait", "mysql", "s3")
-            password = (kept / "flows_password").read_text()
+            password = (secrets_folder / "flows_password").read_text()
             yield {
                 "READMIT_TEST_DATABASE_URL": f"mysql://flows:{password}@127.0.0.1:{ports['MYSQL']}",
                 "READMIT_S3_URL": f"http://127.0.0.1:{ports['S3']}",
-                "READMIT_S3_ACCESS_KEY": (kept / "s3_access_key").read_text(),
-                "READMIT_S3_SECRET_KEY": (kept / "s3_secret_key").read_text(),
+                "READMIT_S3_ACCESS_KEY": (secrets_folder / "s3_access_key").read_text(),
+                "READMIT_S3_SECRET_KEY": (secrets_folder / "s3_secret_key").read_text(),
             }
         finally:
             project.output("down", "--volumes", "--remove-orphans")

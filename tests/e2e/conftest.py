@@ -1,4 +1,4 @@
-"""The stack of containers under the name by which the tests of this folder know it."""
+"""The fixture `stack`: the container stack under test."""
 
 import pytest
 

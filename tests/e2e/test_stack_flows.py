@@ -1,5 +1,6 @@
-"""What Prefect makes of the days on the stack of containers: its page, its memory of what died."""
+"""Prefect on the container stack: deployments, artifacts, schedules, and runs that died."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,60 +15,62 @@ from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
 from readmit.stacks.errors import StackError
 from tests.e2e.containers import Stack
-from tests.e2e.test_stack import content, finished_runs, predicted, versions
+from tests.e2e.test_stack import finished_runs, prediction, stored_content, versions
 
 pytestmark = pytest.mark.e2e
-LOOK_AGAIN_SECONDS = 0.05
-KILL = """
+POLL_SECONDS = 0.05
+KILL_ENGINES = """
 import os
 from pathlib import Path
 
-for each in Path("/proc").glob("[0-9]*"):
-    words = (each / "cmdline").read_bytes().split(b"\\0")
-    if b"-c" not in words and any(b"flow_engine" in word or b"prefect.engine" in word for word in words):
-        os.kill(int(each.name), 9)
+for process in Path("/proc").glob("[0-9]*"):
+    arguments = (process / "cmdline").read_bytes().split(b"\\0")
+    if b"-c" not in arguments and any(b"flow_engine" in item or b"prefect.engine" in item for item in arguments):
+        os.kill(int(process.name), 9)
 """
 
 
-def filtered(stack: Stack, what: str, **asked: object) -> list[dict[str, Any]]:
-    """What Prefect has of a kind."""
-    found: list[dict[str, Any]] = stack.ask_prefect("POST", f"/{what}/filter", **asked).json()
-    return found
+def query_prefect(stack: Stack, kind: str, **body: object) -> list[dict[str, Any]]:
+    """Return the objects of a kind that match a filter."""
+    objects: list[dict[str, Any]] = stack.prefect_request("POST", f"/{kind}/filter", **body).json()
+    return objects
 
 
-def until(wanted: Callable[[], bool], seconds: float) -> float:
-    """Waits; how long it took."""
-    began = time.monotonic()
-    while not wanted():
-        assert time.monotonic() - began < seconds, f"not within {seconds:.0f} s"
-        time.sleep(LOOK_AGAIN_SECONDS)
-    return time.monotonic() - began
+def wait_until(condition: Callable[[], bool], seconds: float) -> float:
+    """Wait for a condition and return the seconds that it took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"not within {seconds:.0f} s"
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - started
 
 
-def pause(stack: Stack, paused: bool) -> None:
-    """As a person does it on Prefect's page."""
-    (found,) = (each for each in filtered(stack, "deployments") if each["name"] == "daily")
-    stack.ask_prefect("PATCH", f"/deployments/{found['id']}", paused=paused)
+def set_paused(stack: Stack, paused: bool) -> None:
+    """Pause or resume the schedule, as on Prefect's page."""
+    (deployment,) = (item for item in query_prefect(stack, "deployments") if item["name"] == "daily")
+    stack.prefect_request("PATCH", f"/deployments/{deployment['id']}", paused=paused)
 
 
-def told_to_alertmanager(stack: Stack) -> str:
-    command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert")
-    return stack.project.output("exec", "-T", "alertmanager", *command)
+def runs_in_alerts(stack: Stack) -> set[str]:
+    """Return the names of the runs that Alertmanager has an active alert for."""
+    command = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "--output=json", "alert", "alertname=DayFailed")
+    alerts = json.loads(stack.project.output("exec", "-T", "alertmanager", *command))
+    return {alert["labels"]["run"] for alert in alerts}
 
 
-def in_the_middle_of(stack: Stack, step: str, run: FlowRun) -> None:
-    """Waits until a task of a run is at work."""
+def wait_until_running(stack: Stack, step: str, run: FlowRun) -> None:
+    """Wait until a task of a run is running."""
 
-    def at_work() -> bool:
-        tasks = filtered(stack, "task_runs", flow_runs={"id": {"any_": [run.id]}})
+    def is_running() -> bool:
+        tasks = query_prefect(stack, "task_runs", flow_runs={"id": {"any_": [run.id]}})
         return any(task["name"].startswith(f"{step}-") and task["state_type"] == "RUNNING" for task in tasks)
 
-    until(at_work, 2 * LEASE_SECONDS)
+    wait_until(is_running, 2 * LEASE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Abandoned:
-    """A run of `train` whose container was killed, and the `content` of the stores before."""
+    """A run of `train` whose container was killed, and the `content` of the stores before it."""
 
     run: FlowRun
     content: list[str]
@@ -75,93 +78,95 @@ class Abandoned:
 
 @pytest.fixture(scope="module")
 def abandoned(stack: Stack) -> Abandoned:
-    """The schedule is paused meanwhile. It takes minutes until the run is called crashed: other tests come between."""
-    before = content(stack)
+    """Kill the container of a run and pause the schedule. Other tests run until Prefect marks the run as crashed."""
+    before = stored_content(stack)
     run = flow_runs.start(stack.prefect, {"batch": 3}, "train")
-    in_the_middle_of(stack, "train", run)
-    pause(stack, True)
-    # As when the engine restarts it, and it alone: whoever waits for the dead run's sign of life still does.
+    wait_until_running(stack, "train", run)
+    set_paused(stack, True)
+    # Like a restart by the engine, of this container only: Prefect still waits for heartbeats of the dead run.
     stack.project.output("kill", "flows")
     stack.up()
     return Abandoned(run, before)
 
 
 @pytest.mark.parametrize("service", ["prefect", "mlflow", "ui"])
-def test_a_page_that_a_person_opens_is_there(service: str, stack: Stack) -> None:
-    answer = httpx.get(f"{stack.addresses[service]}/", timeout=30.0, trust_env=False)
-    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, "text/html")
+def test_the_web_page_of_a_service_is_served(service: str, stack: Stack) -> None:
+    response = httpx.get(f"{stack.addresses[service]}/", timeout=30.0, trust_env=False)
+    assert (response.status_code, response.headers["content-type"].split(";")[0]) == (200, "text/html")
 
 
 def test_both_flows_are_deployed_and_the_day_has_its_schedule(stack: Stack) -> None:
-    found = {each["name"]: each for each in filtered(stack, "deployments")}
-    assert found.keys() == {"daily", "train"}
-    (schedule,) = found["daily"]["schedules"]
+    deployments = {item["name"]: item for item in query_prefect(stack, "deployments")}
+    assert deployments.keys() == {"daily", "train"}
+    (schedule,) = deployments["daily"]["schedules"]
     assert (schedule["active"], schedule["schedule"]["timezone"]) == (True, TIME_ZONE)
     assert schedule["schedule"]["cron"] == stack.project.variables["READMIT_SCHEDULE"] != SCHEDULE
-    assert found["train"]["schedules"] == []
+    assert deployments["train"]["schedules"] == []
 
 
-def test_a_day_leaves_a_table_and_links_to_what_it_made(stack: Stack) -> None:
-    left = {each["key"]: str(each["data"]) for each in filtered(stack, "artifacts", sort="CREATED_DESC")}
-    assert "check_source" in left["day"]
-    assert f"{stack.addresses['mlflow']}/#/models/readmit/versions/" in left["version"]
+def test_a_day_publishes_a_table_of_steps_and_a_link_to_its_version(stack: Stack) -> None:
+    artifacts = {item["key"]: str(item["data"]) for item in query_prefect(stack, "artifacts", sort="CREATED_DESC")}
+    assert "check_source" in artifacts["day"]
+    assert f"{stack.addresses['mlflow']}/#/models/readmit/versions/" in artifacts["version"]
 
 
-def test_training_alone_finds_that_what_it_would_make_is_there(stack: Stack) -> None:
-    before = content(stack), versions(stack), predicted(stack)
+def test_training_alone_finds_its_results_already_stored(stack: Stack) -> None:
+    before = stored_content(stack), versions(stack), prediction(stack)
     run = flow_runs.start(stack.prefect, {}, "train")
-    until(lambda: flow_runs.look(stack.prefect, run).state in flow_runs.ENDED, 300)
-    assert flow_runs.look(stack.prefect, run).state == "COMPLETED"
-    assert (content(stack), versions(stack), predicted(stack)) == before
+    wait_until(lambda: flow_runs.refresh(stack.prefect, run).state in flow_runs.TERMINAL_STATES, 300)
+    assert flow_runs.refresh(stack.prefect, run).state == "COMPLETED"
+    assert (stored_content(stack), versions(stack), prediction(stack)) == before
 
 
-def test_a_schedule_that_is_paused_stays_so_when_the_container_of_the_flows_dies(
+def test_a_paused_schedule_stays_paused_when_the_container_of_the_flows_dies(
     stack: Stack,
     abandoned: Abandoned,  # noqa: ARG001 - by now that container has died
 ) -> None:
-    (deployment,) = (each for each in filtered(stack, "deployments") if each["name"] == "daily")
+    (deployment,) = (item for item in query_prefect(stack, "deployments") if item["name"] == "daily")
     assert deployment["paused"] is True
-    pause(stack, False)
+    set_paused(stack, False)
 
 
-def test_a_backfill_is_told_as_it_goes_and_the_second_one_changes_nothing(
+def test_a_backfill_prints_its_log_and_repeating_it_changes_nothing(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     after = []
     for _ in range(2):
-        day_commands.carry_out(["backfill", "1", "2"], stack.project, Console(width=200))
-        after.append((content(stack), versions(stack), predicted(stack)))
+        day_commands.run_command(["backfill", "1", "2"], stack.project, Console(width=200))
+        after.append((stored_content(stack), versions(stack), prediction(stack)))
     assert after[0] == after[1]
-    said = capsys.readouterr().out
-    assert [said.count(f"check_source  batch {batch}") for batch in (1, 2, 3)] == [2, 2, 0]
-    assert said.count("fetch         rows 15,000") == 4
+    output = capsys.readouterr().out
+    assert [output.count(f"check_source  batch {batch}") for batch in (1, 2, 3)] == [2, 2, 0]
+    assert output.count("fetch         rows 15,000") == 4
 
 
-def test_a_run_that_does_not_end_well_is_refused_with_its_reason(stack: Stack) -> None:
+def test_a_failed_run_is_reported_with_its_reason(stack: Stack) -> None:
     with pytest.raises(StackError, match="ended as FAILED: .*there is no batch 99"):
-        day_commands.carry_out(["day", "--batch", "99"], stack.project, Console(width=200))
+        day_commands.run_command(["day", "--batch", "99"], stack.project, Console(width=200))
 
 
-def test_a_run_that_dies_is_called_crashed_and_its_batch_is_taken_again(stack: Stack) -> None:
-    before, prefect = (content(stack), versions(stack), predicted(stack)), stack.prefect
+def test_a_run_that_dies_is_marked_as_crashed_and_its_batch_can_be_run_again(stack: Stack) -> None:
+    before, prefect = (stored_content(stack), versions(stack), prediction(stack)), stack.prefect
     died = flow_runs.start(prefect, {"batch": 1})
-    in_the_middle_of(stack, "store_raw", died)
-    stack.output_in_flows(KILL)
-    # Who started it sees its end at once.
-    until(lambda: flow_runs.look(prefect, died).state == "CRASHED", 60)
-    assert stack.day(batch=1).state == "COMPLETED"
-    assert (content(stack), versions(stack), predicted(stack)) == before
+    wait_until_running(stack, "store_raw", died)
+    stack.output_in_flows(KILL_ENGINES)
+    # Its parent process sees its end at once.
+    wait_until(lambda: flow_runs.refresh(prefect, died).state == "CRASHED", 60)
+    assert stack.run_day(batch=1).state == "COMPLETED"
+    assert (stored_content(stack), versions(stack), prediction(stack)) == before
 
 
-def test_a_run_whose_container_dies_is_called_crashed_when_it_gives_no_sign_of_life_any_more(
+def test_a_run_whose_container_dies_is_marked_as_crashed_when_its_heartbeats_stop(
     stack: Stack, abandoned: Abandoned
 ) -> None:
     prefect = stack.prefect
-    until(lambda: flow_runs.look(prefect, abandoned.run).state == "CRASHED", LEASE_SECONDS + 120)
+    wait_until(lambda: flow_runs.refresh(prefect, abandoned.run).state == "CRASHED", LEASE_SECONDS + 120)
     before = len(versions(stack))
     again = flow_runs.start(prefect, {"batch": 3}, "train")
-    until(lambda: flow_runs.look(prefect, again).state == "COMPLETED", 300)
-    assert content(stack) == abandoned.content
-    # Four candidates and a refit for each version, and none of the run that died.
+    wait_until(lambda: flow_runs.refresh(prefect, again).state == "COMPLETED", 300)
+    assert stored_content(stack) == abandoned.content
+    # Four candidates and a refit for each version, and no runs of the flow run that died.
     assert (len(versions(stack)), finished_runs(stack)) == (before + 1, 5 * (before + 1))
-    until(lambda: told_to_alertmanager(stack).count("DayFailed") == 3, 60)
+    # The third alert is that of the batch that does not exist: its run was not renamed.
+    wait_until(lambda: len(runs_in_alerts(stack)) == 3, 60)
+    assert {"daily batch 1", "train batch 3"} < runs_in_alerts(stack)

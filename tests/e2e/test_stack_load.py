@@ -1,4 +1,4 @@
-"""The load that every run of `just e2e` makes on the stack of containers, after its days: its exit code is the word."""
+"""The load test of every run of `just e2e` on the container stack, after its days."""
 
 import subprocess
 import sys
@@ -10,9 +10,9 @@ from tests.e2e.containers import ROOT, Stack
 pytestmark = pytest.mark.e2e
 
 
-def test_the_api_bears_the_load_of_just_load_ci(stack: Stack) -> None:
+def test_the_api_sustains_the_load_of_just_load_ci(stack: Stack) -> None:
     addresses = ("--host", stack.addresses["api"], "--source", stack.addresses["ec2-api"])
     command = [sys.executable, "locust/run.py", "ci", *addresses]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    print(result.stdout)
+    assert result.returncode == 0, result.stdout + result.stderr

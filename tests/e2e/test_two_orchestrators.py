@@ -1,4 +1,4 @@
-"""Prefect and Airflow do the same: the same batches through both, each on empty stores under the same secrets."""
+"""Prefect and Airflow give the same results: the same batches through both, on empty stores, with the same secrets."""
 
 import json
 import shutil
@@ -12,25 +12,25 @@ import pytest
 from ec2_api.sample import write_sample
 from readmit.containers import flow_runs, secrets
 from readmit.pipeline import STEPS
-from tests.e2e.containers import Stack, stack_of_its_own
+from tests.e2e.containers import Stack, temporary_stack
 from tests.e2e.dag_runs import Airflow
-from tests.e2e.test_stack import content
+from tests.e2e.test_stack import stored_content
 
 pytestmark = pytest.mark.airflow
 BATCHES, BATCH_SIZE = 3, 5_000
-EVERYBODY = ("ec2-api", "api", "flows")
-"""With what they need, they are all that a day takes."""
-MADE = ("train", "register", "promote")
-CHANCE = {"run", "fit_seconds"}
-"""What no two fits have in common: the number of a run, and how long it took."""
+DAY_SERVICES = ("ec2-api", "api", "flows")
+"""The services that a day needs, without their dependencies."""
+MODEL_STEPS = ("train", "register", "promote")
+RUN_SPECIFIC_FACTS = {"run", "fit_seconds"}
+"""Facts that differ with every fit: the id of the run, and its duration."""
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What a stack holds after its days: `content` of tables and objects, `made` by steps that judge, `signatures`."""
+class Results:
+    """The results of a stack's days: `content` of tables and objects, `facts` of MODEL_STEPS, model `signatures`."""
 
     content: list[str]
-    made: list[dict[str, Any]]
+    facts: list[dict[str, Any]]
     signatures: list[object]
 
 
@@ -42,52 +42,56 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The secrets of both stacks: under the same one encounters get the same keys."""
+def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Create the secrets of both stacks; with the same secret encounters get the same keys."""
     folder = tmp_path_factory.mktemp("airflow") / "secrets"
-    secrets.make(folder, {})
+    secrets.create_missing(folder, {})
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def left_by_prefect(data: Path, kept: Path) -> Left:
+def prefect_results(data: Path, secrets_folder: Path) -> Results:
     size = {"READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
-    with stack_of_its_own("readmit-e2e-prefect", data, kept, only=EVERYBODY, **size) as stack:
+    with temporary_stack("readmit-e2e-prefect", data, secrets_folder, only=DAY_SERVICES, **size) as stack:
         for batch in (1, 2):
-            assert stack.day(batch=batch).state == "COMPLETED"
-        return left_on(stack)
+            assert stack.run_day(batch=batch).state == "COMPLETED"
+        return results_of(stack)
 
 
 @pytest.fixture(scope="module")
-def stack(left_by_prefect: Left, data: Path, kept: Path) -> Iterator[Stack]:  # noqa: ARG001 - that stack is gone by now
+def stack(prefect_results: Results, data: Path, secrets_folder: Path) -> Iterator[Stack]:  # noqa: ARG001 - that stack is gone by now
     size = {"READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
-    with stack_of_its_own("readmit-e2e-airflow", data, kept, only=(*EVERYBODY, "airflow"), **size) as up:
+    with temporary_stack("readmit-e2e-airflow", data, secrets_folder, only=(*DAY_SERVICES, "airflow"), **size) as up:
         yield up
 
 
 @pytest.fixture(scope="module")
-def airflow(stack: Stack, kept: Path) -> Airflow:
-    return Airflow(stack, (kept / "airflow_password").read_text())
+def airflow(stack: Stack, secrets_folder: Path) -> Airflow:
+    return Airflow(stack, (secrets_folder / "airflow_password").read_text())
 
 
-def left_on(stack: Stack) -> Left:
-    wanted = ", ".join(f"'{step}'" for step in MADE)
-    of_those = f"step IN ({wanted}) AND state = 'done' ORDER BY number"
-    rows = stack.sql(f"SELECT facts FROM raw_data_db.step_runs WHERE {of_those}")
-    made = [
-        {name: value for name, value in json.loads(row["facts"]).items() if name.rpartition(".")[2] not in CHANCE}
+def results_of(stack: Stack) -> Results:
+    names = ", ".join(f"'{step}'" for step in MODEL_STEPS)
+    condition = f"step IN ({names}) AND state = 'done' ORDER BY number"
+    rows = stack.sql(f"SELECT facts FROM raw_data_db.step_runs WHERE {condition}")
+    facts = [
+        {
+            name: value
+            for name, value in json.loads(row["facts"]).items()
+            if name.rpartition(".")[2] not in RUN_SPECIFIC_FACTS
+        }
         for row in rows
     ]
     versions = stack.get("mlflow", "/api/2.0/mlflow/model-versions/search", filter="name='readmit'")["model_versions"]
-    runs = [stack.get("mlflow", "/api/2.0/mlflow/runs/get", run_id=each["run_id"])["run"] for each in versions]
+    runs = [stack.get("mlflow", "/api/2.0/mlflow/runs/get", run_id=version["run_id"])["run"] for version in versions]
     models = [run["outputs"]["model_outputs"][0]["model_id"] for run in runs]
     signatures = [signature_of(stack, model) for model in sorted(models, key=models.index)]
-    return Left(content(stack), made, sorted(signatures, key=str))
+    return Results(stored_content(stack), facts, sorted(signatures, key=str))
 
 
 def signature_of(stack: Stack, model: str) -> object:
-    """What goes into a model and what comes out, as MLflow has it."""
+    """Return the signature of a model: its inputs and outputs, as in MLflow."""
     code = f"""
 import mlflow
 print(mlflow.models.get_model_info("models:/{model}").signature.to_dict())
@@ -103,74 +107,80 @@ rows = {
                    task.execution_timeout.total_seconds(), task.doc_md]
     for task in dag.tasks
 }
-print(json.dumps([rows, dag.dag_id, dag.schedule, dag.max_active_runs, dag.catchup, sorted(dag.params)]))
+print(json.dumps([rows, dag.dag_id, dag.schedule, dag.max_active_runs, dag.catchup, sorted(dag.params),
+                  sorted(dag.tags), dag.description]))
 """
 
 
-def test_the_dags_tasks_and_edges_are_the_tables(stack: Stack) -> None:
-    said = stack.project.output("exec", "-T", "airflow", "python", "-c", DAG)
-    rows, *plan = json.loads(said.splitlines()[-1])
-    # The stack under test makes no pause before another try.
+def test_the_dag_has_the_steps_of_the_pipeline_with_their_dependencies(stack: Stack) -> None:
+    output = stack.project.output("exec", "-T", "airflow", "python", "-c", DAG)
+    rows, *plan = json.loads(output.splitlines()[-1])
+    # The stack under test retries without a delay.
     assert rows == {
-        step.name: [sorted(step.needs), step.retries, 0.0, step.timeout_seconds, step.in_words(0.0)] for step in STEPS
+        step.name: [sorted(step.needs), step.retries, 0.0, step.timeout_seconds, step.describe(0.0)] for step in STEPS
     }
     assert all(step.original_task in rows[step.name][-1] for step in STEPS)
-    assert plan == ["mlops_diabetes_pipeline", None, 1, False, ["batch", "train"]]
+    assert plan[:5] == ["mlops_diabetes_pipeline", None, 1, False, ["batch", "train"]]
+    assert plan[5:] == [["daily", "readmit"], "From the data API to a served model, one batch a day"]
 
 
-def test_the_same_batches_leave_the_same_whoever_orchestrates(
-    left_by_prefect: Left, stack: Stack, airflow: Airflow
+def test_the_same_batches_give_the_same_results_under_both_orchestrators(
+    prefect_results: Results, stack: Stack, airflow: Airflow
 ) -> None:
     for batch in (1, 2):
-        run = airflow.ended(airflow.start(batch=batch))
+        run = airflow.wait_for_end(airflow.start(batch=batch))
         assert run.tasks == {step.name: "success" for step in STEPS}
         assert run.state == "success"
-    left = left_on(stack)
-    assert left.content == left_by_prefect.content
-    assert left.signatures == left_by_prefect.signatures
-    assert len(left.made) == 2 * len(MADE)
-    for one, other in zip(left.made, left_by_prefect.made, strict=True):
-        assert one == pytest.approx(other, abs=1e-9)
+    results = results_of(stack)
+    assert results.content == prefect_results.content
+    assert results.signatures == prefect_results.signatures
+    assert len(results.facts) == 2 * len(MODEL_STEPS)
+    for facts, expected in zip(results.facts, prefect_results.facts, strict=True):
+        assert facts == pytest.approx(expected, abs=1e-9)
 
 
-def test_of_both_at_once_one_does_the_batch_and_the_other_finds_it_done(stack: Stack, airflow: Airflow) -> None:
+def test_of_two_simultaneous_runs_one_does_the_batch_and_the_other_finds_it_done(
+    stack: Stack, airflow: Airflow
+) -> None:
     prefect = stack.prefect
     dag_run, flow_run = airflow.start(batch=3), flow_runs.start(prefect, {"batch": 3})
-    run = airflow.ended(dag_run)
-    while (flow_run := flow_runs.look(prefect, flow_run)).state not in flow_runs.ENDED:
+    run = airflow.wait_for_end(dag_run)
+    while (flow_run := flow_runs.refresh(prefect, flow_run)).state not in flow_runs.TERMINAL_STATES:
         pass
     assert (run.state, flow_run.state) == ("success", "COMPLETED")
     done = stack.sql(
         "SELECT step, COUNT(*) AS n FROM raw_data_db.step_runs WHERE batch = 3 AND step <> 'check_source' GROUP BY step"
     )
     assert {row["step"]: row["n"] for row in done} == {step.name: "1" for step in STEPS[1:]}
-    (told,) = stack.sql(
+    (counts,) = stack.sql(
         "SELECT COUNT(*) AS n, COUNT(DISTINCT encounter_id) AS d FROM raw_data_db.encounters WHERE batch = 3"
     )
-    assert told == {"n": str(BATCH_SIZE), "d": str(BATCH_SIZE)}
+    assert counts == {"n": str(BATCH_SIZE), "d": str(BATCH_SIZE)}
 
 
-def test_airflow_does_not_try_again_what_would_fail_in_the_same_way(stack: Stack, airflow: Airflow) -> None:
-    run = airflow.ended(airflow.start(batch=99))
+def test_airflow_does_not_retry_a_final_error(stack: Stack, airflow: Airflow) -> None:
+    run = airflow.wait_for_end(airflow.start(batch=99))
     assert (run.state, run.tasks["check_source"]) == ("failed", "failed")
     assert "there is no batch 99" in airflow.log(run.id, "check_source", 1)
-    (tried,) = stack.sql(f"SELECT COUNT(*) AS n FROM raw_data_db.step_runs WHERE run_id = '{run.id}'")
-    assert tried == {"n": "1"}
+    (attempts,) = stack.sql(f"SELECT COUNT(*) AS n FROM raw_data_db.step_runs WHERE run_id = '{run.id}'")
+    assert attempts == {"n": "1"}
 
 
-def test_a_step_that_fails_as_often_as_it_is_tried_shows_its_own_message_in_both_and_ends_the_day(
+def test_a_step_that_fails_on_every_attempt_shows_its_message_in_both_and_ends_the_day(
     stack: Stack, airflow: Airflow
 ) -> None:
     stack.project.output("stop", "ec2-api")
-    word = "http://ec2-api:5001"
-    dag_run, flow_run = airflow.start(batch=1), stack.day(batch=1)
+    address = "http://ec2-api:5001"
+    dag_run, flow_run = airflow.start(batch=1), stack.run_day(batch=1)
     assert flow_run.state == "FAILED"
-    assert "SourceAway" in flow_run.why
-    assert word in flow_run.why
-    run = airflow.ended(dag_run)
+    assert "SourceUnavailable" in flow_run.message
+    assert address in flow_run.message
+    run = airflow.wait_for_end(dag_run)
     assert run.state == "failed"
     assert run.tasks == {step.name: "upstream_failed" for step in STEPS} | {"check_source": "failed"}
     for attempt in range(1, 2 + STEPS[0].retries):
-        assert word in airflow.log(dag_run, "check_source", attempt)
-    tried = stack.sql("SELECT run_id, COUNT(*) AS n FROM raw_data_db.step_runs WHERE state = 'failed' GROUP BY run_id")
-    assert [row["n"] for row in tried].count(str(1 + STEPS[0].retries)) == 2
+        assert address in airflow.log(dag_run, "check_source", attempt)
+    failures = stack.sql(
+        "SELECT run_id, COUNT(*) AS n FROM raw_data_db.step_runs WHERE state = 'failed' GROUP BY run_id"
+    )
+    assert [row["n"] for row in failures].count(str(1 + STEPS[0].retries)) == 2

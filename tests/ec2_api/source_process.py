@@ -1,4 +1,4 @@
-"""The data API as a process of its own, on a free port."""
+"""The data API in a separate process, on a free port."""
 
 import os
 import re
@@ -18,7 +18,7 @@ ROOT = Path(ec2_api.__file__).parents[1]
 
 @contextmanager
 def running(log: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
-    """The data API as a process on a free port, and a client of it."""
+    """Yield the data API as a process on a free port, and a client."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("READMIT_")}
     environ |= {"READMIT_SOURCE_PORT": "0"} | {f"READMIT_{name}": value for name, value in changes.items()}
     with log.open("wb") as file:
@@ -32,10 +32,12 @@ def running(log: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[bytes]
         process.wait()
 
 
-def within(seconds: float, seen: Callable[[], re.Match[str] | None], process: subprocess.Popen[bytes]) -> re.Match[str]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        if found := seen():
-            return found
+def within(
+    seconds: float, condition: Callable[[], re.Match[str] | None], process: subprocess.Popen[bytes]
+) -> re.Match[str]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        if match := condition():
+            return match
         time.sleep(0.02)
-    raise AssertionError("the process did not come to it in time")
+    raise AssertionError("the process ended or did not meet the condition in time")

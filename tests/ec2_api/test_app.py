@@ -22,7 +22,7 @@ def client(serve: Serve, make_settings: MakeSettings) -> FlaskClient:
     return serve(make_settings())
 
 
-def test_health_names_the_source_its_size_and_where_the_release_stands(client: FlaskClient) -> None:
+def test_health_has_the_source_its_size_and_the_progress_of_the_release(client: FlaskClient) -> None:
     health = client.get("/health").get_json()
     assert health["status"] == "ok"
     assert (health["source"], health["note"]) == ("file", None)
@@ -32,7 +32,7 @@ def test_health_names_the_source_its_size_and_where_the_release_stands(client: F
     assert health["seconds_to_next"] is None
 
 
-def test_a_thousand_readings_move_nothing_and_the_clock_alone_does(
+def test_a_thousand_reads_change_nothing_and_the_clock_alone_releases_batches(
     serve: Serve, make_settings: MakeSettings, clock: SimpleNamespace
 ) -> None:
     client = serve(make_settings(SOURCE_INTERVAL_SECONDS=60))
@@ -41,16 +41,16 @@ def test_a_thousand_readings_move_nothing_and_the_clock_alone_does(
         client.get("/health")
         client.get("/get_data")
     assert client.get("/health").get_data() == first
-    assert [row["encounter_id"] for row in client.get("/get_data").get_json()] == _numbers(client, 1)
+    assert [row["encounter_id"] for row in client.get("/get_data").get_json()] == _encounter_ids(client, 1)
     clock.now += 61
     assert client.get("/health").get_json()["current"] == 2
     assert client.get("/health").get_json()["seconds_to_next"] == 59
-    assert [row["encounter_id"] for row in client.get("/get_data").get_json()] == _numbers(client, 2)
+    assert [row["encounter_id"] for row in client.get("/get_data").get_json()] == _encounter_ids(client, 2)
     clock.now += 10_000
     assert (client.get("/health").get_json()["current"], client.get("/health").get_json()["exhausted"]) == (3, True)
 
 
-def _numbers(client: FlaskClient, batch: int) -> list[int]:
+def _encounter_ids(client: FlaskClient, batch: int) -> list[int]:
     return [row["encounter_id"] for row in client.get(f"/batches/{batch}").get_json()]
 
 
@@ -58,32 +58,32 @@ def _numbers(client: FlaskClient, batch: int) -> list[int]:
 def test_a_batch_fetched_twice_is_byte_equal_and_its_etag_is_the_sha256_of_its_bytes(
     client: FlaskClient, media_type: str
 ) -> None:
-    one, two = (client.get("/batches/2", headers={"Accept": media_type}) for _ in range(2))
-    assert one.data == two.data
-    assert one.mimetype == media_type
-    assert one.headers["ETag"] == f'"{hashlib.sha256(one.data).hexdigest()}"'
-    assert (one.headers["Vary"], one.headers["X-Rows"]) == ("Accept", "300")
-    assert int(one.headers["Content-Length"]) == len(one.data)
-    known = client.get("/batches/2", headers={"Accept": media_type, "If-None-Match": one.headers["ETag"]})
-    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", one.headers["ETag"])
+    first, second = (client.get("/batches/2", headers={"Accept": media_type}) for _ in range(2))
+    assert first.data == second.data
+    assert first.mimetype == media_type
+    assert first.headers["ETag"] == f'"{hashlib.sha256(first.data).hexdigest()}"'
+    assert (first.headers["Vary"], first.headers["X-Rows"]) == ("Accept", "300")
+    assert int(first.headers["Content-Length"]) == len(first.data)
+    known = client.get("/batches/2", headers={"Accept": media_type, "If-None-Match": first.headers["ETag"]})
+    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", first.headers["ETag"])
 
 
-def test_the_representations_hold_the_files_rows_in_its_order_and_spelling(
+def test_every_format_has_the_rows_of_the_file_in_its_order_and_spelling(
     client: FlaskClient, make_settings: MakeSettings
 ) -> None:
-    wanted = pl.read_csv(make_settings().data, infer_schema=False).slice(300, 300)
-    csv, parquet = (client.get(f"/batches/2?format={form}").data for form in ("csv", "parquet"))
-    assert pl.read_csv(csv, infer_schema=False).equals(wanted)
-    assert pl.read_parquet(BytesIO(parquet)).equals(wanted)
+    expected = pl.read_csv(make_settings().data, infer_schema=False).slice(300, 300)
+    csv, parquet = (client.get(f"/batches/2?format={fmt}").data for fmt in ("csv", "parquet"))
+    assert pl.read_csv(csv, infer_schema=False).equals(expected)
+    assert pl.read_parquet(BytesIO(parquet)).equals(expected)
     rows = json.loads(client.get("/batches/2").data)
-    assert [{name: str(value) for name, value in row.items()} for row in rows] == wanted.to_dicts()
+    assert [{name: str(value) for name, value in row.items()} for row in rows] == expected.to_dicts()
     assert isinstance(rows[0]["patient_nbr"], int)
     assert isinstance(rows[0]["diag_1"], str)
     assert "glyburide-metformin" in rows[0]
 
 
 @pytest.mark.parametrize(
-    ("accept", "answer"),
+    ("accept", "media_type"),
     [
         (None, "application/json"),
         ("*/*", "application/json"),
@@ -92,13 +92,13 @@ def test_the_representations_hold_the_files_rows_in_its_order_and_spelling(
         ("text/*", "text/csv"),
     ],
 )
-def test_the_accept_header_chooses_and_json_is_the_default(
-    client: FlaskClient, accept: str | None, answer: str
+def test_the_accept_header_selects_the_format_and_json_is_the_default(
+    client: FlaskClient, accept: str | None, media_type: str
 ) -> None:
-    assert client.get("/batches/1", headers={"Accept": accept} if accept else {}).mimetype == answer
+    assert client.get("/batches/1", headers={"Accept": accept} if accept else {}).mimetype == media_type
 
 
-def test_the_list_of_batches_declares_what_a_fetch_of_parquet_brings(client: FlaskClient) -> None:
+def test_the_list_of_batches_has_the_etag_of_the_parquet_response(client: FlaskClient) -> None:
     batches = client.get("/batches").get_json()
     assert [(batch["number"], batch["rows"], batch["released"]) for batch in batches] == [
         (1, 300, True),
@@ -109,7 +109,7 @@ def test_the_list_of_batches_declares_what_a_fetch_of_parquet_brings(client: Fla
         assert client.get(batch["links"]["parquet"]).headers["ETag"] == f'"{batch["sha256"]}"'
 
 
-def test_a_batch_that_is_not_out_yet_is_425_with_the_seconds_to_wait_and_declares_nothing(
+def test_an_unreleased_batch_is_425_with_the_seconds_to_wait_and_has_no_hash(
     serve: Serve, make_settings: MakeSettings
 ) -> None:
     client = serve(make_settings(SOURCE_INTERVAL_SECONDS=60))
@@ -133,27 +133,25 @@ def test_a_batch_that_is_not_out_yet_is_425_with_the_seconds_to_wait_and_declare
         ("POST", "/batches/1", {}, 405),
     ],
 )
-def test_an_error_is_json_that_says_what_is_wrong(
+def test_an_error_is_json_with_a_message(
     client: FlaskClient, method: str, address: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = client.open(address, method=method, headers=headers)
-    assert answer.status_code == status
-    assert set(answer.get_json()) == {"error"}
-    assert len(answer.data) < 300
+    response = client.open(address, method=method, headers=headers)
+    assert response.status_code == status
+    assert set(response.get_json()) == {"error"}
+    assert len(response.data) < 300
 
 
-def test_an_unforeseen_error_is_a_500_without_a_stack_trace(client: FlaskClient, make_settings: MakeSettings) -> None:
+def test_an_unexpected_error_is_a_500_without_a_stack_trace(client: FlaskClient, make_settings: MakeSettings) -> None:
     for path in (make_settings().state / "prepared").iterdir():
         path.unlink()
-    answer = client.get("/batches/1")
-    assert answer.status_code == 500
-    assert set(answer.get_json()) == {"error"}
-    assert b"Traceback" not in answer.data
+    response = client.get("/batches/1")
+    assert response.status_code == 500
+    assert set(response.get_json()) == {"error"}
+    assert b"Traceback" not in response.data
 
 
-def test_a_file_of_ones_own_is_handed_on_with_the_columns_it_has(
-    serve: Serve, make_settings: MakeSettings, tmp_path: Path
-) -> None:
+def test_a_local_file_is_served_with_its_own_columns(serve: Serve, make_settings: MakeSettings, tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("encounter_id,ward,time_in_hospital\n1,A,3\n2,B,many\n")
     client = serve(make_settings(DATA=path))
@@ -164,7 +162,7 @@ def test_a_file_of_ones_own_is_handed_on_with_the_columns_it_has(
     assert client.get("/health").get_json()["columns"] == 3
 
 
-def test_metrics_count_requests_by_route_and_status_under_names_of_their_own(client: FlaskClient) -> None:
+def test_metrics_count_requests_by_route_and_status_under_their_own_prefix(client: FlaskClient) -> None:
     for address in ("/batches/1", "/batches/2", "/batches/9", "/invented", "/else"):
         client.get(address)
     text = client.get("/metrics").get_data(as_text=True)
@@ -175,9 +173,7 @@ def test_metrics_count_requests_by_route_and_status_under_names_of_their_own(cli
     assert all(name.startswith("readmit_source_") for name in names)
 
 
-def test_the_page_for_people_names_the_origin_and_links_what_is_released(
-    serve: Serve, make_settings: MakeSettings
-) -> None:
+def test_the_page_names_the_origin_and_links_the_released_batches(serve: Serve, make_settings: MakeSettings) -> None:
     page = serve(make_settings(SOURCE_INTERVAL_SECONDS=60)).get("/").get_data(as_text=True)
     assert "Strack" in page
     assert "CC BY 4.0" in page

@@ -21,12 +21,12 @@ def _application(environ: dict[str, Callable[..., Iterable[bytes]]], start: Call
 
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
-    """Where a server listens whose every answer is larger than the buffers between it and its client."""
+    """Address of a server whose responses are larger than the buffers between it and the client."""
     server = create_bounded_server(_application, "127.0.0.1", 0)
     stopped = threading.Event()
 
     def run() -> None:
-        # The loop ends when nothing is left to watch.
+        # The loop ends when no socket is left.
         with suppress(OSError, ValueError):
             server.run()
         stopped.set()
@@ -37,8 +37,8 @@ def address() -> Iterator[tuple[str, int]]:
     assert stopped.wait(10)
 
 
-def _reader(address: tuple[str, int]) -> socket.socket:
-    """A client that asked for an answer and reads no more than its first bytes."""
+def _slow_reader(address: tuple[str, int]) -> socket.socket:
+    """Connect a client that sends a request and reads only the first bytes of the response."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     connection.settimeout(20)
@@ -48,8 +48,8 @@ def _reader(address: tuple[str, int]) -> socket.socket:
     return connection
 
 
-def _rest(connection: socket.socket) -> int:
-    """How many bytes come until the connection is closed or the answer is whole."""
+def _read_rest(connection: socket.socket) -> int:
+    """Return the number of bytes until the connection is closed or the response is complete."""
     received = 0
     with suppress(ConnectionError):
         while received < LARGE and (part := connection.recv(1_000_000)):
@@ -57,39 +57,41 @@ def _rest(connection: socket.socket) -> int:
     return received
 
 
-def test_a_client_that_stops_reading_is_dropped(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_server, "STALLED_SECONDS", 1)
-    with _reader(address) as connection:
+def test_a_client_that_stops_reading_is_disconnected(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_server, "STALL_TIMEOUT_SECONDS", 1)
+    with _slow_reader(address) as connection:
         time.sleep(4)
-        assert _rest(connection) < LARGE
+        assert _read_rest(connection) < LARGE
 
 
-def test_a_client_that_reads_too_slowly_is_dropped(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_server, "ANSWER_SECONDS", 2)
-    with _reader(address) as connection:
-        began, received = time.monotonic(), 0
+def test_a_client_that_reads_too_slowly_is_disconnected(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_server, "RESPONSE_TIMEOUT_SECONDS", 2)
+    with _slow_reader(address) as connection:
+        started_at, received = time.monotonic(), 0
         with suppress(ConnectionError):
-            while received < LARGE and time.monotonic() - began < 60 and (part := connection.recv(20_000)):
+            while received < LARGE and time.monotonic() - started_at < 60 and (part := connection.recv(20_000)):
                 received += len(part)
                 time.sleep(0.1)
         assert received < LARGE
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - started_at < 60
 
 
-def test_a_silent_connection_is_closed_after_an_answer(
+def test_an_idle_connection_is_closed_after_a_response(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded_server, "KEEP_ALIVE_SECONDS", 1)
-    with _reader(address) as connection:
-        assert _rest(connection) >= LARGE
+    monkeypatch.setattr(bounded_server, "KEEP_ALIVE_TIMEOUT_SECONDS", 1)
+    with _slow_reader(address) as connection:
+        assert _read_rest(connection) >= LARGE
         while connection.recv(1_000_000):
             pass
 
 
-def test_the_oldest_connection_makes_room_for_a_new_one(
+def test_the_oldest_connection_is_closed_for_a_new_one(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded_server, "CONNECTIONS_PER_CLIENT", 5)
+    monkeypatch.setattr(bounded_server, "MAX_CONNECTIONS_PER_CLIENT", 5)
     with ExitStack() as open_readers:
-        readers = [open_readers.enter_context(_reader(address)) for _ in range(8)]
-        assert [_rest(reader) >= LARGE for reader in readers] == [False] * 3 + [True] * 5
+        readers = [open_readers.enter_context(_slow_reader(address)) for _ in range(8)]
+        assert [_read_rest(reader) >= LARGE for reader in readers] == [False] * 3 + [True] * 5

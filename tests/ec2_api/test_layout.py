@@ -4,41 +4,41 @@ from pathlib import Path
 import pytest
 
 from ec2_api.formats import csv_bytes
-from ec2_api.layout import NotInLayout, csv_content, table
+from ec2_api.layout import NotInLayout, csv_content, read_table
 
 DAMAGED = b"encounter_id,race,A1Cresult\n1,?,None\nx7, ,\n,None,\xc3\xa9\n"
 
 
-def test_every_cell_stays_its_text_damage_and_missing_values_too() -> None:
-    assert table(DAMAGED).rows() == [("1", "?", "None"), ("x7", " ", ""), ("", "None", "é")]
+def test_every_cell_stays_text_including_malformed_and_missing_values() -> None:
+    assert read_table(DAMAGED).rows() == [("1", "?", "None"), ("x7", " ", ""), ("", "None", "é")]
 
 
-def test_blank_lines_at_the_end_are_no_encounters() -> None:
-    assert table(DAMAGED + b"\r\n\n").height == 3
+def test_blank_lines_at_the_end_are_dropped() -> None:
+    assert read_table(DAMAGED + b"\r\n\n").height == 3
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"a,b\n1,2\n", b"encounter_id,race\n", b"encounter_id\n1,2\n", b"encounter_id\n\xff\n"]
 )
-def test_what_is_not_in_the_layout_is_refused(content: bytes) -> None:
+def test_a_file_in_another_layout_is_rejected(content: bytes) -> None:
     with pytest.raises(NotInLayout):
-        table(content)
+        read_table(content)
 
 
-def test_a_zip_gives_its_table_wherever_it_lies_inside(tmp_path: Path, small_csv: Path) -> None:
+def test_the_table_is_found_in_any_folder_of_a_zip(tmp_path: Path, small_csv: Path) -> None:
     path = tmp_path / "any.name"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(small_csv, "folder/diabetic_data.csv")
         archive.writestr("folder/IDS_mapping.csv", "admission_type_id,description\n")
     assert csv_content(path) == small_csv.read_bytes()
-    assert csv_bytes(table(csv_content(path))) == small_csv.read_bytes()
+    assert csv_bytes(read_table(csv_content(path))) == small_csv.read_bytes()
 
 
-def test_a_zip_without_a_table_or_cut_in_the_middle_is_refused(tmp_path: Path, small_csv: Path) -> None:
+def test_a_zip_without_a_table_or_with_damage_is_rejected(tmp_path: Path, small_csv: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("readme.txt", "nothing")
-    with pytest.raises(NotInLayout, match="holds no"):
+    with pytest.raises(NotInLayout, match="the zip has no"):
         csv_content(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(small_csv, "diabetic_data.csv")

@@ -21,7 +21,7 @@ def small(tmp_path: Path, small_csv: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_batches_come_out_by_the_clock_are_told_in_the_log_and_a_signal_stops_it_cleanly(
+def test_batches_are_released_by_the_clock_and_logged_and_a_signal_stops_the_server_cleanly(
     tmp_path: Path, small: dict[str, str], number: signal.Signals
 ) -> None:
     log = tmp_path / "log"
@@ -40,12 +40,12 @@ def test_batches_come_out_by_the_clock_are_told_in_the_log_and_a_signal_stops_it
     assert "Traceback" not in text
 
 
-def test_a_killed_process_goes_on_where_it_was(tmp_path: Path, small: dict[str, str]) -> None:
+def test_a_killed_process_continues_its_release(tmp_path: Path, small: dict[str, str]) -> None:
     small["SOURCE_INTERVAL_SECONDS"] = "600"
-    seen = []
+    responses = []
     for log in (tmp_path / "log1", tmp_path / "log2"):
         with running(log, **small) as (process, client):
-            seen.append(
+            responses.append(
                 (
                     client.get("/health").json()["started_at"],
                     client.get("/batches").json(),
@@ -53,24 +53,24 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path: Path, small: dict[str, 
                 )
             )
             process.kill()
-    assert seen[0] == seen[1]
+    assert responses[0] == responses[1]
 
 
 @pytest.mark.parametrize(
-    ("changes", "named"),
+    ("changes", "setting"),
     [
         ({"DATA": "/nowhere/data.csv"}, "READMIT_DATA"),
         ({"SOURCE_PORT": "http"}, "READMIT_SOURCE_PORT"),
         ({"SOURCE_STATE": "/proc/nowhere"}, "READMIT_SOURCE_STATE"),
     ],
 )
-def test_what_it_cannot_use_ends_it_with_code_2_and_one_line_that_names_the_setting(
-    small: dict[str, str], changes: dict[str, str], named: str
+def test_an_unusable_setting_exits_with_code_2_and_one_line_that_names_it(
+    small: dict[str, str], changes: dict[str, str], setting: str
 ) -> None:
     environ = os.environ | {f"READMIT_{name}": value for name, value in (small | changes).items()}
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "ec2_api"], env=environ, capture_output=True, text=True, timeout=20, cwd=ROOT
     )
-    assert ended.returncode == 2
-    assert len(ended.stderr.splitlines()) == 1
-    assert named in ended.stderr
+    assert completed.returncode == 2
+    assert len(completed.stderr.splitlines()) == 1
+    assert setting in completed.stderr

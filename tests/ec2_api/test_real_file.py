@@ -11,12 +11,10 @@ from flask.testing import FlaskClient
 from ec2_api.layout import csv_content
 from ec2_api.settings import SourceSettings
 
-pytestmark = pytest.mark.skipif(
-    "READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: only the real file can show it"
-)
+pytestmark = pytest.mark.skipif("READMIT_DATA" not in os.environ, reason="READMIT_DATA is unset: needs the real file")
 
 
-def test_the_real_files_batches_hold_its_rows_and_values_in_its_order(
+def test_the_batches_of_the_real_file_have_its_rows_and_values_in_order(
     make_settings: Callable[..., SourceSettings], serve: Callable[[SourceSettings], FlaskClient]
 ) -> None:
     path = Path(os.environ["READMIT_DATA"])
@@ -26,9 +24,9 @@ def test_the_real_files_batches_hold_its_rows_and_values_in_its_order(
     assert sum(batch["rows"] for batch in batches) == content.count(b"\n") - 1
     parts = []
     for batch in batches:
-        answer = client.get(batch["links"]["parquet"])
-        assert hashlib.sha256(answer.data).hexdigest() == batch["sha256"]
-        parts.append(pl.read_parquet(BytesIO(answer.data)))
+        response = client.get(batch["links"]["parquet"])
+        assert hashlib.sha256(response.data).hexdigest() == batch["sha256"]
+        parts.append(pl.read_parquet(BytesIO(response.data)))
         csv = client.get(batch["links"]["csv"]).data
         assert csv.split(b"\n", 1)[1] in content
     assert pl.concat(parts).write_csv().encode() == content

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from ec2_api import layout
 from ec2_api.sample import ROWS, SEED, write_sample
-from readmit.core.encounter import CANNOT_RETURN, COLUMNS, FIELDS, NOT_RECORDED, Kind, python_name, value_fault
+from readmit.core.encounter import COLUMNS, EXCLUDED_DISPOSITIONS, FIELDS, NOT_RECORDED, Kind, python_name, value_error
 from readmit.core.encounter import DRUGS as DRUGS_OF_THE_CONTRACT
 
 ROOT = Path(layout.__file__).parents[1]
@@ -22,10 +22,10 @@ ROOT = Path(layout.__file__).parents[1]
 def sample(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     path = tmp_path_factory.mktemp("sample") / "sample.csv"
     write_sample(path)
-    return layout.table(path.read_bytes())
+    return layout.read_table(path.read_bytes())
 
 
-def test_its_columns_are_the_contracts_in_order(sample: pl.DataFrame) -> None:
+def test_its_columns_are_those_of_the_contract_in_order(sample: pl.DataFrame) -> None:
     assert tuple(map(python_name, sample.columns)) == COLUMNS
     assert tuple(map(python_name, layout.DRUGS)) == DRUGS_OF_THE_CONTRACT
     assert {python_name(name) for name in layout.WHOLE_NUMBERS} == {
@@ -33,13 +33,13 @@ def test_its_columns_are_the_contracts_in_order(sample: pl.DataFrame) -> None:
     }
 
 
-def test_every_value_holds_to_the_contract_and_is_missing_only_where_ucis_are(sample: pl.DataFrame) -> None:
+def test_every_value_meets_the_contract_and_is_missing_only_where_uci_has_missing_values(sample: pl.DataFrame) -> None:
     for field, column in zip(FIELDS, sample.columns, strict=True):
         values = set(sample[column].unique())
         if field.may_be_unrecorded:
             assert NOT_RECORDED in values, column
             values.discard(NOT_RECORDED)
-        faults = [fault for value in values if (fault := value_fault(field, value))]
+        faults = [fault for value in values if (fault := value_error(field, value))]
         assert faults == [], column
 
 
@@ -50,7 +50,7 @@ def test_its_marginals_are_near_the_published_ones(sample: pl.DataFrame) -> None
     assert sample.height == ROWS
     assert share("readmitted", "<30") == pytest.approx(0.112, abs=0.01)
     assert share("readmitted", ">30") == pytest.approx(0.349, abs=0.015)
-    assert share("discharge_disposition_id", *CANNOT_RETURN) == pytest.approx(0.024, abs=0.004)
+    assert share("discharge_disposition_id", *EXCLUDED_DISPOSITIONS) == pytest.approx(0.024, abs=0.004)
     assert share("weight", "?") == pytest.approx(0.969, abs=0.005)
     assert share("payer_code", "?") == pytest.approx(0.395, abs=0.02)
     assert share("medical_specialty", "?") == pytest.approx(0.491, abs=0.01)
@@ -62,7 +62,7 @@ def test_its_marginals_are_near_the_published_ones(sample: pl.DataFrame) -> None
     assert float(sample["num_medications"].cast(float).mean() or 0) == pytest.approx(16.0, abs=0.5)
 
 
-def test_patients_come_back_older_with_the_same_race_and_gender_and_never_from_death_or_hospice(
+def test_patients_return_older_with_the_same_race_and_gender_and_never_after_death_or_hospice(
     sample: pl.DataFrame,
 ) -> None:
     assert sample["encounter_id"].n_unique() == ROWS
@@ -70,16 +70,16 @@ def test_patients_come_back_older_with_the_same_race_and_gender_and_never_from_d
     for stay in sample.select("patient_nbr", "race", "gender", "age", "discharge_disposition_id").iter_rows():
         stays[stay[0]].append(stay[1:])
     assert 1 - len(stays) / ROWS == pytest.approx(0.30, abs=0.02)
-    for one, next_one in (pair for patient in stays.values() for pair in pairwise(patient)):
-        assert one[:2] == next_one[:2]
-        assert int(one[2][1:].split("-")[0]) <= int(next_one[2][1:].split("-")[0])
-        assert one[3] not in CANNOT_RETURN
-    ended = sample.filter(pl.col("discharge_disposition_id").is_in(CANNOT_RETURN))
+    for earlier, later in (pair for patient in stays.values() for pair in pairwise(patient)):
+        assert earlier[:2] == later[:2]
+        assert int(earlier[2][1:].split("-")[0]) <= int(later[2][1:].split("-")[0])
+        assert earlier[3] not in EXCLUDED_DISPOSITIONS
+    ended = sample.filter(pl.col("discharge_disposition_id").is_in(EXCLUDED_DISPOSITIONS))
     assert Counter(ended["readmitted"]) == {"NO": ended.height}
 
 
-def test_a_model_learns_from_it_about_as_much_as_from_the_published_data(sample: pl.DataFrame) -> None:
-    eligible = sample.filter(~pl.col("discharge_disposition_id").is_in(CANNOT_RETURN))
+def test_a_model_scores_about_as_well_as_on_the_published_data(sample: pl.DataFrame) -> None:
+    eligible = sample.filter(~pl.col("discharge_disposition_id").is_in(EXCLUDED_DISPOSITIONS))
     counts = [name for field, name in zip(FIELDS, sample.columns, strict=True) if field.kind is Kind.COUNT]
     features = eligible.drop("encounter_id", "patient_nbr", "readmitted").to_pandas()
     features = features.astype({name: float if name in counts else "category" for name in features})
@@ -92,7 +92,7 @@ def test_a_model_learns_from_it_about_as_much_as_from_the_published_data(sample:
     assert 0.62 <= score <= 0.68
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_different_ones(tmp_path: Path) -> None:
     for name, rows, seed in (("a", 600, 1), ("b", 600, 1), ("c", 600, 2), ("one", 1, 1)):
         write_sample(tmp_path / name, rows, seed)
     a, b, c, one = ((tmp_path / name).read_bytes() for name in ("a", "b", "c", "one"))
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 
 def test_the_command_writes_what_the_function_writes(tmp_path: Path) -> None:
     write_sample(tmp_path / "here", rows=50, seed=SEED)
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "ec2_api.sample", "--rows", "50"], capture_output=True, check=True, cwd=ROOT
     )
-    assert told.stdout == (tmp_path / "here").read_bytes()
+    assert completed.stdout == (tmp_path / "here").read_bytes()

@@ -6,7 +6,7 @@ from ec2_api.errors import StartupError
 from ec2_api.settings import load
 
 
-def test_without_settings_the_defaults_are_those_of_the_design() -> None:
+def test_without_variables_the_defaults_are_used() -> None:
     settings = load({})
     assert (settings.data, settings.host, settings.port) == (None, "127.0.0.1", 5001)
     assert (settings.state, settings.interval_seconds, settings.batch_size) == (Path("var/ec2-api"), 300, 15_000)
@@ -28,7 +28,7 @@ def test_an_empty_download_address_means_no_download_and_an_empty_path_means_no_
         ("READMIT_SOURCE_DOWNLOAD_URL", "ftp://somewhere"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_by_the_variables_name(name: str, value: str) -> None:
+def test_an_invalid_value_is_rejected_with_the_name_of_the_variable(name: str, value: str) -> None:
     with pytest.raises(StartupError, match=name):
         load({name: value})
 
@@ -41,11 +41,11 @@ def test_a_value_that_cannot_be_used_is_refused_by_the_variables_name(name: str,
         ("::1,[2001:DB8:0::7]", {"[::1]", "[2001:db8::7]"}),
     ],
 )
-def test_allowed_hosts_replace_the_default_and_are_compared_in_one_spelling(text: str, hosts: set[str]) -> None:
+def test_allowed_hosts_replace_the_default_and_are_normalised(text: str, hosts: set[str]) -> None:
     assert load({"READMIT_ALLOWED_HOSTS": text}).allowed_hosts == hosts
 
 
 @pytest.mark.parametrize("text", [",", "*", "http://localhost", "localhost:5001", "a b", "[10.0.0.7]", "localhost."])
-def test_what_is_no_list_of_host_names_is_refused(text: str) -> None:
+def test_an_invalid_list_of_host_names_is_rejected(text: str) -> None:
     with pytest.raises(StartupError, match="READMIT_ALLOWED_HOSTS"):
         load({"READMIT_ALLOWED_HOSTS": text})

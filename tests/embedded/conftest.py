@@ -1,4 +1,4 @@
-"""Holds a page of results to its report: which numbers of the one are not of the other."""
+"""Compare a results page with its report: which numbers on the page are not in the report."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-VOID = {"meta", "link", "br", "path", "circle"}
-UNSEEN = {"style", "script"}
-CONVENTION = {"of 100", "100 discharges", "A hundred"}
-"""How a rate is said: it is a unit like per cent."""
+VOID_TAGS = {"meta", "link", "br", "path", "circle"}
+HIDDEN_TAGS = {"style", "script"}
+PHRASES = {"of 100", "100 discharges", "A hundred"}
+"""Phrases that express a rate: a unit like per cent."""
 
 
 @pytest.fixture
-def strange_numbers() -> Callable[[Mapping[str, Any], str], list[str]]:
-    return numbers_that_are_not_of
+def find_unknown_numbers() -> Callable[[Mapping[str, Any], str], list[str]]:
+    return unknown_numbers
 
 
-class Reader(HTMLParser):
-    """What a reader finds on a page: text by whether a `<data>` element holds it, without the ticks of the axes."""
+class PageReader(HTMLParser):
+    """The visible text of a page, separated by whether it is in a `<data>` element, without the axis ticks."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class Reader(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.plain += [str(found[name]) for name in ("aria-label", "alt") if name in found]
-        if tag not in VOID:
-            self.open.append((tag, found))
+        attributes = dict(attrs)
+        self.plain += [str(attributes[name]) for name in ("aria-label", "alt") if name in attributes]
+        if tag not in VOID_TAGS:
+            self.open.append((tag, attributes))
 
     def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
+        if tag not in VOID_TAGS:
             assert self.open.pop()[0] == tag, "each element ends where it should"
 
     def handle_data(self, text: str) -> None:
@@ -44,9 +44,9 @@ class Reader(HTMLParser):
         if tag == "data":
             self.data.append((float(str(attributes["value"])), text))
         elif (
-            tag not in UNSEEN
+            tag not in HIDDEN_TAGS
             and attributes.get("class") != "tick"
-            and not any(found.get("id") == "credit" for _, found in self.open)
+            and not any(ancestor.get("id") == "credit" for _, ancestor in self.open)
         ):
             self.plain.append(text)
 
@@ -56,30 +56,30 @@ class Reader(HTMLParser):
 
 
 def leaves(value: object) -> Iterator[object]:
-    """Each value of a report; of a mapping its names, too."""
+    """All values of a report, and the keys of its mappings."""
     if isinstance(value, Mapping):
         yield from value
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else None
     if inner is None:
         yield value
-    for each in inner or ():
-        yield from leaves(each)
+    for item in inner or ():
+        yield from leaves(item)
 
 
-def numbers_that_are_not_of(report: Mapping[str, Any], text: str) -> list[str]:
-    """Numbers on a page that are none of the report: neither its rounded value, nor one that a text of it spells."""
-    read, found = Reader(text), list(leaves(report))
-    values = {float(each) for each in found if isinstance(each, int | float)}
-    spelled = {number for each in found if isinstance(each, str) for number in NUMBER.findall(each)}
-    said = read.text
-    for words in CONVENTION:
-        said = said.replace(words, "")
-    strange = [number for number in NUMBER.findall(said) if number not in spelled]
-    return strange + [shown for value, shown in read.data if value not in values or not is_rounded(value, shown)]
+def unknown_numbers(report: Mapping[str, Any], text: str) -> list[str]:
+    """Numbers on a page that are not in the report, neither as a rounded value nor within one of its texts."""
+    reader, items = PageReader(text), list(leaves(report))
+    values = {float(item) for item in items if isinstance(item, int | float)}
+    in_texts = {number for item in items if isinstance(item, str) for number in NUMBER.findall(item)}
+    page_text = reader.text
+    for phrase in PHRASES:
+        page_text = page_text.replace(phrase, "")
+    unknown = [number for number in NUMBER.findall(page_text) if number not in in_texts]
+    return unknown + [shown for value, shown in reader.data if value not in values or not is_rounded(value, shown)]
 
 
 def is_rounded(value: float, shown: str) -> bool:
-    """Whether the text is the value, or 100 times the value, to the digits that it shows."""
+    """Whether the text is the value, or 100 times the value, rounded to the digits shown."""
     number = float(re.sub(r"[^\d.−]", "", shown).replace("−", "-"))
     digits = len(shown.partition(".")[2].rstrip("\u00a0 %s")) if "." in shown else 0
     return any(abs(scaled - number) <= 0.5 * 10**-digits + 1e-9 for scaled in (value, 100 * value))

@@ -1,4 +1,4 @@
-"""`just demo` as a person runs it: a process of its own, in a folder of its own; and what has to be in its report."""
+"""`just demo` as a user runs it, in its own process and folder; and checks of its report and page."""
 
 import json
 import os
@@ -15,22 +15,22 @@ import pytest
 from readmit.core.model import CANDIDATES
 from readmit.pipeline import STEPS
 
-StrangeNumbers = Callable[[Mapping[str, Any], str], list[str]]
+UnknownNumbers = Callable[[Mapping[str, Any], str], list[str]]
 ROOT = Path(__file__).parents[2]
-SIGN_OF_CI = re.compile(r"CI$|PYTEST_|GITHUB_|GITLAB_CI|CIRCLECI|JENKINS_URL|TRAVIS|TF_BUILD|BUILDKITE|TEAMCITY_")
+CI_VARIABLES = re.compile(r"CI$|PYTEST_|GITHUB_|GITLAB_CI|CIRCLECI|JENKINS_URL|TRAVIS|TF_BUILD|BUILDKITE|TEAMCITY_")
 FIGURES = {
     *("roc_auc", "pr_auc", "log_loss", "brier", "ece", "observed_expected", "sensitivity", "ppv", "flagged"),
     *("accuracy", "f1", "skill", "base_rate"),
 }
 
 
-def outside_of_ci(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which a tool cannot see that it is tested: some stop reporting by themselves then."""
-    return {name: value for name, value in environment.items() if not SIGN_OF_CI.match(name)}
+def without_ci_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which a tool cannot detect that it is tested: some turn off telemetry by themselves then."""
+    return {name: value for name, value in environment.items() if not CI_VARIABLES.match(name)}
 
 
-def start(folder: Path, **own: str) -> subprocess.Popen[str]:
-    environment = {**outside_of_ci(os.environ), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **own}
+def start(folder: Path, **extra: str) -> subprocess.Popen[str]:
+    environment = {**without_ci_variables(os.environ), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
     return subprocess.Popen(
         [sys.executable, "-m", "readmit.embedded.demo"],
         cwd=folder,
@@ -41,8 +41,8 @@ def start(folder: Path, **own: str) -> subprocess.Popen[str]:
     )
 
 
-def ended(demo: subprocess.Popen[str], seconds: float) -> str:
-    """What a demo said until it ended. Too late: it is stopped with all that it started, and the test fails."""
+def output_of(demo: subprocess.Popen[str], seconds: float) -> str:
+    """A demo's output until it exits. After the timeout it is stopped with all its services, and the test fails."""
     try:
         return demo.communicate(timeout=seconds)[0]
     except subprocess.TimeoutExpired:
@@ -51,43 +51,43 @@ def ended(demo: subprocess.Popen[str], seconds: float) -> str:
         raise
 
 
-def run(folder: Path, **own: str) -> tuple[str, dict[str, Any]]:
-    demo = start(folder, **own)
-    # Against hanging, not against being slow: other tests run beside it, on whatever machine.
-    said = ended(demo, 900)
-    assert demo.returncode == 0, said
-    return said, json.loads((folder / "var/demo/report.json").read_text())
+def run(folder: Path, **extra: str) -> tuple[str, dict[str, Any]]:
+    demo = start(folder, **extra)
+    # The timeout detects a hang, not slowness: other tests run at the same time, on any machine.
+    output = output_of(demo, 900)
+    assert demo.returncode == 0, output
+    return output, json.loads((folder / "var/demo/report.json").read_text())
 
 
-def check_page(folder: Path, report: dict[str, Any], strange_numbers: StrangeNumbers) -> None:
-    shown = (folder / "var/demo/results.html").read_text()
-    assert strange_numbers(report, shown) == []
-    assert re.findall(r'<section id="(\w+)"', shown) == ["data", "candidates", "verdicts", "production", "time"]
-    assert shown.count('<figure class="chart">') == 3 + 1 + 3, "of the candidates, the verdicts, the one in production"
-    assert ("say nothing about patients" in shown) == (report["data"]["source"] == "sample")
+def check_page(folder: Path, report: dict[str, Any], find_unknown_numbers: UnknownNumbers) -> None:
+    html = (folder / "var/demo/results.html").read_text()
+    assert find_unknown_numbers(report, html) == []
+    assert re.findall(r'<section id="(\w+)"', html) == ["data", "candidates", "verdicts", "production", "time"]
+    assert html.count('<figure class="chart">') == 3 + 1 + 3, "of the candidates, the verdicts, the one in production"
+    assert ("say nothing about patients" in html) == (report["data"]["source"] == "sample")
 
 
-def left_of(folder: Path) -> list[str]:
-    """Processes that have the folder in their command or environment."""
-    found = []
+def leftover_processes(folder: Path) -> list[str]:
+    """Processes with the folder in their command or environment."""
+    leftovers = []
     for process in psutil.process_iter():
         try:
             text = " ".join([*process.cmdline(), *process.environ().values()])
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
         if str(folder) in text and process.pid != os.getpid():
-            found.append(text[:200])
-    return found
+            leftovers.append(text[:200])
+    return leftovers
 
 
 def check_report(report: dict[str, Any]) -> None:
     rows = report["rows"]
     assert rows["raw"] == rows["clean"] + rows["quarantined"] + rows["excluded"] == report["data"]["rows"]
     assert rows["clean"] == rows["train"] + rows["validation"] + rows["test"]
-    assert [each["name"] for each in report["candidates"]] == [candidate.name for candidate in CANDIDATES]
-    assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(each) for each in report["candidates"])
-    assert all(each["curves"]["roc"] and len(each["importances"]) == 15 for each in report["candidates"])
-    assert sum(each["chosen"] for each in report["candidates"]) == 1
+    assert [item["name"] for item in report["candidates"]] == [candidate.name for candidate in CANDIDATES]
+    assert all({"roc_auc", "log_loss", "fit_seconds"} <= set(item) for item in report["candidates"])
+    assert all(item["curves"]["roc"] and len(item["importances"]) == 15 for item in report["candidates"])
+    assert sum(item["chosen"] for item in report["candidates"]) == 1
     assert [day["batch"] for day in report["days"]] == list(range(1, report["data"]["batches"] + 1))
     assert all(list(day["seconds"]) == [step.name for step in STEPS] and day["verdict"] for day in report["days"])
     assert all(sum(day["rows"][part] for day in report["days"]) == rows[part] for part in report["days"][0]["rows"])

@@ -1,4 +1,4 @@
-"""The page of results over a made-up report: what stands on it, and that nothing stands on it but the report."""
+"""The results page of an example report: its content, all of which comes from the report."""
 
 import copy
 import json
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from readmit.core.model import CANDIDATES
-from readmit.embedded.results_page import page
+from readmit.embedded.results_page import render_page
 from readmit.pipeline import STEPS
 
-StrangeNumbers = Callable[[Mapping[str, Any], str], list[str]]
+UnknownNumbers = Callable[[Mapping[str, Any], str], list[str]]
 
 
 def figures(seed: int) -> dict[str, float]:
@@ -21,7 +21,7 @@ def figures(seed: int) -> dict[str, float]:
         *("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "base_rate", "accuracy", "f1", "flagged"),
         *("roc_auc_low", "roc_auc_high", "pr_auc_low", "pr_auc_high", "log_loss_low", "log_loss_high"),
     )
-    return {name: 0.1 + place * 0.0437 + seed * 0.00731 for place, name in enumerate(names)} | {
+    return {name: 0.1 + index * 0.0437 + seed * 0.00731 for index, name in enumerate(names)} | {
         "observed_expected": 0.97 + seed / 100
     }
 
@@ -31,43 +31,43 @@ def curves(bend: float) -> dict[str, list[list[float]]]:
     return {
         "roc": roc,
         "precision_recall": [[x, 0.4 - 0.3 * x] for x, _ in roc],
-        "calibration": [[0.02 * place, 0.021 * place] for place in range(1, 21)],
+        "calibration": [[0.02 * index, 0.021 * index] for index in range(1, 21)],
     }
 
 
 def day(batch: int, outcome: str | None, reasons: list[str]) -> dict[str, Any]:
-    found = outcome is not None
+    is_judged = outcome is not None
     return {
         "batch": batch,
-        "verdict": f"version {batch} {outcome}: {'; '.join(reasons)}" if found else None,
+        "verdict": f"version {batch} {outcome}: {'; '.join(reasons)}" if is_judged else None,
         "outcome": outcome,
-        "version": str(batch) if found else None,
-        "candidate": CANDIDATES[batch % 2].name if found else None,
+        "version": str(batch) if is_judged else None,
+        "candidate": CANDIDATES[batch % 2].name if is_judged else None,
         "reasons": reasons,
         "rows": {"raw": 1000 + batch, "clean": 950 + batch, "quarantined": 10, "excluded": 40},
-        "roc_auc": 0.65 + batch / 100 if found else None,
-        "roc_auc_low": 0.62 + batch / 100 if found else None,
-        "roc_auc_high": 0.68 + batch / 100 if found else None,
-        "seconds": {step.name: 0.1 + place + batch / 8 for place, step in enumerate(STEPS) if found or place < 7},
+        "roc_auc": 0.65 + batch / 100 if is_judged else None,
+        "roc_auc_low": 0.62 + batch / 100 if is_judged else None,
+        "roc_auc_high": 0.68 + batch / 100 if is_judged else None,
+        "seconds": {step.name: 0.1 + index + batch / 8 for index, step in enumerate(STEPS) if is_judged or index < 7},
         "seconds_of_steps": 57.0 + batch / 8,
     }
 
 
-def made_up() -> dict[str, Any]:
-    """A report with something in each of its parts."""
+def example_report() -> dict[str, Any]:
+    """A report with content in each of its parts."""
     candidates = [
         {
             "name": candidate.name,
             "batch": 3,
-            "chosen": place == 1,
-            "version": "3" if place == 1 else None,
-            "outcome": "promoted" if place == 1 else None,
-            "fit_seconds": 1.25 + place * 7,
-            "curves": curves(0.5 + place / 10),
+            "chosen": index == 1,
+            "version": "3" if index == 1 else None,
+            "outcome": "promoted" if index == 1 else None,
+            "fit_seconds": 1.25 + index * 7,
+            "curves": curves(0.5 + index / 10),
             "importances": {"number_inpatient": 0.02107, "diag_1": 0.00519, "payer_code": -0.00013},
-            **figures(place),
+            **figures(index),
         }
-        for place, candidate in enumerate(CANDIDATES)
+        for index, candidate in enumerate(CANDIDATES)
     ]
     days = [
         day(1, "provisional", ["first model, provisional: ROC-AUC 0.660 (0.630 to 0.690)"]),
@@ -90,7 +90,7 @@ def made_up() -> dict[str, Any]:
             {"field": "discharge_disposition_id", "reason": "the stay ended in death or hospice", "encounters": 160}
         ],
         "quarantine": [
-            {"field": "age", "reason": "'<b>seven</b>' is none of [0-10), [10-20)", "encounters": 31},
+            {"field": "age", "reason": "'<b>seven</b>' is not one of [0-10), [10-20)", "encounters": 31},
             {"field": "", "reason": "other reasons", "encounters": 9},
         ],
         "measured": {
@@ -109,68 +109,68 @@ def made_up() -> dict[str, Any]:
         },
         "prediction": {"prediction": 1, "probability": 0.2871, "threshold": 1 / 7, "warnings": ["weight is absent"]},
         "days": days,
-        "seconds_by_step": {step.name: 0.4 + 3.1 * place for place, step in enumerate(STEPS)},
+        "seconds_by_step": {step.name: 0.4 + 3.1 * index for index, step in enumerate(STEPS)},
         "seconds_of_steps": 231.25,
         "seconds": 61.4,
     }
 
 
-def test_the_page_has_no_number_that_the_report_has_not(strange_numbers: StrangeNumbers) -> None:
-    report = json.loads(json.dumps(made_up()))
-    assert strange_numbers(report, page(report)) == []
+def test_the_page_has_no_number_that_is_not_in_the_report(find_unknown_numbers: UnknownNumbers) -> None:
+    report = json.loads(json.dumps(example_report()))
+    assert find_unknown_numbers(report, render_page(report)) == []
 
 
 @pytest.mark.parametrize("new_days", [0, 1, 4])
 @pytest.mark.parametrize("trained_anew", [True, False])
-def test_a_sentence_stands_apart_from_the_one_before_it(new_days: int, trained_anew: bool) -> None:
-    shown = page(made_up() | {"new_days": new_days, "trained_anew": trained_anew})
-    body = re.sub(r"<[^>]+>", "", shown[shown.index("<body>") :])
+def test_a_space_separates_each_sentence_from_the_one_before_it(new_days: int, trained_anew: bool) -> None:
+    html = render_page(example_report() | {"new_days": new_days, "trained_anew": trained_anew})
+    body = re.sub(r"<[^>]+>", "", html[html.index("<body>") :])
     assert re.findall(r"[a-z]\.[A-Z]\w*", body) == []
 
 
-def test_a_number_from_elsewhere_is_noticed(strange_numbers: StrangeNumbers) -> None:
-    report = made_up()
-    for strange in ("<p>it took 77.7 s</p>", '<p><data value="0.777">0.777</data></p>'):
-        assert strange_numbers(report, page(report).replace("</main>", strange + "</main>"))
-    shown = page(report).replace(">4,010</data>", ">4,011</data>")
-    assert "4,011" in strange_numbers(report, shown)
+def test_a_number_from_elsewhere_is_detected(find_unknown_numbers: UnknownNumbers) -> None:
+    report = example_report()
+    for addition in ("<p>it took 77.7 s</p>", '<p><data value="0.777">0.777</data></p>'):
+        assert find_unknown_numbers(report, render_page(report).replace("</main>", addition + "</main>"))
+    html = render_page(report).replace(">4,010</data>", ">4,011</data>")
+    assert "4,011" in find_unknown_numbers(report, html)
 
 
-def test_the_model_in_production_is_said_in_plain_words() -> None:
-    (head,) = re.findall(r"<h1>(.*)</h1>", page(made_up()), re.DOTALL)
+def test_the_headline_describes_the_model_in_production_in_plain_words() -> None:
+    (head,) = re.findall(r"<h1>(.*)</h1>", render_page(example_report()), re.DOTALL)
     assert re.sub(r"<[^>]+>", "", head).splitlines() == [
-        "Of 100 discharges it flags 21.",
-        "24 of 100 flagged came back within 30 days.",
-        "It finds 41 of 100 who come back.",
+        "Of 100 discharges, it flags 21.",
+        "Of 100 flagged discharges, 24 were followed by a readmission within 30 days.",
+        "Of 100 readmissions, it predicts 41.",
     ]
 
 
-def test_what_a_batch_brought_is_shown_as_text_and_not_as_markup() -> None:
-    shown = page(made_up())
-    assert "<b>seven" not in shown
-    assert "&lt;b&gt;seven" in shown
+def test_values_of_a_batch_are_shown_as_text_and_not_as_markup() -> None:
+    html = render_page(example_report())
+    assert "<b>seven" not in html
+    assert "&lt;b&gt;seven" in html
 
 
 def test_the_page_needs_no_network_and_names_each_of_its_pictures() -> None:
-    shown = page(made_up())
-    addresses = re.findall(r'(?:href|src)="([^"]*)"', shown)
+    html = render_page(example_report())
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', html)
     assert all(address.startswith("#") for address in addresses)
-    assert "@import" not in shown
-    assert "url(" not in shown
-    for picture in re.findall(r'<svg [^>]*role="img".*?</svg>', shown, re.DOTALL):
+    assert "@import" not in html
+    assert "url(" not in html
+    for picture in re.findall(r'<svg [^>]*role="img".*?</svg>', html, re.DOTALL):
         (name,) = re.findall(r'aria-labelledby="([^"]+)"', picture)
         assert f'<title id="{name}">' in picture
-    assert re.findall(r'<svg (?![^>]*(?:role="img"|aria-hidden="true"))', shown) == []
-    identifiers = re.findall(r' id="([^"]+)"', shown)
+    assert re.findall(r'<svg (?![^>]*(?:role="img"|aria-hidden="true"))', html) == []
+    identifiers = re.findall(r' id="([^"]+)"', html)
     assert len(identifiers) == len(set(identifiers))
     assert {address[1:] for address in addresses} <= set(identifiers)
 
 
 @pytest.mark.parametrize(("source", "announced"), [("sample", True), ("uci", False), ("file", False)])
-def test_a_synthetic_sample_is_announced_loudly(source: str, announced: bool) -> None:
-    report = made_up()
+def test_a_synthetic_sample_is_announced_prominently(source: str, announced: bool) -> None:
+    report = example_report()
     report["data"]["source"] = source
-    assert ("say nothing about patients" in page(report)) == announced
+    assert ("say nothing about patients" in render_page(report)) == announced
 
 
 def without_production(report: dict[str, Any]) -> None:
@@ -205,20 +205,20 @@ def without_numbers(report: dict[str, Any]) -> None:
         report["days"][0][name] = None
 
 
-def judged_again(report: dict[str, Any]) -> None:
+def evaluated_again(report: dict[str, Any]) -> None:
     report["production"]["tested_on_batch"] = 4
 
 
 @pytest.mark.parametrize(
     "change",
-    [without_production, without_training, without_anything, without_curves, without_numbers, judged_again],
+    [without_production, without_training, without_anything, without_curves, without_numbers, evaluated_again],
 )
-def test_what_a_report_lacks_the_page_lacks_too(
-    change: Callable[[dict[str, Any]], None], strange_numbers: StrangeNumbers
+def test_the_page_omits_what_the_report_does_not_have(
+    change: Callable[[dict[str, Any]], None], find_unknown_numbers: UnknownNumbers
 ) -> None:
-    report = copy.deepcopy(made_up())
+    report = copy.deepcopy(example_report())
     change(report)
-    shown = page(report)
-    assert strange_numbers(report, shown) == []
-    seen = re.sub(r"<style>.*?</style>|<[^>]+>", " ", shown, flags=re.DOTALL)
-    assert not re.search(r"\b(None|nan|null)\b", seen)
+    html = render_page(report)
+    assert find_unknown_numbers(report, html) == []
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL)
+    assert not re.search(r"\b(None|nan|null)\b", text)

@@ -1,6 +1,6 @@
 import pytest
 
-from readmit.embedded.svg_plots import Axis, Plot, around
+from readmit.embedded.svg_plots import Axis, Plot, axis_range
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_ticks_are_few_and_round(low: float, high: float, ticks: list[str]) -> N
 
 @pytest.mark.parametrize("values", [[0.606, 0.703, None], [0.5, 0.5], [0.0], [-0.2, 0.31], [1e-7, 2e-7], []])
 def test_a_range_holds_its_values_and_has_an_inside(values: list[float | None]) -> None:
-    low, high = around(values)
+    low, high = axis_range(values)
     assert low < high
     assert all(low - 1e-12 <= value <= high + 1e-12 for value in values if value is not None)
 

@@ -13,17 +13,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
-def test_an_instance_must_run_before_anything_is_asked_of_it() -> None:
+def test_an_instance_that_is_not_running_is_reported() -> None:
     with mock_aws():
         ec2 = boto3.client("ec2")
-        made = ec2.run_instances(ImageId=ec2.describe_images()["Images"][0]["ImageId"], MinCount=1, MaxCount=1)
-        instance_id = made["Instances"][0]["InstanceId"]
+        response = ec2.run_instances(ImageId=ec2.describe_images()["Images"][0]["ImageId"], MinCount=1, MaxCount=1)
+        instance_id = response["Instances"][0]["InstanceId"]
         require_running(instance_id)
         ec2.stop_instances(InstanceIds=[instance_id])
         with pytest.raises(SourceUnavailable, match=f"{instance_id} is stopped, not running"):
             require_running(instance_id)
 
 
-def test_an_instance_that_nobody_knows_is_named() -> None:
+def test_an_unknown_instance_is_named() -> None:
     with mock_aws(), pytest.raises(SourceUnavailable, match="i-0123456789abcdef0"):
         require_running("i-0123456789abcdef0")

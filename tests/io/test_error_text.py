@@ -10,13 +10,13 @@ from readmit.io import source_client
 from readmit.io.database import rows
 from readmit.io.database.connection import RAW, connect, using
 from readmit.io.database.error_text import describe_database_error, hide_quoted
-from readmit.io.object_store import frame_of
+from readmit.io.object_store import from_parquet
 
 VALUE = "PATIENTQ7"
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "shown"),
+    ("code", "text", "expected"),
     [
         (1062, f"Duplicate entry '1-{VALUE}' for key 'raw.PRIMARY'", "Duplicate entry ... for key 'raw.PRIMARY'"),
         (1062, f"Duplicate entry '{VALUE}' or 'x' for key 'race'", "Duplicate entry ... for key 'race'"),
@@ -34,50 +34,50 @@ VALUE = "PATIENTQ7"
          "Can't connect to MySQL server on 'mysql' (timed out)"),
     ],
 )  # fmt: skip
-def test_an_error_of_mysql_is_described_without_values(code: int, text: str, shown: str) -> None:
-    assert describe_database_error(pw.DatabaseError(RuntimeError(), code, text)) == f"error {code}: {shown}"
+def test_an_error_of_mysql_is_described_without_values(code: int, text: str, expected: str) -> None:
+    assert describe_database_error(pw.DatabaseError(RuntimeError(), code, text)) == f"error {code}: {expected}"
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("UNIQUE constraint failed: splits.batch, splits.encounter_id",) * 2,
         (f"Could not decode to UTF-8 column 'race' with text '{VALUE}'", "Could not decode to UTF-8 column ..."),
         (f'Couldn`t convert the value `Bytes("{VALUE}")` to a desired type', "Couldn... to a desired type"),
     ],
 )
-def test_an_error_of_sqlite_or_of_a_bulk_read_is_described_without_values(text: str, shown: str) -> None:
-    assert hide_quoted(text) == shown
+def test_an_error_of_sqlite_or_of_a_bulk_read_is_described_without_values(text: str, expected: str) -> None:
+    assert hide_quoted(text) == expected
 
 
 def test_text_that_is_not_utf_8_is_in_no_traceback(bare_sqlite: str, caplog: pytest.LogCaptureFixture) -> None:
     connect(bare_sqlite)
-    with pytest.raises(StoreUnavailable) as refused, using(RAW):
+    with pytest.raises(StoreUnavailable) as rejected, using(RAW):
         RAW.execute_sql(f"SELECT CAST(x'FF' || '{VALUE}' AS TEXT)").fetchall()
     with caplog.at_level(logging.DEBUG):
-        logging.getLogger("readmit").error("a step failed", exc_info=refused.value)
+        logging.getLogger("readmit").error("a step failed", exc_info=rejected.value)
     assert "UTF-8" in caplog.text
     assert VALUE not in caplog.text
 
 
 @pytest.mark.usefixtures("databases")
-def test_a_doubled_encounter_is_refused_without_its_number() -> None:
+def test_a_duplicate_encounter_is_rejected_without_its_number() -> None:
     doubled = pl.DataFrame({"encounter_id": [987_654_321] * 2, SPLIT: ["test"] * 2})
-    with pytest.raises(ContractViolated) as refused:
+    with pytest.raises(ContractViolated) as rejected:
         rows.replace_splits(1, doubled)
-    assert "987654321" not in f"{refused.value} {refused.value.__cause__}"
+    assert "987654321" not in f"{rejected.value} {rejected.value.__cause__}"
 
 
-def test_a_source_that_answers_with_rows_is_refused_without_them(answering: object) -> None:
+def test_a_source_that_responds_with_rows_is_rejected_without_them(stub_server: object) -> None:
     for body in (f'[{{"race": "{VALUE}"}}]', VALUE, f'{{"race": "{VALUE}"}}'):
-        url = answering(lambda _, body=body: (200, {}, body.encode()))  # type: ignore[operator]
-        with pytest.raises(ContractViolated) as refused:
-            source_client.state(url)
-        assert VALUE not in str(refused.value)
+        url = stub_server(lambda _, body=body: (200, {}, body.encode()))  # type: ignore[operator]  # the fixture is typed as object
+        with pytest.raises(ContractViolated) as rejected:
+            source_client.fetch_state(url)
+        assert VALUE not in str(rejected.value)
 
 
-def test_a_damaged_parquet_file_is_refused_without_its_bytes() -> None:
-    with pytest.raises(ContractViolated) as refused:
-        frame_of(VALUE.encode() * 20)
-    assert VALUE not in f"{refused.value} {refused.value.__cause__}"
-    assert refused.value.__suppress_context__
+def test_a_damaged_parquet_file_is_rejected_without_its_bytes() -> None:
+    with pytest.raises(ContractViolated) as rejected:
+        from_parquet(VALUE.encode() * 20)
+    assert VALUE not in f"{rejected.value} {rejected.value.__cause__}"
+    assert rejected.value.__suppress_context__

@@ -1,4 +1,4 @@
-"""What a MySQL server does that a file does not: it is away, it restarts, it refuses a user."""
+"""Failures of a MySQL server: it is unavailable, closes connections, denies access."""
 
 import logging
 import socket
@@ -18,74 +18,72 @@ from readmit.io.database.schema import migrate
 from readmit.io.database.tables import Batch
 
 
-def test_a_server_that_is_away_is_named_at_once() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as nobody:
-        port = nobody.getsockname()[1]
+def test_an_unavailable_server_is_reported_at_once() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
     connect(f"mysql://me:secret@127.0.0.1:{port}")
     began = time.monotonic()
     with pytest.raises(StoreUnavailable, match="raw_data_db: .*Can't connect"):
-        ledger.batch_rows()
+        ledger.list_batches()
     with pytest.raises(StoreUnavailable, match="raw_data_db: .*Can't connect"):
         rows.raw_rows(1)
     assert time.monotonic() - began < 5
 
 
 @pytest.fixture
-def silent() -> Iterator[int]:
-    """The port of a server that lets everybody in and never says a word."""
+def silent_port() -> Iterator[int]:
+    """The port of a server that accepts connections and never responds."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         yield server.getsockname()[1]
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_without_end(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 1)
-    connect(f"mysql://me:secret@127.0.0.1:{silent}")
-    for ask in (ledger.batch_rows, lambda: rows.raw_rows(1)):
+def test_a_server_that_does_not_respond_causes_a_timeout(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_SECONDS", 1)
+    connect(f"mysql://me:secret@127.0.0.1:{silent_port}")
+    for read in (ledger.list_batches, lambda: rows.raw_rows(1)):
         with pytest.raises(StoreUnavailable, match="raw_data_db: "):
-            ask()
+            read()
 
 
 @pytest.mark.mysql
-def test_a_database_that_a_server_lacks_is_made_and_one_that_is_there_is_left_alone(mysql: str) -> None:
+def test_a_missing_database_is_created_and_an_existing_one_is_unchanged(mysql: str) -> None:
     ledger.update_batch(1, rows=3)
-    with closing(pymysql.connect(**connection.login(mysql))) as other, other.cursor() as cursor:
+    with closing(pymysql.connect(**connection.mysql_options(mysql))) as other, other.cursor() as cursor:
         cursor.execute("DROP DATABASE predictions_db")
-    connection.make_databases(mysql)
+    connection.create_databases(mysql)
     migrate()
-    assert promotions.verdicts() == []
-    assert ledger.batch_row(1).rows == 3
+    assert promotions.list_verdicts() == []
+    assert ledger.get_batch(1).rows == 3
 
 
 @pytest.mark.mysql
-def test_a_connection_that_the_server_ended_is_said_to_be_away_and_the_next_one_works(mysql: str) -> None:
+def test_a_closed_connection_is_reported_as_unavailable_and_the_next_one_works(mysql: str) -> None:
     assert mysql
     ledger.update_batch(1, rows=3)
     with pytest.raises(StoreUnavailable, match="raw_data_db: "):
-        _change_rows_on_a_connection_that_ends(mysql)
-    assert ledger.batch_row(1).rows == 3
+        _update_on_a_killed_connection(mysql)
+    assert ledger.get_batch(1).rows == 3
 
 
-def _change_rows_on_a_connection_that_ends(address: str) -> None:
+def _update_on_a_killed_connection(address: str) -> None:
     with using(RAW), RAW.atomic():
         Batch.update(rows=4).execute()
-        (mine,) = RAW.execute_sql("SELECT CONNECTION_ID()").fetchone()
-        with closing(pymysql.connect(**connection.login(address))) as other, other.cursor() as cursor:
-            cursor.execute("KILL %s", (mine,))
+        (connection_id,) = RAW.execute_sql("SELECT CONNECTION_ID()").fetchone()
+        with closing(pymysql.connect(**connection.mysql_options(address))) as other, other.cursor() as cursor:
+            cursor.execute("KILL %s", (connection_id,))
         Batch.update(rows=5).execute()
 
 
 @pytest.mark.mysql
-def test_an_answer_that_does_not_come_is_not_waited_for_without_end(
-    mysql: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 1)
+def test_a_query_without_a_response_times_out(mysql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_SECONDS", 1)
     connect(mysql)
     with pytest.raises(StoreUnavailable, match="raw_data_db: .*timed out"), using(RAW):
         RAW.execute_sql("SELECT SLEEP(5)")
 
 
 @pytest.mark.mysql
-def test_a_wrong_password_is_said_at_once_and_does_not_show(
+def test_a_wrong_password_is_reported_at_once_and_not_shown(
     mysql: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = urlsplit(mysql)
@@ -93,29 +91,29 @@ def test_a_wrong_password_is_said_at_once_and_does_not_show(
     connect(f"mysql://{parts.username}:{wrong}@{parts.hostname}:{parts.port}")
     caplog.set_level(logging.DEBUG)
     began = time.monotonic()
-    for ask in (ledger.batch_rows, lambda: rows.raw_rows(1)):
-        with pytest.raises(StoreUnavailable, match="Access denied") as refused:
-            ask()
-        assert "wr@ng" not in str(refused.value)
+    for read in (ledger.list_batches, lambda: rows.raw_rows(1)):
+        with pytest.raises(StoreUnavailable, match="Access denied") as error:
+            read()
+        assert "wr@ng" not in str(error.value)
     assert time.monotonic() - began < 5
     assert "wr@ng" not in caplog.text + "".join(capfd.readouterr())
 
 
 @pytest.mark.mysql
-def test_a_value_that_does_not_fit_is_refused_and_not_cut(mysql: str) -> None:
+def test_a_value_that_does_not_fit_is_rejected_and_not_truncated(mysql: str) -> None:
     assert mysql
     with pytest.raises(ContractViolated, match="Data too long"):
         ledger.update_batch(1, sha256="x" * 65)
-    assert ledger.batch_row(1).sha256 is None
+    assert ledger.get_batch(1).sha256 is None
 
 
 @pytest.mark.mysql
-def test_the_moment_at_which_a_batch_was_done_is_kept_to_the_microsecond(
+def test_the_time_at_which_a_batch_was_done_is_stored_to_the_microsecond(
     mysql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert mysql
-    moment = datetime(2026, 11, 27, 23, 59, 59, 999_999)
-    monkeypatch.setattr(ledger, "now", lambda: moment)
+    time_done = datetime(2026, 11, 27, 23, 59, 59, 999_999)
+    monkeypatch.setattr(ledger, "now", lambda: time_done)
     ledger.update_batch(1, rows=3)
     ledger.mark_done(1)
-    assert ledger.batch_row(1).done_at == moment
+    assert ledger.get_batch(1).done_at == time_done

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 from readmit.core.errors import ContractViolated, PrerequisiteMissing, StoreUnavailable
-from readmit.io.object_store import Bucket, parquet_of
+from readmit.io.object_store import Bucket, to_parquet
 from readmit.settings import Settings
 
-Start = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
+StubServer = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
 
 
 @pytest.fixture
@@ -15,21 +15,21 @@ def bucket(settings: Settings) -> Bucket:
     return Bucket("tests", *settings.s3_login)
 
 
-def test_what_is_kept_comes_back_under_a_name_that_tells_its_content(bucket: Bucket) -> None:
+def test_an_immutable_object_is_named_after_its_content(bucket: Bucket) -> None:
     name = bucket.put_immutable("notes/", ".txt", b"one")
     assert bucket.get_verified(name) == b"one"
     assert bucket.put_immutable("notes/", ".txt", b"one") == name
     assert bucket.put_immutable("notes/", ".txt", b"two") != name
 
 
-def test_an_object_that_is_not_what_its_name_says_is_refused(bucket: Bucket) -> None:
+def test_an_object_that_does_not_match_its_name_is_rejected(bucket: Bucket) -> None:
     name = bucket.put_immutable("", ".txt", b"true")
     bucket.put(name, b"forged")
     with pytest.raises(ContractViolated, match=name):
         bucket.get_verified(name)
 
 
-def test_an_object_or_bucket_that_is_not_there_is_named(bucket: Bucket, settings: Settings) -> None:
+def test_a_missing_object_or_bucket_is_named(bucket: Bucket, settings: Settings) -> None:
     bucket.make()
     with pytest.raises(PrerequisiteMissing, match="no object nowhere in bucket tests"):
         bucket.get("nowhere")
@@ -37,7 +37,7 @@ def test_an_object_or_bucket_that_is_not_there_is_named(bucket: Bucket, settings
         Bucket("never-made", *settings.s3_login).get("x")
 
 
-def test_a_server_that_is_away_or_refuses_us_is_named(settings: Settings) -> None:
+def test_a_server_that_is_unavailable_or_denies_access_is_named(settings: Settings) -> None:
     with pytest.raises(StoreUnavailable, match="bucket tests at http://127.0.0.1:9"):
         Bucket("tests", "http://127.0.0.1:9", "user", "secret").get("x")
     with pytest.raises(StoreUnavailable, match="InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied"):
@@ -52,8 +52,8 @@ NOT_S3: dict[str, tuple[int, dict[str, str], bytes]] = {
 }
 
 
-def test_an_answer_that_is_not_s3s_is_a_store_that_is_away(answering: Start) -> None:
-    url = answering(lambda path: NOT_S3[path.rpartition("/")[2]])
+def test_a_response_that_is_not_s3s_makes_the_store_unavailable(stub_server: StubServer) -> None:
+    url = stub_server(lambda path: NOT_S3[path.rpartition("/")[2]])
     for name in NOT_S3:
         with pytest.raises(StoreUnavailable, match=f"^bucket tests at {url}: {name}"):
             Bucket("tests", url, "user", "secret").get(name)
@@ -62,11 +62,11 @@ def test_an_answer_that_is_not_s3s_is_a_store_that_is_away(answering: Start) -> 
 @pytest.mark.parametrize(
     "url", ["", "127.0.0.1:8333", "http://", "ftp://s3", "http://s3:x", "http://[::1", "http://s3/x"]
 )
-def test_an_address_that_can_be_no_servers_is_named_by_its_setting(url: str) -> None:
+def test_a_malformed_address_is_reported_with_its_setting(url: str) -> None:
     with pytest.raises(StoreUnavailable, match="^READMIT_S3_URL: "):
         Bucket("tests", url, "user", "secret")
 
 
-def test_frames_come_back_one_below_the_other(bucket: Bucket) -> None:
-    names = [bucket.put_immutable("", ".parquet", parquet_of(pl.DataFrame({"row": [number]}))) for number in (1, 2)]
+def test_frames_are_concatenated_in_order(bucket: Bucket) -> None:
+    names = [bucket.put_immutable("", ".parquet", to_parquet(pl.DataFrame({"row": [number]}))) for number in (1, 2)]
     assert bucket.read_parquet(names)["row"].to_list() == [1, 2]

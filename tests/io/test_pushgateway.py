@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from readmit.io import pushgateway
-from readmit.io.pushgateway import DayMetrics, metrics_of, push
+from readmit.io.pushgateway import DayMetrics, build_registry, push
 
 DAY = DayMetrics(
     batch=3,
@@ -26,8 +26,8 @@ Pushed = list[tuple[str, str, str]]
 
 @pytest.fixture
 def gateway() -> Iterator[Callable[[int], tuple[str, Pushed]]]:
-    """Starts a server that answers each push with a status; gives its address and what was pushed."""
-    with ExitStack() as held:
+    """Start a server that responds to each push with a status; return its address and the pushes."""
+    with ExitStack() as stack:
 
         def start(status: int) -> tuple[str, Pushed]:
             pushed: Pushed = []
@@ -41,28 +41,28 @@ def gateway() -> Iterator[Callable[[int], tuple[str, Pushed]]]:
                     self.end_headers()
 
                 def log_message(self, *_: object) -> None:
-                    """Says nothing."""
+                    """Log nothing."""
 
-            server = held.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
             Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            held.callback(server.shutdown)
+            stack.callback(server.shutdown)
             return f"http://127.0.0.1:{server.server_port}", pushed
 
         yield start
 
 
-def test_a_days_figures_take_the_place_of_those_before(gateway: Callable[[int], tuple[str, Pushed]]) -> None:
+def test_the_metrics_of_a_day_replace_those_before(gateway: Callable[[int], tuple[str, Pushed]]) -> None:
     url, pushed = gateway(200)
     push(f"{url}/", DAY)
     ((method, path, body),) = pushed
-    # PUT: the figures under this job that are not among them go.
+    # PUT replaces all metrics of the job.
     assert (method, path) == ("PUT", "/metrics/job/flows")
-    found = {
+    samples = {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(body)
         for sample in family.samples
     }
-    assert found == {
+    assert samples == {
         ("readmit_batches_done",): 3,
         ("readmit_day_batch",): 3,
         ("readmit_day_finished_timestamp_seconds",): 1_795_750_000.5,
@@ -78,32 +78,30 @@ def test_a_days_figures_take_the_place_of_those_before(gateway: Callable[[int], 
     }
 
 
-def test_of_a_production_version_that_there_is_not_nothing_is_told() -> None:
-    names = [family.name for family in metrics_of(replace(DAY, production=None)).collect()]
+def test_without_a_production_version_its_metric_is_absent() -> None:
+    names = [family.name for family in build_registry(replace(DAY, production=None)).collect()]
     assert "readmit_day_rows" in names
     assert "readmit_production_version" not in names
 
 
 def _silent() -> socket.socket:
-    """Takes connections and says nothing."""
+    """Accept connections and never respond."""
     return socket.create_server(("127.0.0.1", 0))
 
 
 def _warned(url: str, caplog: pytest.LogCaptureFixture) -> bool:
     with caplog.at_level(logging.WARNING, "readmit.io.pushgateway"):
         push(url, DAY)
-    return f"READMIT_PUSHGATEWAY_URL: {url} does not take the day's figures" in caplog.text
+    return f"READMIT_PUSHGATEWAY_URL: could not push the day's metrics to {url}" in caplog.text
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://nowhere.invalid:9091", "http://a..b", "http://a:port"])
-def test_a_pushgateway_that_is_not_there_is_warned_of_and_costs_nothing_more(
-    url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unavailable_pushgateway_only_causes_a_warning(url: str, caplog: pytest.LogCaptureFixture) -> None:
     assert _warned(url, caplog)
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_pushgateway_that_refuses_is_warned_of(
+def test_a_pushgateway_that_rejects_the_push_causes_a_warning(
     status: int, gateway: Callable[[int], tuple[str, Pushed]], caplog: pytest.LogCaptureFixture
 ) -> None:
     url, pushed = gateway(status)
@@ -111,9 +109,9 @@ def test_a_pushgateway_that_refuses_is_warned_of(
     assert len(pushed) == 1
 
 
-def test_a_pushgateway_that_says_nothing_is_not_waited_for(
+def test_a_pushgateway_that_does_not_respond_times_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pushgateway, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(pushgateway, "TIMEOUT_SECONDS", 0.1)
     with _silent() as server:
         assert _warned(f"http://127.0.0.1:{server.getsockname()[1]}", caplog)

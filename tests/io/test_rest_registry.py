@@ -1,4 +1,4 @@
-"""The registry without its library: on a real MLflow server, and on servers that do not answer as they should."""
+"""The registry without its library: on a real MLflow server, and on servers that respond incorrectly."""
 
 import hashlib
 import json
@@ -22,39 +22,39 @@ from readmit.embedded.stack import Stack
 from readmit.io.registry import rest_client, rest_registry
 from readmit.io.registry.model_versions import Registry
 from readmit.io.registry.rest_registry import RestRegistry
-from tests.io.conftest import Answer
+from tests.io.conftest import StubResponse
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SCORER = b'{"trees": []}'
 TAGS = {"candidate": "lightgbm", "threshold": "0.125", "batch": "3", "snapshot": "abc", "code": "def"}
-Serving = Callable[[Callable[[str], Answer]], str]
+StubServer = Callable[[Callable[[str], StubResponse]], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A real server without versions. `rest`: how an API sees it; `promoting`: how `promote` does."""
+    """A real server without versions. `rest`: the registry of the API; `pipeline`: that of the pipeline."""
 
     client: MlflowClient
     rest: RestRegistry
-    promoting: Registry
+    pipeline: Registry
 
-    def add(self, scorer: bytes | None = SCORER, target: str = "any", told: bytes | None = None) -> str:
-        """Registers a version with a compiled scorer, or without; `told`: what the tag is the hash of instead."""
+    def add(self, scorer: bytes | None = SCORER, target: str = "any", hashed: bytes | None = None) -> str:
+        """Register a version with or without a compiled scorer; `hashed`: bytes to hash for the tag instead of it."""
         run = self.client.create_run("0")
         tags = {**TAGS, "target": target}
         if scorer is not None:
             self.client.log_text(run.info.run_id, scorer.decode(), SCORER_FILE)
-            tags[SCORER_TAG] = hashlib.sha256(told or scorer).hexdigest()
+            tags[SCORER_TAG] = hashlib.sha256(hashed or scorer).hexdigest()
         with suppress(MlflowException):
             self.client.create_registered_model(MODEL)
-        made = self.client.create_model_version(MODEL, f"runs:/{run.info.run_id}/model", run.info.run_id, tags)
-        return str(made.version)
+        version = self.client.create_model_version(MODEL, f"runs:/{run.info.run_id}/model", run.info.run_id, tags)
+        return str(version.version)
 
-    def placed(self, *targets: str) -> list[str]:
-        """Registers versions and promotes each, an hour after the other."""
+    def promote(self, *targets: str) -> list[str]:
+        """Register versions and promote each, one hour after the other."""
         numbers = [self.add(target=target) for target in targets]
         for hour, number in enumerate(numbers):
-            self.promoting.name_production(number, "promote", "better", NOW - timedelta(hours=len(numbers) - hour))
+            self.pipeline.set_production(number, "promote", "better", NOW - timedelta(hours=len(numbers) - hour))
         return numbers
 
     def production(self) -> str:
@@ -72,42 +72,42 @@ def server(stack: Stack) -> Iterator[Server]:
         client.delete_registered_model(MODEL)
 
 
-def numbers(way: tuple[Version, Version]) -> tuple[str, str]:
-    return way[0].number, way[1].number
+def numbers(versions: tuple[Version, Version]) -> tuple[str, str]:
+    return versions[0].number, versions[1].number
 
 
-def test_it_reads_what_the_library_reads(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_the_same_as_the_library(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (server.rest.production(), server.rest.versions()) == (None, [])
     first = server.add()
-    assert server.rest.production() is None, "there is a model, and no alias"
-    second, third = server.placed("any", "within_30_days")
-    server.promoting.tag_figures(second, {"roc_auc": 0.7}, "promoted: better")
-    assert server.rest.production() == server.promoting.production() == server.rest.version(third)
-    monkeypatch.setattr(rest_registry, "PAGE", 2)
-    assert server.rest.versions() == server.promoting.versions()
+    assert server.rest.production() is None, "the model exists, but not the alias"
+    second, third = server.promote("any", "within_30_days")
+    server.pipeline.tag_figures(second, {"roc_auc": 0.7}, "promoted: better")
+    assert server.rest.production() == server.pipeline.production() == server.rest.version(third)
+    monkeypatch.setattr(rest_registry, "PAGE_SIZE", 2)
+    assert server.rest.versions() == server.pipeline.versions()
     assert [version.number for version in server.rest.versions()] == [first, second, third]
     for number in ("7", "x", "²"):
         with pytest.raises(UnknownVersion, match="version"):
             server.rest.version(number)
 
 
-def test_a_scorer_is_handed_out_as_it_was_registered_or_not_at_all(server: Server) -> None:
-    whole, none, other = server.add(), server.add(None), server.add(told=b"another one")
-    assert server.rest.scorer(server.rest.version(whole)) == SCORER
-    with pytest.raises(VersionUnusable, match=f"version {none} can't be served: it was made before versions carried"):
-        server.rest.scorer(server.rest.version(none))
-    with pytest.raises(VersionUnusable, match=f"version {other}: scorer.json has SHA-256 {'[0-9a-f]' * 8}"):
-        server.rest.scorer(server.rest.version(other))
+def test_a_scorer_is_returned_only_if_it_is_the_registered_one(server: Server) -> None:
+    intact, without_scorer, damaged = server.add(), server.add(None), server.add(hashed=b"another one")
+    assert server.rest.scorer(server.rest.version(intact)) == SCORER
+    with pytest.raises(VersionUnusable, match=f"version {without_scorer} can't be served: an older release created it"):
+        server.rest.scorer(server.rest.version(without_scorer))
+    with pytest.raises(VersionUnusable, match=f"version {damaged}: scorer.json has SHA-256 {'[0-9a-f]' * 8}"):
+        server.rest.scorer(server.rest.version(damaged))
 
 
-def test_a_rollback_puts_the_version_before_in_place_and_notes_who_and_why_on_both(server: Server) -> None:
-    first, second, third = server.placed("any", "any", "any")
-    left, goal = server.rest.roll_back(None, " ana ", "flags everybody", NOW)
-    assert numbers((left, goal)) == (third, second)
-    assert (left, goal) == (server.rest.version(third), server.rest.production())
-    assert left.rolled_back_note == goal.promoted_note
-    assert left.rolled_back_note is not None
-    assert (left.rolled_back_note.by, left.rolled_back_note.why, left.rolled_back_note.at) == (
+def test_a_rollback_restores_the_previous_version_and_notes_who_and_why_on_both(server: Server) -> None:
+    first, second, third = server.promote("any", "any", "any")
+    rolled_back, target = server.rest.roll_back(None, " ana ", "flags everybody", NOW)
+    assert numbers((rolled_back, target)) == (third, second)
+    assert (rolled_back, target) == (server.rest.version(third), server.rest.production())
+    assert rolled_back.rolled_back_note == target.promoted_note
+    assert rolled_back.rolled_back_note is not None
+    assert (rolled_back.rolled_back_note.by, rolled_back.rolled_back_note.why, rolled_back.rolled_back_note.at) == (
         "ana",
         "flags everybody",
         "2026-11-27T12:00:00.000000+00:00",
@@ -120,8 +120,8 @@ def test_a_rollback_puts_the_version_before_in_place_and_notes_who_and_why_on_bo
     assert not server.rest.version(third).rolled_back
 
 
-def test_a_rollback_that_is_refused_changes_nothing(server: Server) -> None:
-    server.placed("any", "any")
+def test_a_rejected_rollback_changes_nothing(server: Server) -> None:
+    server.promote("any", "any")
     unserved = server.add(None)
     before = server.rest.versions(), server.production()
     for to, by, why in ((unserved, "ana", "why"), ("9", "ana", "why"), (None, "", "why"), (None, "ana", " ")):
@@ -131,41 +131,41 @@ def test_a_rollback_that_is_refused_changes_nothing(server: Server) -> None:
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2])
-def test_a_rollback_that_a_crash_cut_short_is_done_again_with_the_same_result(
+def test_a_rollback_that_a_crash_interrupted_can_be_repeated_with_the_same_result(
     writes: int, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = server.placed("any", "any", "any")
+    first, second, third = server.promote("any", "any", "any")
     post, done = rest_client.RestClient.post, []
 
-    def dying(self: rest_client.RestClient, path: str, **fields: str) -> None:
+    def crash(self: rest_client.RestClient, path: str, **fields: str) -> None:
         if len(done) == writes:
             raise KeyboardInterrupt
         done.append(path)
         post(self, path, **fields)
 
     with monkeypatch.context() as patched:
-        patched.setattr(rest_client.RestClient, "post", dying)
+        patched.setattr(rest_client.RestClient, "post", crash)
         with pytest.raises(KeyboardInterrupt):
             server.rest.roll_back(None, "ana", "flags everybody", NOW)
     assert server.production() == third
-    noted = server.rest.version(third).rolled_back_note
-    assert (noted is not None) == (writes > 0), "who and why stands there before anything changes"
+    note = server.rest.version(third).rolled_back_note
+    assert (note is not None) == (writes > 0), "the note is written before anything changes"
     assert numbers(server.rest.roll_back(None, "ana", "flags everybody", NOW)) == (third, second)
     assert server.production() == second
     assert numbers(server.rest.roll_back(None, "ana", "further", NOW)) == (second, first)
 
 
-def test_a_clock_that_was_put_back_does_not_change_who_served_last(server: Server) -> None:
-    first, second, third = server.placed("any", "any", "any")
+def test_a_clock_that_was_set_back_does_not_change_which_version_served_last(server: Server) -> None:
+    first, second, third = server.promote("any", "any", "any")
     earlier = NOW - timedelta(days=1)
     assert numbers(server.rest.roll_back(None, "ana", "why", earlier)) == (third, second)
     fourth = server.add()
-    server.promoting.name_production(fourth, "promote", "better", earlier)
+    server.pipeline.set_production(fourth, "promote", "better", earlier)
     assert numbers(server.rest.roll_back(None, "ana", "why", earlier)) == (fourth, second)
     assert numbers(server.rest.roll_back(None, "ana", "why", earlier)) == (second, first)
 
 
-def test_whoever_imports_it_stays_small() -> None:
+def test_importing_it_loads_no_heavy_library() -> None:
     heavy = {"mlflow", "pandas", "sklearn", "numpy"}
     code = f"import sys, readmit.io.registry.rest_registry; print(*{heavy} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -176,48 +176,51 @@ ALIAS = {"model_version": {"version": "1", "run_id": "r", "tags": []}}
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         ((500, {}, b"<h1>broken</h1>"), "status 500: b'<h1>broken</h1>'"),
         ((503, {}, b'{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"}'), "status 503: later"),
         ((302, {"Location": "http://127.0.0.1:9/"}, b""), "status 302"),
         ((403, {}, b"Invalid Host header"), "status 403"),
-        ((200, {}, b"<h1>a page</h1>"), "no JSON"),
-        ((200, {}, b"\xff\xfe"), "no JSON"),
-        ((200, {}, b"[]"), "a list where an object is expected"),
-        ((200, {}, b"{}"), "something else than a version of ours: KeyError"),
-        ((200, {}, b'{"model_version": 3}'), "something else than a version of ours: "),
-        ((200, {}, json.dumps(ALIAS).encode()), "something else than a version of ours: KeyError\\('candidate'\\)"),
+        ((200, {}, b"<h1>a page</h1>"), "the response is not JSON"),
+        ((200, {}, b"\xff\xfe"), "the response is not JSON"),
+        ((200, {}, b"[]"), "the response is not a JSON object but a list"),
+        ((200, {}, b"{}"), "the response does not describe a version of Readmit: KeyError"),
+        ((200, {}, b'{"model_version": 3}'), "the response does not describe a version of Readmit: "),
+        (
+            (200, {}, json.dumps(ALIAS).encode()),
+            "the response does not describe a version of Readmit: KeyError\\('candidate'\\)",
+        ),
     ],
 )
-def test_an_answer_that_is_none_is_a_registry_away_by_its_address(
-    answer: Answer, reason: str, answering: Serving
+def test_an_invalid_response_makes_the_registry_unavailable_and_is_reported_with_its_address(
+    response: StubResponse, reason: str, stub_server: StubServer
 ) -> None:
-    address = answering(lambda _: answer)
+    address = stub_server(lambda _: response)
     with pytest.raises(RegistryUnavailable, match=f"^MLflow at {address}: {reason}"):
         RestRegistry(address).production()
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "http://127.0.0.1:port", "file:///etc", "mlflow:5000", ""])
-def test_a_server_that_there_is_not_is_named(address: str) -> None:
+def test_an_unavailable_server_is_named(address: str) -> None:
     with pytest.raises(RegistryUnavailable, match=f"^MLflow at {address}: "):
         RestRegistry(address).versions()
 
 
 @pytest.fixture
-def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
-    """Starts a server that says some bytes, then others again and again, or nothing more if there are none."""
+def slow_server() -> Iterator[Callable[[bytes, bytes], str]]:
+    """Start a server that sends `first`, then `then` again and again unless it is empty; return its address."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def start(first: bytes, then: bytes) -> str:
         def serve() -> None:
-            with suppress(OSError), listening.accept()[0] as asked:
-                asked.recv(65_536)
-                asked.sendall(first)
+            with suppress(OSError), listening.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(first)
                 while then:
                     time.sleep(0.05)
-                    asked.sendall(then)
-                asked.recv(1)
+                    connection.sendall(then)
+                connection.recv(1)
 
         Thread(target=serve, daemon=True).start()
         return f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -231,16 +234,16 @@ def dripping() -> Iterator[Callable[[bytes, bytes], str]]:
     [(b"", b""), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", b""), (b"HTTP/1.1 200 OK\r\n\r\n{", b" ")],
     ids=["nothing", "half", "a little now and then"],
 )
-def test_a_server_that_does_not_come_to_an_end_has_its_time(
-    first: bytes, then: bytes, dripping: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch
+def test_a_response_that_does_not_end_times_out(
+    first: bytes, then: bytes, slow_server: Callable[[bytes, bytes], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rest_client, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(rest_client, "RESPONSE_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(RegistryUnavailable, match="timed out"):
-        RestRegistry(dripping(first, then)).production()
+        RestRegistry(slow_server(first, then)).production()
 
 
-def keeping(body: bytes, headers: dict[str, str]) -> Callable[[str], Answer]:
-    """Answers of a server that keeps a scorer for every run."""
+def scorer_responses(body: bytes, headers: dict[str, str]) -> Callable[[str], StubResponse]:
+    """The responses of a server with a scorer for every run."""
     run = b'{"run": {"info": {"artifact_uri": "mlflow-artifacts:/0/r/artifacts"}}}'
     file = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/scorer.json"
     return lambda path: (200, headers, body) if path == file else (200, {}, run)
@@ -249,21 +252,21 @@ def keeping(body: bytes, headers: dict[str, str]) -> Callable[[str], Answer]:
 VERSION = Version("1", "lightgbm", "any", 0.5, 1, "s", "c", "r", scorer=hashlib.sha256(SCORER).hexdigest())
 
 
-def test_a_file_that_ends_too_early_is_not_taken_for_a_damaged_one(answering: Serving) -> None:
-    assert RestRegistry(answering(keeping(SCORER, {}))).scorer(VERSION) == SCORER
-    with pytest.raises(RegistryUnavailable, match=f"an answer that ends after {len(SCORER)} bytes"):
-        RestRegistry(answering(keeping(SCORER, {"Content-Length": "99"}))).scorer(VERSION)
+def test_a_truncated_download_is_not_mistaken_for_a_damaged_file(stub_server: StubServer) -> None:
+    assert RestRegistry(stub_server(scorer_responses(SCORER, {}))).scorer(VERSION) == SCORER
+    with pytest.raises(RegistryUnavailable, match=f"the response was cut off after {len(SCORER)} bytes"):
+        RestRegistry(stub_server(scorer_responses(SCORER, {"Content-Length": "99"}))).scorer(VERSION)
 
 
-def test_a_file_without_an_end_is_not_read_to_its_end(answering: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest_client, "MOST_BYTES", 100)
+def test_a_download_is_limited_in_size(stub_server: StubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_client, "MAX_BYTES", 100)
     with pytest.raises(RegistryUnavailable, match="more than 100 bytes"):
-        RestRegistry(answering(keeping(b" " * 101, {}))).scorer(VERSION)
+        RestRegistry(stub_server(scorer_responses(b" " * 101, {}))).scorer(VERSION)
 
 
-def test_a_server_that_does_not_hand_out_files_is_named(answering: Serving) -> None:
-    address = answering(lambda _: (200, {}, b'{"run": {"info": {"artifact_uri": "s3://mlflow/0/r/artifacts"}}}'))
+def test_a_server_that_does_not_serve_artifacts_is_named(stub_server: StubServer) -> None:
+    address = stub_server(lambda _: (200, {}, b'{"run": {"info": {"artifact_uri": "s3://mlflow/0/r/artifacts"}}}'))
     with pytest.raises(
-        RegistryUnavailable, match=f"MLflow at {address}: it does not hand out the files of version 1: s3://"
+        RegistryUnavailable, match=f"MLflow at {address}: the server does not serve the files of version 1: s3://"
     ):
         RestRegistry(address).scorer(VERSION)

@@ -6,75 +6,75 @@ import pytest
 
 from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceUnavailable
 from readmit.io import source_client
-from readmit.io.object_store import frame_of
+from readmit.io.object_store import from_parquet
 
-Start = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
+StubServer = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
 BODY = b"a batch"
 SHA = hashlib.sha256(BODY).hexdigest()
 
 
-def test_a_batch_is_handed_on_when_it_is_what_the_source_declares(answering: Start) -> None:
-    url = answering(lambda _: (200, {"ETag": f'"{SHA}"', "X-Rows": "7"}, BODY))
-    assert source_client.fetch(url, 1) == source_client.FetchedBatch(BODY, SHA, 7)
+def test_a_batch_that_matches_its_headers_is_returned(stub_server: StubServer) -> None:
+    url = stub_server(lambda _: (200, {"ETag": f'"{SHA}"', "X-Rows": "7"}, BODY))
+    assert source_client.fetch_batch(url, 1) == source_client.FetchedBatch(BODY, SHA, 7)
 
 
 @pytest.mark.parametrize(
-    ("headers", "word"),
+    ("headers", "message"),
     [
-        ({"X-Rows": "7"}, "declared is none"),
-        ({"ETag": '"123"', "X-Rows": "7"}, "declared is 123"),
+        ({"X-Rows": "7"}, "but the source declares none"),
+        ({"ETag": '"123"', "X-Rows": "7"}, "but the source declares 123"),
         ({"ETag": f'"{SHA}"'}, "not a number of rows"),
     ],
 )
-def test_a_batch_that_is_not_what_the_source_declares_is_refused(
-    answering: Start, headers: dict[str, str], word: str
+def test_a_batch_that_does_not_match_its_headers_is_rejected(
+    stub_server: StubServer, headers: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(ContractViolated, match=word):
-        source_client.fetch(answering(lambda _: (200, headers, BODY)), 1)
+    with pytest.raises(ContractViolated, match=message):
+        source_client.fetch_batch(stub_server(lambda _: (200, headers, BODY)), 1)
 
 
 @pytest.mark.parametrize("status", [404, 425])
-def test_a_batch_that_is_not_out_is_not_there_yet(answering: Start, status: int) -> None:
+def test_a_batch_that_is_not_released_is_a_missing_prerequisite(stub_server: StubServer, status: int) -> None:
     with pytest.raises(PrerequisiteMissing, match="batches/9"):
-        source_client.fetch(answering(lambda _: (status, {}, b"{}")), 9)
+        source_client.fetch_batch(stub_server(lambda _: (status, {}, b"{}")), 9)
 
 
-def test_a_source_that_fails_or_is_away_is_worth_another_try(answering: Start) -> None:
+def test_a_source_that_fails_or_is_unavailable_is_retried(stub_server: StubServer) -> None:
     with pytest.raises(SourceUnavailable, match="status 503") as failing:
-        source_client.state(answering(lambda _: (503, {}, b"")))
+        source_client.fetch_state(stub_server(lambda _: (503, {}, b"")))
     for address in ("http://127.0.0.1:9", "http://ec2-api:port", "http://ec2..api", "ec2-api:5001"):
         with pytest.raises(SourceUnavailable, match=address):
-            source_client.state(address)
+            source_client.fetch_state(address)
     assert failing.value.final is False
 
 
-def test_a_health_answer_that_lacks_something_is_refused_by_name(answering: Start) -> None:
+def test_a_health_response_with_a_missing_field_is_rejected_with_its_name(stub_server: StubServer) -> None:
     body = json.dumps({"source": "uci", "rows": 3}).encode()
     with pytest.raises(ContractViolated, match="batches"):
-        source_client.state(answering(lambda _: (200, {}, body)))
+        source_client.fetch_state(stub_server(lambda _: (200, {}, body)))
 
 
 HEALTH = {"source": "uci", "rows": 3, "batches": 1, "released": 1, "exhausted": True}
 
 
-OTHERS = (
+INVALID_BODIES = (
     *(b"<html>a proxy</html>", b"", b"\xff\xfe", b"null", b"[3]", b'"uci"'),
-    *(json.dumps(HEALTH | wrong).encode() for wrong in ({"rows": 1e999}, {"released": True}, {"exhausted": "no"})),
+    *(json.dumps(HEALTH | invalid).encode() for invalid in ({"rows": 1e999}, {"released": True}, {"exhausted": "no"})),
 )
 
 
-def test_a_health_answer_of_another_kind_is_refused_with_its_address(answering: Start) -> None:
-    url = answering(lambda path: (200, {}, OTHERS[int(path.split("/")[1])]))
-    for number in range(len(OTHERS)):
+def test_an_invalid_health_response_is_rejected_with_its_address(stub_server: StubServer) -> None:
+    url = stub_server(lambda path: (200, {}, INVALID_BODIES[int(path.split("/")[1])]))
+    for number in range(len(INVALID_BODIES)):
         with pytest.raises(ContractViolated, match=f"^{url}/{number}/health: "):
-            source_client.state(f"{url}/{number}")
+            source_client.fetch_state(f"{url}/{number}")
 
 
-def test_a_slash_at_the_end_of_the_address_does_no_harm(answering: Start) -> None:
-    url = answering(lambda path: (200 if path == "/health" else 404, {}, json.dumps(HEALTH).encode()))
-    assert source_client.state(f"{url}/") == source_client.SourceState("uci", 3, 1, 1, True)
+def test_a_trailing_slash_of_the_address_is_ignored(stub_server: StubServer) -> None:
+    url = stub_server(lambda path: (200 if path == "/health" else 404, {}, json.dumps(HEALTH).encode()))
+    assert source_client.fetch_state(f"{url}/") == source_client.SourceState("uci", 3, 1, 1, True)
 
 
-def test_bytes_that_are_no_parquet_are_refused() -> None:
+def test_bytes_that_are_not_parquet_are_rejected() -> None:
     with pytest.raises(ContractViolated, match="not a readable Parquet file"):
-        frame_of(b"<html>")
+        from_parquet(b"<html>")

@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-ANSWER = {"prediction": 1, "probability": 0.2, "model_version": "1"}
-ANSWERS: dict[str, object] = {
+PREDICTION = {"prediction": 1, "probability": 0.2, "model_version": "1"}
+RESPONSES: dict[str, object] = {
     "/health": {"model_loaded": True},
     "/model": {"version": "1"},
-    "/predict": ANSWER,
-    "/predict_batch": {"predictions": [ANSWER] * 300},
+    "/predict": PREDICTION,
+    "/predict_batch": {"predictions": [PREDICTION] * 300},
 }
 
 Serve = Callable[..., str]
@@ -23,15 +23,15 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A user who goes in the middle of an answer is no news."""
+        """Ignore clients that disconnect during a response."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 def _handler(
-    seconds: float, turn: AbstractContextManager[object], answers: dict[str, object]
+    seconds: float, lock: AbstractContextManager[object], responses: dict[str, object]
 ) -> type[BaseHTTPRequestHandler]:
-    bodies = {path: json.dumps(told).encode() for path, told in answers.items()}
+    bodies = {path: json.dumps(response).encode() for path, response in responses.items()}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -39,7 +39,7 @@ def _handler(
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            with turn:
+            with lock:
                 time.sleep(0 if path == "/health" else seconds)
             self.send_response(200)
             self.send_header("Content-Length", str(len(bodies[path])))
@@ -50,22 +50,22 @@ def _handler(
             self.do_GET()
 
         def log_message(self, *_: object) -> None:
-            """The log of a test stays the test's."""
+            """Keep the test's output clean."""
 
     return Handler
 
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts what answers like the inference API after so many seconds, in its words or in others; its address.
+    """Start a stub of the inference API that responds after `seconds`, with optional overrides; returns its URL.
 
-    `in_turn`: one request at a time.
+    `serial`: one request at a time.
     """
     started = list[_Server]()
 
-    def start(seconds: float = 0.0, in_turn: bool = False, **others: object) -> str:
-        answers = ANSWERS | {f"/{path}": told for path, told in others.items()}
-        server = _Server(("127.0.0.1", 0), _handler(seconds, threading.Lock() if in_turn else nullcontext(), answers))
+    def start(seconds: float = 0.0, serial: bool = False, **overrides: object) -> str:
+        responses = RESPONSES | {f"/{path}": response for path, response in overrides.items()}
+        server = _Server(("127.0.0.1", 0), _handler(seconds, threading.Lock() if serial else nullcontext(), responses))
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         started.append(server)
         return f"http://127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""import-linter can't read a folder that is no package: what `locust/` may import is held here."""
+"""Imports of `locust/`: import-linter can't check a folder that is not a package."""
 
 import ast
 from pathlib import Path
@@ -7,24 +7,24 @@ FOLDER = Path(__file__).parents[2] / "locust"
 OTHERS = ("readmit", "api", "ui", "ec2_api", "flows", "aws", "tests")
 
 
-def imported(file: Path) -> set[str]:
-    """Every module that a file imports, inside functions too."""
-    found = set[str]()
+def imported_modules(file: Path) -> set[str]:
+    """Return every module that a file imports, inside functions too."""
+    modules = set[str]()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {each.name for each in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
+            modules.add(node.module or "")
+    return modules
 
 
-def test_the_load_knows_of_ours_the_fields_of_an_encounter_and_the_parser_of_hosts_alone() -> None:
-    names = set().union(*(imported(file) for file in FOLDER.glob("*.py")))
+def test_of_the_project_it_imports_only_the_encounter_fields_and_the_host_parser() -> None:
+    names = set().union(*(imported_modules(file) for file in FOLDER.glob("*.py")))
     assert {name for name in names if name.split(".")[0] in OTHERS} == {
         "readmit.core.encounter",
         "readmit.core.host_header",
     }
 
 
-def test_the_folder_is_no_package_so_that_it_does_not_hide_the_library() -> None:
+def test_the_folder_is_not_a_package_so_that_it_does_not_shadow_the_library() -> None:
     assert not (FOLDER / "__init__.py").exists()

@@ -1,4 +1,4 @@
-"""A real `python -m api` that serves the copy of a model in a folder, its registry being away."""
+"""A real `python -m api` process that serves a cached model while the registry is unavailable."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import psutil
 from api.example import EXAMPLE
 from readmit.io.model_cache import ModelCache
 from readmit.settings import environment_with
-from tests.api.conftest import Made
+from tests.api.conftest import FittedVersion
 
 HOST = "127.0.0.1"
 HEAD = "{method} {path} HTTP/1.1\r\nHost: localhost\r\n"
@@ -27,7 +27,7 @@ PREDICT = json.dumps(EXAMPLE).encode()
 
 @dataclass(frozen=True)
 class ApiAddress:
-    """Where an inference API listens: `port`, on 127.0.0.1."""
+    """Address of an inference API: a port on 127.0.0.1."""
 
     port: int
 
@@ -39,32 +39,32 @@ class ApiAddress:
         return socket.create_connection((HOST, self.port), timeout=timeout)
 
     def exchange(self, request: bytes, timeout: float = 30) -> bytes:
-        """Send a request as it stands, and return all that comes back until the server closes."""
+        """Send raw bytes and return everything until the server closes the connection."""
         with self.connect(timeout) as connection:
-            send(connection, request)
-            return answer_of(connection)
+            send_bytes(connection, request)
+            return read_response(connection)
 
 
 @dataclass(frozen=True)
 class ApiProcess(ApiAddress):
-    """One that was started here."""
+    """An API process started by the test."""
 
     process: subprocess.Popen[bytes]
 
     def resident_bytes(self) -> int:
-        """Return the memory of the process and all that it started."""
-        own = psutil.Process(self.process.pid)
+        """Return the memory of the process and its subprocesses in bytes."""
+        main_process = psutil.Process(self.process.pid)
         total = 0
-        for each in (own, *own.children(recursive=True)):
+        for process in (main_process, *main_process.children(recursive=True)):
             try:
-                total += each.memory_info().rss
+                total += process.memory_info().rss
             except psutil.NoSuchProcess:
                 continue
         return total
 
 
-def send(connection: socket.socket, data: bytes) -> bool:
-    """Return whether all of it was taken before the server closed."""
+def send_bytes(connection: socket.socket, data: bytes) -> bool:
+    """Return whether everything was sent before the server closed the connection."""
     try:
         connection.sendall(data)
     except OSError:
@@ -72,26 +72,26 @@ def send(connection: socket.socket, data: bytes) -> bool:
     return True
 
 
-def answer_of(connection: socket.socket) -> bytes:
-    """Return what comes until the server closes."""
-    found = b""
+def read_response(connection: socket.socket) -> bytes:
+    """Return everything until the server closes the connection."""
+    response = b""
     try:
         while part := connection.recv(65_536):
-            found += part
+            response += part
     except ConnectionError:
         pass
-    return found
+    return response
 
 
-def head(method: str, path: str, *headers: str) -> bytes:
-    """Return the head of a request, Host included, without the empty line that ends it."""
-    return (HEAD.format(method=method, path=path) + "".join(f"{each}\r\n" for each in headers)).encode()
+def request_head(method: str, path: str, *headers: str) -> bytes:
+    """Return the head of a request with a Host header, without the final empty line."""
+    return (HEAD.format(method=method, path=path) + "".join(f"{header}\r\n" for header in headers)).encode()
 
 
 @contextmanager
-def api_process(folder: Path, served: Made) -> Iterator[ApiProcess]:
+def api_process(folder: Path, served: FittedVersion) -> Iterator[ApiProcess]:
     """Start the API and wait until it serves the model."""
-    ModelCache(folder).keep(served.version, served.artifact)
+    ModelCache(folder).store(served.version, served.artifact)
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     environment = environment_with(
@@ -119,12 +119,12 @@ def _wait_until_ready(api: ApiProcess) -> None:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError("the API does not come up")
+    raise AssertionError("the API did not start")
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one client of /predict saw: statuses by count, and milliseconds."""
+    """Results of one client of /predict: counts by status, and latencies in ms."""
 
     statuses: dict[str, int]
     p50: float
@@ -133,8 +133,8 @@ class Probe:
 
 @contextmanager
 def probing(api: ApiAddress) -> Iterator[list[Probe]]:
-    """Ask /predict from a process of its own until the block ends; the list then has the result."""
-    found: list[Probe] = []
+    """Send requests to /predict from a separate process until the block ends; then the list has the result."""
+    probes: list[Probe] = []
     command = [sys.executable, "-m", "tests.security.probe", str(api.port)]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
@@ -142,25 +142,25 @@ def probing(api: ApiAddress) -> Iterator[list[Probe]]:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         try:
-            yield found
+            yield probes
         finally:
-            out, _ = process.communicate(b"\n", timeout=60)
-            found.append(Probe(**json.loads(out)))
+            output, _ = process.communicate(b"\n", timeout=60)
+            probes.append(Probe(**json.loads(output)))
 
 
 @contextmanager
-def watching_memory(api: ApiProcess) -> Iterator[list[int]]:
-    """Note the highest resident memory until the block ends."""
-    highest, ended = [0], Event()
+def record_peak_memory(api: ApiProcess) -> Iterator[list[int]]:
+    """Record the peak of the resident memory until the block ends."""
+    peak, ended = [0], Event()
 
     def watch() -> None:
         while not ended.wait(0.05):
-            highest[0] = max(highest[0], api.resident_bytes())
+            peak[0] = max(peak[0], api.resident_bytes())
 
     thread = Thread(target=watch)
     thread.start()
     try:
-        yield highest
+        yield peak
     finally:
         ended.set()
         thread.join()

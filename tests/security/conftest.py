@@ -1,4 +1,4 @@
-"""Collects the results of the attack tests: `attack_table` writes them into docs/security.md."""
+"""Collect the results of the attack tests; `attack_table` writes them to docs/security.md."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`python -m tests.security.probe PORT`: asks /predict again and again until its input ends; prints what came of it."""
+"""`python -m tests.security.probe PORT`: send requests to /predict until stdin closes, then print the results."""
 
 import json
 import select
@@ -23,13 +23,13 @@ def main() -> None:
     with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=30) as connection:
         print("ready", flush=True)
         while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             connection.sendall(request)
-            answer = connection.recv(65_536)
-            while answer and not answer.endswith(b"}"):
-                answer += connection.recv(65_536)
-            milliseconds.append(1000 * (time.perf_counter() - began))
-            statuses[answer[9:12].decode()] += 1
+            response = connection.recv(65_536)
+            while response and not response.endswith(b"}"):
+                response += connection.recv(65_536)
+            milliseconds.append(1000 * (time.perf_counter() - started_at))
+            statuses[response[9:12].decode()] += 1
     ordered = sorted(milliseconds)
     p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
     print(json.dumps({"statuses": statuses, "p50": p50, "p99": p99}))

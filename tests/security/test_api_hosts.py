@@ -1,4 +1,4 @@
-"""A web page of another site, open in a browser beside the inference API, gets nothing from it."""
+"""A web page of another site, open in a browser on the same machine, gets nothing from the inference API."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from api.example import EXAMPLE
 from api.fast_path import FastPath
 from api.host_policy import HostPolicy
 from readmit.settings import Settings
-from tests.api.conftest import LOCAL, Made, Shelf, served
+from tests.api.conftest import LOCAL, FittedVersion, InMemoryModelSource, served
 
 __all__ = ["served"]
 
@@ -53,14 +53,16 @@ FOREIGN_ORIGINS = ("https://evil.example", "null", "http://localhost.evil.exampl
 
 
 @pytest.fixture(scope="module")
-def client(served: Made) -> Iterator[Client]:
-    own = Settings(model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), own), base_url=LOCAL, raise_server_exceptions=False) as client:
+def client(served: FittedVersion) -> Iterator[Client]:
+    settings = Settings(model_poll_seconds=3600)
+    with TestClient(
+        create_app(InMemoryModelSource(served), settings), base_url=LOCAL, raise_server_exceptions=False
+    ) as client:
         yield client
 
 
-def asked(client: Client, method: str, path: str, headers: list[tuple[str, str]]) -> Any:
-    """The answer to a request with exactly these headers, and a body that /predict takes."""
+def send_request(client: Client, method: str, path: str, headers: list[tuple[str, str]]) -> Any:
+    """Send a request with exactly these headers and a valid body for /predict."""
     request = client.build_request(method, path, content=json.dumps(EXAMPLE) if method == "POST" else None)
     request.headers = type(request.headers)(
         [(b"content-type", b"application/json"), *((name, value.encode("latin-1")) for name, value in headers)]
@@ -73,7 +75,7 @@ def asked(client: Client, method: str, path: str, headers: list[tuple[str, str]]
 def test_a_foreign_host_gets_400_on_every_route(client: Client, host: str, record_property: Any) -> None:
     record_property("answer", "400")
     for method, path in ROUTES:
-        response = asked(client, method, path, [("Host", host)])
+        response = send_request(client, method, path, [("Host", host)])
         assert response.status_code == 400, path
         message = response.json()["error"]["message"]
         assert "Host header" in message
@@ -83,11 +85,11 @@ def test_a_foreign_host_gets_400_on_every_route(client: Client, host: str, recor
 
 
 @pytest.mark.attack("foreign Host", "api")
-def test_two_hosts_and_none_are_refused(client: Client) -> None:
+def test_two_hosts_and_none_are_rejected(client: Client) -> None:
     with pytest.raises(ApiError, match="no Host header"):
         HostPolicy(["localhost"]).check("/health", [(b"accept", b"*/*")])
     for method, path in ROUTES:
-        assert asked(client, method, path, [("Host", "localhost"), ("Host", "localhost")]).status_code == 400
+        assert send_request(client, method, path, [("Host", "localhost"), ("Host", "localhost")]).status_code == 400
 
 
 @pytest.mark.attack("foreign Origin", "api")
@@ -95,7 +97,7 @@ def test_two_hosts_and_none_are_refused(client: Client) -> None:
 def test_a_foreign_origin_gets_403_on_every_route(client: Client, origin: str, record_property: Any) -> None:
     record_property("answer", "403")
     for method, path in ROUTES:
-        response = asked(client, method, path, [("Host", "localhost"), ("Origin", origin)])
+        response = send_request(client, method, path, [("Host", "localhost"), ("Origin", origin)])
         assert response.status_code == 403, path
         assert "Origin header" in response.json()["error"]["message"]
 
@@ -103,15 +105,15 @@ def test_a_foreign_origin_gets_403_on_every_route(client: Client, origin: str, r
 @pytest.mark.attack("foreign Origin", "api")
 def test_a_second_origin_does_not_hide_the_first(client: Client) -> None:
     headers = [("Host", "localhost"), ("Origin", "https://evil.example"), ("Origin", "http://localhost")]
-    assert asked(client, "POST", "/predict", headers).status_code == 403
+    assert send_request(client, "POST", "/predict", headers).status_code == 403
 
 
 @pytest.mark.attack("preflight", "api")
-def test_a_preflight_gets_no_grant(client: Client, record_property: Any) -> None:
+def test_a_preflight_is_not_granted(client: Client, record_property: Any) -> None:
     record_property("answer", "403")
     for _, path in ROUTES:
         headers = [("Host", "localhost"), ("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")]
-        response = asked(client, "OPTIONS", path, headers)
+        response = send_request(client, "OPTIONS", path, headers)
         assert response.status_code == 403
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
@@ -126,44 +128,46 @@ def test_a_simple_post_of_another_site_changes_nothing(client: Client, kind: str
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]", "[::1]:8000", "api:8000"])
-def test_an_allowed_host_is_answered_with_and_without_a_port(client: Client, host: str) -> None:
+def test_an_allowed_host_is_served_with_and_without_a_port(client: Client, host: str) -> None:
     for headers in ([("Host", host)], [("Host", host), ("Origin", f"http://{host}")]):
-        assert asked(client, "POST", "/predict", headers).status_code == 200
-        assert asked(client, "GET", "/model", headers).status_code == 200
+        assert send_request(client, "POST", "/predict", headers).status_code == 200
+        assert send_request(client, "GET", "/model", headers).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["10.42.0.5:8000", "10.42.0.5", "[fd00::5]:8000", "[fd00::5]"])
-def test_probes_by_address_are_answered_and_nothing_else_is(client: Client, host: str) -> None:
+def test_only_probes_are_served_by_ip_address(client: Client, host: str) -> None:
     for method, path in ROUTES:
         probe = path in ("/health", "/health/live", "/health/ready", "/metrics")
-        assert asked(client, method, path, [("Host", host)]).status_code == (200 if probe else 400), path
+        assert send_request(client, method, path, [("Host", host)]).status_code == (200 if probe else 400), path
 
 
-def test_the_setting_replaces_the_default(served: Made) -> None:
-    own = Settings(allowed_hosts="readmit.hospital.example", model_poll_seconds=3600)  # type: ignore[arg-type]
-    with TestClient(create_app(Shelf(served), own), base_url="https://readmit.hospital.example") as client:
+def test_the_setting_replaces_the_default(served: FittedVersion) -> None:
+    settings = Settings(allowed_hosts="readmit.hospital.example", model_poll_seconds=3600)  # type: ignore[arg-type]  # parsed from text
+    with TestClient(
+        create_app(InMemoryModelSource(served), settings), base_url="https://readmit.hospital.example"
+    ) as client:
         assert client.post("/predict", json=EXAMPLE).status_code == 200
-        assert asked(client, "POST", "/predict", [("Host", "localhost")]).status_code == 400
+        assert send_request(client, "POST", "/predict", [("Host", "localhost")]).status_code == 400
 
 
-def test_both_ways_to_predict_use_the_same_check(client: Client) -> None:
+def test_both_prediction_paths_use_the_same_check(client: Client) -> None:
     for headers in ([("Host", "evil.example")], [("Host", "localhost"), ("Origin", "null")]):
         same = [("X-Request-ID", "same"), *headers]
-        answers = [asked(client, "POST", path, same) for path in ("/predict", "/predict?explain=false")]
-        assert answers[0].content == answers[1].content
+        responses = [send_request(client, "POST", path, same) for path in ("/predict", "/predict?explain=false")]
+        assert responses[0].content == responses[1].content
 
 
 @pytest.mark.attack("foreign Host", "api")
-def test_a_websocket_is_refused(client: Client) -> None:
+def test_a_websocket_is_rejected(client: Client) -> None:
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/predict"):
         pass
 
 
 @pytest.mark.attack("framing", "api")
-def test_all_that_is_served_carries_the_security_headers(client: Client) -> None:
+def test_every_response_has_the_security_headers(client: Client) -> None:
     for method, path in (*ROUTES, ("DELETE", "/predict"), ("POST", "/predict_batch")):
         for host in ("localhost", "evil.example"):
-            headers = asked(client, method, path, [("Host", host)]).headers
+            headers = send_request(client, method, path, [("Host", host)]).headers
             assert headers["x-content-type-options"] == "nosniff", path
             assert headers["referrer-policy"] == "no-referrer"
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -171,7 +175,7 @@ def test_all_that_is_served_carries_the_security_headers(client: Client) -> None
 
 
 @pytest.mark.attack("injected script", "api")
-def test_the_interactive_page_runs_no_script_but_its_own(client: Client) -> None:
+def test_the_interactive_page_runs_only_its_own_script(client: Client) -> None:
     policy = client.get("/docs").headers["content-security-policy"]
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src "))
     assert "unsafe" not in scripts
@@ -179,6 +183,6 @@ def test_the_interactive_page_runs_no_script_but_its_own(client: Client) -> None
     assert "default-src 'none'" in policy
 
 
-def test_neither_port_nor_case_of_a_host_matters() -> None:
+def test_port_and_case_of_a_host_do_not_matter() -> None:
     policy = HostPolicy(["Readmit.Example"])
     policy.check("/predict", [(b"host", b"readmit.EXAMPLE:443"), (b"origin", b"https://readmit.example")])

@@ -1,4 +1,4 @@
-"""Hostile requests to the inference API that its framework takes apart: every answer is a short, fitting error."""
+"""Hostile requests that reach the API's framework: every response is a short, appropriate error."""
 
 import json
 import time
@@ -14,29 +14,36 @@ from api.example import EXAMPLE
 from api.fast_path import FastPath
 from readmit.core.errors import RegistryUnavailable
 from readmit.settings import Settings
-from tests.api.conftest import LOCAL, TOKEN, Made, Shelf, served
+from tests.api.conftest import LOCAL, TOKEN, FittedVersion, InMemoryModelSource, served
 
 __all__ = ["served"]
 
 Client = TestClient[FastPath]
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
-ASKED = {"by": "m.alvarez", "why": "flags twice as many"}
-LONGEST_ERROR = 2_000
+ROLLBACK = {"by": "m.alvarez", "why": "flags twice as many"}
+MAX_ERROR_BYTES = 2_000
 DEEP = "[" * 30_000
-DEEPS = (DEEP, DEEP + "]" * 30_000, json.dumps(ASKED)[:-1] + ', "x": ' + DEEP + "]" * 30_000 + "}", '{"by":' * 9_000)
+DEEP_BODIES = (
+    DEEP,
+    DEEP + "]" * 30_000,
+    json.dumps(ROLLBACK)[:-1] + ', "x": ' + DEEP + "]" * 30_000 + "}",
+    '{"by":' * 9_000,
+)
 
 
 @pytest.fixture(scope="module")
-def client(served: Made) -> Iterator[Client]:
-    own = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), own), base_url=LOCAL, raise_server_exceptions=False) as client:
+def client(served: FittedVersion) -> Iterator[Client]:
+    settings = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
+    with TestClient(
+        create_app(InMemoryModelSource(served), settings), base_url=LOCAL, raise_server_exceptions=False
+    ) as client:
         yield client
 
 
 @pytest.mark.attack("hostile JSON", "api")
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "", "application/vnd.api+json"])
-@pytest.mark.parametrize("body", DEEPS)
-def test_deep_json_gets_400_or_415_on_every_route_that_takes_json(
+@pytest.mark.parametrize("body", DEEP_BODIES)
+def test_deep_json_gets_400_or_415_on_every_route_with_a_json_body(
     client: Client, body: str, kind: str, record_property: Any
 ) -> None:
     record_property("answer", "400")
@@ -44,7 +51,7 @@ def test_deep_json_gets_400_or_415_on_every_route_that_takes_json(
         response = client.post(path, content=body, headers={**WITH_TOKEN, "Content-Type": kind})
         assert response.status_code in (400, 415), path
         assert response.status_code == 400 or kind not in ("application/json", "")
-        assert len(response.content) < LONGEST_ERROR
+        assert len(response.content) < MAX_ERROR_BYTES
 
 
 @pytest.mark.attack("path traversal", "api")
@@ -52,13 +59,13 @@ def test_deep_json_gets_400_or_415_on_every_route_that_takes_json(
     "name",
     ["%00", "a" * 5_000, "a/" * 2_000, "%2e%2e/%2e%2e/etc/passwd", "..%5c..%5cx", "%ff", "swagger-ui.css%00", "."],
 )
-def test_an_asset_that_is_none_gets_404(client: Client, name: str, record_property: Any) -> None:
+def test_an_unknown_asset_gets_404(client: Client, name: str, record_property: Any) -> None:
     record_property("answer", "404")
     assert client.get(f"/docs/assets/{name}").status_code == 404
 
 
 @pytest.mark.attack("oversized body", "api")
-def test_more_than_64_kb_are_refused_by_both_ways_to_predict(client: Client, record_property: Any) -> None:
+def test_more_than_64_kb_are_rejected_by_both_prediction_paths(client: Client, record_property: Any) -> None:
     record_property("answer", "413")
     body = json.dumps(EXAMPLE).encode()
     for path in ("/predict", "/predict?explain=true"):
@@ -69,23 +76,23 @@ def test_more_than_64_kb_are_refused_by_both_ways_to_predict(client: Client, rec
 
 @pytest.mark.attack("oversized body", "api")
 @pytest.mark.parametrize("name", ["f{}", "encounter_i{}", "né{}"])
-def test_64_kb_of_unknown_names_do_not_hold_the_others(client: Client, name: str) -> None:
+def test_64_kb_of_unknown_fields_do_not_delay_others(client: Client, name: str) -> None:
     record = {name.format(number): 1 for number in range(4_000)}
     body = json.dumps(record, ensure_ascii=False).encode()
     assert len(body) <= 65_536 + 30_000
     while len(body) > 65_536:
         record.popitem()
         body = json.dumps(record, ensure_ascii=False).encode()
-    began = time.process_time()
+    started_at = time.process_time()
     response = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 422
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - started_at < 0.5
     assert len(response.content) < 10_000
-    print(f"{1000 * (time.process_time() - began):.1f} ms, {len(response.content)} bytes")
+    print(f"{1000 * (time.process_time() - started_at):.1f} ms, {len(response.content)} bytes")
 
 
 @pytest.mark.attack("oversized echo", "api")
-def test_what_is_repeated_of_a_request_is_short(client: Client, record_property: Any) -> None:
+def test_echoed_input_is_short(client: Client, record_property: Any) -> None:
     record_property("answer", "shortened")
     long = "x" * 30_000
     responses = [
@@ -102,22 +109,22 @@ def test_what_is_repeated_of_a_request_is_short(client: Client, record_property:
         client.get("/statistics", params={"field": long}),
         client.get("/days", params={long: "1"}),
         client.request("X" * 3_000, "/predict"),
-        client.post("/rollback", json={**ASKED, "version": long}, headers=WITH_TOKEN),
-        client.post("/rollback", json={**ASKED, long: "1"}, headers=WITH_TOKEN),
-        client.post("/rollback", json={**ASKED, "by": long}, headers=WITH_TOKEN),
+        client.post("/rollback", json={**ROLLBACK, "version": long}, headers=WITH_TOKEN),
+        client.post("/rollback", json={**ROLLBACK, long: "1"}, headers=WITH_TOKEN),
+        client.post("/rollback", json={**ROLLBACK, "by": long}, headers=WITH_TOKEN),
     ]
     for response in responses:
-        assert len(response.content) < LONGEST_ERROR, response.request.url
-        assert all(len(value) < LONGEST_ERROR for value in response.headers.values())
+        assert len(response.content) < MAX_ERROR_BYTES, response.request.url
+        assert all(len(value) < MAX_ERROR_BYTES for value in response.headers.values())
 
 
 @pytest.mark.attack("internal addresses", "api")
 @pytest.mark.parametrize("path", ["/", "/health", "/health/ready"])
-def test_health_names_no_internal_address(served: Made, path: str) -> None:
-    shelf = Shelf(served)
-    shelf.away = RegistryUnavailable("MLflow at http://mlflow:5000 does not answer: ConnectError")
-    with TestClient(create_app(shelf, Settings(model_poll_seconds=3600)), base_url=LOCAL) as client:
+def test_health_has_no_internal_address(served: FittedVersion, path: str) -> None:
+    model_source = InMemoryModelSource(served)
+    model_source.registry_error = RegistryUnavailable("MLflow at http://mlflow:5000 does not answer: ConnectError")
+    with TestClient(create_app(model_source, Settings(model_poll_seconds=3600)), base_url=LOCAL) as client:
         response = client.get(path)
-    assert "registry does not answer" in response.json()["reload_failure"]
+    assert "registry is unavailable" in response.json()["reload_failure"]
     assert "mlflow:5000" not in response.text
     assert "http" not in response.text.replace("http_", "")

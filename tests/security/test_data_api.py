@@ -1,4 +1,4 @@
-"""Attacks on the data API: a process of its own, as `python -m ec2_api` starts it."""
+"""Attacks on the data API in a separate process, started by `python -m ec2_api`."""
 
 import socket
 import subprocess
@@ -18,8 +18,8 @@ RecordProperty = Callable[[str, object], None]
 PATHS = ("/", "/health", "/metrics", "/batches", "/batches/1", "/get_data", "/unknown")
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 REQUEST = b"GET /batches/1 HTTP/1.1\r\nHost: localhost\r\n"
-PATIENCE = 20.0
-"""Seconds after which a client calls the API blocked. It took two minutes where half a request could block it."""
+TIMEOUT_SECONDS = 20.0
+"""Time limit for a blocked API: an incomplete request used to block it for two minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +36,27 @@ def source(
 
 @pytest.fixture
 def client(source: tuple[subprocess.Popen[bytes], httpx.Client]) -> Iterator[httpx.Client]:
-    """A client of the API; after the attack the same process still answers another one at once."""
+    """A client of the API; after the attack the same process must still serve another one immediately."""
     process, client = source
     yield client
-    with httpx.Client(base_url=client.base_url, timeout=PATIENCE) as another:
-        assert another.get("/health").status_code == 200
-        assert another.get("/batches/1", headers={"Accept": "text/csv"}).status_code == 200
+    with httpx.Client(base_url=client.base_url, timeout=TIMEOUT_SECONDS) as other:
+        assert other.get("/health").status_code == 200
+        assert other.get("/batches/1", headers={"Accept": "text/csv"}).status_code == 200
     assert process.poll() is None
     assert psutil.Process(process.pid).memory_info().rss < 600_000_000
 
 
 def _connect(client: httpx.Client, receive_buffer: int | None = None) -> socket.socket:
     connection = socket.socket()
-    connection.settimeout(PATIENCE)
+    connection.settimeout(TIMEOUT_SECONDS)
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     connection.connect((client.base_url.host, client.base_url.port))
     return connection
 
 
-def _answer(connection: socket.socket) -> bytes:
-    """All that comes until the server closes the connection."""
+def _read_response(connection: socket.socket) -> bytes:
+    """Return everything until the server closes the connection."""
     received = b""
     with suppress(ConnectionError):
         while part := connection.recv(65_536):
@@ -64,20 +64,20 @@ def _answer(connection: socket.socket) -> bytes:
     return received
 
 
-def _send(connection: socket.socket, part: bytes, times: int) -> bytes:
-    """Send the same bytes again and again, until the server refuses them, and return its answer."""
+def _send_repeatedly(connection: socket.socket, part: bytes, times: int) -> bytes:
+    """Send the same bytes repeatedly until the server rejects them, and return its response."""
     with suppress(ConnectionError):
         for _ in range(times):
             connection.sendall(part)
-    return _answer(connection)
+    return _read_response(connection)
 
 
-def _check_refused(answer: httpx.Response, status: int) -> None:
-    assert answer.status_code == status
-    assert "patient_nbr" not in answer.text
-    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
-    if answer.request.method != "HEAD":
-        assert set(answer.json()) == {"error"}
+def _check_rejected(response: httpx.Response, status: int) -> None:
+    assert response.status_code == status
+    assert "patient_nbr" not in response.text
+    assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+    if response.request.method != "HEAD":
+        assert set(response.json()) == {"error"}
 
 
 @pytest.mark.attack("foreign Host", "ec2-api")
@@ -88,11 +88,11 @@ def _check_refused(answer: httpx.Response, status: int) -> None:
 )  # fmt: skip
 def test_a_foreign_host_gets_no_row(client: httpx.Client, host: str, record_property: RecordProperty) -> None:
     for path in PATHS:
-        answer = client.get(path, headers={"Host": host})
-        _check_refused(answer, 400)
-        assert "Host header" in answer.json()["error"]
-        assert "READMIT_ALLOWED_HOSTS" in answer.json()["error"]
-        assert len(answer.text) < 250
+        response = client.get(path, headers={"Host": host})
+        _check_rejected(response, 400)
+        assert "Host header" in response.json()["error"]
+        assert "READMIT_ALLOWED_HOSTS" in response.json()["error"]
+        assert len(response.text) < 250
     record_property("answer", "400")
 
 
@@ -103,11 +103,11 @@ def test_a_foreign_host_gets_no_row(client: httpx.Client, host: str, record_prop
 def test_a_missing_or_doubled_host_gets_no_row(client: httpx.Client, head: bytes) -> None:
     with _connect(client) as connection:
         connection.sendall(b"GET /batches/1 HTTP/1.1\r\nConnection: close\r\n" + head + b"\r\n")
-        assert _answer(connection).startswith(b"HTTP/1.1 400 ")
+        assert _read_response(connection).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("host", ["10.0.0.7", "10.0.0.7:5001", "[2001:db8::7]:5001"])
-def test_a_probe_by_address_reaches_health_and_metrics_alone(client: httpx.Client, host: str) -> None:
+def test_a_probe_by_ip_address_reaches_only_health_and_metrics(client: httpx.Client, host: str) -> None:
     for path in PATHS:
         expected = 200 if path in ("/health", "/metrics") else 400
         assert client.get(path, headers={"Host": host}).status_code == expected
@@ -116,7 +116,7 @@ def test_a_probe_by_address_reaches_health_and_metrics_alone(client: httpx.Clien
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1:5001", "[::1]", "[0:0:0:0:0:0:0:1]:5001", "ec2-api"]
 )
-def test_an_allowed_host_is_known_in_any_case_and_with_any_port(client: httpx.Client, host: str) -> None:
+def test_an_allowed_host_is_accepted_in_any_case_and_with_any_port(client: httpx.Client, host: str) -> None:
     assert client.get("/batches", headers={"Host": host}).status_code == 200
 
 
@@ -131,11 +131,11 @@ def test_a_foreign_origin_gets_no_row(
     client: httpx.Client, origin: str, method: str, record_property: RecordProperty
 ) -> None:
     for path in PATHS:
-        _check_refused(client.request(method, path, headers={"Origin": origin}), 403)
+        _check_rejected(client.request(method, path, headers={"Origin": origin}), 403)
     record_property("answer", "403")
 
 
-def test_a_page_on_an_allowed_host_may_read(client: httpx.Client) -> None:
+def test_a_page_on_an_allowed_host_can_read(client: httpx.Client) -> None:
     assert client.get("/batches", headers={"Origin": "http://localhost:8501"}).status_code == 200
 
 
@@ -147,7 +147,7 @@ def test_a_post_changes_nothing(
     before = client.get("/batches").content
     for path in PATHS:
         headers = {"Content-Type": content_type} if content_type else {}
-        _check_refused(client.post(path, content=b"number=2", headers=headers), 405)
+        _check_rejected(client.post(path, content=b"number=2", headers=headers), 405)
     assert client.get("/batches").content == before
     record_property("answer", "405")
 
@@ -159,75 +159,77 @@ def test_a_preflight_gets_no_permission(
 ) -> None:
     for path in PATHS:
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-        _check_refused(client.options(path, headers=headers), status)
+        _check_rejected(client.options(path, headers=headers), status)
     record_property("answer", "403")
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/batches/99", "/batches/1?format=xml"])
-def test_every_answer_carries_the_security_headers(client: httpx.Client, path: str) -> None:
-    answered = [client.get(path), client.get(path, headers={"Host": "evil.example"})]
-    refused_by_waitress = client.get(path, headers={"X-Filler": "x" * 40_000})
-    assert refused_by_waitress.status_code == 431
-    for answer in (*answered, refused_by_waitress):
-        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
-        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
-        assert "Server" not in answer.headers
+def test_every_response_has_the_security_headers(client: httpx.Client, path: str) -> None:
+    served = [client.get(path), client.get(path, headers={"Host": "evil.example"})]
+    rejected_by_waitress = client.get(path, headers={"X-Filler": "x" * 40_000})
+    assert rejected_by_waitress.status_code == 431
+    for response in (*served, rejected_by_waitress):
+        assert {name: response.headers[name] for name in HEADERS} == HEADERS
+        assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+        assert "Server" not in response.headers
 
 
 @pytest.mark.attack("endless headers", "ec2-api")
 @pytest.mark.parametrize("part", [b"X-Filler: " + b"x" * 8_000 + b"\r\n", b"x" * 8_192])
-def test_60_mb_of_headers_are_cut_at_32_kb(client: httpx.Client, part: bytes, record_property: RecordProperty) -> None:
+def test_60_mb_of_headers_are_rejected_at_32_kb(
+    client: httpx.Client, part: bytes, record_property: RecordProperty
+) -> None:
     with _connect(client) as connection:
         connection.sendall(REQUEST)
-        answer = _send(connection, part, 60_000_000 // len(part))
-    assert answer.startswith(b"HTTP/1.0 431 ")
+        response = _send_repeatedly(connection, part, 60_000_000 // len(part))
+    assert response.startswith(b"HTTP/1.0 431 ")
     record_property("answer", "431")
 
 
-def test_a_head_of_30_kb_is_answered(client: httpx.Client) -> None:
+def test_headers_of_30_kb_are_accepted(client: httpx.Client) -> None:
     assert client.get("/health", headers={"X-Filler": "x" * 30_000}).status_code == 200
 
 
 @pytest.mark.attack("oversized body", "ec2-api")
 @pytest.mark.parametrize("framing", [b"Content-Length: 60000000", b"Transfer-Encoding: chunked"])
-def test_a_body_beyond_64_kb_is_refused(client: httpx.Client, framing: bytes, record_property: RecordProperty) -> None:
+def test_a_body_over_64_kb_is_rejected(client: httpx.Client, framing: bytes, record_property: RecordProperty) -> None:
     with _connect(client) as connection:
         connection.sendall(REQUEST.replace(b"GET", b"POST") + framing + b"\r\n\r\n")
-        answer = _send(connection, b"2000\r\n" + b"x" * 8_192 + b"\r\n", 7_000)
-    assert b" 413 " in answer.splitlines()[0]
+        response = _send_repeatedly(connection, b"2000\r\n" + b"x" * 8_192 + b"\r\n", 7_000)
+    assert b" 413 " in response.splitlines()[0]
     record_property("answer", "413")
 
 
-@pytest.mark.attack("slow heads", "ec2-api")
+@pytest.mark.attack("slow headers", "ec2-api")
 @pytest.mark.parametrize("count", [130, 500])
-def test_half_requests_do_not_keep_others_from_an_answer(
+def test_incomplete_requests_do_not_block_others(
     client: httpx.Client, count: int, record_property: RecordProperty
 ) -> None:
     with ExitStack() as open_connections:
         for _ in range(count):
             open_connections.enter_context(_connect(client)).sendall(REQUEST)
-        with httpx.Client(base_url=client.base_url, timeout=PATIENCE) as another:
-            assert another.get("/health").status_code == 200
-            assert len(another.get("/batches/1").json()) == 15_000
-    record_property("answer", "closed; others are answered")
+        with httpx.Client(base_url=client.base_url, timeout=TIMEOUT_SECONDS) as other:
+            assert other.get("/health").status_code == 200
+            assert len(other.get("/batches/1").json()) == 15_000
+    record_property("answer", "closed; others are served")
 
 
 def _seconds_until_closed(connection: socket.socket, drip: bytes) -> float:
-    """How long the server lets a client go on that sends these bytes now and then."""
-    began = time.monotonic()
+    """Return how long the server keeps a client that sends these bytes periodically."""
+    started_at = time.monotonic()
     with suppress(ConnectionError):
-        while time.monotonic() - began < 60:
+        while time.monotonic() - started_at < 60:
             connection.settimeout(0.5)
             with suppress(TimeoutError):
                 if not connection.recv(1):
                     break
             connection.sendall(drip)
-    return time.monotonic() - began
+    return time.monotonic() - started_at
 
 
 @pytest.fixture(scope="module")
 def seconds_held(source: tuple[subprocess.Popen[bytes], httpx.Client]) -> dict[str, float]:
-    """How long each kind of unfinished request keeps its connection: all wait at the same time."""
+    """Seconds until each kind of incomplete request is disconnected; all run in parallel."""
     unfinished = {
         "silent": (b"", b""),
         "slow head": (REQUEST, b"x"),
@@ -236,24 +238,24 @@ def seconds_held(source: tuple[subprocess.Popen[bytes], httpx.Client]) -> dict[s
         "slow body": (REQUEST.replace(b"GET", b"POST") + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     }
 
-    def hold(begin: bytes, drip: bytes) -> float:
+    def keep_open(start: bytes, drip: bytes) -> float:
         with _connect(source[1]) as connection:
-            connection.sendall(begin)
+            connection.sendall(start)
             return _seconds_until_closed(connection, drip)
 
     with ThreadPoolExecutor(len(unfinished)) as pool:
-        return dict(zip(unfinished, pool.map(hold, *zip(*unfinished.values(), strict=True)), strict=True))
+        return dict(zip(unfinished, pool.map(keep_open, *zip(*unfinished.values(), strict=True)), strict=True))
 
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param("silent", marks=pytest.mark.attack("slow heads", "ec2-api")),
-     pytest.param("slow head", marks=pytest.mark.attack("slow heads", "ec2-api")),
-     pytest.param("slow blank lines", marks=pytest.mark.attack("slow heads", "ec2-api")),
+    [pytest.param("silent", marks=pytest.mark.attack("slow headers", "ec2-api")),
+     pytest.param("slow head", marks=pytest.mark.attack("slow headers", "ec2-api")),
+     pytest.param("slow blank lines", marks=pytest.mark.attack("slow headers", "ec2-api")),
      pytest.param("stalled body", marks=pytest.mark.attack("stalled bodies", "ec2-api")),
      pytest.param("slow body", marks=pytest.mark.attack("stalled bodies", "ec2-api"))],
 )  # fmt: skip
-def test_a_request_that_is_not_whole_after_10_s_is_dropped(
+def test_a_request_that_is_incomplete_after_10_s_is_disconnected(
     client: httpx.Client, seconds_held: dict[str, float], kind: str, record_property: RecordProperty
 ) -> None:
     assert client.get("/health").status_code == 200
@@ -268,7 +270,7 @@ def test_a_request_that_is_not_whole_after_10_s_is_dropped(
     ids=["whole", "pipelined", "range"],
 )  # fmt: skip
 @pytest.mark.parametrize("readers", [8, 100])
-def test_readers_that_do_not_read_keep_nobody_from_an_answer(
+def test_clients_that_do_not_read_do_not_block_others(
     client: httpx.Client, request_head: bytes, readers: int, record_property: RecordProperty
 ) -> None:
     with ExitStack() as open_connections:
@@ -276,7 +278,7 @@ def test_readers_that_do_not_read_keep_nobody_from_an_answer(
             reader = open_connections.enter_context(_connect(client, receive_buffer=4_096))
             reader.sendall(request_head)
             assert reader.recv(12) == b"HTTP/1.1 200"
-        with httpx.Client(base_url=client.base_url, timeout=PATIENCE) as another:
-            assert another.get("/health").status_code == 200
-            assert len(another.get("/batches/1").json()) == 15_000
-    record_property("answer", "others are answered")
+        with httpx.Client(base_url=client.base_url, timeout=TIMEOUT_SECONDS) as other:
+            assert other.get("/health").status_code == 200
+            assert len(other.get("/batches/1").json()) == 15_000
+    record_property("answer", "others are served")

@@ -1,4 +1,4 @@
-"""Hostile files as READMIT_DATA: what the data API says of a file it cannot read never holds the content of a cell."""
+"""Hostile files as READMIT_DATA: messages about an unreadable file never contain the content of a cell."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ec2_api.app import create_app
 from ec2_api.errors import StartupError
-from ec2_api.layout import COLUMNS, NotInLayout, table
+from ec2_api.layout import COLUMNS, NotInLayout, read_table
 from ec2_api.metrics import SourceMetrics
 from ec2_api.settings import load
 from ec2_api.startup import open_source
@@ -23,7 +23,7 @@ from tests.ec2_api.source_process import ROOT
 
 RecordProperty = Callable[[str, object], None]
 MARKER = "PATIENTQ7"
-"""Stands in every row: none of it may be seen outside the rows themselves."""
+"""In every row: it must not appear outside the rows themselves."""
 HEADER = ",".join(COLUMNS)
 ROW = ",".join(["1", MARKER, *[MARKER] * (len(COLUMNS) - 2)])
 ROWS = [ROW] * 20
@@ -73,14 +73,14 @@ FILES = {
 
 
 def _serve(file: Path, state: Path) -> str:
-    """Open the file and render its rows; return the reason for a refusal."""
+    """Open the file and render its rows; returns the reason of a rejection, or nothing."""
     environ = {"READMIT_DATA": str(file), "READMIT_SOURCE_STATE": str(state), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
-    chosen = load(environ)
+    config = load(environ)
     try:
-        opened = open_source(chosen, lambda: 0.0)
+        source = open_source(config, lambda: 0.0)
     except StartupError as error:
         return f"{error!r} {error.__cause__!r}"
-    client = create_app(opened, SourceMetrics(opened.release.total, opened.rows), chosen.allowed_hosts).test_client()
+    client = create_app(source, SourceMetrics(source.release.total, source.rows), config.allowed_hosts).test_client()
     for path in ("/", "/health", "/batches", "/metrics"):
         assert MARKER not in client.get(path).get_data(as_text=True)
     client.get("/batches/1")
@@ -89,7 +89,7 @@ def _serve(file: Path, state: Path) -> str:
 
 @pytest.mark.attack("hostile CSV", "ec2-api")
 @pytest.mark.parametrize("name", FILES)
-def test_no_message_log_or_page_of_the_data_api_holds_a_cell(
+def test_no_message_log_or_page_of_the_data_api_contains_a_cell(
     name: str,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -103,36 +103,39 @@ def test_no_message_log_or_page_of_the_data_api_holds_a_cell(
     written = " ".join([reason, caplog.text, *capfd.readouterr()])
     assert MARKER not in written
     assert MARKER[::-1] not in written
-    record_property("answer", "refused by line and column, or served")
+    record_property("answer", "rejected with line and column, or served")
 
 
 @pytest.mark.attack("hostile CSV", "ec2-api")
-def test_the_process_refuses_a_stray_quote_in_one_line_without_a_cell(tmp_path: Path) -> None:
+def test_the_process_rejects_a_stray_quote_in_one_line_without_a_cell(tmp_path: Path) -> None:
     file = tmp_path / "file.csv"
     file.write_bytes(FILES["stray quote in the first cell"])
     environ = os.environ | {"READMIT_DATA": str(file), "READMIT_SOURCE_STATE": str(tmp_path / "state")}
-    ended = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "ec2_api"], env=environ, capture_output=True, text=True, timeout=60, cwd=ROOT
     )
-    assert ended.returncode == 2
-    assert "line 2, column 1 (encounter_id)" in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1
-    assert MARKER not in ended.stdout + ended.stderr
+    assert completed.returncode == 2
+    assert "line 2, column 1 (encounter_id)" in completed.stderr
+    assert len(completed.stderr.splitlines()) == 1
+    assert MARKER not in completed.stdout + completed.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
+    ("name", "message"),
     [
-        ("stray quote in the first cell", r"line 2, column 1 \(encounter_id\): a quote is opened and never closed"),
+        (
+            "stray quote in the first cell",
+            r"line 2, column 1 \(encounter_id\): an opening quote without a closing quote",
+        ),
         ("two stray quotes", r"line 5, column 2 \(patient_nbr\): text after the closing quote"),
         ("quote that is never closed", r"line 22, column 2 \(patient_nbr\): text after the closing quote"),
         ("one long row", r"line 22: 51 cells, but the header has 50"),
         ("latin-1", r"line 2: not UTF-8 text"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused_by_line_and_column(name: str, place: str) -> None:
-    with pytest.raises(NotInLayout, match=place):
-        table(FILES[name])
+def test_an_unreadable_file_is_rejected_with_line_and_column(name: str, message: str) -> None:
+    with pytest.raises(NotInLayout, match=message):
+        read_table(FILES[name])
 
 
 PIECES = st.sampled_from(
@@ -161,9 +164,9 @@ HEADERS = st.sampled_from(["encounter_id,race,x\n", '"encounter_id",race\n', "en
 
 @given(header=HEADERS, pieces=st.lists(PIECES, max_size=30), tail=st.sampled_from([b"", b"\xff", b'"']))
 @settings(max_examples=1_000, deadline=None)
-def test_no_reason_for_a_refusal_holds_a_cell_whatever_the_file(header: str, pieces: list[str], tail: bytes) -> None:
+def test_no_rejection_contains_a_cell_for_any_file(header: str, pieces: list[str], tail: bytes) -> None:
     try:
-        table((header + "".join(pieces)).encode() + tail)
+        read_table((header + "".join(pieces)).encode() + tail)
         reason = ""
     except NotInLayout as error:
         reason = f"{error!r} {error.__cause__!r}"

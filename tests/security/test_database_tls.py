@@ -1,4 +1,4 @@
-"""MySQL by TLS: a server that can't prove who it is gets no password and no row, by either of our drivers."""
+"""MySQL over TLS: a server that can't prove its identity gets no password and no row, with either driver."""
 
 import importlib.util
 import subprocess
@@ -15,7 +15,7 @@ import sqlalchemy
 from readmit.core.errors import StoreUnavailable
 from readmit.embedded.stack import free_ports
 from readmit.io.database import ledger, rows, sql_query
-from readmit.io.database.connection import connect, make_databases
+from readmit.io.database.connection import connect, create_databases
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from readmit.stacks.certificates import make_certificate
@@ -23,42 +23,42 @@ from readmit.stacks.certificates import make_certificate
 pytestmark = pytest.mark.e2e
 
 HOST, PASSWORD = "127.0.0.1", "only for this test"
-READY_WITHIN_SECONDS = 180
-SMALL = ("--performance-schema=OFF", "--innodb-buffer-pool-size=64M", "--disable-log-bin")
-USED = "SHOW STATUS LIKE 'Ssl_cipher'"
+READY_TIMEOUT_SECONDS = 180
+SMALL_SERVER_OPTIONS = ("--performance-schema=OFF", "--innodb-buffer-pool-size=64M", "--disable-log-bin")
+CIPHER_QUERY = "SHOW STATUS LIKE 'Ssl_cipher'"
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with certificates and keys: of the server, of another authority, and for another host."""
+    """A folder with certificates and keys: of the server, of another authority, and of another host."""
     folder = tmp_path_factory.mktemp("tls")
     folder.chmod(0o755)
     for name, host in {"server": HOST, "forged": HOST, "another-host": "db.example"}.items():
         for suffix, text in zip(("pem", "key"), make_certificate((host,)), strict=True):
             file = folder / f"{name}.{suffix}"
             file.write_text(text)
-            # Its user inside the container is another.
+            # MySQL runs as another user in the container.
             file.chmod(0o444)
     return folder
 
 
 @contextmanager
 def _server(certificates: Path, *options: str) -> Iterator[int]:
-    """A MySQL server of its own: its port."""
+    """Run a MySQL server and yield its port."""
     (port,) = free_ports(1)
     environment = ("--env", f"MYSQL_ROOT_PASSWORD={PASSWORD}", "--env", "MYSQL_ROOT_HOST=%")
     mounts = ("--volume", f"{certificates}:/tls:ro", "--publish", f"{HOST}:{port}:3306")
-    command = ["docker", "run", "--rm", "--detach", *environment, *mounts, "mysql:9.7", *SMALL, *options]
+    command = ["docker", "run", "--rm", "--detach", *environment, *mounts, "mysql:9.7", *SMALL_SERVER_OPTIONS, *options]
     container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     try:
-        _wait_until_it_answers(port)
+        _wait_until_ready(port)
         yield port
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=True)
 
 
-def _wait_until_it_answers(port: int) -> None:
-    deadline = time.monotonic() + READY_WITHIN_SECONDS
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
     while True:
         try:
             return pymysql.connect(host=HOST, port=port, user="root", password=PASSWORD).close()
@@ -79,7 +79,7 @@ def secure(certificates: Path) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def of_another_host(certificates: Path) -> Iterator[int]:
+def with_another_host(certificates: Path) -> Iterator[int]:
     with _server(certificates, *_with_certificate("another-host")) as port:
         yield port
 
@@ -111,21 +111,21 @@ def _settings(port: int, authority: Path | None) -> Settings:
 
 
 def _attempts(address: str) -> list[Callable[[], object]]:
-    """A row by peewee, rows by connectorx, and a question of a person's."""
+    """Return a read by peewee, a read by connectorx and an SQL query."""
     connect(address)
-    return [ledger.batch_rows, lambda: rows.raw_rows(1), lambda: _ciphers(address)]
+    return [ledger.list_batches, lambda: rows.raw_rows(1), lambda: _ciphers(address)]
 
 
 def _ciphers(address: str) -> list[tuple[object, ...]]:
-    with sql_query.answer(address, USED) as found:
-        return list(found.rows)
+    with sql_query.execute_query(address, CIPHER_QUERY) as result:
+        return list(result.rows)
 
 
-def test_a_verified_server_is_written_to_and_read_by_both_drivers_and_encrypted(
+def test_both_drivers_write_to_and_read_from_a_verified_server_encrypted(
     secure: int, certificates: Path, serve_mlflow: ModuleType
 ) -> None:
     settings = _settings(secure, certificates / "server.pem")
-    make_databases(settings.database_address)
+    create_databases(settings.database_address)
     attempts = _attempts(settings.database_address)
     migrate()
     ledger.update_batch(1, rows=3)
@@ -133,21 +133,21 @@ def test_a_verified_server_is_written_to_and_read_by_both_drivers_and_encrypted(
     assert cipher
     assert [attempt() is not None for attempt in attempts] == [True] * 3
     authority = str(certificates / "server.pem")
-    serve_mlflow.make_database(settings.database_url, PASSWORD, authority)
-    engine = sqlalchemy.create_engine(serve_mlflow.backend(settings.database_url, PASSWORD, authority))
+    serve_mlflow.create_database(settings.database_url, PASSWORD, authority)
+    engine = sqlalchemy.create_engine(serve_mlflow.backend_uri(settings.database_url, PASSWORD, authority))
     with engine.connect() as connection:
-        assert connection.execute(sqlalchemy.text(USED)).one()[1]
+        assert connection.execute(sqlalchemy.text(CIPHER_QUERY)).one()[1]
 
 
 @pytest.mark.parametrize(
     ("server", "authority"),
     [
         pytest.param("secure", "forged.pem", marks=pytest.mark.attack("forged certificate", "mysql")),
-        pytest.param("of_another_host", "another-host.pem", marks=pytest.mark.attack("forged certificate", "mysql")),
+        pytest.param("with_another_host", "another-host.pem", marks=pytest.mark.attack("forged certificate", "mysql")),
         pytest.param("without_tls", "server.pem", marks=pytest.mark.attack("stripped encryption", "mysql")),
     ],
 )
-def test_a_server_that_does_not_prove_who_it_is_is_refused_and_the_setting_named(
+def test_a_server_that_does_not_prove_its_identity_is_rejected_with_the_name_of_the_setting(
     server: str, authority: str, certificates: Path, request: pytest.FixtureRequest, serve_mlflow: ModuleType
 ) -> None:
     port = request.getfixturevalue(server)
@@ -156,10 +156,10 @@ def test_a_server_that_does_not_prove_who_it_is_is_refused_and_the_setting_named
         with pytest.raises(StoreUnavailable, match=r"SSL.*READMIT_DATABASE_TLS_CA"):
             attempt()
     with pytest.raises(pymysql.OperationalError, match="SSL"):
-        serve_mlflow.make_database(settings.database_url, PASSWORD, str(certificates / authority))
+        serve_mlflow.create_database(settings.database_url, PASSWORD, str(certificates / authority))
 
 
-def test_a_server_that_asks_for_tls_is_not_spoken_to_without_and_the_setting_is_named(secure: int) -> None:
+def test_a_server_that_requires_tls_is_not_used_without_and_the_setting_is_named(secure: int) -> None:
     for attempt in _attempts(_settings(secure, None).database_address):
         with pytest.raises(StoreUnavailable, match="Set READMIT_DATABASE_TLS=verify"):
             attempt()

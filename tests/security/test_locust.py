@@ -1,4 +1,4 @@
-"""Locust's own page: without the login nobody starts a load, and nobody at all sends the API's key elsewhere."""
+"""Locust's web UI: no load without the login, and never with the API key to another host."""
 
 import json
 import os
@@ -24,40 +24,40 @@ Record = Callable[[str, object], None]
 EVIL = "http://evil.example"
 PASSWORD = "a password of this test"
 FORM = "application/x-www-form-urlencoded"
-UP_WITHIN_SECONDS = 300.0
+START_TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Locust's page; `target` is where its load goes, and `thief` where an attacker wants it to go."""
+    """Locust's web UI. `target`: host of the load; `thief`: host that the attacker wants."""
 
     address: str
     target: str
     thief: str
     stolen: list[str]
 
-    def anybody(self) -> httpx.Client:
+    def anonymous(self) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=60.0, trust_env=False)
 
     @contextmanager
     def operator(self) -> Iterator[httpx.Client]:
-        with self.anybody() as client:
+        with self.anonymous() as client:
             client.post("/login", data={"username": "admin", "password": PASSWORD})
             yield client
 
     def state(self) -> str:
-        with self.anybody() as client:
+        with self.anonymous() as client:
             state: str = client.get("/health").raise_for_status().json()["state"]
         return state
 
-    def start(self, **others: str) -> dict[str, str]:
-        return {"user_count": "1", "spawn_rate": "1", "host": self.target, **others}
+    def start(self, **overrides: str) -> dict[str, str]:
+        return {"user_count": "1", "spawn_rate": "1", "host": self.target, **overrides}
 
 
-def server(bodies: dict[str, bytes], seen: list[str]) -> ThreadingHTTPServer:
+def server(bodies: dict[str, bytes], requests: list[str]) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            seen.append(f"{self.path} {self.headers.get('X-API-Key')}")
+            requests.append(f"{self.path} {self.headers.get('X-API-Key')}")
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             body = bodies.get(self.path, b"{}")
             self.send_response(200)
@@ -69,7 +69,7 @@ def server(bodies: dict[str, bytes], seen: list[str]) -> ThreadingHTTPServer:
             self.do_GET()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Keep the test's output clean."""
 
     started = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=started.serve_forever, daemon=True).start()
@@ -79,9 +79,9 @@ def server(bodies: dict[str, bytes], seen: list[str]) -> ThreadingHTTPServer:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder, stolen, (port,) = tmp_path_factory.mktemp("locust"), list[str](), free_ports(1)
-    rows = json.dumps(list(payloads.by_chance(5).rows)).encode()
+    rows = json.dumps(list(payloads.synthetic_payloads(5).rows)).encode()
     servers = [server({"/batches/1": rows}, []), server({}, stolen)]
-    target, thief = (f"http://127.0.0.1:{each.server_port}" for each in servers)
+    target, thief = (f"http://127.0.0.1:{stub.server_port}" for stub in servers)
     (folder / "password").write_text(PASSWORD)
     variables = {
         "LOCUST_HOST": target,
@@ -94,18 +94,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *options], env=os.environ | variables, cwd=ROOT, stdout=log, stderr=log)
         try:
-            found = Page(f"http://127.0.0.1:{port}", target, thief, stolen)
-            _wait_until_up(process, found, folder / "log")
-            yield found
+            opened_page = Page(f"http://127.0.0.1:{port}", target, thief, stolen)
+            _wait_until_up(process, opened_page, folder / "log")
+            yield opened_page
         finally:
             process.terminate()
             process.wait(30)
-            for each in servers:
-                each.shutdown()
+            for stub in servers:
+                stub.shutdown()
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], page: Page, log: Path) -> None:
-    deadline = time.monotonic() + UP_WITHIN_SECONDS
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
@@ -148,75 +148,75 @@ def _wait_until_up(process: subprocess.Popen[bytes], page: Page, log: Path) -> N
     ],
 )
 @pytest.mark.parametrize("path", ["/swarm", "/stop", "/stats/reset", "/user"])
-def test_a_page_in_a_browser_starts_and_stops_no_load(
+def test_a_foreign_page_can_not_start_or_stop_a_load(
     page: Page, path: str, headers: dict[str, str], status: int, record_property: Record
 ) -> None:
     body = urlencode(page.start(host=page.thief))
-    with page.anybody() as client:
-        answer = client.post(path, content=body, headers=headers)
-    record_property("answer", str(answer.status_code))
-    # Another host is refused before the login is looked at.
-    assert answer.status_code in {status, 403}
+    with page.anonymous() as client:
+        response = client.post(path, content=body, headers=headers)
+    record_property("answer", str(response.status_code))
+    # A foreign host is rejected before the login check.
+    assert response.status_code in {status, 403}
     assert (page.state(), page.stolen) == ("ready", [])
 
 
 @pytest.mark.attack("foreign Origin", "locust")
-def test_a_session_of_the_operator_does_not_serve_another_page(page: Page, record_property: Record) -> None:
+def test_the_session_of_the_operator_is_not_valid_for_another_origin(page: Page, record_property: Record) -> None:
     with page.operator() as client:
-        answer = client.post("/swarm", data=page.start(), headers={"Origin": EVIL})
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code == 403
+        response = client.post("/swarm", data=page.start(), headers={"Origin": EVIL})
+    record_property("answer", str(response.status_code))
+    assert response.status_code == 403
     assert page.state() == "ready"
 
 
-@pytest.mark.attack("another target of the load", "locust")
+@pytest.mark.attack("changed load target", "locust")
 @pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/swarm", {"host": "THIEF"}),
         ("/swarm", {"locustfile": "/tmp/other.py"}),
         ("/swarm", {"web_login": "false"}),
-        ("/user", {"user_class_name": "Single", "host": "THIEF"}),
+        ("/user", {"user_class_name": "SingleUser", "host": "THIEF"}),
     ],
 )
-def test_nobody_sends_the_load_and_its_key_elsewhere(
+def test_the_load_and_its_key_can_not_be_sent_to_another_host(
     page: Page, path: str, body: dict[str, str], record_property: Record
 ) -> None:
     fields = {name: page.thief if value == "THIEF" else value for name, value in body.items()}
     with page.operator() as client:
-        answer = client.post(path, data=page.start(**fields)) if path == "/swarm" else client.post(path, json=fields)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code in (400, 403)
+        response = client.post(path, data=page.start(**fields)) if path == "/swarm" else client.post(path, json=fields)
+    record_property("answer", str(response.status_code))
+    assert response.status_code in (400, 403)
     assert (page.state(), page.stolen) == ("ready", [])
 
 
 @pytest.mark.attack("unsigned request", "locust")
-def test_every_route_asks_for_the_login(page: Page, record_property: Record) -> None:
+def test_every_route_requires_the_login(page: Page, record_property: Record) -> None:
     paths = ("/stats/report", "/stats/requests/csv", "/stats/requests_full_history/csv", "/stats/failures/csv")
-    more = ("/stats/requests", "/exceptions", "/exceptions/csv", "/tasks", "/logs", "/worker-count")
-    with page.anybody() as client:
-        assert {client.get(path).status_code for path in (*paths, *more)} == {401}
-        front = client.get("/")
-        assert (front.status_code, front.headers["location"]) == (302, "/login")
-        wrong = client.post("/login", data={"username": "admin", "password": "guessed"})
-        assert wrong.headers["location"] == "/login"
+    other_paths = ("/stats/requests", "/exceptions", "/exceptions/csv", "/tasks", "/logs", "/worker-count")
+    with page.anonymous() as client:
+        assert {client.get(path).status_code for path in (*paths, *other_paths)} == {401}
+        index = client.get("/")
+        assert (index.status_code, index.headers["location"]) == (302, "/login")
+        rejected = client.post("/login", data={"username": "admin", "password": "guessed"})
+        assert rejected.headers["location"] == "/login"
         assert client.get("/logs").status_code == 401
     record_property("answer", "401")
 
 
 @pytest.mark.attack("preflight", "locust")
-def test_a_preflight_from_another_origin_is_granted_nothing(page: Page, record_property: Record) -> None:
-    asked = {"Origin": EVIL, "Access-Control-Request-Method": "POST"}
-    with page.anybody() as client:
-        answer = client.options("/swarm", headers=asked)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code == 403
-    assert "access-control-allow-origin" not in answer.headers
+def test_a_preflight_from_another_origin_is_not_granted(page: Page, record_property: Record) -> None:
+    headers = {"Origin": EVIL, "Access-Control-Request-Method": "POST"}
+    with page.anonymous() as client:
+        response = client.options("/swarm", headers=headers)
+    record_property("answer", str(response.status_code))
+    assert response.status_code == 403
+    assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/logs", "/absent"])
-def test_answers_are_neither_sniffed_nor_framed_and_grant_no_origin(page: Page, path: str) -> None:
-    with page.anybody() as client:
+def test_responses_prevent_sniffing_and_framing_and_grant_no_origin(page: Page, path: str) -> None:
+    with page.anonymous() as client:
         headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "frame-ancestors 'none'"
@@ -224,8 +224,8 @@ def test_answers_are_neither_sniffed_nor_framed_and_grant_no_origin(page: Page, 
     assert "access-control-allow-origin" not in headers
 
 
-def test_the_cookie_of_the_session_stays_with_its_own_site(page: Page) -> None:
-    with page.anybody() as client:
+def test_the_session_cookie_is_restricted_to_its_own_site(page: Page) -> None:
+    with page.anonymous() as client:
         cookie = client.post("/login", data={"username": "admin", "password": PASSWORD}).headers["set-cookie"]
     assert cookie.startswith("readmit_locust=")
     assert "HttpOnly" in cookie
@@ -245,15 +245,15 @@ def test_the_operator_starts_and_stops_a_load_on_the_fixed_host(page: Page) -> N
 
 
 @pytest.mark.parametrize(
-    ("option", "password", "said"),
+    ("option", "password", "message"),
     [("--web-login", "", "needs a password"), ("--expect-workers=1", "x", "start it with --web-login")],
 )
-def test_without_a_login_the_page_is_not_opened(option: str, password: str, said: str) -> None:
+def test_without_a_login_the_web_ui_does_not_start(option: str, password: str, message: str) -> None:
     (port,) = free_ports(1)
     variables = {"LOCUST_HOST": "http://127.0.0.1:1", "READMIT_LOCUST_PASSWORD": password}
     command = [sys.executable, "-m", "locust", "--locustfile", "locust/locustfile.py", option]
     options = ["--web-host", "127.0.0.1", "--web-port", str(port)]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, *options],
         env=os.environ | variables,
         cwd=ROOT,
@@ -262,5 +262,5 @@ def test_without_a_login_the_page_is_not_opened(option: str, password: str, said
         timeout=300,
         check=False,
     )
-    assert done.returncode == 1
-    assert said in done.stderr
+    assert completed.returncode == 1
+    assert message in completed.stderr

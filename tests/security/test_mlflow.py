@@ -1,4 +1,4 @@
-"""MLflow as the stack without containers serves it: a page in the operator's browser reads and changes nothing."""
+"""MLflow of the embedded stack: a page in the operator's browser reads and changes nothing."""
 
 import json
 import os
@@ -21,10 +21,10 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, names = tmp_path_factory.mktemp("mlflow"), ("s3", "mlflow", "ec2-api", "api")
-    ports, inner = dict(zip(names, free_ports(len(names)), strict=True)), dict.fromkeys(INNER_PORTS, 0)
+    ports, inner_ports = dict(zip(names, free_ports(len(names)), strict=True)), dict.fromkeys(INNER_PORTS, 0)
     quick = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    every = services(folder, "127.0.0.1", ports, inner, os.environ | quick, {})
-    (server,) = (each for each in every if each.name == "mlflow")
+    all_services = services(folder, "127.0.0.1", ports, inner_ports, os.environ | quick, {})
+    (server,) = (service for service in all_services if service.name == "mlflow")
     processes = Processes(folder / "processes")
     processes.start(server)
     try:
@@ -36,8 +36,8 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def experiments(address: str) -> list[str]:
     path = f"{address}/api/2.0/mlflow/experiments/search"
-    found = httpx.get(path, params={"max_results": 100}, timeout=30.0, trust_env=False).raise_for_status().json()
-    return [each["name"] for each in found["experiments"]]
+    result = httpx.get(path, params={"max_results": 100}, timeout=30.0, trust_env=False).raise_for_status().json()
+    return [experiment["name"] for experiment in result["experiments"]]
 
 
 @pytest.mark.parametrize(
@@ -64,35 +64,39 @@ def experiments(address: str) -> list[str]:
         ),
     ],
 )
-def test_a_page_in_a_browser_makes_no_experiment(
+def test_a_foreign_page_can_not_create_an_experiment(
     mlflow: str, headers: dict[str, str], status: int, record_property: Record
 ) -> None:
     before = experiments(mlflow)
     body = json.dumps({"name": "attack"})
-    answer = httpx.post(f"{mlflow}{CREATE}", content=body, headers=headers, timeout=30.0, trust_env=False)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code == status
-    assert "access-control-allow-origin" not in answer.headers
+    response = httpx.post(f"{mlflow}{CREATE}", content=body, headers=headers, timeout=30.0, trust_env=False)
+    record_property("answer", str(response.status_code))
+    assert response.status_code == status
+    assert "access-control-allow-origin" not in response.headers
     assert experiments(mlflow) == before
 
 
 @pytest.mark.attack("preflight", "mlflow")
-def test_a_preflight_from_another_origin_is_granted_nothing(mlflow: str, record_property: Record) -> None:
-    asked = {"Origin": EVIL, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    answer = httpx.options(f"{mlflow}{CREATE}", headers=asked, timeout=30.0, trust_env=False)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code == 400
-    assert "access-control-allow-origin" not in answer.headers
+def test_a_preflight_from_another_origin_is_not_granted(mlflow: str, record_property: Record) -> None:
+    headers = {
+        "Origin": EVIL,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    response = httpx.options(f"{mlflow}{CREATE}", headers=headers, timeout=30.0, trust_env=False)
+    record_property("answer", str(response.status_code))
+    assert response.status_code == 400
+    assert "access-control-allow-origin" not in response.headers
 
 
 @pytest.mark.attack("foreign Host", "mlflow")
 def test_a_foreign_host_reads_nothing(mlflow: str, record_property: Record) -> None:
-    answer = httpx.get(f"{mlflow}/", headers={"Host": "evil.example"}, timeout=30.0, trust_env=False)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code == 403
+    response = httpx.get(f"{mlflow}/", headers={"Host": "evil.example"}, timeout=30.0, trust_env=False)
+    record_property("answer", str(response.status_code))
+    assert response.status_code == 403
 
 
-def test_answers_are_neither_sniffed_nor_framed(mlflow: str) -> None:
+def test_responses_prevent_sniffing_and_framing(mlflow: str) -> None:
     headers = httpx.get(f"{mlflow}/", timeout=30.0, trust_env=False).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "SAMEORIGIN"

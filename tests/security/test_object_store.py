@@ -1,4 +1,4 @@
-"""The S3 server of the embedded stack: all of its ports are on 127.0.0.1, and only signed S3 requests work."""
+"""The S3 server of the embedded stack: all ports are on 127.0.0.1, and only signed requests work."""
 
 import json
 import socket
@@ -39,30 +39,34 @@ def bucket(settings: Settings) -> Bucket:
 
 @pytest.fixture
 def s3_process(stack: Stack) -> psutil.Process:
-    """The process that listens on the S3 port."""
+    """Process that listens on the S3 port."""
     port = urlsplit(stack.addresses["s3"]).port
-    (found,) = (child for child in psutil.Process().children(recursive=True) if port in _listening(child))
-    return found
+    (process,) = (child for child in psutil.Process().children(recursive=True) if port in _listening(child))
+    return process
 
 
 def _listening(process: psutil.Process) -> set[int]:
     with suppress(psutil.Error):
-        return {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+        return {
+            connection.laddr.port
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        }
     return set()
 
 
 @pytest.fixture
 def inner_ports(s3_process: psutil.Process, stack: Stack) -> list[int]:
-    found = sorted(_listening(s3_process) - {urlsplit(stack.addresses["s3"]).port})
-    # Those that we name, and the two of the server's own administration.
-    assert len(found) == len(seaweedfs.INNER_PORTS) + 2
-    return found
+    ports = sorted(_listening(s3_process) - {urlsplit(stack.addresses["s3"]).port})
+    # The configured ports and two administrative ones of the server.
+    assert len(ports) == len(seaweedfs.INNER_PORTS) + 2
+    return ports
 
 
 def exchange(port: int, request: bytes, context: ssl.SSLContext | None = None) -> bytes:
-    """Return the beginning of what a port answers; nothing if it closes the connection."""
-    with suppress(ConnectionError, TimeoutError), socket.create_connection((HOST, port), timeout=3) as plain:
-        connection = context.wrap_socket(plain) if context else plain
+    """Return the start of a port's response; empty if it closes the connection."""
+    with suppress(ConnectionError, TimeoutError), socket.create_connection((HOST, port), timeout=3) as raw_socket:
+        connection = context.wrap_socket(raw_socket) if context else raw_socket
         connection.sendall(request)
         return connection.recv(4096)
     return b""
@@ -77,35 +81,35 @@ def tls(certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
     return context
 
 
-def _is_grpc(answer: bytes) -> bool:
-    return len(answer) > 3 and answer[3] == SETTINGS_FRAME and not answer.startswith(b"HTTP")
+def _is_grpc(response: bytes) -> bool:
+    return len(response) > 3 and response[3] == SETTINGS_FRAME and not response.startswith(b"HTTP")
 
 
 @pytest.mark.attack("unsigned request", "s3")
-def test_no_inner_port_answers_a_plain_request(inner_ports: list[int]) -> None:
+def test_no_inner_port_serves_a_plain_request(inner_ports: list[int]) -> None:
     for port in inner_ports:
-        answer = exchange(port, LIST_BUCKETS)
-        # A server that speaks TLS says so, and nothing else.
-        assert not answer or b"HTTP/1.0 400 Bad Request" in answer, (port, answer)
+        response = exchange(port, LIST_BUCKETS)
+        # A TLS server responds to plain HTTP with 400 only.
+        assert not response or b"HTTP/1.0 400 Bad Request" in response, (port, response)
         assert not _is_grpc(exchange(port, GRPC_PREFACE)), port
 
 
 @pytest.mark.attack("forged token", "s3")
-def test_no_inner_port_answers_without_the_certificate_of_the_stack(inner_ports: list[int], tmp_path: Path) -> None:
+def test_no_inner_port_serves_without_the_certificate_of_the_stack(inner_ports: list[int], tmp_path: Path) -> None:
     for file, text in zip(CERTIFICATE, make_certificate((HOST,)), strict=True):
         (tmp_path / file).write_text(text)
     forged = (tmp_path / CERTIFICATE[0], tmp_path / CERTIFICATE[1])
     for port in inner_ports:
         for certificate in (None, forged):
             with suppress(ssl.SSLError):
-                answer = exchange(port, GRPC_PREFACE, tls(certificate))
-                assert answer == b"", (port, answer)
+                response = exchange(port, GRPC_PREFACE, tls(certificate))
+                assert response == b"", (port, response)
 
 
-def test_the_parts_of_the_server_are_let_in_by_that_certificate(inner_ports: list[int], stack: Stack) -> None:
-    own = (stack.folder / CERTIFICATE[0], stack.folder / CERTIFICATE[1])
-    assert all(exchange(port, GRPC_PREFACE, tls(own)) for port in inner_ports)
-    assert {file.stat().st_mode & 0o777 for file in own} == {0o600}
+def test_the_stack_certificate_grants_access_to_the_inner_ports(inner_ports: list[int], stack: Stack) -> None:
+    certificate = (stack.folder / CERTIFICATE[0], stack.folder / CERTIFICATE[1])
+    assert all(exchange(port, GRPC_PREFACE, tls(certificate)) for port in inner_ports)
+    assert {file.stat().st_mode & 0o777 for file in certificate} == {0o600}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_the_parts_of_the_server_are_let_in_by_that_certificate(inner_ports: lis
         ]
     ],
 )
-def test_a_request_to_s3_without_a_signature_is_refused_and_changes_nothing(
+def test_an_unsigned_s3_request_is_rejected_and_changes_nothing(
     method: str,
     path: str,
     headers: dict[str, str],
@@ -141,28 +145,30 @@ def test_a_request_to_s3_without_a_signature_is_refused_and_changes_nothing(
     bucket: Bucket,
     record_property: Callable[[str, object], None],
 ) -> None:
-    answer = httpx.request(method, stack.addresses["s3"] + path, headers=headers, content=body, trust_env=False)
-    record_property("answer", str(answer.status_code))
-    assert answer.status_code in (400, 403, 405)
-    assert b"kept" not in answer.content
+    response = httpx.request(method, stack.addresses["s3"] + path, headers=headers, content=body, trust_env=False)
+    record_property("answer", str(response.status_code))
+    assert response.status_code in (400, 403, 405)
+    assert b"kept" not in response.content
     assert bucket.get(OBJECT) == b"kept"
 
 
-def test_what_was_kept_before_the_ports_were_closed_can_be_read_after(tmp_path: Path) -> None:
-    """The earlier version started the server without any of the keys."""
+def test_objects_stored_before_the_hardening_remain_readable(tmp_path: Path) -> None:
+    """Earlier versions started the server without the keys."""
     keys = dict.fromkeys(("READMIT_S3_ACCESS_KEY", "READMIT_S3_SECRET_KEY"), "of-the-test")
     login = {"AWS_ACCESS_KEY_ID": "of-the-test", "AWS_SECRET_ACCESS_KEY": "of-the-test"}
     (tmp_path / "secrets.json").write_text(json.dumps(dict.fromkeys(SECRETS, "kept") | keys))
     content = b"kept" * 2_000_000
-    for own in ({}, s3_variables(tmp_path, HOST)):
-        port, *inner = free_ports(1 + len(seaweedfs.INNER_PORTS))
-        command = seaweedfs.command(tmp_path / "s3", HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner, strict=True)))
+    for key_variables in ({}, s3_variables(tmp_path, HOST)):
+        port, *inner_ports = free_ports(1 + len(seaweedfs.INNER_PORTS))
+        command = seaweedfs.command(
+            tmp_path / "s3", HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner_ports, strict=True))
+        )
         processes = Processes(tmp_path / "processes")
-        closing_options = () if own else ("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false")
+        hardening_options = () if key_variables else ("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false")
         service = ServiceProcess(
             "s3",
-            [part for part in command if part not in closing_options],
-            environment_with(login | own),
+            [part for part in command if part not in hardening_options],
+            environment_with(login | key_variables),
             f"http://{HOST}:{port}/status",
         )
         try:
@@ -170,7 +176,7 @@ def test_what_was_kept_before_the_ports_were_closed_can_be_read_after(tmp_path: 
             processes.wait_until_healthy(service)
             bucket = Bucket(NAME, f"http://{HOST}:{port}", "of-the-test", "of-the-test")
             bucket.make()
-            if not own:
+            if not key_variables:
                 bucket.put(OBJECT, content)
             assert bucket.get(OBJECT) == content
         finally:

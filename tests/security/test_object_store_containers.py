@@ -1,4 +1,4 @@
-"""The S3 server from the network of the stores: whoever is on it can use S3 with its key, and nothing else."""
+"""The S3 server on the stores' network: only signed S3 requests work."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ LIST = b"GET /buckets/?pretty=y HTTP/1.1\r\nHost: s3\r\nConnection: close\r\n\r\
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 
-def answer(port, request, tls):
+def read_response(port, request, tls):
     try:
         with socket.create_connection((HOST, port), timeout=3) as plain:
             context = ssl._create_unverified_context()
@@ -43,10 +43,10 @@ def unsigned(method, path, body=None, **headers):
 
 ports = [port for port in range(1, 65536) if is_open(port)]
 inner = [port for port in ports if port not in (S3, METRICS)]
-tried = [(request, tls) for request in (LIST, PREFACE) for tls in (False, True)]
+attempts = [(request, tls) for request in (LIST, PREFACE) for tls in (False, True)]
 print(json.dumps({
     "open": ports,
-    "inner": {port: [answer(port, *each) for each in tried] for port in inner},
+    "inner": {port: [read_response(port, *attempt) for attempt in attempts] for port in inner},
     "s3": [
         unsigned("GET", "/"), unsigned("GET", "/mlflow"), unsigned("PUT", "/mlflow/evil", "x"),
         unsigned("DELETE", "/mlflow"), unsigned("POST", "/", "Action=ListUsers"),
@@ -57,20 +57,23 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def found(containers: Stack) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(containers.one_off(ATTACK).splitlines()[-1])
-    return answer
+def scan(containers: Stack) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(containers.run_one_off(ATTACK).splitlines()[-1])
+    return result
 
 
 @pytest.mark.attack("unsigned request", "s3")
-def test_no_inner_port_answers_on_the_network_of_the_stores(found: dict[str, Any]) -> None:
-    assert {8333, 9327} < set(found["open"])
-    assert found["inner"]
-    for port, answers in found["inner"].items():
-        # A server that speaks TLS says so to who does not, and nothing else.
-        assert all(not answer or answer.startswith("HTTP/1.0 400 Bad Request") for answer in answers), (port, answers)
+def test_no_inner_port_serves_requests_on_the_network_of_the_stores(scan: dict[str, Any]) -> None:
+    assert {8333, 9327} < set(scan["open"])
+    assert scan["inner"]
+    for port, responses in scan["inner"].items():
+        # A TLS server responds to plain HTTP with 400 only.
+        assert all(not response or response.startswith("HTTP/1.0 400 Bad Request") for response in responses), (
+            port,
+            responses,
+        )
 
 
 @pytest.mark.attack("unsigned request", "s3")
-def test_s3_refuses_an_unsigned_request_on_the_network_of_the_stores(found: dict[str, Any]) -> None:
-    assert set(found["s3"]) <= {400, 403, 405}
+def test_s3_rejects_an_unsigned_request_on_the_network_of_the_stores(scan: dict[str, Any]) -> None:
+    assert set(scan["s3"]) <= {400, 403, 405}

@@ -1,6 +1,6 @@
-"""Every published port as a page in the operator's browser reaches it: nothing changes, and no patient row comes back.
+"""Attacks on every published port by a page in the operator's browser: no change and no patient row.
 
-Grafana is not among them: its image cannot be had everywhere. tests/stack/test_compose.py holds its configuration.
+Without Grafana: its image is not available everywhere. tests/stack/test_compose.py checks its configuration.
 """
 
 import json
@@ -25,14 +25,14 @@ Record = Callable[[str, object], None]
 EVIL, EVIL_HOST = "http://evil.example", "evil.example"
 EXAMPLE = json.loads((ROOT / "api/example.json").read_text())
 BY_NAME = ("locust", "airflow")
-"""Services that start only when they are asked for by name."""
+"""Services that start only by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A request that would read rows or change something, and the statuses of refusal by attack.
+    """A request that would read rows or change something, and the expected statuses by attack.
 
-    `foreign_host`, `foreign_origin`, `simple`: empty where the request harms nothing, whatever it answers.
+    `foreign_host`, `foreign_origin`, `simple`: empty where the request is harmless with any status.
     """
 
     service: str
@@ -98,7 +98,7 @@ TARGETS = (
     Target(
         "prometheus",
         "/api/v1/admin/tsdb/delete_series?match[]=up",
-        # "admin APIs disabled", in the words of one version or another.
+        # "admin APIs disabled": the status depends on the version.
         foreign_host=(500, 503),
         foreign_origin=(500, 503),
         simple=(500, 503),
@@ -117,20 +117,22 @@ TARGETS = (
 
 
 def attacks(attack: str, targets: tuple[Target, ...] = TARGETS) -> pytest.MarkDecorator:
-    """Return a parametrization by target whose cases carry the mark of the attack."""
-    cases = [pytest.param(each, id=each.name, marks=pytest.mark.attack(attack, each.service)) for each in targets]
+    """Return a parametrization by target with the mark of the attack."""
+    cases = [
+        pytest.param(target, id=target.name, marks=pytest.mark.attack(attack, target.service)) for target in targets
+    ]
     return pytest.mark.parametrize("target", cases)
 
 
-POSTS = tuple(each for each in TARGETS if each.method == "POST")
+POSTS = tuple(target for target in TARGETS if target.method == "POST")
 
 
 @pytest.fixture(scope="module")
 def stack(containers: Stack) -> Iterator[Stack]:
-    """The stack of containers, with the services that start by name."""
+    """The containers, including the services that start only by name."""
     containers.project.output("up", "--detach", "--build", "--wait", *BY_NAME)
-    if not containers.ask_prefect("POST", "/flow_runs/filter").json():
-        assert containers.day(batch=1).state == "COMPLETED"
+    if not containers.prefect_request("POST", "/flow_runs/filter").json():
+        assert containers.run_day(batch=1).state == "COMPLETED"
     yield containers
     containers.project.output("rm", "--stop", "--force", *BY_NAME)
 
@@ -149,18 +151,18 @@ class Attacker:
             return client.request(target.method, path, content=str(content), headers=dict(headers))
 
     def _daily(self) -> str:
-        return str(self.stack.ask_prefect("GET", "/deployments/name/daily/daily").json()["id"])
+        return str(self.stack.prefect_request("GET", "/deployments/name/daily/daily").json()["id"])
 
 
 def state(stack: Stack, service: str) -> object:
     """Return what an attack on a service would change."""
     if service == "prefect":
         kinds = ("deployments", "flow_runs", "flows", "block_documents", "automations")
-        return [len(stack.ask_prefect("POST", f"/{kind}/filter").json()) for kind in kinds]
+        return [len(stack.prefect_request("POST", f"/{kind}/filter").json()) for kind in kinds]
     if service == "mlflow":
         experiments = stack.get("mlflow", "/api/2.0/mlflow/experiments/search", max_results="1000")
         models = stack.get("mlflow", "/api/2.0/mlflow/registered-models/search")
-        return [each["name"] for each in experiments["experiments"]], len(models["registered_models"])
+        return [experiment["name"] for experiment in experiments["experiments"]], len(models["registered_models"])
     if service == "airflow":
         return airflow(stack).runs()
     if service == "prometheus":
@@ -184,12 +186,12 @@ def unchanged(stack: Stack, service: str) -> Iterator[None]:
     assert state(stack, service) == before
 
 
-def require_refusal(answer: httpx.Response, statuses: tuple[int, ...]) -> None:
-    """Check that an answer refuses with one of the statuses, grants no origin and holds no patient row."""
-    assert "patient_nbr" not in answer.text
-    assert "access-control-allow-origin" not in answer.headers
+def require_rejection(response: httpx.Response, statuses: tuple[int, ...]) -> None:
+    """Check that a response has one of the statuses, grants no origin and contains no patient row."""
+    assert "patient_nbr" not in response.text
+    assert "access-control-allow-origin" not in response.headers
     if statuses:
-        assert answer.status_code in statuses, answer.text[:500]
+        assert response.status_code in statuses, response.text[:500]
 
 
 @attacks("foreign Host")
@@ -197,9 +199,9 @@ def test_a_foreign_host_gets_no_patient_row_and_changes_nothing(
     stack: Stack, target: Target, record_property: Record
 ) -> None:
     with unchanged(stack, target.service):
-        answer = Attacker(stack).send(target, {"Host": EVIL_HOST, "Content-Type": "application/json"})
-    record_property("answer", str(answer.status_code))
-    require_refusal(answer, target.foreign_host)
+        response = Attacker(stack).send(target, {"Host": EVIL_HOST, "Content-Type": "application/json"})
+    record_property("answer", str(response.status_code))
+    require_rejection(response, target.foreign_host)
 
 
 @attacks("foreign Origin")
@@ -208,9 +210,9 @@ def test_a_foreign_origin_gets_no_patient_row_and_changes_nothing(
     stack: Stack, target: Target, origin: str, record_property: Record
 ) -> None:
     with unchanged(stack, target.service):
-        answer = Attacker(stack).send(target, {"Origin": origin, "Content-Type": "application/json"})
-    record_property("answer", str(answer.status_code))
-    require_refusal(answer, target.foreign_origin)
+        response = Attacker(stack).send(target, {"Origin": origin, "Content-Type": "application/json"})
+    record_property("answer", str(response.status_code))
+    require_rejection(response, target.foreign_origin)
 
 
 @attacks("cross-site simple POST", POSTS)
@@ -220,24 +222,24 @@ def test_a_simple_post_of_another_site_changes_nothing(
 ) -> None:
     headers = {"Origin": EVIL} | ({} if kind is None else {"Content-Type": kind})
     with unchanged(stack, target.service):
-        answer = Attacker(stack).send(target, headers, form=kind is not None and "form" in kind)
-    record_property("answer", str(answer.status_code))
-    require_refusal(answer, target.simple)
+        response = Attacker(stack).send(target, headers, form=kind is not None and "form" in kind)
+    record_property("answer", str(response.status_code))
+    require_rejection(response, target.simple)
 
 
 @attacks("preflight", POSTS)
-def test_a_preflight_of_another_site_is_granted_nothing(stack: Stack, target: Target, record_property: Record) -> None:
-    asked = {
+def test_a_preflight_of_another_site_is_not_granted(stack: Stack, target: Target, record_property: Record) -> None:
+    headers = {
         "Origin": EVIL,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type, authorization",
     }
     with unchanged(stack, target.service):
-        answer = httpx.options(
-            f"{stack.addresses[target.service]}{target.path}", headers=asked, timeout=60.0, trust_env=False
+        response = httpx.options(
+            f"{stack.addresses[target.service]}{target.path}", headers=headers, timeout=60.0, trust_env=False
         )
-    record_property("answer", str(answer.status_code))
-    assert "access-control-allow-origin" not in answer.headers
+    record_property("answer", str(response.status_code))
+    assert "access-control-allow-origin" not in response.headers
 
 
 SOCKETS = [
@@ -252,7 +254,7 @@ SOCKETS = [
 
 
 @pytest.mark.parametrize(("service", "path", "protocols"), SOCKETS)
-def test_a_web_socket_of_another_site_is_refused(
+def test_a_web_socket_of_another_site_is_rejected(
     stack: Stack, service: str, path: str, protocols: Any, record_property: Record
 ) -> None:
     address = stack.addresses[service].replace("http", "ws")
@@ -263,25 +265,25 @@ def test_a_web_socket_of_another_site_is_refused(
 
 @pytest.mark.attack("foreign Host", "ui")
 def test_the_page_opens_no_session_for_a_foreign_host(stack: Stack, record_property: Record) -> None:
-    # As when an attacker's name resolves to this machine.
+    # As with a DNS name of the attacker that resolves to this machine.
     port = httpx.URL(stack.addresses["ui"]).port
-    with socket.create_connection(("127.0.0.1", port)) as opened, pytest.raises(InvalidHandshake):
-        connect(f"ws://{EVIL_HOST}:{port}/_stcore/stream", sock=opened, proxy=None)
+    with socket.create_connection(("127.0.0.1", port)) as connection, pytest.raises(InvalidHandshake):
+        connect(f"ws://{EVIL_HOST}:{port}/_stcore/stream", sock=connection, proxy=None)
     record_property("answer", "403")
 
 
 @pytest.mark.attack("unsigned request", "airflow")
-def test_airflow_asks_for_a_login_on_every_route_but_its_own_health(stack: Stack, record_property: Record) -> None:
-    with httpx.Client(base_url=stack.addresses["airflow"], timeout=60.0, trust_env=False) as anybody:
-        routes = anybody.get("/openapi.json").json()["paths"]
+def test_airflow_requires_a_login_on_every_route_but_its_health(stack: Stack, record_property: Record) -> None:
+    with httpx.Client(base_url=stack.addresses["airflow"], timeout=60.0, trust_env=False) as anonymous:
+        routes = anonymous.get("/openapi.json").json()["paths"]
         reads = [path for path, methods in routes.items() if "get" in methods and "{" not in path]
-        open_to_all = {path for path in reads if anybody.get(path).status_code not in (401, 403)}
+        open_to_all = {path for path in reads if anonymous.get(path).status_code not in (401, 403)}
     record_property("answer", "401")
     assert open_to_all <= {"/api/v2/monitor/health", "/api/v2/version", "/api/v2/auth/login", "/api/v2/auth/logout"}
 
 
 @pytest.mark.parametrize("service", ["prefect", "mlflow", "airflow", "prometheus", "locust"])
-def test_answers_are_neither_sniffed_nor_framed(stack: Stack, service: str) -> None:
+def test_responses_prevent_sniffing_and_framing(stack: Stack, service: str) -> None:
     headers = httpx.get(stack.addresses[service], timeout=60.0, trust_env=False).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"].upper() in ("DENY", "SAMEORIGIN")
@@ -289,9 +291,9 @@ def test_answers_are_neither_sniffed_nor_framed(stack: Stack, service: str) -> N
         assert headers["referrer-policy"] == "same-origin"
 
 
-def test_no_secret_stands_in_the_configuration_of_a_container(stack: Stack) -> None:
+def test_no_secret_is_in_the_configuration_of_a_container(stack: Stack) -> None:
     folder = ROOT / stack.project.variables["READMIT_SECRETS"]
     passwords = {file.name: file.read_text().strip() for file in folder.iterdir() if file.is_file()}
-    described = stack.project.output("config", "--format", "json")
-    shown = [name for name, secret in passwords.items() if secret and secret in described]
-    assert not shown
+    configuration = stack.project.output("config", "--format", "json")
+    exposed = [name for name, secret in passwords.items() if secret and secret in configuration]
+    assert not exposed

@@ -1,4 +1,4 @@
-"""The routes that read the database: one slow question delays nobody else's."""
+"""The routes that read the database: a slow query does not delay the others."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,86 +16,88 @@ from readmit.io.database import readmission_counts
 from readmit.io.database.connection import CLEAN, connect, using
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
-from tests.api.conftest import Shelf
-from tests.api.registry import registry
-from tests.io.conftest import Answer, answering
+from tests.api.conftest import InMemoryModelSource
+from tests.api.registry import answer_mlflow
+from tests.io.conftest import StubResponse, stub_server
 
-__all__ = ["answering"]
+__all__ = ["stub_server"]
 
-OTHERS = ("/days", "/batches", "/quarantine", "/versions", "/services")
-PATIENCE_SECONDS = 60
+OTHER_ROUTES = ("/days", "/batches", "/quarantine", "/versions", "/services")
+TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture
-def client(tmp_path: Path, answering: Callable[[Callable[[str], Answer]], str]) -> Iterator[TestClient[FastPath]]:
+def client(
+    tmp_path: Path, stub_server: Callable[[Callable[[str], StubResponse]], str]
+) -> Iterator[TestClient[FastPath]]:
     """The API over new databases, without a model."""
     database = f"sqlite:///{tmp_path / 'db'}"
     connect(database)
     migrate()
-    settings = Settings(database_url=database, mlflow_tracking_uri=answering(registry), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(), settings), base_url="http://127.0.0.1") as client:
+    settings = Settings(database_url=database, mlflow_tracking_uri=stub_server(answer_mlflow), model_poll_seconds=3600)
+    with TestClient(create_app(InMemoryModelSource(), settings), base_url="http://127.0.0.1") as client:
         yield client
 
 
 class SlowCounts:
-    """Counts that hold a connection to the database until `end` is set. `begun`: the first one does."""
+    """Counts that keep a database connection until `end` is set; `started` is set by the first one."""
 
     def __init__(self) -> None:
-        self.begun, self.end = threading.Event(), threading.Event()
+        self.started, self.end = threading.Event(), threading.Event()
 
     def __call__(self, fields: tuple[str, ...], _: str) -> dict[str, list[tuple[str, int, int]]]:
         with using(CLEAN):
             CLEAN.execute_sql("SELECT COUNT(*) FROM encounters").fetchone()
-            self.begun.set()
-            self.end.wait(PATIENCE_SECONDS)
+            self.started.set()
+            self.end.wait(TIMEOUT_SECONDS)
         return {field: [] for field in fields}
 
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowCounts]:
     counts = SlowCounts()
-    monkeypatch.setattr(readmission_counts, "readmissions", counts)
+    monkeypatch.setattr(readmission_counts, "query_readmissions", counts)
     yield counts
     counts.end.set()
 
 
-def ask_statistics(threads: ThreadPoolExecutor, client: TestClient[FastPath]) -> "Future[Response]":
+def request_statistics(threads: ThreadPoolExecutor, client: TestClient[FastPath]) -> "Future[Response]":
     return threads.submit(client.get, "/statistics")
 
 
-@pytest.mark.attack("slow question", "api")
-def test_while_statistics_are_slow_the_other_read_routes_answer(
+@pytest.mark.attack("slow query", "api")
+def test_while_statistics_are_slow_the_other_read_routes_respond(
     client: TestClient[FastPath], slow: SlowCounts, record_property: Callable[[str, object], None]
 ) -> None:
     with ThreadPoolExecutor() as threads:
-        statistics = ask_statistics(threads, client)
-        assert slow.begun.wait(PATIENCE_SECONDS)
-        answers = {path: client.get(path) for path in OTHERS}
-        assert not statistics.done(), "the question was not slow"
+        statistics = request_statistics(threads, client)
+        assert slow.started.wait(TIMEOUT_SECONDS)
+        responses = {path: client.get(path) for path in OTHER_ROUTES}
+        assert not statistics.done(), "the query was not slow"
         slow.end.set()
-        assert statistics.result(PATIENCE_SECONDS).status_code == 200
-    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(OTHERS, 200)
-    services = {each["name"]: each["state"] for each in answers["/services"].json()["items"]}
+        assert statistics.result(TIMEOUT_SECONDS).status_code == 200
+    assert {path: response.status_code for path, response in responses.items()} == dict.fromkeys(OTHER_ROUTES, 200)
+    services = {service["name"]: service["state"] for service in responses["/services"].json()["items"]}
     assert services["database"] == "up"
     record_property("answer", "other routes: 200")
 
 
-@pytest.mark.attack("slow question", "api")
-def test_a_crowd_of_slow_questions_is_refused_and_the_other_read_routes_answer(
+@pytest.mark.attack("slow query", "api")
+def test_too_many_slow_queries_are_rejected_and_the_other_read_routes_respond(
     client: TestClient[FastPath],
     slow: SlowCounts,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    crowd, most = 8, 3
-    monkeypatch.setattr(bounded_executor, "MOST_WAITING", most)
-    with ThreadPoolExecutor(crowd) as threads:
-        asked = [ask_statistics(threads, client) for _ in range(crowd)]
-        assert slow.begun.wait(PATIENCE_SECONDS)
-        statuses = {path: client.get(path).status_code for path in OTHERS}
-        refused = wait(asked, PATIENCE_SECONDS, FIRST_COMPLETED).done
+    request_count, limit = 8, 3
+    monkeypatch.setattr(bounded_executor, "MAX_WAITING", limit)
+    with ThreadPoolExecutor(request_count) as threads:
+        requests = [request_statistics(threads, client) for _ in range(request_count)]
+        assert slow.started.wait(TIMEOUT_SECONDS)
+        statuses = {path: client.get(path).status_code for path in OTHER_ROUTES}
+        rejected = wait(requests, TIMEOUT_SECONDS, FIRST_COMPLETED).done
         slow.end.set()
-    assert statuses == dict.fromkeys(OTHERS, 200)
-    assert {each.result().status_code for each in refused} == {503}
-    assert "too many questions wait" in refused.pop().result().text
+    assert statuses == dict.fromkeys(OTHER_ROUTES, 200)
+    assert {request.result().status_code for request in rejected} == {503}
+    assert "too many queries are waiting" in rejected.pop().result().text
     record_property("answer", "503")

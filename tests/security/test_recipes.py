@@ -1,4 +1,4 @@
-"""What is typed after `just RECIPE` is a word for a program, and nothing that a shell carries out."""
+"""Arguments of `just RECIPE` are passed to programs and never run by a shell."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ RECIPES = [
 
 @pytest.mark.attack("shell metacharacters in an argument", "flows")
 @pytest.mark.parametrize("recipe", RECIPES, ids=" ".join)
-def test_a_recipe_hands_on_an_argument_as_it_is_and_no_shell_reads_it(
+def test_a_recipe_passes_an_argument_unchanged_and_no_shell_interprets_it(
     recipe: tuple[str, ...], recording: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     touched = tmp_path / "touched"
@@ -40,8 +40,8 @@ def test_a_recipe_hands_on_an_argument_as_it_is_and_no_shell_reads_it(
     assert not touched.exists()
 
 
-def names_unquoted(expression: Any) -> Iterator[str]:
-    """The variables in an expression of just's own dump that reach the shell unquoted."""
+def unquoted_variables(expression: Any) -> Iterator[str]:
+    """Yield the variables in an expression of just's dump that reach the shell unquoted."""
     match expression:
         case ["variable", name]:
             yield name
@@ -49,26 +49,26 @@ def names_unquoted(expression: Any) -> Iterator[str]:
             pass
         case ["if", _condition, *branches]:
             for branch in branches:
-                yield from names_unquoted(branch)
+                yield from unquoted_variables(branch)
         case [_kind, *parts]:
             for part in parts:
-                yield from names_unquoted(part)
+                yield from unquoted_variables(part)
 
 
-def recipes_of(module: Any) -> Iterator[tuple[str, Any]]:
+def all_recipes(module: Any) -> Iterator[tuple[str, Any]]:
     yield from module["recipes"].items()
-    for each in module["modules"].values():
-        yield from recipes_of(each)
+    for submodule in module["modules"].values():
+        yield from all_recipes(submodule)
 
 
-def test_no_recipe_puts_a_parameter_into_a_line_without_quoting_it() -> None:
+def test_every_recipe_quotes_its_parameters() -> None:
     command = [str(JUST), "--justfile", str(ROOT / "justfile"), "--dump", "--dump-format", "json"]
     dump = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    found = dict(recipes_of(dump))
-    assert {"sql", "fuzz", "footprint"} <= set(found)
-    for name, recipe in found.items():
-        parameters = {each["name"] for each in recipe["parameters"]}
+    recipes = dict(all_recipes(dump))
+    assert {"sql", "fuzz", "footprint"} <= set(recipes)
+    for name, recipe in recipes.items():
+        parameters = {parameter["name"] for parameter in recipe["parameters"]}
         parts = [part for line in recipe["body"] for part in line if not isinstance(part, str)]
-        assert parameters.isdisjoint(name for part in parts for (inner,) in [part] for name in names_unquoted(inner)), (
-            name
-        )
+        assert parameters.isdisjoint(
+            name for part in parts for (inner,) in [part] for name in unquoted_variables(inner)
+        ), name

@@ -1,4 +1,4 @@
-"""`just sql` answers questions: it makes no file, changes nothing, and ends."""
+"""`just sql` is read-only: it creates no file, changes nothing, and ends."""
 
 import sqlite3
 import time
@@ -12,7 +12,7 @@ from readmit import sql
 from readmit.core.errors import QueryRejected
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.database.sql_query import LONGEST_CELL_BYTES, MOST_SECONDS, answer
+from readmit.io.database.sql_query import MAX_CELL_BYTES, TIMEOUT_SECONDS, execute_query
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 
@@ -27,9 +27,9 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
-@pytest.mark.attack("file from SQL", "flows")
+@pytest.mark.attack("file creation by SQL", "flows")
 @pytest.mark.parametrize(
-    "question",
+    "query",
     [
         "ATTACH 'made.db' AS made",
         "ATTACH 'file:made.db?mode=rwc' AS made",
@@ -50,57 +50,57 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "ANALYZE",
     ],
 )
-def test_a_question_makes_no_file_and_changes_no_setting(question: str, address: str, tmp_path: Path) -> None:
+def test_a_query_creates_no_file_and_changes_no_setting(query: str, address: str, tmp_path: Path) -> None:
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.sqlite3")}
     assert before
     with pytest.raises(QueryRejected, match="not authorized|authorization denied|may not be modified"):
-        list(sql.lines(address, question, None))
+        list(sql.lines(address, query, None))
     assert list((tmp_path / "empty").iterdir()) == []
     assert {file: file.read_bytes() for file in tmp_path.rglob("*.sqlite3")} == before
 
 
 @pytest.mark.attack("endless query", "flows")
 @pytest.mark.parametrize(
-    "question",
+    "query",
     [
         pytest.param(f"{ENDLESS} SELECT count(*) FROM n", id="never the first row"),
         pytest.param(f"{ENDLESS} SELECT i FROM n", id="rows without end"),
         pytest.param(f"{ENDLESS} SELECT i FROM n ORDER BY -i LIMIT 1", id="sorted first"),
     ],
 )
-def test_an_endless_query_is_ended(question: str, address: str) -> None:
-    began = time.monotonic()
+def test_an_endless_query_is_stopped(query: str, address: str) -> None:
+    started_at = time.monotonic()
     with (
-        pytest.raises(QueryRejected, match=r"the query was ended after 0\.5 seconds: ask for less at a time"),
-        answer(address, question, seconds=0.5) as found,
+        pytest.raises(QueryRejected, match=r"the query was stopped after 0\.5 seconds: narrow it down"),
+        execute_query(address, query, seconds=0.5) as result,
     ):
-        for _ in found.rows:
+        for _ in result.rows:
             pass
-    assert 0.5 <= time.monotonic() - began < 20
-    assert MOST_SECONDS == 60
+    assert 0.5 <= time.monotonic() - started_at < 20
+    assert TIMEOUT_SECONDS == 60
 
 
 @pytest.mark.attack("endless query", "flows")
 @pytest.mark.parametrize(
-    "question",
+    "query",
     [
-        f"SELECT zeroblob({LONGEST_CELL_BYTES + 1})",
-        f"SELECT replace(hex(zeroblob({LONGEST_CELL_BYTES // 4})), '00', 'abcdefghi')",
+        f"SELECT zeroblob({MAX_CELL_BYTES + 1})",
+        f"SELECT replace(hex(zeroblob({MAX_CELL_BYTES // 4})), '00', 'abcdefghi')",
     ],
 )
-def test_no_value_is_large(question: str, address: str) -> None:
+def test_the_size_of_a_value_is_limited(query: str, address: str) -> None:
     with pytest.raises(QueryRejected, match="string or blob too big"):
-        list(sql.lines(address, question, None))
+        list(sql.lines(address, query, None))
 
 
-def test_rows_without_end_are_handed_on_as_they_come_and_a_person_gets_the_first_ones(address: str) -> None:
-    question = f"{ENDLESS} SELECT i FROM n"
-    assert list(islice(sql.lines(address, question, None), 3)) == ["i", "1", "2"]
-    assert list(sql.lines(address, question, 80))[-1].startswith("The first 1,000 rows")
+def test_endless_rows_are_streamed_and_a_terminal_gets_the_first_ones(address: str) -> None:
+    query = f"{ENDLESS} SELECT i FROM n"
+    assert list(islice(sql.lines(address, query, None), 3)) == ["i", "1", "2"]
+    assert list(sql.lines(address, query, 80))[-1].startswith("Showing the first 1,000 rows")
 
 
 @pytest.mark.parametrize(
-    ("question", "expected"),
+    ("query", "expected"),
     [
         ("PRAGMA raw_data_db.table_info(migrations)", "cid,name,type"),
         ("SELECT name FROM pragma_table_info('batches')", "name"),
@@ -109,13 +109,13 @@ def test_rows_without_end_are_handed_on_as_they_come_and_a_person_gets_the_first
         ("SELECT name FROM raw_data_db.sqlite_master", "name"),
     ],
 )
-def test_what_only_reads_is_answered(question: str, expected: str, address: str) -> None:
-    assert next(iter(sql.lines(address, question, None))).startswith(expected)
+def test_a_read_only_query_is_allowed(query: str, expected: str, address: str) -> None:
+    assert next(iter(sql.lines(address, query, None))).startswith(expected)
 
 
-def test_the_databases_can_be_written_to_while_a_question_is_open(address: str, tmp_path: Path) -> None:
+def test_the_databases_are_writable_while_a_query_is_open(address: str, tmp_path: Path) -> None:
     (file,) = tmp_path.rglob("raw_data_db.sqlite3")
-    with answer(address, "SELECT name FROM raw_data_db.migrations") as found:
-        assert next(found.rows)
-        with closing(sqlite3.connect(file)) as other, other:
-            other.execute("CREATE TABLE another (i INTEGER)")
+    with execute_query(address, "SELECT name FROM raw_data_db.migrations") as result:
+        assert next(result.rows)
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("CREATE TABLE another (i INTEGER)")

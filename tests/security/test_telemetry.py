@@ -1,4 +1,4 @@
-"""Nothing reports to whoever made it: each tool is asked itself, in the environment that its service has."""
+"""No tool sends telemetry: each is queried itself, in the environment of its service."""
 
 import json
 import os
@@ -13,31 +13,31 @@ from readmit.embedded.environment import TELEMETRY_OFF, variables
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services as embedded_services
 from readmit.embedded.stack import SERVICES
-from tests.embedded.demos import SIGN_OF_CI
+from tests.embedded.demos import CI_VARIABLES
 from tests.stack.compose_files import services
 
 RecordProperty = Callable[[str, object], None]
-QUESTIONS = {
+TELEMETRY_CHECKS = {
     "mlflow": "from mlflow.telemetry.utils import is_telemetry_disabled as off; import mlflow.telemetry as t\n"
     "answer = off() and t.get_telemetry_client() is None",
     "prefect": "from prefect._internal.analytics.enabled import is_telemetry_enabled as on\n"
     "from prefect.settings import get_current_settings as settings\n"
     "answer = not on() and not settings().server.analytics_enabled",
-    # It reads its variables as those of its command line.
+    # Streamlit reads variables like command-line options.
     "streamlit": "import subprocess, sys\n"
     "shown = subprocess.check_output([sys.executable, '-m', 'streamlit', 'config', 'show'], text=True)\n"
     "answer = 'gatherUsageStats = false' in shown.splitlines()",
 }
-"""Whether a tool reports nothing, as the tool itself sees it. None looks for settings in the folder of a test."""
+"""Code per tool that sets `answer`: whether the tool itself considers its telemetry off."""
 ADDRESSES = {name: f"http://127.0.0.1:{20_000 + number}" for number, name in enumerate((*SERVICES, "ui"))}
 
 
 def _reports_nothing(tool: str, environment: dict[str, str], folder: Path) -> bool:
-    """Ask a tool in a process of its own. MLflow and Prefect switch themselves off where they see a test or CI."""
-    assert not [name for name in environment if SIGN_OF_CI.match(name)]
-    code = f"{QUESTIONS[tool]}\nimport json\nprint(json.dumps(bool(answer)))"
+    """Query a tool in a separate process. MLflow and Prefect switch telemetry off when they detect a test or CI."""
+    assert not [name for name in environment if CI_VARIABLES.match(name)]
+    code = f"{TELEMETRY_CHECKS[tool]}\nimport json\nprint(json.dumps(bool(answer)))"
     machine = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    asked = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code],
         env={**environment, **machine},
         cwd=folder,
@@ -46,22 +46,22 @@ def _reports_nothing(tool: str, environment: dict[str, str], folder: Path) -> bo
         timeout=300,
         check=False,
     )
-    assert asked.returncode == 0, asked.stderr
-    return bool(json.loads(asked.stdout.splitlines()[-1]))
+    assert completed.returncode == 0, completed.stderr
+    return bool(json.loads(completed.stdout.splitlines()[-1]))
 
 
 def _container_environment(name: str) -> dict[str, str]:
-    """What a Compose file sets, but for what has its value from elsewhere and for paths of the container."""
-    found = services()[name].environment
+    """Return the environment in a Compose file, without interpolated values and container paths."""
+    environment = services()[name].environment
     return {
         variable: str(value)
-        for variable, value in found.items()
+        for variable, value in environment.items()
         if value is not None and "$" not in str(value) and not str(value).startswith("/")
     }
 
 
 @pytest.mark.attack("telemetry", "flows")
-@pytest.mark.parametrize("tool", QUESTIONS)
+@pytest.mark.parametrize("tool", TELEMETRY_CHECKS)
 def test_no_tool_of_the_embedded_stack_reports(tool: str, tmp_path: Path, record_property: RecordProperty) -> None:
     assert _reports_nothing(tool, variables(tmp_path, ADDRESSES), tmp_path)
     record_property("answer", "off")
@@ -83,16 +83,18 @@ def test_no_tool_in_a_container_reports(
 
 
 @pytest.mark.attack("telemetry", "flows")
-def test_every_service_of_ours_has_the_same_variables_as_the_embedded_stack(record_property: RecordProperty) -> None:
-    ours = [name for name, service in services().items() if str(service.told.get("image", "")).startswith("readmit-")]
-    assert {"api", "ui", "mlflow", "prefect", "flows", "airflow", "ec2-api", "locust"} <= set(ours)
-    for name in ours:
+def test_every_own_service_has_the_same_variables_as_the_embedded_stack(record_property: RecordProperty) -> None:
+    own_services = [
+        name for name, service in services().items() if str(service.config.get("image", "")).startswith("readmit-")
+    ]
+    assert {"api", "ui", "mlflow", "prefect", "flows", "airflow", "ec2-api", "locust"} <= set(own_services)
+    for name in own_services:
         assert TELEMETRY_OFF.items() <= _container_environment(name).items(), name
     record_property("answer", "off")
 
 
-@pytest.mark.parametrize("tool", QUESTIONS)
-def test_a_tool_that_is_not_told_would_report(tool: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", TELEMETRY_CHECKS)
+def test_without_the_variables_a_tool_would_report(tool: str, tmp_path: Path) -> None:
     assert not _reports_nothing(tool, {"DO_NOT_TRACK": "1"} if tool == "mlflow" else {}, tmp_path)
 
 
@@ -117,9 +119,9 @@ def test_grafana_reports_and_fetches_nothing(setting: str, record_property: Reco
 
 @pytest.mark.attack("telemetry", "s3")
 def test_seaweedfs_reports_nothing(tmp_path: Path, record_property: RecordProperty) -> None:
-    inner = dict.fromkeys(INNER_PORTS, 1)
+    inner_ports = dict.fromkeys(INNER_PORTS, 1)
     ports = {name: int(address.rpartition(":")[2]) for name, address in ADDRESSES.items()}
-    s3 = embedded_services(tmp_path, "127.0.0.1", ports, inner, {}, {})[0]
+    s3 = embedded_services(tmp_path, "127.0.0.1", ports, inner_ports, {}, {})[0]
     assert "-master.telemetry=false" in s3.command
-    assert "-master.telemetry=false" in services()["s3"].told["command"]
+    assert "-master.telemetry=false" in services()["s3"].config["command"]
     record_property("answer", "off")

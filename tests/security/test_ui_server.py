@@ -1,4 +1,4 @@
-"""What a web page that is open in the browser of who uses the UI can do to its server: nothing."""
+"""A foreign web page in the browser of a UI user can't read or change anything on the UI server."""
 
 import http.client
 import socket
@@ -18,7 +18,7 @@ from readmit.settings import environment_with
 
 Record = Callable[[str, object], None]
 ROOT = Path(__file__).parents[2]
-START_PATIENCE_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 PATHS = (
     *("/", "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/metrics"),
     *("/_stcore/upload_file/session/file", "/media/file", "/component/name/index.html", "/static/js/index.js"),
@@ -51,7 +51,7 @@ def port() -> Iterator[int]:
 
 
 def _wait_until_up(port: int) -> None:
-    deadline = time.monotonic() + START_PATIENCE_SECONDS
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         try:
             httpx.get(f"http://127.0.0.1:{port}/_stcore/health", trust_env=False).raise_for_status()
@@ -61,7 +61,7 @@ def _wait_until_up(port: int) -> None:
     pytest.fail("Streamlit did not start")
 
 
-def answer(port: int, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
+def fetch(port: int, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
@@ -73,7 +73,7 @@ def answer(port: int, path: str, method: str = "GET", **headers: str) -> http.cl
     return response
 
 
-def test_who_is_refused_for_the_host_reads_which_setting_allows_it(port: int) -> None:
+def test_a_rejected_host_gets_the_name_of_the_setting(port: int) -> None:
     response = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "evil.example"}, trust_env=False)
     assert response.status_code == 400
     assert "READMIT_ALLOWED_HOSTS" in response.text
@@ -83,19 +83,19 @@ def test_who_is_refused_for_the_host_reads_which_setting_allows_it(port: int) ->
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_a_foreign_host_gets_nothing_of_the_ui(port: int, host: str, record_property: Record) -> None:
     for path in PATHS:
-        assert answer(port, path, Host=host).status == 400
+        assert fetch(port, path, Host=host).status == 400
     record_property("answer", "400")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "ui", "LOCALHOST:8501", "ui:8501"])
-def test_the_hosts_that_are_allowed_are_answered(port: int, host: str) -> None:
-    assert answer(port, "/", Host=host).status == 200
+def test_allowed_hosts_are_served(port: int, host: str) -> None:
+    assert fetch(port, "/", Host=host).status == 200
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3:8501", "[fd00::7]:8501"])
-def test_a_probe_by_ip_is_answered_and_learns_no_more_than_that_the_server_works(port: int, host: str) -> None:
-    assert answer(port, "/_stcore/health", Host=host).status == 200
-    assert answer(port, "/", Host=host).status == 400
+def test_a_probe_by_ip_address_gets_only_the_health(port: int, host: str) -> None:
+    assert fetch(port, "/_stcore/health", Host=host).status == 200
+    assert fetch(port, "/", Host=host).status == 400
 
 
 @pytest.mark.attack("foreign Origin", "ui")
@@ -104,7 +104,7 @@ def test_a_probe_by_ip_is_answered_and_learns_no_more_than_that_the_server_works
 )
 def test_a_foreign_page_reads_nothing_of_the_ui(port: int, origin: str, record_property: Record) -> None:
     for path in PATHS:
-        response = answer(port, path, Origin=origin)
+        response = fetch(port, path, Origin=origin)
         assert response.status == 403
         assert response.getheader("access-control-allow-origin") is None
     record_property("answer", "403")
@@ -112,9 +112,9 @@ def test_a_foreign_page_reads_nothing_of_the_ui(port: int, origin: str, record_p
 
 @pytest.mark.attack("preflight", "ui")
 def test_a_preflight_of_a_foreign_page_allows_nothing(port: int, record_property: Record) -> None:
-    asked = {"Origin": "http://evil.example", "Access_Control_Request_Method": "PUT"}
+    headers = {"Origin": "http://evil.example", "Access_Control_Request_Method": "PUT"}
     for path in PATHS:
-        response = answer(port, path, "OPTIONS", **asked)
+        response = fetch(port, path, "OPTIONS", **headers)
         assert response.status == 403
         assert response.getheader("access-control-allow-origin") is None
     record_property("answer", "403")
@@ -122,9 +122,9 @@ def test_a_preflight_of_a_foreign_page_allows_nothing(port: int, record_property
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 @pytest.mark.attack("cross-site simple POST", "ui")
-def test_an_upload_without_the_xsrf_token_is_refused(port: int, method: str, record_property: Record) -> None:
+def test_an_upload_without_the_xsrf_token_is_rejected(port: int, method: str, record_property: Record) -> None:
     for content_type in ("text/plain", "multipart/form-data; boundary=x"):
-        response = answer(port, "/_stcore/upload_file/session/file", method, Content_Type=content_type)
+        response = fetch(port, "/_stcore/upload_file/session/file", method, Content_Type=content_type)
         assert response.status == 403
     record_property("answer", "403")
 
@@ -134,13 +134,13 @@ def test_an_upload_without_the_xsrf_token_is_refused(port: int, method: str, rec
 def test_a_simple_post_of_a_foreign_page_changes_nothing(port: int, content_type: str, record_property: Record) -> None:
     headers = {"Content_Type": content_type} if content_type else {}
     for path in PATHS:
-        assert answer(port, path, "POST", Origin="http://evil.example", **headers).status == 403
-        assert answer(port, path, "POST", **headers).status in (403, 404, 405)
+        assert fetch(port, path, "POST", Origin="http://evil.example", **headers).status == 403
+        assert fetch(port, path, "POST", **headers).status in (403, 404, 405)
     record_property("answer", "403")
 
 
 def test_the_websocket_opens_for_the_pages_own_origin(port: int) -> None:
-    with connect(f"ws://127.0.0.1:{port}/_stcore/stream", origin=f"http://127.0.0.1:{port}", proxy=None):  # type: ignore[arg-type]
+    with connect(f"ws://127.0.0.1:{port}/_stcore/stream", origin=f"http://127.0.0.1:{port}", proxy=None):  # type: ignore[arg-type]  # a NewType of str
         pass
 
 
@@ -161,7 +161,7 @@ def test_the_websocket_does_not_open_for_a_foreign_page_or_host(
         pytest.raises(InvalidHandshake, match="403"),
         connect(
             f"ws://{name}:{port}/_stcore/stream",
-            origin=origin,  # type: ignore[arg-type]
+            origin=origin,  # type: ignore[arg-type]  # a NewType of str
             sock=socket.create_connection(("127.0.0.1", port)),
         ),
     ):
@@ -170,7 +170,7 @@ def test_the_websocket_does_not_open_for_a_foreign_page_or_host(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_has_the_security_headers(port: int, path: str) -> None:
+def test_every_response_has_the_security_headers(port: int, path: str) -> None:
     for headers in ({}, {"Host": "evil.example"}, {"Origin": "http://evil.example"}):
-        response = answer(port, path, **headers)
+        response = fetch(port, path, **headers)
         assert {name: response.getheader(name) for name in HEADERS} == HEADERS

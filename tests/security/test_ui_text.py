@@ -1,4 +1,4 @@
-"""Text that came from a file, a request, the API or its stores stays text in the UI and in what leaves it as CSV."""
+"""Text from files, requests, the API or its stores is shown as text in the UI and exported as text in CSV."""
 
 import ast
 import csv
@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import streamlit as st
-from google.protobuf.message import Message  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]  # has no stubs
 from hypothesis import given
 from hypothesis import settings as cases
 from hypothesis import strategies as some
@@ -31,109 +31,109 @@ from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from readmit.sql import lines
-from tests.api.conftest import LOCAL, TOKEN, Shelf, address, served, shelf
-from tests.io.conftest import Answer, answering
+from tests.api.conftest import LOCAL, TOKEN, InMemoryModelSource, address, model_source, served
+from tests.io.conftest import StubResponse, stub_server
 from tests.ui.conftest import Visit, settings, visit
 from ui.batch_page import UPLOAD
-from ui.batch_results import Scored, as_csv
-from ui.encounter_file import usual
+from ui.batch_results import BatchResults, as_csv
+from ui.encounter_file import default_case
 from ui.escaping import JOINER, escape_markdown
-from ui.patient_page import LOADED
+from ui.patient_page import CASE_FILE
 
-__all__ = ["address", "answering", "served", "settings", "shelf", "visit"]
+__all__ = ["address", "model_source", "served", "settings", "stub_server", "visit"]
 
 Record = Callable[[str, object], None]
 UI = Path(__file__).parents[2] / "ui"
 MARKER = "# ![x](http://evil.example/p.png) :material/evil: :red[x] :smile: $\\x$ <img> **b** `c` "
 MARKER += "www.evil.example a@evil.example"
-LIVE = ("![", "http://", ":material/evil", ":red[", ":smile", "www.evil", "a@evil")
-"""What Streamlit would act on, had it not been escaped."""
+ACTIVE_MARKUP = ("![", "http://", ":material/evil", ":red[", ":smile", "www.evil", "a@evil")
+"""Markup that Streamlit would interpret if it were not escaped."""
 ESCAPABLE = ("$", "<img", "**b", "`c")
 NO_MARKDOWN = {"options", "raw_options", "placeholder", "spec", "url", "value", "default", "raw_values", "id", "data"}
-"""Fields of Streamlit's messages that it shows as they are, or does not show; tables are looked at by their cells."""
-KEPT = {"at", "page", "field", "scale", "state", "step"}
+"""Fields of Streamlit's messages that are shown verbatim or not at all; tables are checked by their cells."""
+UNCHANGED_FIELDS = {"at", "page", "field", "scale", "state", "step"}
 
 
 def texts(message: Message) -> Iterator[str]:
-    """Every text of a message to the browser that may be read as Markdown."""
+    """Yield every text of a browser message that may be interpreted as Markdown."""
     for field, value in message.ListFields():
         if field.name in NO_MARKDOWN:
             continue
-        for each in value if field.is_repeated else (value,):
-            if isinstance(each, str):
-                yield each
-            elif isinstance(each, Message):
-                yield from texts(each)
+        for item in value if field.is_repeated else (value,):
+            if isinstance(item, str):
+                yield item
+            elif isinstance(item, Message):
+                yield from texts(item)
 
 
-def shown(app: AppTest) -> list[str]:
-    found: list[str] = []
+def visible_text(app: AppTest) -> list[str]:
+    result: list[str] = []
     for node in (*app.main, *app.sidebar):
         if isinstance(node, Element | Block) and isinstance(node.proto, Message):
-            found += texts(node.proto)
+            result += texts(node.proto)
     for table in app.table:
-        found += [str(cell) for cell in (*table.value.columns, *table.value.to_numpy().flatten())]
-    return found
+        result += [str(cell) for cell in (*table.value.columns, *table.value.to_numpy().flatten())]
+    return result
 
 
 def assert_inert(app: AppTest) -> None:
     assert not app.exception
-    found = shown(app)
-    assert any("evil" in text for text in found), "the marker is not on the page"
-    for text in found:
-        assert not any(live in text for live in LIVE), text
-        assert not any(live in text.replace(f"\\{live}", "") for live in ESCAPABLE if "evil" in text), text
+    visible_texts = visible_text(app)
+    assert any("evil" in text for text in visible_texts), "the marker is not on the page"
+    for text in visible_texts:
+        assert not any(markup in text for markup in ACTIVE_MARKUP), text
+        assert not any(markup in text.replace(f"\\{markup}", "") for markup in ESCAPABLE if "evil" in text), text
 
 
 def hostile(example: Any, key: str = "") -> Any:
-    """An answer of the API with the marker in every text but those that name a choice of ours or a moment."""
+    """Return an API response with the marker in every text but enumerations and times."""
     if isinstance(example, dict):
         return {name: hostile(value, name) for name, value in example.items()}
     if isinstance(example, list):
-        return [hostile(each, key) for each in example]
-    return MARKER if isinstance(example, str) and key not in KEPT and not key.endswith("_at") else example
+        return [hostile(item, key) for item in example]
+    return MARKER if isinstance(example, str) and key not in UNCHANGED_FIELDS and not key.endswith("_at") else example
 
 
 ROUTES: dict[str, Any] = {
     "/health": {**hostile(openapi_examples.HEALTH), "model_loaded": True},
     "/model": hostile(openapi_examples.MODEL),
-    "/predict": hostile(openapi_examples.ANSWER),
+    "/predict": hostile(openapi_examples.PREDICTION),
     "/batches": hostile(openapi_examples.BATCHES),
     "/days": {
         **hostile(openapi_examples.DAYS),
         "items": [{**hostile(openapi_examples.DAYS["items"][0]), "error": MARKER}],
-    },  # type: ignore[index]
+    },  # type: ignore[index]  # an example
     "/quarantine": {
         **openapi_examples.QUARANTINE,
         "items": [{**hostile(openapi_examples.QUARANTINE["items"][0]), "field": MARKER}],
-    },  # type: ignore[index]
+    },  # type: ignore[index]  # an example
     "/statistics": {
         **openapi_examples.STATISTICS,
         "items": [{**hostile(openapi_examples.STATISTICS["items"][0]), "field": MARKER}],
-    },  # type: ignore[index]
+    },  # type: ignore[index]  # an example
     "/services": {**hostile(openapi_examples.SERVICES), "total": 2, "page": 1, "pages": 1},
     "/versions": hostile(openapi_examples.VERSIONS),
 }
 NOTE = {"at": datetime.now(UTC).isoformat(), "by": MARKER, "why": MARKER}
 
 
-def answer(path: str) -> Answer:
+def hostile_response(path: str) -> StubResponse:
     route = path.partition("?")[0]
-    told = ROUTES.get(route) or {
+    body = ROUTES.get(route) or {
         **hostile(openapi_examples.VERSION),
         "rival": MARKER,
         "placed": NOTE,
         "rolled_back": NOTE,
     }
-    return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
+    return 200, {"Content-Type": "application/json"}, json.dumps(body).encode()
 
 
 @pytest.fixture
 def hostile_visit(
-    visit: Visit, answering: Callable[[Callable[[str], Answer]], str], monkeypatch: pytest.MonkeyPatch
+    visit: Visit, stub_server: Callable[[Callable[[str], StubResponse]], str], monkeypatch: pytest.MonkeyPatch
 ) -> Visit:
-    """Opens pages on an API whose every text is an attack."""
-    monkeypatch.setenv("READMIT_API_URLS", answering(answer))
+    """Visit pages with an API whose texts are all attacks."""
+    monkeypatch.setenv("READMIT_API_URLS", stub_server(hostile_response))
     st.cache_resource.clear()
     return visit
 
@@ -141,7 +141,7 @@ def hostile_visit(
 @pytest.mark.attack("markdown injection", "ui")
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("page", ["statistics", "model", "data", "system"])
-def test_what_the_api_and_its_stores_say_is_shown_as_text(
+def test_texts_of_the_api_and_its_stores_are_shown_as_text(
     hostile_visit: Visit, page: str, language: str, record_property: Record
 ) -> None:
     assert_inert(hostile_visit(page, language))
@@ -149,7 +149,9 @@ def test_what_the_api_and_its_stores_say_is_shown_as_text(
 
 
 @pytest.mark.attack("markdown injection", "ui")
-def test_the_versions_and_doubts_of_an_answer_are_shown_as_text(hostile_visit: Visit, record_property: Record) -> None:
+def test_the_versions_and_warnings_of_a_prediction_are_shown_as_text(
+    hostile_visit: Visit, record_property: Record
+) -> None:
     app = hostile_visit("patient")
     next(button for button in app.button if button.label == "Predict").click().run()
     assert_inert(app)
@@ -164,9 +166,9 @@ def test_the_sidebar_shows_the_version_as_text(record_property: Record) -> None:
     record_property("answer", "escaped")
 
 
-def table(**more: str) -> bytes:
-    row = {name: str(value) for name, value in usual().items()}
-    return pl.DataFrame([{**row, **more}]).write_csv().encode()
+def table(**changes: str) -> bytes:
+    row = {name: str(value) for name, value in default_case().items()}
+    return pl.DataFrame([{**row, **changes}]).write_csv().encode()
 
 
 @pytest.mark.attack("markdown injection", "ui")
@@ -185,8 +187,8 @@ def test_names_and_cells_of_a_file_are_shown_as_text(
     visit: Visit, content: bytes, name: str, record_property: Record
 ) -> None:
     app = visit("many").file_uploader(key=UPLOAD).set_value((name, content, "text/csv")).run()
-    if [button for button in app.button if button.key == "ask_file"]:
-        app.button(key="ask_file").click().run()
+    if [button for button in app.button if button.key == "predict_file"]:
+        app.button(key="predict_file").click().run()
     assert_inert(app)
     record_property("answer", "escaped")
 
@@ -196,14 +198,14 @@ def test_names_and_cells_of_a_file_are_shown_as_text(
 def test_names_and_values_of_a_case_are_shown_as_text(
     visit: Visit, case: dict[str, object], record_property: Record
 ) -> None:
-    content = json.dumps({**usual(), **case}).encode()
-    app = visit("patient").file_uploader(key=LOADED).set_value(("case.json", content, "application/json")).run()
+    content = json.dumps({**default_case(), **case}).encode()
+    app = visit("patient").file_uploader(key=CASE_FILE).set_value(("case.json", content, "application/json")).run()
     assert_inert(app)
     record_property("answer", "escaped")
 
 
 @pytest.mark.attack("markdown injection", "ui")
-def test_what_somebody_typed_is_shown_as_text(visit: Visit, record_property: Record) -> None:
+def test_typed_input_is_shown_as_text(visit: Visit, record_property: Record) -> None:
     app = visit("patient")
     app.text_input(key="field.payer_code").set_value(MARKER).run()
     assert_inert(app)
@@ -211,18 +213,18 @@ def test_what_somebody_typed_is_shown_as_text(visit: Visit, record_property: Rec
 
 
 @pytest.mark.parametrize("line", ["# a", "- a", "+ a", "1. a", "12) a", "=", "---", "> a", "* a"])
-def test_a_text_begins_no_heading_list_or_quotation(line: str) -> None:
+def test_a_text_starts_no_heading_list_or_quotation(line: str) -> None:
     assert "\\" in escape_markdown(line)[:4]
 
 
 @pytest.mark.parametrize("text", ["12.3 %", "428 · Heart failure", "'old' is wrong", "2026-11-25 09:41", "a, b; c (d)"])
-def test_a_text_without_markdown_stays_as_it_is(text: str) -> None:
+def test_a_text_without_markdown_is_unchanged(text: str) -> None:
     assert escape_markdown(text) == text
 
 
 @cases(max_examples=300, deadline=None)
 @given(some.text(some.sampled_from("\\`*_{}[]()<>#+-.!|~$:;&^='\" \n\tab19/@www"), max_size=40))
-def test_no_text_means_anything_to_a_markdown_parser(text: str) -> None:
+def test_an_escaped_text_has_no_markup_for_a_markdown_parser(text: str) -> None:
     blocks = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(escape_markdown(text))
     children = [child for block in blocks for child in block.children or []]
     assert {block.type for block in blocks} <= {"paragraph_open", "inline", "paragraph_close"}
@@ -234,49 +236,51 @@ SINKS = {
     *("error", "warning", "info", "success", "caption", "write", "markdown", "header", "subheader", "title", "text"),
     *("metric", "expander", "button", "link_button", "progress", "toast", "table", "dataframe", "popover", "badge"),
 }
-OUTSIDE = {"said", "of", "label", "term", "choice"}
-"""Methods of `Messages` whose text may be somebody else's."""
+UNTRUSTED_METHODS = {"translate", "lookup", "label", "term", "choice"}
+"""Methods of `Messages` that may return untrusted text."""
 
 
 def unescaped(node: ast.AST) -> bool:
-    """Whether an argument holds a text with filled gaps, or one of somebody else's, that is not escaped."""
+    """Return whether an argument contains a formatted or untrusted text that is not escaped."""
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name == "escape_markdown":
             return False
-        if (name == "words" and node.keywords) or name in OUTSIDE:
+        if (name == "t" and node.keywords) or name in UNTRUSTED_METHODS:
             return True
     return any(unescaped(child) for child in ast.iter_child_nodes(node))
 
 
 @pytest.mark.parametrize("file", sorted(UI.glob("*.py")), ids=lambda file: file.name)
-def test_every_text_with_filled_gaps_goes_through_the_escape_function(file: Path) -> None:
+def test_every_formatted_text_is_escaped(file: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
-    shows = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in SINKS]
-    found = [ast.unparse(call) for call in shows for argument in call.args[:1] if unescaped(argument)]
-    if file.name != "tables.py":
-        found += [ast.unparse(call) for call in shows if ast.unparse(call.func) in ("st.table", "st.dataframe")]
-    assert found == []
+    output_calls = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in SINKS]
+    violations = [ast.unparse(call) for call in output_calls for argument in call.args[:1] if unescaped(argument)]
+    if file.name != "plain_table.py":
+        violations += [
+            ast.unparse(call) for call in output_calls if ast.unparse(call.func) in ("st.table", "st.dataframe")
+        ]
+    assert violations == []
 
 
 @pytest.mark.parametrize("start", FORMULA_STARTS)
-def test_a_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe(start: str) -> None:
+def test_a_text_that_a_spreadsheet_would_evaluate_gets_an_apostrophe(start: str) -> None:
     assert escape_formula(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
 
 
 @pytest.mark.parametrize("text", ["-5", "+1", "-0.25", "12", "", "a=b", ">7", "[0-10)"])
-def test_numbers_and_other_texts_stay_as_they_are(text: str) -> None:
+def test_numbers_and_other_texts_are_unchanged(text: str) -> None:
     assert escape_formula(text) == text
 
 
 @pytest.mark.attack("formula injection", "ui")
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 @pytest.mark.parametrize("start", FORMULA_STARTS)
-def test_the_download_of_the_ui_holds_no_formula(start: str, kind: pa.DataType, record_property: Record) -> None:
+def test_the_download_of_the_ui_has_no_formula(start: str, kind: pa.DataType, record_property: Record) -> None:
     attack = f"{start}HYPERLINK(1)"
-    sent = pa.table({attack: pa.array([attack, None], kind), "count": pa.array([-5, 5])})
-    answers = pa.table({"index": [0, 1], "prediction": [None, 0], "probability": [None, 0.1], "error": [attack, None]})
-    content = as_csv(Scored("cases.csv", sent, answers, "1", 0.1)).decode()
+    rows = pa.table({attack: pa.array([attack, None], kind), "count": pa.array([-5, 5])})
+    results = pa.table({"index": [0, 1], "prediction": [None, 0], "probability": [None, 0.1], "error": [attack, None]})
+    content = as_csv(BatchResults("cases.csv", rows, results, "1", 0.1)).decode()
     header, first, _ = csv.reader(io.StringIO(content, newline=""))
     assert header == [f"'{attack}", "count", "prediction", "probability", "error"]
     assert first == [f"'{attack}", "-5", "", "", f"'{attack}"]
@@ -285,10 +289,10 @@ def test_the_download_of_the_ui_holds_no_formula(start: str, kind: pa.DataType, 
 
 @pytest.mark.attack("formula injection", "api")
 @pytest.mark.parametrize("start", FORMULA_STARTS)
-def test_a_csv_answer_of_the_api_holds_no_formula(served: Any, start: str, record_property: Record) -> None:
+def test_a_csv_response_of_the_api_has_no_formula(served: Any, start: str, record_property: Record) -> None:
     records = [{**EXAMPLE, f"{start}HYPERLINK(1)": 1}, EXAMPLE]
-    own = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
-    with TestClient(create_app(Shelf(served), own), base_url=LOCAL) as client:
+    api_settings = Settings(reload_token=SecretStr(TOKEN), model_poll_seconds=3600)
+    with TestClient(create_app(InMemoryModelSource(served), api_settings), base_url=LOCAL) as client:
         content = client.post("/predict_batch", json=records, headers={"Accept": "text/csv"}).text
     rows = list(csv.DictReader(io.StringIO(content, newline="")))
     # A control character is shown as its escape sequence, in quotation marks.
@@ -297,8 +301,8 @@ def test_a_csv_answer_of_the_api_holds_no_formula(served: Any, start: str, recor
     record_property("answer", "escaped")
 
 
-def test_a_question_in_sql_answered_as_csv_holds_no_formula(tmp_path: Path) -> None:
+def test_an_sql_result_as_csv_has_no_formula(tmp_path: Path) -> None:
     connect(f"sqlite:///{tmp_path}")
     migrate()
-    question = "SELECT '=1+1' AS \"@name\", -5 AS number"
-    assert list(lines(f"sqlite:///{tmp_path}", question, None)) == ["'@name,number", "'=1+1,-5"]
+    query = "SELECT '=1+1' AS \"@name\", -5 AS number"
+    assert list(lines(f"sqlite:///{tmp_path}", query, None)) == ["'@name,number", "'=1+1,-5"]

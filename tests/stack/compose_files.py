@@ -1,4 +1,4 @@
-"""The Compose files as they are written: each service with what it extends, and the text that stands above it."""
+"""The Compose files as written: each service merged with what it extends, and the comment above it."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ COMPOSE = ROOT / "compose"
 
 
 class _Loader(yaml.SafeLoader):
-    """Compose's own tags are for who merges files; here they count for nothing."""
+    """A loader that ignores Compose's own tags, which only matter when files are merged."""
 
 
 for tag in ("!reset", "!override"):
@@ -21,57 +21,61 @@ for tag in ("!reset", "!override"):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`told`: all that the files say of it; `sentence`: the comment above it."""
+    """A service. `config`: its merged configuration; `description`: the comment above it."""
 
     name: str
     file: str
-    told: dict[str, Any]
-    sentence: str
+    config: dict[str, Any]
+    description: str
 
     @property
-    def runs_for_long(self) -> bool:
-        return str(self.told["restart"]) == "unless-stopped"
+    def is_long_running(self) -> bool:
+        return str(self.config["restart"]) == "unless-stopped"
 
     @property
     def environment(self) -> dict[str, object]:
-        found: dict[str, object] = self.told.get("environment", {})
-        return found
+        variables: dict[str, object] = self.config.get("environment", {})
+        return variables
 
 
 def read(file: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(file.read_text(), _Loader)
-    return found
+    content: dict[str, Any] = yaml.load(file.read_text(), _Loader)
+    return content
 
 
-def included() -> list[Path]:
+def included_files() -> list[Path]:
     return [ROOT / file for file in read(ROOT / "compose.yaml")["include"]]
 
 
 def services() -> dict[str, Service]:
     """Every service of the stack, by name."""
-    found = [_service(name, told, file) for file in included() for name, told in read(file).get("services", {}).items()]
-    assert len({each.name for each in found}) == len(found)
-    return {each.name: each for each in found}
+    result = [
+        _service(name, config, file)
+        for file in included_files()
+        for name, config in read(file).get("services", {}).items()
+    ]
+    assert len({service.name for service in result}) == len(result)
+    return {service.name: service for service in result}
 
 
-def _service(name: str, told: dict[str, Any], file: Path) -> Service:
+def _service(name: str, config: dict[str, Any], file: Path) -> Service:
     above = re.search(rf"^((?:  #.*\n)*)  {re.escape(name)}:$", file.read_text(), re.MULTILINE)
     head = re.match(r"# (.*)", file.read_text())
-    said = (above and above[1].strip(" #\n")) or (head and head[1]) or ""
-    return Service(name, file.name, _extended(told, file), said)
+    description = (above and above[1].strip(" #\n")) or (head and head[1]) or ""
+    return Service(name, file.name, _extended(config, file), description)
 
 
-def _extended(told: dict[str, Any], file: Path) -> dict[str, Any]:
-    if "extends" not in told:
-        return told
-    asked = told["extends"] if isinstance(told["extends"], dict) else {"service": told["extends"]}
-    base_file = file.parent / asked.get("file", file.name)
-    base = _extended(read(base_file)["services"][asked["service"]], base_file)
-    merged = {**base, **told}
+def _extended(config: dict[str, Any], file: Path) -> dict[str, Any]:
+    if "extends" not in config:
+        return config
+    extends = config["extends"] if isinstance(config["extends"], dict) else {"service": config["extends"]}
+    base_file = file.parent / extends.get("file", file.name)
+    base = _extended(read(base_file)["services"][extends["service"]], base_file)
+    merged = {**base, **config}
     for name in ("environment", "depends_on"):
-        if name in base and name in told:
-            merged[name] = {**base[name], **told[name]}
+        if name in base and name in config:
+            merged[name] = {**base[name], **config[name]}
     for name in ("secrets", "tmpfs"):
-        if name in base and name in told:
-            merged[name] = [*base[name], *told[name]]
+        if name in base and name in config:
+            merged[name] = [*base[name], *config[name]]
     return merged

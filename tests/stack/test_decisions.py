@@ -1,4 +1,4 @@
-"""The records of decisions are whole and in the index; what they name and what any document links to exists."""
+"""The decision records are complete and in the index; what they name and what any document links to exists."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from readmit.settings import Settings
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "decisions"
 RECORDS = sorted(FOLDER.glob("0*.md"))
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
 
 
 def text_of(document: Path) -> str:
@@ -25,11 +25,11 @@ def test_the_index_lists_every_record_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
-def test_a_record_is_short_and_says_what_was_decided_why_and_how_to_have_the_originals_way(record: Path) -> None:
+def test_a_record_is_short_and_has_a_decision_its_reason_and_the_originals_solution(record: Path) -> None:
     text = text_of(record)
     number = int(record.name[:4])
     assert text.startswith(f"# {number}. ")
-    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Decided", "Why", "The original's way"]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Decision", "Reasons", "The original's solution"]
     assert len(text.splitlines()) <= 40
 
 
@@ -42,7 +42,7 @@ def test_the_files_settings_and_records_that_a_record_names_exist(record: Path) 
     settings = {f"READMIT_{name.upper()}" for name in Settings.model_fields}
     named = re.findall(r"READMIT_[A-Z0-9_]+", text)
     assert [name for name in named if name.removesuffix("_FILE") not in settings] == []
-    numbers = {int(number) for number in re.findall(r"record (\d+)", text)}
+    numbers = {int(number) for number in re.findall(r"decision (\d+)", text)}
     assert numbers <= {int(other.name[:4]) for other in RECORDS}
 
 

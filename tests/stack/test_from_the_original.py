@@ -1,4 +1,4 @@
-"""docs/from-the-original.md is held to the code: what it names exists, and no part of the original is forgotten."""
+"""docs/from-the-original.md agrees with the code: what it names exists, and it covers every part of the original."""
 
 import re
 import tomllib
@@ -17,20 +17,20 @@ import ec2_api.app
 import ec2_api.metrics
 import ec2_api.settings
 import ec2_api.startup
-from api.access_log import Requests
+from api.access_log import RequestLog
 from api.app import create_app
 from api.metrics import ApiMetrics
 from ec2_api.sample import write_sample
 from readmit.core.encounter import COLUMNS, FIELDS
-from readmit.core.metrics import figures
+from readmit.core.metrics import classification_metrics
 from readmit.core.model import CANDIDATES
 from readmit.core.request import ACCEPTED_FIELDS
 from readmit.core.version import CHALLENGER, MODEL, PRODUCTION, Version
-from readmit.embedded.stack import set_ports
+from readmit.embedded.stack import configured_ports
 from readmit.io.database.connection import NAMES, connect, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
-from readmit.io.pushgateway import DayMetrics, metrics_of
+from readmit.io.pushgateway import DayMetrics, build_registry
 from readmit.io.registry.experiment_runs import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
@@ -44,7 +44,7 @@ STATES = {"same", "renamed", "dropped", "later"}
 THE_ORIGINAL: dict[str, list[str]] = tomllib.loads(
     Path(__file__).with_name("the_original.toml").read_text(encoding="utf-8")
 )
-"""The groups of the original's parts, item by item, in the words by which each is found in the first column."""
+"""The parts of the original by group, in the terms by which the first column mentions each."""
 
 RECORDED: dict[int, str] = {
     **{1: "`<30`", 2: "answer: prediction", 3: "ORDER BY RAND()", 4: "`patient_nbr`", 5: "weighted precision"},
@@ -68,9 +68,9 @@ class Row:
 
     @property
     def named(self) -> list[tuple[str, str]]:
-        """Kind and name of all that the row says of ours."""
-        found = re.findall(r"(?:(\bdata route|\b\w+) )?`([^`]+)`", " ".join(self.cells[1:]))
-        return [(kind, name) for kind, name in found]
+        """Return kind and name of all of our parts that the row mentions."""
+        matches = re.findall(r"(?:(\bdata route|\b\w+) )?`([^`]+)`", " ".join(self.cells[1:]))
+        return [(kind, name) for kind, name in matches]
 
 
 def rows_of(page: str) -> list[Row]:
@@ -78,7 +78,7 @@ def rows_of(page: str) -> list[Row]:
     for line in page.splitlines():
         if line.startswith("## "):
             group = line.removeprefix("## ")
-        elif line.startswith("| ") and not line.startswith(("| there |", "| fault |")):
+        elif line.startswith("| ") and not line.startswith(("| original |", "| fault |")):
             rows.append(Row(group, tuple(cell.strip() for cell in line.strip("|").split("|"))))
     return rows
 
@@ -87,32 +87,32 @@ ROWS = rows_of(PAGE.read_text(encoding="utf-8"))
 
 
 class NoModels:
-    """A registry without a version: the routes need none."""
+    """A registry without versions: the routes need none."""
 
     def production(self) -> Version | None:
         return None
 
     def artifact(self, version: Version) -> bytes:
-        raise AssertionError(f"nobody asked for version {version.number}")
+        raise AssertionError(f"unexpected request for version {version.number}")
 
     def roll_back(self, to: str | None, by: str, why: str, at: object) -> tuple[Version, Version]:
-        raise AssertionError(f"nobody went back to {to}, by {by}, {why}, {at}")
+        raise AssertionError(f"unexpected rollback to {to}, by {by}, {why}, {at}")
 
-    def keep(self, version: Version, artifact: bytes) -> None:
-        raise AssertionError(f"nobody has version {version.number}, nor its {len(artifact)} bytes")
+    def store_copy(self, version: Version, artifact: bytes) -> None:
+        raise AssertionError(f"unexpected version {version.number} of {len(artifact)} bytes")
 
-    def kept(self) -> tuple[Version, bytes] | None:
+    def last_copy(self) -> tuple[Version, bytes] | None:
         return None
 
 
-class Asked(dict[str, str]):
-    """An empty environment that remembers which variables were asked for."""
+class RecordingEnvironment(dict[str, str]):
+    """An empty environment that records which variables were read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
 
-    def get(self, name: str, default: object = None) -> object:  # type: ignore[override]
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override] - not the overloads of dict.get
         self.names.add(name)
         return default
 
@@ -120,10 +120,10 @@ class Asked(dict[str, str]):
 def _data_routes(folder: Path) -> set[str]:
     csv = folder / "small.csv"
     write_sample(csv, rows=5, seed=1)
-    own = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
-    chosen = ec2_api.settings.load(own)
-    opened = ec2_api.startup.open_source(chosen, lambda: 0.0)
-    app = ec2_api.app.create_app(opened, ec2_api.metrics.SourceMetrics(1, 5), chosen.allowed_hosts)
+    variables = {"READMIT_DATA": str(csv), "READMIT_SOURCE_STATE": str(folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+    settings = ec2_api.settings.load(variables)
+    source = ec2_api.startup.open_source(settings, lambda: 0.0)
+    app = ec2_api.app.create_app(source, ec2_api.metrics.SourceMetrics(1, 5), settings.allowed_hosts)
     return {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()}
 
 
@@ -134,15 +134,19 @@ def _routes() -> set[str]:
 
 def _metrics() -> set[str]:
     day = DayMetrics(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
-    text = ApiMetrics(Requests()).text() + ec2_api.metrics.SourceMetrics(1, 1).text() + generate_latest(metrics_of(day))
+    text = (
+        ApiMetrics(RequestLog()).text()
+        + ec2_api.metrics.SourceMetrics(1, 1).text()
+        + generate_latest(build_registry(day))
+    )
     return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
 
 
 def _settings() -> set[str]:
-    asked = Asked()
-    ec2_api.settings.load(asked)
+    environment = RecordingEnvironment()
+    ec2_api.settings.load(environment)
     fields = Settings.model_fields.items()
-    return asked.names | {str(field.validation_alias or f"READMIT_{name.upper()}") for name, field in fields}
+    return environment.names | {str(field.validation_alias or f"READMIT_{name.upper()}") for name, field in fields}
 
 
 def _tables() -> dict[str, type[pw.Model]]:
@@ -155,34 +159,34 @@ def _columns() -> set[str]:
 
 
 def _views(folder: Path) -> dict[str, set[str]]:
-    """Each view with its columns."""
+    """Return each view with its columns."""
     connect(f"sqlite:///{folder}")
     migrate()
-    found = {}
+    views = {}
     for name, database in NAMES.items():
         with using(database):
             for view in database.get_views():
-                found[f"{name}.{view.name}"] = {column.name for column in database.get_columns(view.name)}
-    return found
+                views[f"{name}.{view.name}"] = {column.name for column in database.get_columns(view.name)}
+    return views
 
 
 def _ports() -> set[str]:
-    published = {name: each.told.get("ports", []) for name, each in services().items()}
+    published = {name: service.config.get("ports", []) for name, service in services().items()}
     return {f"{name}:{port.rpartition(':')[2]}" for name, ports in published.items() for port in ports}
 
 
-def _answers() -> set[str]:
-    structs = [thing for thing in vars(api.schemas).values() if isinstance(thing, type) and get_annotations(thing)]
+def _response_fields() -> set[str]:
+    structs = [value for value in vars(api.schemas).values() if isinstance(value, type) and get_annotations(value)]
     return {f"{struct.__name__}.{name}" for struct in structs for name in get_annotations(struct)}
 
 
-def _written(pattern: str, *files: Path) -> set[str]:
+def _matches_in(pattern: str, *files: Path) -> set[str]:
     return {name for file in files for name in re.findall(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)}
 
 
 @pytest.fixture(scope="session")
 def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """What exists, by the kind that the page calls it; files are looked up one by one."""
+    """Return what exists, by the kind that the page names; files are checked one by one."""
     sources = [*(ROOT / "src").rglob("*.py")]
     views = _views(tmp_path_factory.mktemp("views"))
     return {
@@ -190,23 +194,25 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "data route": _data_routes(tmp_path_factory.mktemp("ec2-api")),
         "metric": _metrics(),
         "setting": _settings(),
-        "database": set(NAMES) | _written(r"CREATE DATABASE (\w+)", ROOT / "compose/mysql/users.sh"),
+        "database": set(NAMES) | _matches_in(r"CREATE DATABASE (\w+)", ROOT / "compose/mysql/users.sh"),
         "table": set(_tables()),
         "view": set(views),
         "column": _columns() | {f"{view}.{column}" for view, columns in views.items() for column in columns},
         "field": set(ACCEPTED_FIELDS),
-        "answer": _answers(),
-        "bucket": _written(r'Bucket\("(\w+)"', *sources),
+        "answer": _response_fields(),
+        "bucket": _matches_in(r'Bucket\("(\w+)"', *sources),
         "service": set(services()),
-        "port": {f"{service}:{port}" for service, port in set_ports(Settings()).items()} | _ports(),
+        "port": {f"{service}:{port}" for service, port in configured_ports(Settings()).items()} | _ports(),
         "step": {step.name for step in STEPS},
         "candidate": {candidate.name for candidate in CANDIDATES},
-        "figure": set(figures([0, 1], np.array([0.2, 0.8]), 0.5)),
+        "figure": set(classification_metrics([0, 1], np.array([0.2, 0.8]), 0.5)),
         "model": {MODEL},
         "experiment": {EXPERIMENT},
         "alias": {PRODUCTION, CHALLENGER},
-        "command": _written(r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/cli_arguments.py"),
-        "recipe": _written(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
+        "command": _matches_in(
+            r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/cli_arguments.py"
+        ),
+        "recipe": _matches_in(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
     }
 
 
@@ -215,31 +221,31 @@ def test_what_the_page_names_exists(existing: dict[str, set[str]]) -> None:
     assert sorted((kind, name) for kind, name in named if name not in existing.get(kind, ())) == []
 
 
-def test_every_file_that_the_page_names_is_there() -> None:
+def test_every_file_that_the_page_names_exists() -> None:
     files = {name for row in ROWS for kind, name in row.named if kind == "file"}
     assert len(files) > 20
     assert sorted(name for name in files if not (ROOT / name).is_file()) == []
 
 
-def test_every_part_of_the_original_has_its_row() -> None:
+def test_every_part_of_the_original_has_a_row() -> None:
     assert {row.group for row in ROWS} == set(THE_ORIGINAL)
     firsts = {group: [row.cells[0] for row in ROWS if row.group == group] for group in THE_ORIGINAL}
     parts = [(group, part) for group, parts in THE_ORIGINAL.items() for part in parts]
-    assert [(group, part) for group, part in parts if not any(_says(cell, part) for cell in firsts[group])] == []
+    assert [(group, part) for group, part in parts if not any(_mentions(cell, part) for cell in firsts[group])] == []
 
 
-def _says(cell: str, part: str) -> bool:
-    """As words of their own: `mode` is not said by `model`."""
+def _mentions(cell: str, part: str) -> bool:
+    """Return whether a cell mentions a part as a whole word: `model` does not mention `mode`."""
     return re.search(rf"(?<![\w/]){re.escape(part)}(?!\w)", cell) is not None
 
 
-def test_every_row_tells_of_one_part_or_more_and_none_is_there_twice() -> None:
+def test_every_row_mentions_at_least_one_part_and_no_row_occurs_twice() -> None:
     cells = [(row.group, row.cells[0]) for row in ROWS]
     assert len(set(cells)) == len(cells)
-    assert [cell for cell in cells if not any(_says(cell[1], part) for part in THE_ORIGINAL[cell[0]])] == []
+    assert [cell for cell in cells if not any(_mentions(cell[1], part) for part in THE_ORIGINAL[cell[0]])] == []
 
 
-def test_the_columns_and_the_fields_stand_one_by_one_in_their_order() -> None:
+def test_the_columns_and_the_fields_have_one_row_each_in_order() -> None:
     for group in ("Columns of diabetes_raw", "Fields of /predict"):
         assert [row.cells[0] for row in ROWS if row.group == group] == THE_ORIGINAL[group]
     required = {name for row in ROWS if row.group == "Fields of /predict" for _, name in row.named}
@@ -247,29 +253,29 @@ def test_the_columns_and_the_fields_stand_one_by_one_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(("number", "part"), RECORDED.items())
-def test_what_a_decision_changed_links_to_its_record(number: int, part: str) -> None:
-    rows = [row for row in ROWS if _says(row.cells[0], part)]
+def test_a_part_that_a_decision_changed_links_to_its_record(number: int, part: str) -> None:
+    rows = [row for row in ROWS if _mentions(row.cells[0], part)]
     assert any(f"](decisions/{number:04}-" in " ".join(row.cells[1:]) for row in rows)
 
 
-def test_every_step_stands_beside_the_task_that_it_succeeds() -> None:
+def test_every_step_is_listed_with_the_task_that_it_replaces() -> None:
     pairs = {(row.cells[0].strip("`"), name) for row in ROWS for kind, name in row.named[:1] if kind == "step"}
     assert {(step.original_task, step.name) for step in STEPS} <= pairs
 
 
-def test_whatever_is_not_the_same_has_its_reason() -> None:
+def test_whatever_is_not_the_same_has_a_reason() -> None:
     rows = [row for row in ROWS if row.group != FAULTS]
     assert all(len(row.cells) == 4 and row.cells[0] and row.cells[2] in STATES for row in rows)
     assert [row.cells[0] for row in rows if row.cells[2] != "same" and len(row.cells[3]) < 15] == []
     assert [row.cells[0] for row in rows if row.cells[2] in ("same", "renamed") and not row.named] == []
 
 
-def test_every_measured_fault_names_the_test_that_holds_it() -> None:
+def test_every_measured_fault_names_its_regression_test() -> None:
     faults = [row for row in ROWS if row.group == FAULTS]
     assert [row.cells[0] for row in faults if len(row.cells) != 3 or "file `tests/" not in row.cells[2]] == []
 
 
-def test_the_parser_sees_the_whole_page() -> None:
+def test_the_whole_page_is_parsed() -> None:
     assert len(ROWS) > 180
     kinds = Counter(kind for row in ROWS for kind, _ in row.named)
     assert kinds["route"] > 15
@@ -279,5 +285,5 @@ def test_the_parser_sees_the_whole_page() -> None:
 
 
 @pytest.mark.parametrize("name", ["Sebastián Rodríguez and David Córdova", "10.1155/2014/781670", "CC BY 4.0"])
-def test_the_page_credits_those_whose_work_it_stands_on(name: str) -> None:
+def test_the_page_credits_its_sources(name: str) -> None:
     assert name in PAGE.read_text(encoding="utf-8").split("## ")[0]

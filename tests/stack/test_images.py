@@ -1,4 +1,4 @@
-"""Each image's lock carries what its code imports, though the development environment holds far more."""
+"""The lock of each image contains what its code imports; the development environment contains more."""
 
 import json
 import re
@@ -18,17 +18,19 @@ CODE = {
     "ec2-api": ("ec2_api.__main__",),
     "flows": (
         "flows.serve",
-        "flows.every_day",
-        "readmit.attempt",
+        "flows.catch_up",
+        "readmit.step_attempt",
         "readmit.cli",
         *(f"readmit.steps.{step.name}" for step in STEPS),
     ),
     "locust": ("locust.main", "locustfile"),
-    "ui": tuple(
-        f"ui.{name}" for name in ("patient", "many", "statistics", "model", "data", "system", "sidebar", "door")
+    "ui": (
+        *(f"ui.{name}_page" for name in ("patient", "batch", "statistics", "model", "data", "system")),
+        "ui.auth",
+        "ui.sidebar",
     ),
 }
-"""What runs in each image."""
+"""The modules that run in each image."""
 
 LOADED_BY_NAME = {
     "api": ("uvloop", "httptools"),
@@ -37,7 +39,7 @@ LOADED_BY_NAME = {
     "locust": (),
     "ui": ("streamlit.web.cli", "authlib"),
 }
-"""What a command line or another package loads, so that no import of ours shows it."""
+"""Modules loaded by a command line or another package, which our imports do not show."""
 
 IMPORTER = r"""
 import importlib, importlib.util, json, pathlib, re, sys, sysconfig
@@ -51,12 +53,12 @@ def is_locked(distribution):
     return re.sub(r"[-_.]+", "-", distribution.name).lower() in locked
 
 
-# By file, not by name: mlflow and mlflow-skinny put theirs into one folder.
+# By file, not by name: mlflow and mlflow-skinny share a folder.
 files = {str(d.locate_file(file)) for d in distributions() if is_locked(d) for file in d.files or ()}
 
 
 class Hiding:
-    # Hidden, not refused: a package that asks whether another one is there must hear that it is not.
+    # Hidden, not blocked: a package that checks whether another one is installed must see that it is not.
     def __init__(self, finder):
         self._finder = finder
 
@@ -66,7 +68,7 @@ class Hiding:
         return self._module_beside(name, spec) if hidden else spec
 
     def _module_beside(self, name, spec):
-        # python-multipart's folder `multipart` lies over the module `multipart`, which is another package's.
+        # python-multipart's folder `multipart` shadows the module `multipart` of another package.
         module = pathlib.Path(spec.origin).parent.with_suffix(".py")
         return importlib.util.spec_from_file_location(name, module) if str(module) in files else None
 
@@ -75,7 +77,7 @@ class Hiding:
 
 
 sys.meta_path[:] = map(Hiding, sys.meta_path)
-# Locust does so with the folder of its file.
+# Locust adds the folder of its file in the same way.
 sys.path.append("locust")
 for module in modules:
     importlib.import_module(module)
@@ -85,24 +87,26 @@ for module in modules:
 def locked(group: str) -> list[str]:
     """Normalised names of the packages that the lock installs on this platform."""
     lines = (ROOT / f"requirements/{group}.txt").read_text().splitlines()
-    found = [Requirement(line.rstrip(" \\")) for line in lines if re.match(r"\w", line)]
+    requirements = [Requirement(line.rstrip(" \\")) for line in lines if re.match(r"\w", line)]
     return [
-        re.sub(r"[-_.]+", "-", each.name).lower() for each in found if each.marker is None or each.marker.evaluate()
+        re.sub(r"[-_.]+", "-", requirement.name).lower()
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate()
     ]
 
 
 @pytest.mark.parametrize("group", CODE)
-def test_an_images_lock_carries_what_its_code_imports(group: str) -> None:
-    asked = json.dumps([locked(group), [*CODE[group], *LOADED_BY_NAME[group]]])
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTER, asked], cwd=ROOT, capture_output=True, text=True, check=False
+def test_an_images_lock_contains_what_its_code_imports(group: str) -> None:
+    arguments = json.dumps([locked(group), [*CODE[group], *LOADED_BY_NAME[group]]])
+    result = subprocess.run(
+        [sys.executable, "-c", IMPORTER, arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
 
 
-def test_the_process_that_serves_holds_none_of_the_libraries_that_its_model_was_fitted_with() -> None:
-    """They would cost it five times its memory. What works on batches is another process."""
-    asked = "import sys, api.__main__, api.registered_models; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+def test_the_serving_process_loads_none_of_the_libraries_that_fitted_its_model() -> None:
+    """They would multiply its memory by five. Batches are scored in another process."""
+    code = "import sys, api.__main__, api.registered_models; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"mlflow", "sklearn", "pandas", "polars", "numpy", "scipy", "pyarrow", "lightgbm", "skops", "flask"}
     assert not heavy & set(loaded.stdout.split())

@@ -1,4 +1,4 @@
-"""What the recipes do before they do anything, and what one hands on."""
+"""The checks before every recipe, and the arguments that recipes pass on."""
 
 import getpass
 import os
@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 JUST = shutil.which("just")
 INSTALLED = ("pyproject.toml", "requirements/dev.txt")
-"""What an environment remembers that it holds."""
+"""The files whose content an environment records as installed."""
 
 
 def install_into(python: Path) -> subprocess.CompletedProcess[str]:
@@ -23,26 +23,26 @@ def install_into(python: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_an_environment_with_packages_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_environment_with_foreign_packages_is_not_changed(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     (installed,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     foreign = installed / "cowsay-6.1.dist-info"
     foreign.mkdir()
     (foreign / "METADATA").write_text("Name: cowsay\nVersion: 6.1\n")
-    done = install_into(tmp_path / "venv/bin/python")
-    assert done.returncode == 1
-    assert "is not Readmit's own environment: python3 -m venv .venv" in done.stderr
+    result = install_into(tmp_path / "venv/bin/python")
+    assert result.returncode == 1
+    assert "is not Readmit's own environment: python3 -m venv .venv" in result.stderr
     assert foreign.exists()
 
 
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="no environment is active")
-def test_the_environment_of_these_tests_is_taken() -> None:
+def test_the_environment_of_these_tests_is_accepted() -> None:
     assert install_into(Path(sys.prefix) / "bin/python").returncode == 0
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Callable[..., list[str]]:
-    """Runs `just` with a `python` and a `docker` that do nothing; returns the words that the recipe gave them."""
+    """Run `just` with a stub `python` and `docker`, and return the arguments that the recipe passed to them."""
     for name in ("python", "docker"):
         stub = tmp_path / name
         stub.write_text(
@@ -52,27 +52,27 @@ def recording(tmp_path: Path) -> Callable[..., list[str]]:
         stub.chmod(0o700)
     (tmp_path / "readmit.lock").write_text("".join((ROOT / name).read_text() for name in INSTALLED))
 
-    def run(*words: str) -> list[str]:
+    def run(*arguments: str) -> list[str]:
         environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "READMIT_TEST_CASES": ""}
-        command = [str(JUST), "--justfile", str(ROOT / "justfile"), *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return [word for word in done.stdout.split("\0") if word]
+        command = [str(JUST), "--justfile", str(ROOT / "justfile"), *arguments]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return [argument for argument in result.stdout.split("\0") if argument]
 
     return run
 
 
-def test_a_rollback_hands_on_who_asks_for_it_since_a_container_has_users_of_its_own(
+def test_a_rollback_passes_on_the_user_since_containers_have_other_users(
     recording: Callable[..., list[str]],
 ) -> None:
-    asked = ["rollback", "--version", "4", "--why", "it's me", "--by", getpass.getuser()]
-    assert recording("rollback", "4", "--why", "it's me") == ["-m", "readmit.stacks", "on", *asked]
+    expected = ["rollback", "--version", "4", "--why", "it's me", "--by", getpass.getuser()]
+    assert recording("rollback", "4", "--why", "it's me") == ["-m", "readmit.stacks", "on", *expected]
 
 
-def test_services_to_leave_out_of_the_footprint_are_one_word(recording: Callable[..., list[str]]) -> None:
+def test_services_to_leave_out_of_the_footprint_are_one_argument(recording: Callable[..., list[str]]) -> None:
     assert recording("ops::footprint", "--without", "grafana $(id)")[-1] == "grafana $(id)"
 
 
-def test_a_failed_run_on_github_hands_out_logs_alone_and_keeps_no_credentials() -> None:
+def test_a_failed_run_on_github_uploads_only_logs_and_keeps_no_credentials() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
     assert workflow["permissions"] == {}
     for job in workflow["jobs"].values():
@@ -85,8 +85,8 @@ def test_a_failed_run_on_github_hands_out_logs_alone_and_keeps_no_credentials() 
                 assert options["path"].split() == ["var/e2e/*.log"]
 
 
-def test_what_the_bench_is_made_of_still_finds_what_it_takes_from_us() -> None:
-    """It is never a test itself, and takes a quarter of an hour."""
+def test_the_modules_of_the_benchmark_can_be_imported() -> None:
+    """The benchmark itself is not tested, as it takes a quarter of an hour."""
     modules = sorted(file.stem for file in (ROOT / "tests/bench").glob("*.py") if not file.stem.endswith("_server"))
     imports = "\n".join(f"import tests.bench.{module}" for module in modules)
     assert len(modules) > 10

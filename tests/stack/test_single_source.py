@@ -1,4 +1,4 @@
-"""Facts that stand in two places because neither may import the other."""
+"""Facts that are written in two places because neither may import the other."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from readmit.settings import Settings
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_settings_name_the_schedule_that_the_table_has() -> None:
-    told = str(Settings.model_fields["schedule"].description)
-    assert told.endswith(f"in {TIME_ZONE}; unset: {SCHEDULE}")
+def test_the_settings_name_the_schedule_of_the_pipeline() -> None:
+    description = str(Settings.model_fields["schedule"].description)
+    assert description.endswith(f"in {TIME_ZONE}; unset: {SCHEDULE}")
 
 
-def test_the_load_looks_for_the_apis_where_the_settings_have_them() -> None:
+def test_the_load_test_uses_the_ports_of_the_settings() -> None:
     assert (Settings().api_port, Settings().ec2_api_port) == (target.API_PORT, target.SOURCE_PORT)
 
 
-def test_mlflows_database_compares_text_as_the_others_do() -> None:
+def test_mlflows_database_has_the_collation_of_the_others() -> None:
     assert f"COLLATE {COLLATION}" in (ROOT / "compose/serve_mlflow.py").read_text()

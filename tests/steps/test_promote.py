@@ -1,4 +1,4 @@
-"""What `promote` does in each situation: databases and judge are real, versions answer from memory."""
+"""The step `promote` in each situation, with real databases and gates and a fake registry."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,25 +21,25 @@ from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.registry.audit_note import note
-from readmit.pipeline import is_retryable
+from readmit.io.registry.audit_note import create_note
+from readmit.retry import is_retryable
 from readmit.settings import Settings
 from readmit.steps import promote
-from tests.api.conftest import Made, additive, served
+from tests.api.conftest import FittedVersion, additive, served
 
 __all__ = ["additive", "served"]
 
-CHANCE = np.random.default_rng(5)
-RISK = CHANCE.beta(1.2, 7, 1_500)
-LABELS = (CHANCE.random(RISK.size) < RISK).astype(int).tolist()
-NOISE = CHANCE.random(RISK.size) * 2 * RISK.mean()
+RNG = np.random.default_rng(5)
+RISK = RNG.beta(1.2, 7, 1_500)
+LABELS = (RNG.random(RISK.size) < RISK).astype(int).tolist()
+NOISE = RNG.random(RISK.size) * 2 * RISK.mean()
 TEST = Dataset(pd.DataFrame({"risk": RISK, "noise": NOISE}), LABELS, [str(row // 2) for row in range(RISK.size)])
 WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
 
 
 @dataclass
-class Knows:
-    """A model that knows a share of the true risk."""
+class FakeModel:
+    """A model whose predictions hold a share of the true risk, the rest is noise."""
 
     share: float
 
@@ -49,30 +49,30 @@ class Knows:
 
 
 @dataclass
-class Shelf:
-    """The registry's place: versions by number, and who is in production. `broken`: why one can't be loaded."""
+class FakeRegistry:
+    """Versions by number, and the alias of production. `broken`: the errors of versions that can't be loaded."""
 
-    held: dict[str, Version] = field(default_factory=dict)
-    knows: dict[str, Knows] = field(default_factory=dict)
+    stored: dict[str, Version] = field(default_factory=dict)
+    models: dict[str, FakeModel] = field(default_factory=dict)
     alias: str | None = None
     broken: dict[str, ReadmitError] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
-    away_after_alias: bool = False
+    unavailable_after_alias: bool = False
 
     def version(self, number: str) -> Version:
-        return self.held[number]
+        return self.stored[number]
 
     def versions(self) -> list[Version]:
-        return list(self.held.values())
+        return list(self.stored.values())
 
     def production(self) -> Version | None:
-        return None if self.alias is None else self.held[self.alias]
+        return None if self.alias is None else self.stored[self.alias]
 
     def load(self, version: Version) -> Any:
         assert version.model_file, "without a hash nothing is loaded"
         if version.number in self.broken:
             raise self.broken[version.number]
-        return self.knows[version.number]
+        return self.models[version.number]
 
     def scorer(self, version: Version) -> bytes:
         if not version.scorer:
@@ -81,274 +81,276 @@ class Shelf:
 
     def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
         assert verdict.startswith(("promoted: ", "refused: "))
-        self.held[version] = replace(self.held[version], figures=figures)
+        self.stored[version] = replace(self.stored[version], figures=figures)
 
-    def name_production(self, version: str, by: str, why: str, at: datetime) -> None:
+    def set_production(self, version: str, by: str, why: str, at: datetime) -> None:
         assert by == "promote"
-        placed = note(at, by, why, self.versions())
-        self.held[version], self.alias = replace(self.held[version], promoted_note=placed), version
-        if self.away_after_alias:
+        promoted_note = create_note(at, by, why, self.versions())
+        self.stored[version], self.alias = replace(self.stored[version], promoted_note=promoted_note), version
+        if self.unavailable_after_alias:
             raise RegistryUnavailable("no answer")
 
     def roll_back(self, to: str | None = None) -> None:
-        """As a person does it."""
-        left, goal = rollback_target(self.versions(), self.production(), to)
-        said = note(datetime.now(UTC), "ana", "flags everybody", self.versions())
-        self.held[left.number], self.held[goal.number] = (
-            replace(left, rolled_back_note=said),
-            replace(goal, promoted_note=said),
+        """Roll back as a person does."""
+        replaced, restored = rollback_target(self.versions(), self.production(), to)
+        rollback_note = create_note(datetime.now(UTC), "ana", "flags everybody", self.versions())
+        self.stored[replaced.number], self.stored[restored.number] = (
+            replace(replaced, rolled_back_note=rollback_note),
+            replace(restored, promoted_note=rollback_note),
         )
-        self.alias = goal.number
+        self.alias = restored.number
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     connect(f"sqlite:///{tmp_path / 'db'}")
     migrate()
-    made = Shelf()
-    monkeypatch.setattr(promote, "Registry", lambda _: made)
+    fake = FakeRegistry()
+    monkeypatch.setattr(promote, "Registry", lambda _: fake)
     monkeypatch.setattr(promote, "_test_patients", lambda *_: TEST)
-    return made
+    return fake
 
 
-def registered(shelf: Shelf, batch: int, share: float, target: str = "within_30_days") -> str:
-    """As `register` leaves it: a new version, noted with its batch."""
-    number = str(len(shelf.held) + 1)
-    shelf.held[number] = Version(
+def register(registry: FakeRegistry, batch: int, share: float, target: str = "within_30_days") -> str:
+    """Register a new version and record it with its batch, as the step `register` does."""
+    number = str(len(registry.stored) + 1)
+    registry.stored[number] = Version(
         number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash", model_file="another"
     )
-    shelf.knows[number] = Knows(share)
+    registry.models[number] = FakeModel(share)
     ledger.update_batch(batch, version=int(number))
     return number
 
 
-def test_a_better_challenger_takes_the_place_and_a_worse_one_does_not(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.3)
+def test_a_better_challenger_is_promoted_and_a_worse_one_is_not(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.3)
     assert promote.run(1, WITHIN)["outcome"] == "provisional"
-    registered(shelf, 2, 0.5)
+    register(registry, 2, 0.5)
     assert promote.run(2, WITHIN)["outcome"] == "promoted"
-    registered(shelf, 3, 0.2)
+    register(registry, 3, 0.2)
     assert promote.run(3, WITHIN)["outcome"] == "refused"
-    assert shelf.alias == "2"
+    assert registry.alias == "2"
 
 
-def test_another_targets_model_is_no_rival_and_going_back_puts_the_first_targets_own_in_place(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.5)
+def test_another_targets_model_is_no_champion_and_the_first_targets_own_is_restored(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.5)
     promote.run(1, WITHIN)
-    registered(shelf, 1, 0.3, "any")
+    register(registry, 1, 0.3, "any")
     assert promote.run(1, ANY)["outcome"] == "provisional"
-    assert shelf.alias == "2"
+    assert registry.alias == "2"
     ledger.update_batch(1, version=1)
     promote.run(1, WITHIN)
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_last_model(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.5)
+def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_last_model(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.5)
     promote.run(1, WITHIN)
-    registered(shelf, 1, 0.5, "any")
+    register(registry, 1, 0.5, "any")
     promote.run(1, ANY)
-    registered(shelf, 2, 0.2)
+    register(registry, 2, 0.2)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
-    stored = promotions.verdict_on("3")
+    stored = promotions.get_verdict("3")
     assert stored is not None
     assert stored.rival == "1"
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def test_a_version_of_another_target_than_is_asked_for_is_not_promoted(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.5)
-    with pytest.raises(PrerequisiteMissing, match="foretells within_30_days, not any; register comes before promote"):
+def test_a_version_of_another_target_than_the_setting_is_not_promoted(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.5)
+    with pytest.raises(PrerequisiteMissing, match="predicts within_30_days, not any: run register first"):
         promote.run(1, ANY)
-    assert shelf.alias is None
+    assert registry.alias is None
 
 
-def test_a_verdict_that_a_crash_left_unapplied_is_applied_as_it_was_stored(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.5)
-    shelf.away_after_alias = True
+def test_a_verdict_that_a_crash_left_unapplied_is_applied_as_it_was_stored(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.5)
+    registry.unavailable_after_alias = True
     with pytest.raises(RegistryUnavailable):
         promote.run(1, WITHIN)
-    decided = promotions.verdict_on("1")
-    assert decided is not None
-    shelf.away_after_alias = False
-    assert promote.run(1, WITHIN)["reason"] == "; ".join(decided.reasons)
+    stored = promotions.get_verdict("1")
+    assert stored is not None
+    registry.unavailable_after_alias = False
+    assert promote.run(1, WITHIN)["reason"] == "; ".join(stored.reasons)
     assert promotions.is_applied("1")
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def test_an_unapplied_verdict_is_made_anew_when_another_rival_is_in_place_by_now(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.3)
+def test_an_unapplied_verdict_is_replaced_when_there_is_another_champion_by_now(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.3)
     promote.run(1, WITHIN)
-    middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
-    shelf.away_after_alias = True
+    middling, best = register(registry, 2, 0.4), register(registry, 3, 0.6)
+    registry.unavailable_after_alias = True
     ledger.update_batch(2, version=int(middling))
     with pytest.raises(RegistryUnavailable):
         promote.run(2, WITHIN)
-    shelf.away_after_alias, shelf.alias = False, "1"
+    registry.unavailable_after_alias, registry.alias = False, "1"
     promote.run(3, WITHIN)
-    assert shelf.alias == best
+    assert registry.alias == best
     assert promote.run(2, WITHIN)["outcome"] == "refused"
-    assert shelf.alias == best
+    assert registry.alias == best
 
 
-def test_who_was_overtaken_while_it_judged_judges_again(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    registered(shelf, 1, 0.3)
+def test_a_challenger_judged_against_a_former_champion_is_judged_again(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(registry, 1, 0.3)
     promote.run(1, WITHIN)
-    middling, best = registered(shelf, 2, 0.4), registered(shelf, 3, 0.6)
+    middling, best = register(registry, 2, 0.4), register(registry, 3, 0.6)
     ledger.update_batch(2, version=int(middling))
     judged, decide = [], promote._decide
 
-    def overtaken(challenger: Version, rival: Version | None, *rest: object) -> Verdict:
-        judged.append((challenger.number, None if rival is None else rival.number))
+    def decide_late(challenger: Version, champion: Version | None, *rest: object) -> Verdict:
+        judged.append((challenger.number, None if champion is None else champion.number))
         if judged == [(middling, "1")]:
             promote.run(3, WITHIN)
-        return decide(challenger, rival, *rest)  # type: ignore[arg-type]
+        return decide(challenger, champion, *rest)  # type: ignore[arg-type]  # passed on as received
 
-    monkeypatch.setattr(promote, "_decide", overtaken)
+    monkeypatch.setattr(promote, "_decide", decide_late)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert judged == [(middling, "1"), (best, "1"), (middling, best)]
-    assert shelf.alias == best
+    assert registry.alias == best
 
 
 @pytest.mark.parametrize(
-    ("error", "tried_again"),
+    ("error", "retryable"),
     [
-        (VersionUnusable("version 1: model.skops has SHA-256 0f, and not 1e as registered"), False),
+        (VersionUnusable("version 1: model.skops has SHA-256 0f, not 1e as registered"), False),
         (RegistryUnavailable("MLflow at http://mlflow:5000: no answer"), True),
     ],
 )
-def test_a_champion_that_can_not_be_loaded_stops_promotion_and_stays_in_production(
-    error: ReadmitError, tried_again: bool, shelf: Shelf
+def test_a_champion_that_can_not_be_loaded_stops_the_promotion_and_stays_in_production(
+    error: ReadmitError, retryable: bool, registry: FakeRegistry
 ) -> None:
-    registered(shelf, 1, 0.3)
+    register(registry, 1, 0.3)
     promote.run(1, WITHIN)
-    shelf.broken["1"] = error
-    registered(shelf, 2, 0.6)
-    with pytest.raises(type(error), match=str(error)) as stopped:
+    registry.broken["1"] = error
+    register(registry, 2, 0.6)
+    with pytest.raises(type(error), match=str(error)) as raised:
         promote.run(2, WITHIN)
-    assert is_retryable(stopped.value) is tried_again
-    assert shelf.alias == "1"
-    assert promotions.verdict_on("2") is None
+    assert is_retryable(raised.value) is retryable
+    assert registry.alias == "1"
+    assert promotions.get_verdict("2") is None
 
 
-def test_who_is_told_that_a_champion_can_not_be_loaded_is_told_what_to_do_and_doing_it_helps(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.3)
+def test_the_error_for_an_unusable_champion_gives_a_remedy_that_works(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.3)
     promote.run(1, WITHIN)
-    shelf.broken["1"] = VersionUnusable("version 1 can't be read")
-    registered(shelf, 2, 0.6)
+    registry.broken["1"] = VersionUnusable("version 1 can't be read")
+    register(registry, 2, 0.6)
     with pytest.raises(VersionUnusable, match=r"`just rollback NUMBER --why ...` \(NUMBER may be 2\)"):
         promote.run(2, WITHIN)
-    shelf.roll_back(to="2")
+    registry.roll_back(to="2")
     assert promote.run(2, WITHIN)["outcome"] == "provisional"
-    assert shelf.alias == "2"
+    assert registry.alias == "2"
 
 
 @pytest.fixture
-def before_hashes(
-    shelf: Shelf,
-    served: Made,
-    additive: Made,
-    encounters_by_chance: Callable[[int], dict[str, list[str | int]]],
+def champion_without_model_hash(
+    registry: FakeRegistry,
+    served: FittedVersion,
+    additive: FittedVersion,
+    random_encounters: Callable[[int], dict[str, list[str | int]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Dataset:
-    """A champion whose model file carries no hash, its challenger, real models both, and the test patients."""
-    shelf.artifacts = {"1": served.artifact, "2": additive.artifact}
-    columns = encounters_by_chance(300)
+    """Register a champion without a model hash and a challenger, both real models; return the test patients."""
+    registry.artifacts = {"1": served.artifact, "2": additive.artifact}
+    columns = random_encounters(300)
     labels = [int(int(stays) > 5) for stays in columns["number_inpatient"]]
     test = Dataset(model_input(columns), labels, [str(row) for row in range(300)])
     monkeypatch.setattr(promote, "_test_patients", lambda *_: test)
     for batch in (1, 2):
-        registered(shelf, batch, 0.5)
-    shelf.held["1"] = replace(shelf.held["1"], model_file="")
-    shelf.name_production("1", "promote", "first", datetime.now(UTC))
+        register(registry, batch, 0.5)
+    registry.stored["1"] = replace(registry.stored["1"], model_file="")
+    registry.set_production("1", "promote", "first", datetime.now(UTC))
     return test
 
 
-def test_a_champion_from_before_hashes_is_judged_by_its_compiled_model_which_has_one(
-    before_hashes: Dataset, served: Made, additive: Made
+def test_a_champion_without_model_hash_is_judged_by_its_compiled_model(
+    champion_without_model_hash: Dataset, served: FittedVersion, additive: FittedVersion
 ) -> None:
     promote.run(2, WITHIN)
-    verdict = promotions.verdict_on("2")
+    verdict = promotions.get_verdict("2")
     assert verdict is not None
     assert verdict.rival == "1"
     for figures, pipeline in ((verdict.figures, additive.pipeline), (verdict.rival_figures, served.pipeline)):
-        said = probabilities(pipeline, before_hashes.encounters)
-        assert figures["log_loss"] == pytest.approx(log_loss(before_hashes.labels, said), abs=1e-7)
+        predicted = probabilities(pipeline, champion_without_model_hash.encounters)
+        assert figures["log_loss"] == pytest.approx(log_loss(champion_without_model_hash.labels, predicted), abs=1e-7)
 
 
-@pytest.mark.usefixtures("before_hashes")
-def test_a_champion_with_neither_hash_stops_promotion(shelf: Shelf) -> None:
-    shelf.held["1"] = replace(shelf.held["1"], scorer="")
+@pytest.mark.usefixtures("champion_without_model_hash")
+def test_a_champion_without_any_hash_stops_the_promotion(registry: FakeRegistry) -> None:
+    registry.stored["1"] = replace(registry.stored["1"], scorer="")
     with pytest.raises(VersionUnusable, match=r"version 2 is not promoted.*version 1 can't be served"):
         promote.run(2, WITHIN)
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def rolled_back_from_2_to_1(shelf: Shelf) -> None:
+def roll_back_from_2_to_1(registry: FakeRegistry) -> None:
     for batch, share in ((1, 0.3), (2, 0.5)):
-        registered(shelf, batch, share)
+        register(registry, batch, share)
         promote.run(batch, WITHIN)
-    shelf.roll_back()
-    assert shelf.alias == "1"
+    registry.roll_back()
+    assert registry.alias == "1"
 
 
-def test_a_version_that_goes_into_production_says_when_and_why(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.5)
+def test_a_version_in_production_records_when_and_why(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.5)
     before = datetime.now(UTC)
-    told = promote.run(1, WITHIN)
-    placed = shelf.held["1"].promoted_note
-    assert placed is not None
-    assert (placed.by, placed.why) == ("promote", told["reason"])
-    assert before <= datetime.fromisoformat(placed.at) <= datetime.now(UTC)
+    facts = promote.run(1, WITHIN)
+    promoted_note = registry.stored["1"].promoted_note
+    assert promoted_note is not None
+    assert (promoted_note.by, promoted_note.why) == ("promote", facts["reason"])
+    assert before <= datetime.fromisoformat(promoted_note.at) <= datetime.now(UTC)
 
 
-def test_after_a_rollback_the_next_challenger_is_compared_with_what_serves_now(shelf: Shelf) -> None:
-    rolled_back_from_2_to_1(shelf)
-    registered(shelf, 3, 0.4)
+def test_after_a_rollback_the_next_challenger_is_compared_with_what_serves_now(registry: FakeRegistry) -> None:
+    roll_back_from_2_to_1(registry)
+    register(registry, 3, 0.4)
     assert promote.run(3, WITHIN)["outcome"] == "promoted", "it is better than 1, and would not be better than 2"
-    stored = promotions.verdict_on("3")
+    stored = promotions.get_verdict("3")
     assert stored is not None
     assert stored.rival == "1"
-    shelf.roll_back()
-    assert shelf.alias == "1", "nobody comes back to 2 but by its name"
+    registry.roll_back()
+    assert registry.alias == "1", "only an explicit rollback restores 2"
 
 
-def test_a_day_that_is_run_again_does_not_undo_a_rollback(shelf: Shelf) -> None:
-    rolled_back_from_2_to_1(shelf)
+def test_a_repeated_day_does_not_undo_a_rollback(registry: FakeRegistry) -> None:
+    roll_back_from_2_to_1(registry)
     assert promote.run(2, WITHIN)["outcome"] == "promoted", "that was its verdict"
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def test_a_verdict_that_the_alias_followed_before_a_crash_does_not_undo_a_rollback(shelf: Shelf) -> None:
-    registered(shelf, 1, 0.3)
+def test_a_verdict_applied_before_a_crash_does_not_undo_a_rollback(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.3)
     promote.run(1, WITHIN)
-    registered(shelf, 2, 0.5)
-    shelf.away_after_alias = True
+    register(registry, 2, 0.5)
+    registry.unavailable_after_alias = True
     with pytest.raises(RegistryUnavailable):
         promote.run(2, WITHIN)
-    shelf.away_after_alias = False
-    shelf.roll_back()
+    registry.unavailable_after_alias = False
+    registry.roll_back()
     promote.run(2, WITHIN)
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
     assert promotions.is_applied("2")
 
 
-def test_coming_back_to_a_target_finds_the_version_that_a_rollback_had_put_there(shelf: Shelf) -> None:
-    rolled_back_from_2_to_1(shelf)
-    registered(shelf, 2, 0.5, "any")
+def test_a_restored_target_has_the_version_that_a_rollback_put_there(registry: FakeRegistry) -> None:
+    roll_back_from_2_to_1(registry)
+    register(registry, 2, 0.5, "any")
     promote.run(2, ANY)
-    assert shelf.alias == "3"
+    assert registry.alias == "3"
     ledger.update_batch(2, version=2)
     promote.run(2, WITHIN)
-    assert shelf.alias == "1"
+    assert registry.alias == "1"
 
 
-def test_a_version_in_production_that_was_promoted_before_that_was_noted_is_the_rival_all_the_same(
-    shelf: Shelf,
+def test_a_version_in_production_without_a_promotion_note_is_the_champion(
+    registry: FakeRegistry,
 ) -> None:
-    registered(shelf, 1, 0.6)
+    register(registry, 1, 0.6)
     promote.run(1, WITHIN)
-    shelf.held["1"] = replace(shelf.held["1"], promoted_note=None)
-    registered(shelf, 2, 0.4)
+    registry.stored["1"] = replace(registry.stored["1"], promoted_note=None)
+    register(registry, 2, 0.4)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
-    assert shelf.alias == "1"
+    assert registry.alias == "1"

@@ -1,4 +1,4 @@
-"""Who may come in."""
+"""Access to the page with and without a sign-in provider."""
 
 from pathlib import Path
 
@@ -20,40 +20,40 @@ PROVIDER = {
 
 
 @pytest.fixture(autouse=True)
-def _nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def _unavailable_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_API_URLS", "http://127.0.0.1:9")
     st.cache_resource.clear()
 
 
-def page() -> AppTest:
+def open_page() -> AppTest:
     app = AppTest.from_file(PAGE, default_timeout=30)
     app.session_state[LANGUAGE] = "en"
     return app
 
 
 def titles(app: AppTest) -> list[str]:
-    return [str(each.value) for each in app.title]
+    return [str(title.value) for title in app.title]
 
 
-def test_without_a_provider_everybody_comes_in() -> None:
-    assert titles(page().run()) == ["Will this patient be back?"]
+def test_without_a_provider_the_page_is_open() -> None:
+    assert titles(open_page().run()) == ["Will this patient be readmitted?"]
 
 
-def test_with_a_provider_nobody_sees_a_page_who_has_not_signed_in() -> None:
-    app = page()
+def test_with_a_provider_users_must_sign_in_first() -> None:
+    app = open_page()
     app.secrets["auth"] = PROVIDER
     app.run()
     assert titles(app) == ["Readmit"]
     assert [button.label for button in app.button] == ["Sign in"]
 
 
-def test_where_it_cannot_be_read_who_may_come_in_nobody_does(tmp_path: Path) -> None:
+def test_with_an_unreadable_secrets_file_the_page_is_closed(tmp_path: Path) -> None:
     (broken := tmp_path / "secrets.toml").write_text("[auth")
     before = config.get_option("secrets.files")
     config.set_option("secrets.files", [str(broken)])
     secrets_singleton._reset()
     try:
-        app = page().run()
+        app = open_page().run()
         assert app.exception
         assert titles(app) == []
     finally:

@@ -4,27 +4,34 @@ import pytest
 
 from readmit.core.encounter import FEATURES, FIELDS
 from readmit.core.request import parse
-from ui.encounter_file import GROUPS, InvalidCaseFile, as_file, fields_of, of_file, usual
+from ui.encounter_file import GROUPS, InvalidCaseFile, default_case, fields_of, from_json, to_json
 
 
-def test_the_form_asks_for_every_feature_once() -> None:
-    asked = [field.name for group in GROUPS for field in fields_of(group)]
+def test_the_form_contains_every_feature_once() -> None:
+    on_form = [field.name for group in GROUPS for field in fields_of(group)]
     drugs = [field.name for field in FIELDS if field.if_absent == "No" and len(field.choices) == 4]
-    assert sorted([*asked, *drugs]) == sorted(FEATURES)
+    assert sorted([*on_form, *drugs]) == sorted(FEATURES)
 
 
-def test_what_the_form_begins_with_is_an_encounter() -> None:
-    parse(usual())
+def test_the_defaults_of_the_form_are_a_valid_encounter() -> None:
+    parse(default_case())
 
 
-def test_a_case_comes_back_from_its_file_as_it_was() -> None:
-    case = {**usual(), "diag_1": "250.83", "insulin": "Up"}
-    assert parse(of_file(as_file(case).encode())) == parse(case)
+def test_a_case_survives_a_round_trip_through_its_file() -> None:
+    case = {**default_case(), "diag_1": "250.83", "insulin": "Up"}
+    assert parse(from_json(to_json(case).encode())) == parse(case)
 
 
-def test_a_row_of_the_source_is_a_case() -> None:
-    row = {**usual(), "encounter_id": 1, "patient_nbr": 2, "readmitted": "NO", "glyburide-metformin": "No", "race": "?"}
-    case = of_file(json.dumps(row).encode())
+def test_a_row_of_the_source_is_a_valid_case() -> None:
+    row = {
+        **default_case(),
+        "encounter_id": 1,
+        "patient_nbr": 2,
+        "readmitted": "NO",
+        "glyburide-metformin": "No",
+        "race": "?",
+    }
+    case = from_json(json.dumps(row).encode())
     assert "patient_nbr" not in case
     assert "race" not in case
 
@@ -35,11 +42,11 @@ def test_a_row_of_the_source_is_a_case() -> None:
         (b"not json", ""),
         (b"[]", ""),
         (b"{}", "age"),
-        (json.dumps({**usual(), "age": "old"}).encode(), "age"),
+        (json.dumps({**default_case(), "age": "old"}).encode(), "age"),
         (b"\xff", ""),
     ],
 )
-def test_a_file_that_holds_no_case_says_why(content: bytes, field: str) -> None:
+def test_an_invalid_file_is_rejected_with_the_field(content: bytes, field: str) -> None:
     with pytest.raises(InvalidCaseFile) as raised:
-        of_file(content)
-    assert field in [name for name, _ in raised.value.faults]
+        from_json(content)
+    assert field in [name for name, _ in raised.value.errors]

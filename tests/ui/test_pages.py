@@ -1,5 +1,6 @@
-"""The pages of an analyst and an operator, over a real inference API and its stores."""
+"""The pages for analysts and operators, with a real inference API and its stores."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,36 +10,55 @@ from streamlit.testing.v1 import AppTest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.io.database import ledger, rows
-from tests.api.conftest import TOKEN, Made, Shelf
-from tests.api.ledger_rows import judge, step, store_encounters
+from tests.api.conftest import TOKEN, FittedVersion, InMemoryModelSource
+from tests.api.ledger_rows import store_encounters, store_step, store_verdict
 from tests.ui.conftest import Visit
 from ui.page_context import LANGUAGE
 
 PAGES = ("patient", "many", "statistics", "model", "data", "system")
 
 
+def test_the_main_script_has_no_bare_expression_that_streamlit_would_show_on_every_page() -> None:
+    tree = ast.parse((Path(__file__).parents[2] / "ui/app.py").read_text(encoding="utf-8"))
+    # The first is the module's docstring, which Streamlit does not show.
+    bare = [node for node in tree.body[1:] if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Call)]
+    assert [node.lineno for node in bare] == []
+
+
 def fill() -> None:
     store_encounters()
     ledger.update_batch(1, rows=600, clean=598, quarantined=2, excluded=0, version=2)
     ledger.mark_done(1)
-    faults = [(4, "4", "age", "'old' is none of [0-10), [10-20)"), (5, "5", "age", "'old' is none of [0-10), [10-20)")]
+    faults = [
+        (4, "4", "age", "'old' is not one of [0-10), [10-20)"),
+        (5, "5", "age", "'old' is not one of [0-10), [10-20)"),
+    ]
     rows.replace_quarantine(1, pl.DataFrame(faults, schema=FAULTS_SCHEMA, orient="row"))
-    step("r", "train", 2, {"target": "within_30_days", "lightgbm.roc_auc": 0.66, "lightgbm.run": "abc"})
-    step("r", "promote", 2, {"version": "2", "outcome": "promoted", "reason": "better"})
-    step("s", "clean", 3, "BatchRefused: too much in quarantine")
-    judge("2")
+    store_step("r", "train", 2, {"target": "within_30_days", "lightgbm.roc_auc": 0.66, "lightgbm.run": "abc"})
+    store_step("r", "promote", 2, {"version": "2", "outcome": "promoted", "reason": "better"})
+    store_step("s", "clean", 3, "BatchRefused: too much in quarantine")
+    store_verdict("2")
 
 
-def said(app: AppTest) -> str:
-    """All that stands on a page."""
-    told = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.info, *app.success, *app.warning]
+def page_text(app: AppTest) -> str:
+    """Return the text of a page."""
+    elements = [
+        *app.title,
+        *app.header,
+        *app.subheader,
+        *app.markdown,
+        *app.caption,
+        *app.info,
+        *app.success,
+        *app.warning,
+    ]
     tables = [str(table.value.to_string()) for table in app.table]
-    return "\n".join([*(str(each.value) for each in told), *tables])
+    return "\n".join([*(str(element.value) for element in elements), *tables])
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_shows_on_empty_stores_and_on_full_ones(visit: Visit, page: str, language: str) -> None:
+def test_every_page_works_with_empty_and_filled_stores(visit: Visit, page: str, language: str) -> None:
     app = visit(page, language)
     assert not app.exception
     fill()
@@ -48,7 +68,7 @@ def test_every_page_shows_on_empty_stores_and_on_full_ones(visit: Visit, page: s
     assert app.title
 
 
-def test_statistics_show_the_groups_and_their_sum(visit: Visit) -> None:
+def test_statistics_show_the_groups_and_their_total(visit: Visit) -> None:
     fill()
     app = visit("statistics")
     app.segmented_control(key="statistics.by").set_value("gender").run()
@@ -56,72 +76,74 @@ def test_statistics_show_the_groups_and_their_sum(visit: Visit) -> None:
     assert table.value.to_numpy().tolist() == [
         ["female", "700", "175", "25.0\N{NO-BREAK SPACE}%"],
         ["male, unknown or invalid", "503", "126", "25.0\N{NO-BREAK SPACE}%"],
-        ["All together", "1,203", "301", "25.0\N{NO-BREAK SPACE}%"],
+        ["Total", "1,203", "301", "25.0\N{NO-BREAK SPACE}%"],
     ]
 
 
-def test_the_model_page_tells_version_verdict_candidates_and_versions(visit: Visit) -> None:
+def test_the_model_page_shows_version_verdict_candidates_and_versions(visit: Visit) -> None:
     fill()
-    told = said(visit("model", "es"))
+    page = page_text(visit("model", "es"))
     for text in (
         "Promovida",
         "0,680",
         "0,660 a 0,700",
-        "Potenciación del gradiente (LightGBM) · elegido",
+        "Gradient boosting (LightGBM) · seleccionado",
         "lotes 1 a 2",
     ):
-        assert text in told
-    assert re.findall(r"\b0\.\d+", told) == []
+        assert text in page
+    assert re.findall(r"\b0\.\d+", page) == []
 
 
-def test_the_data_page_tells_batches_and_why_encounters_were_left_out(visit: Visit) -> None:
+def test_the_data_page_shows_batches_and_quarantine_reasons(visit: Visit) -> None:
     fill()
-    told = said(visit("data", "es"))
-    for text in ("Lote 1", "terminado", "598", "Edad", "'old' no es ninguno de"):
-        assert text in told
+    page = page_text(visit("data", "es"))
+    for text in ("Lote 1", "terminado", "598", "Edad", "'old' no es uno de los valores permitidos"):
+        assert text in page
 
 
-def test_the_system_page_tells_services_and_days_and_why_one_failed(visit: Visit) -> None:
+def test_the_system_page_shows_services_days_and_errors(visit: Visit) -> None:
     fill()
     app = visit("system")
-    told = said(app)
-    for text in ("● up", "○ no answer", "Version 2: Promoted", "failed"):
-        assert text in told
-    assert any("too much in quarantine" in str(each.value) for each in app.markdown)
+    page = page_text(app)
+    for text in ("● up", "○ not responding", "Version 2: Promoted", "failed"):
+        assert text in page
+    assert any("too much in quarantine" in str(element.value) for element in app.markdown)
 
 
 def press(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label).click().run()
 
 
-def test_who_holds_the_token_goes_back_and_it_is_said(visit: Visit, shelf: Shelf, later: Made) -> None:
-    shelf.promote(later)
+def test_an_operator_with_the_token_can_roll_back_and_sees_a_confirmation(
+    visit: Visit, model_source: InMemoryModelSource, later: FittedVersion
+) -> None:
+    model_source.promote(later)
     app = visit("system")
     app.text_input(key="token").set_value(TOKEN).run()
     press(app, "Reload")
-    assert any("Version 2 is loaded" in str(each.value) for each in app.success)
+    assert any("Version 2 is now loaded" in str(message.value) for message in app.success)
     app.text_input(key="rollback.by").set_value("m.alvarez").run()
     app.text_input(key="rollback.why").set_value("flags nobody").run()
     app.text_input(key="rollback.to").set_value("1").run()
-    press(app, "Go back")
-    assert shelf.alias is not None
-    assert shelf.alias.number == "1"
-    assert any("Version 1 is in production now; 2 was before." in str(each.value) for each in app.success)
+    press(app, "Roll back")
+    assert model_source.alias is not None
+    assert model_source.alias.number == "1"
+    assert any("Rolled back from version 2 to version 1." in str(message.value) for message in app.success)
 
 
-def test_who_does_not_hold_the_token_changes_nothing(visit: Visit) -> None:
+def test_without_the_token_nothing_can_be_changed(visit: Visit) -> None:
     app = visit("system")
     assert next(button for button in app.button if button.label == "Reload").disabled
     app.text_input(key="token").set_value("a guess").run()
     press(app, "Reload")
-    assert any("Not allowed" in str(each.value) for each in app.warning)
+    assert any("Access denied" in str(warning.value) for warning in app.warning)
 
 
 @pytest.mark.usefixtures("visit")
-def test_the_whole_page_starts_in_the_language_of_the_session() -> None:
+def test_the_application_uses_the_language_of_the_session() -> None:
     app = AppTest.from_file(Path(__file__).parents[2] / "ui/app.py", default_timeout=30)
     app.session_state[LANGUAGE] = "es"
     app.run()
     assert not app.exception
-    assert [str(each.value) for each in app.title] == ["¿Volverá este paciente?"]
-    assert any("La API sirve la versión 1." in str(each.value) for each in app.sidebar.success)
+    assert [str(title.value) for title in app.title] == ["¿Reingresará este paciente?"]
+    assert any("La API está usando la versión 1." in str(message.value) for message in app.sidebar.success)

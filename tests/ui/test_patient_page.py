@@ -1,4 +1,4 @@
-"""The page of one patient, over a real inference API."""
+"""The page of a single patient, with a real inference API."""
 
 import json
 
@@ -6,15 +6,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from readmit.core.encounter import CANNOT_RETURN, FEATURES, FIELDS
+from readmit.core.encounter import EXCLUDED_DISPOSITIONS, FEATURES, FIELDS
 from readmit.core.request import parse
-from tests.api.conftest import Shelf
+from tests.api.conftest import InMemoryModelSource
 from tests.ui.conftest import Visit
-from ui.encounter_file import as_file, usual
-from ui.i18n import words
-from ui.patient_page import ANSWERED, LOADED
+from ui.encounter_file import default_case, to_json
+from ui.i18n import load_messages
+from ui.patient_page import CASE_FILE, LAST_PREDICTION
 
-ASK, PREDICTED = "Predict", "The answer"
+PREDICT, RESULT_TITLE = "Predict", "Prediction"
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -22,49 +22,49 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def headings(app: AppTest) -> list[str]:
-    return [str(each.value) for each in app.header]
+    return [str(header.value) for header in app.header]
 
 
-def test_the_form_that_is_left_as_it_is_gets_an_answer(visit: Visit) -> None:
-    app = press(visit("patient"), ASK)
+def test_the_default_form_gets_a_prediction(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
     assert not app.exception
-    assert PREDICTED in headings(app)
+    assert RESULT_TITLE in headings(app)
     risk, threshold, _ = (metric.value for metric in app.metric)
-    answered = app.session_state[ANSWERED].answer
-    assert risk == f"{100 * answered.probability:.1f}\N{NO-BREAK SPACE}%"
+    prediction = app.session_state[LAST_PREDICTION].prediction
+    assert risk == f"{100 * prediction.probability:.1f}\N{NO-BREAK SPACE}%"
     assert threshold == "14.3\N{NO-BREAK SPACE}%"
 
 
-def test_the_answer_says_that_it_is_no_medical_device(visit: Visit) -> None:
-    for language, label, told in (
-        ("en", ASK, "not a medical device"),
-        ("es", "Predecir", "no es un producto sanitario"),
+def test_the_prediction_has_a_medical_device_disclaimer(visit: Visit) -> None:
+    for language, label, disclaimer in (
+        ("en", PREDICT, "not a medical device"),
+        ("es", "Predecir", "no es un dispositivo médico"),
     ):
         app = press(visit("patient", language), label)
-        assert any(told in str(caption.value) for caption in app.caption)
+        assert any(disclaimer in str(caption.value) for caption in app.caption)
 
 
-def test_the_form_has_a_widget_for_every_field_that_is_no_drug(visit: Visit) -> None:
+def test_the_form_has_a_widget_for_every_field_except_drugs(visit: Visit) -> None:
     app = visit("patient")
     drugs = {field.name for field in FIELDS if field.if_absent == "No" and len(field.choices) == 4}
     assert {name for name in FEATURES if f"field.{name}" not in app.session_state} == drugs
 
 
-def test_a_drug_that_is_chosen_is_asked_for_its_level_and_sent(visit: Visit) -> None:
+def test_a_selected_drug_has_a_level_that_is_sent(visit: Visit) -> None:
     app = visit("patient")
     app.multiselect(key="prescribed").select("insulin").run()
     app.segmented_control(key="field.insulin").set_value("Up").run()
-    assert press(app, ASK).session_state[ANSWERED].case["insulin"] == "Up"
+    assert press(app, PREDICT).session_state[LAST_PREDICTION].case["insulin"] == "Up"
 
 
-def test_what_is_typed_wrongly_is_said_at_once_and_not_sent(visit: Visit) -> None:
+def test_an_invalid_value_is_reported_at_once_and_not_sent(visit: Visit) -> None:
     app = visit("patient")
     app.text_input(key="field.payer_code").set_value("medicare").run()
-    assert [str(error.value) for error in app.error] == ["'medicare' is not a payer's code: two capital letters"]
-    assert next(button for button in app.button if button.label == ASK).disabled
+    assert [str(error.value) for error in app.error] == ["'medicare' is not a payer code: two capital letters"]
+    assert next(button for button in app.button if button.label == PREDICT).disabled
 
 
-def test_another_language_keeps_what_was_typed(visit: Visit) -> None:
+def test_switching_the_language_keeps_the_input(visit: Visit) -> None:
     app = visit("patient")
     app.number_input(key="field.number_inpatient").set_value(4).run()
     app.session_state["language"] = "es"
@@ -75,23 +75,23 @@ def test_another_language_keeps_what_was_typed(visit: Visit) -> None:
 
 def test_a_case_is_loaded_from_a_file(visit: Visit) -> None:
     app = visit("patient")
-    case = {**usual(), "number_inpatient": 5, "diag_1": "250.83", "insulin": "Down"}
-    app.file_uploader(key=LOADED).set_value(("case.json", as_file(case).encode(), "application/json")).run()
+    case = {**default_case(), "number_inpatient": 5, "diag_1": "250.83", "insulin": "Down"}
+    app.file_uploader(key=CASE_FILE).set_value(("case.json", to_json(case).encode(), "application/json")).run()
     assert not app.exception
-    assert parse(press(app, ASK).session_state[ANSWERED].case) == parse(case)
+    assert parse(press(app, PREDICT).session_state[LAST_PREDICTION].case) == parse(case)
 
 
-def test_a_file_that_holds_no_case_says_why_and_changes_nothing(visit: Visit) -> None:
+def test_an_invalid_case_file_is_reported_and_changes_nothing(visit: Visit) -> None:
     app = visit("patient")
     before = app.session_state["field.age"]
-    wrong = json.dumps({**usual(), "age": "old"}).encode()
-    app.file_uploader(key=LOADED).set_value(("case.json", wrong, "application/json")).run()
-    assert any(str(error.value).startswith("Age: 'old' is none of") for error in app.error)
+    invalid = json.dumps({**default_case(), "age": "old"}).encode()
+    app.file_uploader(key=CASE_FILE).set_value(("case.json", invalid, "application/json")).run()
+    assert any(str(error.value).startswith("Age: 'old' is not one of") for error in app.error)
     assert app.session_state["field.age"] == before
 
 
-def test_what_if_asks_again_with_one_field_changed(visit: Visit) -> None:
-    app = press(visit("patient"), ASK)
+def test_what_if_predicts_again_with_one_field_changed(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
     app.selectbox(key="what_if.field").select("number_inpatient").run()
     app.number_input(key="what_if.value.number_inpatient").set_value(55).run()
     assert not app.exception
@@ -100,22 +100,22 @@ def test_what_if_asks_again_with_one_field_changed(visit: Visit) -> None:
     assert first != second
 
 
-def test_an_answer_to_a_form_that_has_changed_since_says_so(visit: Visit) -> None:
-    app = press(visit("patient"), ASK)
+def test_a_prediction_for_an_older_form_is_marked_as_stale(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
     app.number_input(key="field.number_inpatient").set_value(4).run()
     assert any("The form has changed since" in str(info.value) for info in app.info)
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("disposition", CANNOT_RETURN)
+@pytest.mark.parametrize("disposition", EXCLUDED_DISPOSITIONS)
 def test_a_stay_that_ended_in_death_or_hospice_gets_a_notice_and_no_risk(
     visit: Visit, disposition: str, language: str
 ) -> None:
     app = visit("patient", language)
-    press(app, words(language)("patient.ask"))
+    press(app, load_messages(language)("patient.predict"))
     app.selectbox(key="field.discharge_disposition_id").select(disposition).run()
-    assert words(language)("patient.cannot_return") in [str(info.value) for info in app.info]
-    assert next(button for button in app.button if button.label == words(language)("patient.ask")).disabled
+    assert load_messages(language)("patient.not_applicable") in [str(info.value) for info in app.info]
+    assert next(button for button in app.button if button.label == load_messages(language)("patient.predict")).disabled
     assert not app.metric
     assert not app.get("html")
     assert not app.warning
@@ -123,27 +123,27 @@ def test_a_stay_that_ended_in_death_or_hospice_gets_a_notice_and_no_risk(
 
 
 def test_what_if_the_stay_had_ended_in_death_gets_a_notice_and_no_second_risk(visit: Visit) -> None:
-    app = press(visit("patient"), ASK)
+    app = press(visit("patient"), PREDICT)
     app.selectbox(key="what_if.field").select("discharge_disposition_id").run()
     app.selectbox(key="what_if.value.discharge_disposition_id").select("11").run()
-    assert words("en")("patient.cannot_return") in [str(info.value) for info in app.info]
+    assert load_messages("en")("patient.not_applicable") in [str(info.value) for info in app.info]
     assert len([metric for metric in app.metric if metric.label == "Risk"]) == 1
     assert not app.exception
 
 
-def test_without_a_model_the_page_says_so_and_keeps_the_form(visit: Visit, shelf: Shelf) -> None:
-    shelf.alias = None
+def test_without_a_model_the_page_keeps_the_form(visit: Visit, model_source: InMemoryModelSource) -> None:
+    model_source.alias = None
     app = visit("patient")
     app.number_input(key="field.number_inpatient").set_value(4).run()
-    assert not press(app, ASK).exception
+    assert not press(app, PREDICT).exception
     assert app.number_input(key="field.number_inpatient").value == 4
 
 
-def test_an_api_that_is_away_is_said_and_what_was_typed_is_kept(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_api_is_reported_and_the_input_is_kept(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     app = visit("patient")
     app.number_input(key="field.number_inpatient").set_value(4).run()
     monkeypatch.setenv("READMIT_API_URLS", "http://127.0.0.1:9")
     st.cache_resource.clear()
-    press(app, ASK)
-    assert any("There is no answer" in str(error.value) for error in app.error)
+    press(app, PREDICT)
+    assert any("The service is not responding" in str(error.value) for error in app.error)
     assert app.number_input(key="field.number_inpatient").value == 4

@@ -1,4 +1,4 @@
-"""What the API's document shows as its answers, the page reads."""
+"""The page can read the example responses of the API's OpenAPI document."""
 
 import json
 from typing import Any
@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from api import openapi_examples
 from ui import schemas
 
-READ: list[tuple[Any, Any]] = [
+CASES: list[tuple[Any, Any]] = [
     (schemas.HealthView, openapi_examples.HEALTH),
     (schemas.ModelView, openapi_examples.MODEL),
-    (schemas.PredictionView, openapi_examples.ANSWER),
+    (schemas.PredictionView, openapi_examples.PREDICTION),
     (schemas.ErrorView, openapi_examples.ERROR),
     (schemas.ItemList[schemas.DayView], openapi_examples.DAYS),
     (schemas.ItemList[schemas.BatchView], openapi_examples.BATCHES),
@@ -21,16 +21,16 @@ READ: list[tuple[Any, Any]] = [
     (schemas.VersionDetailView, openapi_examples.VERSION),
     (schemas.StatisticsView, openapi_examples.STATISTICS),
     (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
-    (schemas.ReloadView, openapi_examples.RELOADED),
-    (schemas.RollbackView, openapi_examples.ROLLED_BACK),
+    (schemas.ReloadView, openapi_examples.RELOAD),
+    (schemas.RollbackView, openapi_examples.ROLLBACK_RESPONSE),
 ]
 
 
-@pytest.mark.parametrize(("kind", "example"), READ, ids=lambda each: getattr(each, "__name__", ""))
-def test_an_answer_is_read_whole(kind: Any, example: dict[str, Any]) -> None:
-    read = TypeAdapter(kind).validate_json(json.dumps(example))
-    told = TypeAdapter(kind).dump_python(read, mode="json")
-    for name, value in told.items():
+@pytest.mark.parametrize(("schema", "example"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_response_is_read_completely(schema: Any, example: dict[str, Any]) -> None:
+    response = TypeAdapter(schema).validate_json(json.dumps(example))
+    fields = TypeAdapter(schema).dump_python(response, mode="json")
+    for name, value in fields.items():
         assert name in example
         if isinstance(value, int | str) and not name.endswith("_at"):
             assert value == example[name]

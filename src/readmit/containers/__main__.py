@@ -1,4 +1,4 @@
-"""`just up`, `just down`, `just status`, and what acts on the stack of containers that is up."""
+"""`just up`, `just down`, `just status`, and the commands that run on the container stack."""
 
 import argparse
 import os
@@ -17,24 +17,24 @@ from readmit.settings import SettingError, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
-READER = "mysql://reader@mysql:3306"
-"""Who asks by `just sql` may read, and nothing else."""
+READER_DATABASE_URL = "mysql://reader@mysql:3306"
+"""The read-only account of `just sql`."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: as asked; 1: refused, with the reason; 130: interrupted."""
-    asked, terminal = _parser().parse_args(arguments), console()
+    """Run one command. Return 0 on success, 1 with the reason on an error, 130 when interrupted."""
+    args, terminal = _parser().parse_args(arguments), console()
     try:
-        if asked.command == "up":
-            up(UpOptions(asked.services, asked.without, not asked.no_day, asked.publish_stores), terminal)
-        elif asked.command == "down":
-            down(asked.volumes, terminal)
-        elif asked.command == "status":
+        if args.command == "up":
+            up(UpOptions(args.services, args.without, not args.no_day, args.publish_stores), terminal)
+        elif args.command == "down":
+            down(args.volumes, terminal)
+        elif args.command == "status":
             status.show(project_of(load()), SHOWN_SECRETS, terminal)
-        elif asked.command == "rotate":
-            rotate(project_of(load()), SECRETS, asked.names, terminal)
+        elif args.command == "rotate":
+            rotate(project_of(load()), SECRETS, args.names, terminal)
         else:
-            on(asked.rest, terminal)
+            run_command(args.rest, terminal)
     except (StackError, SettingError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
@@ -47,49 +47,54 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m readmit.containers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", prog="just up")
-    start.add_argument("services", nargs="*", help="only these, and what they need")
-    start.add_argument("--without", action="append", default=[], help="all but this one")
-    start.add_argument("--publish-stores", action="store_true", help="MySQL and S3 on 127.0.0.1, too")
-    start.add_argument("--no-day", action="store_true", help="the first day does not start by itself")
+    start.add_argument("services", nargs="*", help="start only these services and their dependencies")
+    start.add_argument("--without", action="append", default=[], help="do not start this service; may be repeated")
+    start.add_argument("--publish-stores", action="store_true", help="also publish MySQL and S3 on 127.0.0.1")
+    start.add_argument("--no-day", action="store_true", help="do not start the first day")
     stop = commands.add_parser("down", prog="just down")
-    stop.add_argument("--volumes", action="store_true", help="the data, too")
+    stop.add_argument("--volumes", action="store_true", help="also delete the data")
     commands.add_parser("status")
     commands.add_parser("rotate", prog="just ops::rotate").add_argument("names", nargs="+")
-    commands.add_parser("on").add_argument("rest", nargs=argparse.REMAINDER, help="a command of readmit")
+    commands.add_parser("on").add_argument("rest", nargs=argparse.REMAINDER, help="a readmit command")
     return parser
 
 
 def down(volumes: bool, terminal: Console) -> None:
-    """Ends the containers. The data stay; with `volumes` they go, after a question. StackRefused: nobody said yes."""
+    """Remove the containers, and with `volumes` the data, once the user has confirmed it.
+
+    Raises StackError when the user does not confirm.
+    """
     project = project_of(load())
     if volumes:
-        terminal.print(f"All data of the stack {project.name} will be lost: encounters, snapshots, models, secrets.")
-        if not sys.stdin.isatty() or input("Type its name to go on: ") != project.name:
-            raise StackError("nothing was removed: a person has to say so")
+        terminal.print(f"This deletes all data of the stack {project.name}: encounters, snapshots, models, secrets.")
+        if not sys.stdin.isatty() or input("Type its name to continue: ") != project.name:
+            raise StackError("nothing was removed: the deletion was not confirmed")
     project.run("down", "--remove-orphans", *(["--volumes"] if volumes else []))
     if volumes and SECRETS.exists():
         shutil.rmtree(SECRETS)
-    terminal.print("Removed, with its data." if volumes else "Stopped; the data stay. `just up` brings it up again.")
+    terminal.print(
+        "The stack and its data were removed." if volumes else "Stopped; the data are kept. Start it with `just up`."
+    )
 
 
-def as_reader(project: Project) -> list[str]:
-    """Options of `exec` by which a command speaks to the databases as who may only read."""
-    address = project.variables.get("READMIT_READER_DATABASE_URL", READER)
+def reader_options(project: Project) -> list[str]:
+    """Return the options of `exec` that run a command with the read-only database account."""
+    address = project.variables.get("READMIT_READER_DATABASE_URL", READER_DATABASE_URL)
     password = "/run/secrets/reader_password"
     return ["-e", f"READMIT_DATABASE_URL={address}", "-e", f"READMIT_DATABASE_PASSWORD_FILE={password}"]
 
 
-def on(command: Sequence[str], terminal: Console) -> None:
-    """A command of `readmit`: the days are asked of Prefect, the rest is carried out in the container of the flows."""
+def run_command(command: Sequence[str], terminal: Console) -> None:
+    """Run a `readmit` command: days as Prefect flow runs, everything else in the `flows` container."""
     project = project_of(load())
     if command[:1] and command[0] in day_commands.COMMANDS:
-        day_commands.carry_out(command, project, terminal)
+        day_commands.run_command(command, project, terminal)
         return
     tty = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
-    options = [*tty, *(as_reader(project) if command[:1] == ["sql"] else [])]
-    asked = project.command("exec", *options, "flows", "python", "-m", "readmit.cli", *command)
-    # In our place, so that a signal reaches the command and not somebody who waits for it.
-    os.execvpe(asked[0], list(asked), dict(project.environment()))
+    options = [*tty, *(reader_options(project) if command[:1] == ["sql"] else [])]
+    argv = project.command("exec", *options, "flows", "python", "-m", "readmit.cli", *command)
+    # Replace this process, so that signals reach the command itself.
+    os.execvpe(argv[0], list(argv), dict(project.environment()))
 
 
 if __name__ == "__main__":

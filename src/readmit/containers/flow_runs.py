@@ -1,4 +1,4 @@
-"""Runs asked of Prefect, by its API. Where nothing has come yet, `just up` does so, that there be a model to serve."""
+"""Flow runs, started and watched through Prefect's API. `just up` starts the first day, which trains a model."""
 
 import time
 import uuid
@@ -13,13 +13,13 @@ from readmit.containers.project import Project
 from readmit.containers.secrets import PREFECT_LOGIN
 from readmit.stacks.errors import StackError
 
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-PATIENCE_SECONDS = 60.0
-"""So long a server that is busy, or just away, is asked again."""
-ANSWER_WITHIN_SECONDS, ASK_AGAIN_SECONDS = 30.0, 1.0
-LINES_AT_ONCE, MAY_COME_LATE = 200, 50
-"""A line may come after younger ones: so many before the end are looked at again."""
-INFO = 20
+TERMINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+RETRY_TIMEOUT_SECONDS = 60.0
+"""How long requests to a busy or unavailable server are retried."""
+REQUEST_TIMEOUT_SECONDS, RETRY_DELAY_SECONDS = 30.0, 1.0
+LOG_PAGE_SIZE, LOG_OVERLAP = 200, 50
+"""A line may arrive after later ones, so the last LOG_OVERLAP lines are read again."""
+MIN_LOG_LEVEL = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,88 +32,88 @@ class PrefectServer:
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """One run of a deployment. `state` as Prefect names it: SCHEDULED, RUNNING, COMPLETED ...; `why`: its message."""
+    """A run of a deployment. `state` as in Prefect: SCHEDULED, RUNNING, COMPLETED ...; `message`: its reason."""
 
     id: str
     name: str
     state: str
-    why: str
+    message: str
 
 
-def server_of(project: Project) -> PrefectServer:
-    """Return the Prefect server of a project. Raises StackRefused when the file with its login is missing."""
+def prefect_server(project: Project) -> PrefectServer:
+    """Return the Prefect server of a project. Raises StackError when the file with its login is missing."""
     address = next(service.ports[0].address for service in project.services() if service.name == "prefect")
     file = Path(project.variables["READMIT_SECRETS"]) / PREFECT_LOGIN
     try:
         return PrefectServer(address, file.read_text())
     except FileNotFoundError as error:
-        raise StackError(f"{file} is missing, and Prefect asks for the login in it: just up makes it") from error
+        raise StackError(f"{file}, which contains the Prefect login, is missing: run `just up` to create it") from error
 
 
 def start(prefect: PrefectServer, parameters: Mapping[str, int | bool], flow: str = "daily") -> FlowRun:
-    """Asks Prefect at this address for a run of a flow. StackRefused: it does not answer as it should.
+    """Start a run of a flow. `parameters`: those of the flow; without `batch` it takes the next batch.
 
-    `parameters` of the flow, such as `batch`; without, it takes the next batch.
+    Raises StackError when Prefect does not respond as expected.
     """
-    deployment = _mapping(prefect, "GET", f"/deployments/name/{flow}/{flow}")
-    # With a key of its own it is one run, however often it has to be asked for.
-    asked = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}, "idempotency_key": uuid.uuid4().hex}
-    return _flow_run(_mapping(prefect, "POST", f"/deployments/{deployment['id']}/create_flow_run", asked))
+    deployment = _request_object(prefect, "GET", f"/deployments/name/{flow}/{flow}")
+    # The idempotency key makes it a single run even when the request is retried.
+    body = {"parameters": dict(parameters), "state": {"type": "SCHEDULED"}, "idempotency_key": uuid.uuid4().hex}
+    return _flow_run(_request_object(prefect, "POST", f"/deployments/{deployment['id']}/create_flow_run", body))
 
 
-def look(prefect: PrefectServer, run: FlowRun) -> FlowRun:
-    """The same run as it is now."""
-    return _flow_run(_mapping(prefect, "GET", f"/flow_runs/{run.id}"))
+def refresh(prefect: PrefectServer, run: FlowRun) -> FlowRun:
+    """Return the run in its current state."""
+    return _flow_run(_request_object(prefect, "GET", f"/flow_runs/{run.id}"))
 
 
-def page(prefect: PrefectServer, run: FlowRun) -> str:
-    """Where a person sees it."""
+def page_url(prefect: PrefectServer, run: FlowRun) -> str:
+    """Return the address of a run's page."""
     return f"{prefect.address}/runs/flow-run/{run.id}"
 
 
-def said(prefect: PrefectServer, run: FlowRun, known: Container[str], count: int) -> Iterator[tuple[str, str]]:
-    """Number and text of the lines of a run's log that are not among `count` known ones."""
-    about = {"flow_run_id": {"any_": [run.id]}, "level": {"ge_": INFO}}
-    page = {"sort": "TIMESTAMP_ASC", "offset": max(0, count - MAY_COME_LATE), "limit": LINES_AT_ONCE}
-    told = _asked(prefect, "POST", "/logs/filter", {"logs": about, **page})
-    if not isinstance(told, list):
-        raise StackError(f"Prefect at {prefect.address}: {told}")
-    yield from ((str(each["id"]), str(each["message"])) for each in told if str(each["id"]) not in known)
+def log_lines(prefect: PrefectServer, run: FlowRun, known: Container[str], count: int) -> Iterator[tuple[str, str]]:
+    """Yield the id and text of the lines of a run's log that are not among the `count` known ones."""
+    log_filter = {"flow_run_id": {"any_": [run.id]}, "level": {"ge_": MIN_LOG_LEVEL}}
+    page = {"sort": "TIMESTAMP_ASC", "offset": max(0, count - LOG_OVERLAP), "limit": LOG_PAGE_SIZE}
+    logs = _request_with_retries(prefect, "POST", "/logs/filter", {"logs": log_filter, **page})
+    if not isinstance(logs, list):
+        raise StackError(f"Prefect at {prefect.address}: {logs}")
+    yield from ((str(log["id"]), str(log["message"])) for log in logs if str(log["id"]) not in known)
 
 
-def _flow_run(told: Mapping[str, Any]) -> FlowRun:
-    state = told["state"] or {}
-    return FlowRun(str(told["id"]), str(told["name"]), str(told["state_type"]), str(state.get("message") or ""))
+def _flow_run(fields: Mapping[str, Any]) -> FlowRun:
+    state = fields["state"] or {}
+    return FlowRun(str(fields["id"]), str(fields["name"]), str(fields["state_type"]), str(state.get("message") or ""))
 
 
-def _mapping(prefect: PrefectServer, method: str, path: str, body: object = None) -> Mapping[str, Any]:
-    told = _asked(prefect, method, path, body)
-    if not isinstance(told, dict):
-        raise StackError(f"Prefect at {prefect.address}: {told}")
-    return told
+def _request_object(prefect: PrefectServer, method: str, path: str, body: object = None) -> Mapping[str, Any]:
+    content = _request_with_retries(prefect, method, path, body)
+    if not isinstance(content, dict):
+        raise StackError(f"Prefect at {prefect.address}: {content}")
+    return content
 
 
-def _asked(prefect: PrefectServer, method: str, path: str, body: object = None) -> object:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def _request_with_retries(prefect: PrefectServer, method: str, path: str, body: object = None) -> object:
+    deadline = time.monotonic() + RETRY_TIMEOUT_SECONDS
     while True:
         try:
-            return _answer(prefect, method, path, body)
+            return _request(prefect, method, path, body)
         except (httpx.HTTPError, ValueError) as error:
-            is_over = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
-            if is_over or time.monotonic() > deadline:
+            is_final = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+            if is_final or time.monotonic() > deadline:
                 raise StackError(f"Prefect at {prefect.address}: {error}") from error
-        time.sleep(ASK_AGAIN_SECONDS)
+        time.sleep(RETRY_DELAY_SECONDS)
 
 
-def _answer(prefect: PrefectServer, method: str, path: str, body: object) -> object:
+def _request(prefect: PrefectServer, method: str, path: str, body: object) -> object:
     user, _, password = prefect.login.partition(":")
-    answer = httpx.request(
+    response = httpx.request(
         method,
         f"{prefect.address}/api{path}",
         json=body,
         auth=(user, password),
-        timeout=ANSWER_WITHIN_SECONDS,
+        timeout=REQUEST_TIMEOUT_SECONDS,
         trust_env=False,
     )
-    told: object = answer.raise_for_status().json()
-    return told
+    content: object = response.raise_for_status().json()
+    return content

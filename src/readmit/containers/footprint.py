@@ -1,7 +1,7 @@
-"""`just ops::footprint`: what each service takes, measured on a stack of its own, as the README's table.
+"""`just ops::footprint`: measure what each service uses, on a stack of its own, and write docs/footprint.md.
 
-Memory 60 s after all are healthy with no run in progress, and again 10 minutes after a day, as `docker stats` tells it
-(without the page cache); the images' sizes; and how long it is from `up` to the first prediction, images being there.
+Memory as in `docker stats` (without the page cache), 60 s after all services are healthy with no run in progress, and
+10 minutes after a day; the sizes of the images; and the time from `up` to the first prediction with images built.
 """
 
 import json
@@ -18,43 +18,44 @@ import httpx
 
 from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.project import ROOT, ComposeService, Project, output
-from readmit.containers.up import UpOptions, wanted_of
+from readmit.containers.up import UpOptions, select_services
 from readmit.containers.user_project import project_of
 from readmit.settings import SettingError, load
 from readmit.stacks.errors import StackError
 
 NAME = "readmit-footprint"
-README, BEGIN, END = ROOT / "README.md", "<!-- footprint -->\n", "<!-- /footprint -->"
-EXAMPLE = ROOT / "api/example.json"
-QUIET_SECONDS, AFTER_DAY_SECONDS = 60.0, 600.0
-LOOK_AGAIN_SECONDS = 0.5
+PAGE, BEGIN, END = ROOT / "docs/footprint.md", "<!-- footprint -->\n", "<!-- /footprint -->"
+EXAMPLE_REQUEST = ROOT / "api/example.json"
+IDLE_SECONDS, AFTER_DAY_SECONDS = 60.0, 600.0
+POLL_SECONDS = 0.5
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """MiB by service at both times; `not_started`: limits of those; image sizes in MB; seconds.
+    """Memory in MiB by service, image sizes in MB, and the time to the first prediction in seconds.
 
-    `by_name`: idle, those that are started only when they are asked for.
+    `not_started`: memory limits of services that were not started; `on_demand`: services started only by name, idle.
     """
 
     idle: Mapping[str, float]
     after_day: Mapping[str, float]
     not_started: Mapping[str, float]
-    by_name: Mapping[str, float]
+    on_demand: Mapping[str, float]
     images: Mapping[str, float]
     to_first_prediction: float
 
     def table(self) -> str:
-        """As Markdown."""
+        """Return the table as Markdown."""
         rows = [f"| `{name}` | {self.idle[name]:.0f} | {self.after_day[name]:.0f} |" for name in sorted(self.idle)]
         rows += [
-            f"| `{name}` | {limit:.0f}, its limit | {limit:.0f} |" for name, limit in sorted(self.not_started.items())
+            f"| `{name}` | {limit:.0f} (limit) | {limit:.0f} (limit) |"
+            for name, limit in sorted(self.not_started.items())
         ]
         limits = sum(self.not_started.values())
         idle, after_day = sum(self.idle.values()) + limits, sum(self.after_day.values()) + limits
-        rows += [f"| **all** | **{idle:,.0f}** | **{after_day:,.0f}** |"]
-        rows += [f"| `{name}`, beside them | {mib:,.0f} | |" for name, mib in sorted(self.by_name.items())]
+        rows += [f"| **total** | **{idle:,.0f}** | **{after_day:,.0f}** |"]
+        rows += [f"| `{name}` (on demand) | {mib:,.0f} | |" for name, mib in sorted(self.on_demand.items())]
         images = ", ".join(f"{name} {size:,.0f}" for name, size in sorted(self.images.items()))
         return "\n".join(
             (
@@ -62,7 +63,7 @@ class Footprint:
                 "|---|---|---|",
                 *rows,
                 "",
-                f"Images of ours, in MB: {images}. From `just up` on empty volumes, images being there, to the first "
+                f"Image sizes in MB: {images}. Time from `just up` on empty volumes, with images built, to the first "
                 f"prediction: {self.to_first_prediction:.0f} s.",
                 "",
             )
@@ -70,91 +71,95 @@ class Footprint:
 
 
 def main(without: Sequence[str]) -> int:
-    """0: measured, and the table is written; 1: refused, with the reason.
+    """Measure and write the table. Return 0 on success, 1 with the reason on an error.
 
-    `without`: services that can't be started here; their limit counts.
+    `without`: services that cannot be started on this machine; the table shows their limit.
     """
     try:
         preflight.require_engine()
-        with _own_project() as project:
-            table = _measured(project, project.services(), without).table()
+        with _temporary_project() as project:
+            table = _measure(project, project.services(), without).table()
     except (StackError, SettingError) as error:
         print(error, file=sys.stderr)
         return 1
-    text = README.read_text()
-    README.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{table}{END}", text, flags=re.DOTALL))
+    PAGE.write_text(replace_table(PAGE.read_text(), table))
     print(table)
     return 0
 
 
+def replace_table(page: str, table: str) -> str:
+    """Return the page with the table between its markers."""
+    return re.sub(f"{BEGIN}.*?{END}", lambda _: f"{BEGIN}{table}{END}", page, flags=re.DOTALL)
+
+
 @contextmanager
-def _own_project() -> Iterator[Project]:
-    """A project with secrets and volumes of its own, on the ports of the user's, on the user's data."""
-    users = project_of(load())
+def _temporary_project() -> Iterator[Project]:
+    """Yield a project with its own secrets and volumes, on the ports and the data of the user's stack."""
+    user_stack = project_of(load())
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "secrets"
-        secrets.make(kept, {})
-        own = {"READMIT_SECRETS": str(kept), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
-        project = Project(NAME, {**users.variables, **own})
+        secrets_folder = Path(folder) / "secrets"
+        secrets.create_missing(secrets_folder, {})
+        overrides = {"READMIT_SECRETS": str(secrets_folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+        project = Project(NAME, {**user_stack.variables, **overrides})
         try:
             yield project
         finally:
             project.output("down", "--volumes", "--remove-orphans")
 
 
-def _measured(project: Project, services: Sequence[ComposeService], without: Sequence[str]) -> Footprint:
-    wanted = wanted_of(services, UpOptions((), without, with_day=False, publish_stores=False))
-    preflight.require_ports(project, services, wanted)
+def _measure(project: Project, services: Sequence[ComposeService], without: Sequence[str]) -> Footprint:
+    selected = select_services(services, UpOptions((), without, with_day=False, publish_stores=False))
+    preflight.require_ports(project, services, selected)
     addresses = {service.name: service.ports[0].address for service in services if service.ports}
     project.run("build")
     started = time.monotonic()
-    project.run("up", "--detach", "--wait", *wanted)
+    project.run("up", "--detach", "--wait", *selected)
     up = time.monotonic() - started
-    time.sleep(QUIET_SECONDS)
+    time.sleep(IDLE_SECONDS)
     idle, started = _memory(project), time.monotonic()
-    _day(flow_runs.server_of(project))
+    _run_day(flow_runs.prefect_server(project))
     _predict(addresses["api"])
     day = time.monotonic() - started
     time.sleep(AFTER_DAY_SECONDS)
-    after_day, limits = _memory(project), {each.name: each.limit_mib for each in services if each.name in without}
-    return Footprint(idle, after_day, limits, _by_name(project, services), _images(services), up + day)
+    after_day, limits = _memory(project), {item.name: item.limit_mib for item in services if item.name in without}
+    return Footprint(idle, after_day, limits, _on_demand_memory(project, services), _image_sizes(services), up + day)
 
 
-def _by_name(project: Project, services: Sequence[ComposeService]) -> dict[str, float]:
-    """MiB of those that are started only when they are asked for, while no run is in progress."""
-    names = [service.name for service in services if service.by_name]
+def _on_demand_memory(project: Project, services: Sequence[ComposeService]) -> dict[str, float]:
+    """Return the memory in MiB of the on-demand services while no run is in progress."""
+    names = [service.name for service in services if service.on_demand]
     project.run("up", "--detach", "--wait", *names)
-    time.sleep(QUIET_SECONDS)
+    time.sleep(IDLE_SECONDS)
     return {name: mib for name, mib in _memory(project).items() if name in names}
 
 
-def _day(prefect: flow_runs.PrefectServer) -> None:
+def _run_day(prefect: flow_runs.PrefectServer) -> None:
     run = flow_runs.start(prefect, {})
-    while (run := flow_runs.look(prefect, run)).state not in flow_runs.ENDED:
-        time.sleep(LOOK_AGAIN_SECONDS)
+    while (run := flow_runs.refresh(prefect, run)).state not in flow_runs.TERMINAL_STATES:
+        time.sleep(POLL_SECONDS)
     if run.state != "COMPLETED":
-        raise StackError(f"the day ended as {run.state}: {flow_runs.page(prefect, run)}")
+        raise StackError(f"the day ended as {run.state}: {flow_runs.page_url(prefect, run)}")
 
 
 def _predict(api: str) -> None:
-    httpx.post(f"{api}/predict", json=json.loads(EXAMPLE.read_text()), trust_env=False).raise_for_status()
+    httpx.post(f"{api}/predict", json=json.loads(EXAMPLE_REQUEST.read_text()), trust_env=False).raise_for_status()
 
 
 def _memory(project: Project) -> dict[str, float]:
-    """MiB by service."""
-    told = output(["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]).splitlines()
-    ours = re.compile(rf"{project.name}-(.+)-\d+ ([\d.]+)(\w+) /")
-    found = [match for line in told if (match := ours.match(line))]
+    """Return the memory in MiB by service."""
+    lines = output(["docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"]).splitlines()
+    pattern = re.compile(rf"{project.name}-(.+)-\d+ ([\d.]+)(\w+) /")
+    matches = [match for line in lines if (match := pattern.match(line))]
     return {
-        name: float(number) * UNITS[unit] / UNITS["MiB"] for name, number, unit in (each.groups() for each in found)
+        name: float(number) * UNITS[unit] / UNITS["MiB"] for name, number, unit in (match.groups() for match in matches)
     }
 
 
-def _images(services: Sequence[ComposeService]) -> dict[str, float]:
-    """MB by image of ours."""
+def _image_sizes(services: Sequence[ComposeService]) -> dict[str, float]:
+    """Return the size in MB of each image that this repository builds."""
     images = sorted({service.image for service in services if service.built})
-    told = {image: output(["docker", "image", "inspect", "--format", "{{.Size}}", image]) for image in images}
-    return {image.partition(":")[0].removeprefix("readmit-"): int(size) / 1e6 for image, size in told.items()}
+    sizes = {image: output(["docker", "image", "inspect", "--format", "{{.Size}}", image]) for image in images}
+    return {image.partition(":")[0].removeprefix("readmit-"): int(size) / 1e6 for image, size in sizes.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What must be there before containers are started: each fault is one sentence."""
+"""Checks before containers are started; each error is one sentence."""
 
 import json
 import re
@@ -13,16 +13,16 @@ import psutil
 from readmit.containers.project import ROOT, ComposeService, Port, Project, output
 from readmit.stacks.errors import StackError
 
-COMPOSE = (2, 24)
-LEAST_BYTES = int(3.7 * 2**30)
+MIN_COMPOSE_VERSION = (2, 24)
+MIN_MEMORY_BYTES = int(3.7 * 2**30)
 """4 GB, as machines and virtual machines of that size report it."""
-LEAST_CPUS = 2
-LEAST_DISK_BYTES = 10 * 2**30
+MIN_CPUS = 2
+MIN_DISK_BYTES = 10 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The machine that the containers run on, as the engine tells it. `root`: where it keeps images and volumes."""
+    """The machine that runs the containers, as the engine reports it. `root`: its folder of images and volumes."""
 
     memory_bytes: int
     cpus: int
@@ -30,80 +30,81 @@ class Engine:
 
 
 def require_engine() -> None:
-    """StackRefused: Docker, Compose or room for them is missing; one sentence says what."""
-    engine = _engine()
+    """Check Docker, Compose, memory, CPUs and disk. Raises StackError when one is missing or too small."""
+    engine = _inspect_engine()
     _require_compose()
     _require_resources(engine)
 
 
-def require_ports(project: Project, services: Iterable[ComposeService], wanted: Collection[str]) -> None:
-    """StackRefused: a port of a service that is wanted and does not run yet is taken, and by whom."""
+def require_ports(project: Project, services: Iterable[ComposeService], selected: Collection[str]) -> None:
+    """Check the ports of the services to start. Raises StackError when another program listens on one."""
     running = {state.service for state in project.states() if state.state == "running"}
-    starting = [service for service in services if service.name in wanted and service.name not in running]
+    starting = [service for service in services if service.name in selected and service.name not in running]
     _require_free(port for service in starting for port in service.ports)
 
 
 def _require_compose() -> None:
     try:
-        said = output(["docker", "compose", "version", "--short"]).strip()
+        version = output(["docker", "compose", "version", "--short"]).strip()
     except StackError as error:
-        raise StackError("Docker has no Compose: https://docs.docker.com/compose/install/") from error
-    found = re.match(r"v?(\d+)\.(\d+)", said)
-    if found is None or tuple(map(int, found.groups())) < COMPOSE:
-        wanted = ".".join(map(str, COMPOSE))
-        raise StackError(f"Docker Compose is {said or 'of no known version'}; {wanted} or newer is needed")
+        raise StackError("Docker Compose is not installed: https://docs.docker.com/compose/install/") from error
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    if match is None or tuple(map(int, match.groups())) < MIN_COMPOSE_VERSION:
+        required = ".".join(map(str, MIN_COMPOSE_VERSION))
+        raise StackError(f"Docker Compose {required} or newer is required; found {version or 'an unknown version'}")
 
 
-def _engine() -> Engine:
+def _inspect_engine() -> Engine:
     try:
-        told = json.loads(output(["docker", "info", "--format", "{{json .}}"]))
-        return Engine(int(told["MemTotal"]), int(told["NCPU"]), Path(told["DockerRootDir"]))
+        info = json.loads(output(["docker", "info", "--format", "{{json .}}"]))
+        return Engine(int(info["MemTotal"]), int(info["NCPU"]), Path(info["DockerRootDir"]))
     except (StackError, ValueError, KeyError, TypeError) as error:
         if shutil.which("docker") is None:
             raise
-        raise StackError("Docker is installed, but its engine does not answer: start it") from error
+        raise StackError("Docker is installed, but its engine does not respond: start it") from error
 
 
 def _require_resources(engine: Engine) -> None:
-    if engine.memory_bytes < LEAST_BYTES:
-        raise StackError(f"Docker has {engine.memory_bytes / 2**30:.1f} GB of memory; 4 GB are needed")
-    if engine.cpus < LEAST_CPUS:
-        raise StackError(f"Docker has {engine.cpus} CPU core; {LEAST_CPUS} are needed")
-    # Where the engine has a machine of its own, its disk can't be asked.
+    if engine.memory_bytes < MIN_MEMORY_BYTES:
+        raise StackError(f"Docker has {engine.memory_bytes / 2**30:.1f} GB of memory; at least 4 GB is required")
+    if engine.cpus < MIN_CPUS:
+        raise StackError(f"Docker has {engine.cpus} CPU core; at least {MIN_CPUS} are required")
+    # Where the engine runs in a virtual machine, its disk cannot be inspected.
     free = shutil.disk_usage(engine.root if engine.root.exists() else ROOT).free
-    if free < LEAST_DISK_BYTES:
-        raise StackError(f"{free / 2**30:.1f} GB of disk are free; 10 GB are needed for images and data")
+    if free < MIN_DISK_BYTES:
+        raise StackError(f"{free / 2**30:.1f} GB of disk space is free; images and data need 10 GB")
 
 
 def _require_free(ports: Iterable[Port]) -> None:
-    taken = _listening()
+    taken = _listening_ports()
     for port in ports:
         if port.number in taken:
             raise StackError(
-                f"port {port.number}, which {port.service} needs, is taken by {_who(port.number, taken[port.number])}: "
-                f"end that, or set READMIT_{port.service.upper().replace('-', '_')}_PORT to another one"
+                f"port {port.number}, which {port.service} needs, is in use by "
+                f"{_port_owner(port.number, taken[port.number])}: stop it, or set "
+                f"READMIT_{port.service.upper().replace('-', '_')}_PORT to another port"
             )
 
 
-def _listening() -> dict[int, int | None]:
-    """Ports that a program listens on, and its process, where that may be known."""
+def _listening_ports() -> dict[int, int | None]:
+    """Return the ports that programs listen on, with the process id where it is accessible."""
     try:
-        found = psutil.net_connections("tcp")
-        return {each.laddr.port: each.pid for each in found if each.laddr and each.status == psutil.CONN_LISTEN}
+        connections = psutil.net_connections("tcp")
+        return {item.laddr.port: item.pid for item in connections if item.laddr and item.status == psutil.CONN_LISTEN}
     except psutil.AccessDenied:
-        # On macOS only one's own processes may be asked.
-        return {port: process.pid for process in psutil.process_iter() for port in _ports_of(process)}
+        # On macOS only the user's own processes are accessible.
+        return {port: process.pid for process in psutil.process_iter() for port in _listening_ports_of(process)}
 
 
-def _ports_of(process: psutil.Process) -> list[int]:
+def _listening_ports_of(process: psutil.Process) -> list[int]:
     try:
-        found = process.net_connections("tcp")
-        return [each.laddr.port for each in found if each.laddr and each.status == psutil.CONN_LISTEN]
+        connections = process.net_connections("tcp")
+        return [item.laddr.port for item in connections if item.laddr and item.status == psutil.CONN_LISTEN]
     except psutil.Error:
         return []
 
 
-def _who(port: int, pid: int | None) -> str:
+def _port_owner(port: int, pid: int | None) -> str:
     names = output(["docker", "ps", "--filter", f"publish={port}", "--format", "{{.Names}}"]).split()
     if names:
         return f"the container {names[0]}"

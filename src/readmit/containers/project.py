@@ -1,4 +1,4 @@
-"""One Compose project: its services and addresses, and `docker compose` for it. The only caller of Docker."""
+"""A Compose project: its services and addresses, and its `docker compose` calls. The only caller of Docker."""
 
 import json
 import shutil
@@ -22,12 +22,13 @@ class Port:
 
     @property
     def address(self) -> str:
+        """Return the HTTP address of the port."""
         return f"http://127.0.0.1:{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """How a container is: `state` as Docker calls it (running, exited ...), `health` empty where it has no check."""
+    """The state of a container: `state` as in Docker (running, exited ...), `health` empty without a healthcheck."""
 
     service: str
     state: str
@@ -35,7 +36,8 @@ class ContainerState:
     exit_code: int
 
     @property
-    def in_words(self) -> str:
+    def status(self) -> str:
+        """Return the state for people: its health, or how it ended."""
         if self.state == "exited":
             return "done" if self.exit_code == 0 else f"failed with {self.exit_code}"
         return self.health or self.state
@@ -43,9 +45,9 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True)
 class ComposeService:
-    """What the files say of a service. `needs`: those that have to be there first; `built`: its image is ours.
+    """A service of the Compose files. `needs`: its dependencies; `built`: its image is built from this repository.
 
-    `by_name`: it is started only when it is asked for by its name.
+    `on_demand`: it is started only by name.
     """
 
     name: str
@@ -54,91 +56,96 @@ class ComposeService:
     needs: tuple[str, ...]
     ports: tuple[Port, ...]
     built: bool
-    by_name: bool = False
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`variables`: on top of this process's environment; `files`: beside compose.yaml, later ones on top."""
+    """A project. `variables`: added to this process's environment; `files`: merged in order over compose.yaml."""
 
     name: str
     variables: Mapping[str, str]
     files: tuple[str, ...] = ()
 
     def services(self) -> list[ComposeService]:
-        """All of them, as the files say. StackRefused: the files can't be read so."""
-        told = json.loads(self.output("config", "--format", "json"))["services"]
-        return [_service(name, each) for name, each in sorted(told.items())]
+        """Return all services of the files. Raises StackError when Compose rejects the files."""
+        configs = json.loads(self.output("config", "--format", "json"))["services"]
+        return [_service(name, config) for name, config in sorted(configs.items())]
 
     def secrets(self) -> Mapping[str, Sequence[Path]]:
-        """Return the files that each service mounts as secrets. Raises StackRefused when the files can't be read so."""
-        told = json.loads(self.output("config", "--format", "json"))
-        files = {name: Path(each["file"]) for name, each in told["secrets"].items()}
+        """Return the files that each service mounts as secrets. Raises StackError when Compose rejects them."""
+        config = json.loads(self.output("config", "--format", "json"))
+        files = {name: Path(secret["file"]) for name, secret in config["secrets"].items()}
         return {
-            name: [files[each["source"]] for each in service.get("secrets", ())]
-            for name, service in told["services"].items()
+            name: [files[secret["source"]] for secret in service.get("secrets", ())]
+            for name, service in config["services"].items()
         }
 
     def states(self) -> list[ContainerState]:
-        """Of every container that there is."""
+        """Return the state of every container, running or not."""
         lines = self.output("ps", "--all", "--format", "json").splitlines()
         return [
-            ContainerState(each["ComposeService"], each["ContainerState"], each["Health"], each["ExitCode"])
-            for each in map(json.loads, lines)
+            ContainerState(row["Service"], row["State"], row["Health"], row["ExitCode"])
+            for row in map(json.loads, lines)
         ]
 
     def run(self, *arguments: str) -> None:
-        """A command that speaks to the terminal. StackRefused: it failed; it has said why."""
+        """Run a command that writes to the terminal. Raises StackError when it fails."""
         code = subprocess.run(self.command(*arguments), env=self.environment(), cwd=ROOT, check=False).returncode
         if code:
-            raise StackError(f"docker compose {arguments[0]} ended with {code}; what it said stands above")
+            raise StackError(f"docker compose {arguments[0]} failed with exit code {code}; see its output above")
 
     def output(self, *arguments: str, standard_input: str | None = None) -> str:
-        """What a command says. StackRefused: it failed, and why."""
+        """Return the output of a command. Raises StackError with its error output when it fails."""
         return output(self.command(*arguments), self.environment(), standard_input)
 
     def command(self, *arguments: str) -> Sequence[str]:
+        """Return the command line of `docker compose` for this project."""
         files = [option for file in ("compose.yaml", *self.files) for option in ("--file", str(ROOT / file))]
-        # Every profile: what is started stands in the arguments, and what is there is seen.
+        # All profiles, so that on-demand services are visible; the arguments name what is started.
         return ["docker", "compose", "--project-name", self.name, "--profile", "*", *files, *arguments]
 
     def environment(self) -> Mapping[str, str]:
+        """Return this process's environment with the variables of the project."""
         return environment_with(self.variables)
 
 
 def output(
     command: Sequence[str], environment: Mapping[str, str] | None = None, standard_input: str | None = None
 ) -> str:
-    """What a command of Docker says. StackRefused: there is no Docker, or it failed; the text says why."""
+    """Return the output of a Docker command. Raises StackError when Docker is missing or the command fails."""
     if shutil.which("docker") is None:
-        raise StackError("Docker is not installed: https://docs.docker.com/engine/install/ (or `just demo`, without)")
-    done = subprocess.run(
+        raise StackError(
+            "Docker is not installed: https://docs.docker.com/engine/install/ (`just demo` needs no Docker)"
+        )
+    result = subprocess.run(
         command, env=environment, cwd=ROOT, input=standard_input, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        raise StackError(done.stderr.strip() or f"{' '.join(command[:3])} ended with {done.returncode}")
-    return done.stdout
+    if result.returncode:
+        message = result.stderr.strip() or f"{' '.join(command[:3])} failed with exit code {result.returncode}"
+        raise StackError(message)
+    return result.stdout
 
 
-def _service(name: str, told: Mapping[str, object]) -> ComposeService:
-    needs, ports = told.get("depends_on") or {}, told.get("ports") or []
+def _service(name: str, config: Mapping[str, object]) -> ComposeService:
+    needs, ports = config.get("depends_on") or {}, config.get("ports") or []
     assert isinstance(needs, Mapping)
     assert isinstance(ports, Sequence)
     return ComposeService(
         name=name,
-        image=str(told["image"]),
-        limit_mib=int(str(told["mem_limit"])) / 2**20,
+        image=str(config["image"]),
+        limit_mib=int(str(config["mem_limit"])) / 2**20,
         needs=tuple(sorted(needs)),
-        ports=tuple(Port(name, int(each["published"])) for each in ports),
-        built="build" in told,
-        by_name=bool(told.get("profiles")),
+        ports=tuple(Port(name, int(port["published"])) for port in ports),
+        built="build" in config,
+        on_demand=bool(config.get("profiles")),
     )
 
 
-def containers(name: str, every: bool) -> list[str]:
-    """The containers of a project that run, or all of them; none where no engine answers."""
-    asked = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"]
+def container_ids(name: str, include_stopped: bool) -> list[str]:
+    """Return the ids of a project's containers; an empty list when no engine responds."""
+    command = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"]
     try:
-        return output([*asked, "--all"] if every else asked).split()
+        return output([*command, "--all"] if include_stopped else command).split()
     except StackError:
         return []

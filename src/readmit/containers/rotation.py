@@ -1,4 +1,4 @@
-"""`just ops::rotate NAME ...`: give the stack of containers new secrets in place of old ones, without losing data."""
+"""`just ops::rotate NAME ...`: replace secrets of the container stack without losing data."""
 
 import secrets as randomness
 from collections.abc import Collection, Sequence
@@ -17,60 +17,64 @@ MYSQL_USERS = {
     "reader_password": "reader",
     "exporter_password": "exporter",
 }
-"""The account in MySQL that a secret belongs to."""
-LOGIN = 'printf "[client]\\nuser=root\\npassword=%s\\n" "$(< /run/secrets/mysql_root_password)"'
-AS_ROOT = f"mysql --defaults-extra-file=<({LOGIN})"
-"""No password stands on a command line: root's comes from a file, the new one by standard input."""
-AFTERWARDS = {"key_secret": "Snapshots still hold keys made with the old secret: `just backfill` makes them anew."}
-"""What remains to be done by a person."""
+"""The MySQL account of each secret."""
+ROOT_CONFIG = 'printf "[client]\\nuser=root\\npassword=%s\\n" "$(< /run/secrets/mysql_root_password)"'
+MYSQL_AS_ROOT = f"mysql --defaults-extra-file=<({ROOT_CONFIG})"
+"""No password is on a command line: root's comes from a file, the new one from standard input."""
+FOLLOW_UPS = {"key_secret": "Snapshots still contain keys made with the old secret: `just backfill` rebuilds them."}
+"""What the user still has to do after a rotation."""
 
 
 def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Console) -> None:
-    """Replace some secrets, and start anew the services that use them and run.
+    """Replace some secrets and recreate the running services that use them.
 
-    MySQL accepts the old password beside the new one until all is done, so that a rotation that was interrupted can
-    be repeated. Raises StackRefused when there is no such secret, or what has to learn a new one does not run.
+    MySQL accepts the old password along with the new one until the end, so an interrupted rotation can be repeated.
+    Raises StackError when a secret is unknown, or a server that stores it itself does not run.
     """
-    if unknown := sorted(set(names) - set(secrets.ROTATED)):
-        raise StackError(f"there is no secret {', '.join(unknown)}; there are {', '.join(sorted(secrets.ROTATED))}")
+    if unknown := sorted(set(names) - set(secrets.ROTATABLE_SECRETS)):
+        raise StackError(
+            f"unknown secret {', '.join(unknown)}; known secrets: {', '.join(sorted(secrets.ROTATABLE_SECRETS))}"
+        )
     states = project.states()
     running = {state.service for state in states if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}
     for name, value in values.items():
-        _announce(project, running, name, value)
-    # One-shots that are done, too: whoever waits for one has it run again, and it would still have the old secret.
-    there = running | {state.service for state in states if state.in_words == "done"}
-    affected = sorted(there & _users_of(project, secrets.replace(folder, values)))
+        _update_server(project, running, name, value)
+    # Finished one-shots, too: a dependent service runs them again, and they would still have the old secret.
+    present = running | {state.service for state in states if state.status == "done"}
+    affected = sorted(present & _services_using(project, secrets.replace(folder, values)))
     if affected:
         project.run("up", "--detach", "--wait", "--force-recreate", *affected)
     for name in MYSQL_USERS.keys() & values:
-        _ask_mysql(project, f"ALTER USER {MYSQL_USERS[name]} DISCARD OLD PASSWORD;")
-    terminal.print(f"New: {', '.join(names)}. Restarted: {', '.join(affected) or 'nothing that runs uses it'}.")
-    for name in AFTERWARDS.keys() & values:
-        terminal.print(AFTERWARDS[name])
+        _run_as_root(project, f"ALTER USER {MYSQL_USERS[name]} DISCARD OLD PASSWORD;")
+    terminal.print(f"Rotated: {', '.join(names)}. Restarted: {', '.join(affected) or 'no running service uses it'}.")
+    for name in FOLLOW_UPS.keys() & values:
+        terminal.print(FOLLOW_UPS[name])
 
 
-def _announce(project: Project, running: Collection[str], name: str, value: str) -> None:
-    """Tell a server that keeps its users in a database of its own."""
+def _update_server(project: Project, running: Collection[str], name: str, value: str) -> None:
+    """Set a new password on a server that stores its accounts in its own database."""
     if name in MYSQL_USERS:
-        _require(running, "mysql", name)
-        _ask_mysql(project, f"ALTER USER {MYSQL_USERS[name]} IDENTIFIED BY '{value}' RETAIN CURRENT PASSWORD;")
+        _require_running(running, "mysql", name)
+        _run_as_root(project, f"ALTER USER {MYSQL_USERS[name]} IDENTIFIED BY '{value}' RETAIN CURRENT PASSWORD;")
     if name == "grafana_password":
-        _require(running, "grafana", name)
+        _require_running(running, "grafana", name)
         reset = ("grafana", "cli", "admin", "reset-admin-password", "--password-from-stdin")
         project.output("exec", "-T", "grafana", *reset, standard_input=value)
 
 
-def _require(running: Collection[str], service: str, name: str) -> None:
+def _require_running(running: Collection[str], service: str, name: str) -> None:
     if service not in running:
-        raise StackError(f"{service} does not run, and keeps {name} in its own database: just up {service}")
+        raise StackError(
+            f"{service}, which stores {name} in its own database, is not running: start it with `just up {service}`"
+        )
 
 
-def _ask_mysql(project: Project, statement: str) -> None:
-    project.output("exec", "-T", "mysql", "bash", "-c", AS_ROOT, standard_input=statement)
+def _run_as_root(project: Project, statement: str) -> None:
+    project.output("exec", "-T", "mysql", "bash", "-c", MYSQL_AS_ROOT, standard_input=statement)
 
 
-def _users_of(project: Project, changed: Collection[Path]) -> set[str]:
+def _services_using(project: Project, changed: Collection[Path]) -> set[str]:
     """Return the services that mount one of the files."""
-    files = {each.resolve() for each in changed}
-    return {service for service, mounted in project.secrets().items() if files & {each.resolve() for each in mounted}}
+    files = {file.resolve() for file in changed}
+    return {service for service, mounted in project.secrets().items() if files & {file.resolve() for file in mounted}}

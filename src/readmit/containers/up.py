@@ -1,4 +1,4 @@
-"""`just up`: what is missing is said before anything starts; then secrets, images, containers, and the first day."""
+"""`just up`: check the requirements, then create secrets, build images, start containers, and start the first day."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
-from readmit.containers.external_stores import chosen
+from readmit.containers.external_stores import select_stores
 from readmit.containers.project import ComposeService, Project
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import Settings, load
 from readmit.stacks.errors import StackError
 
-FOR_A_DAY = {"prefect", "flows", "ec2-api", "api"}
-"""What has to be up for the first day."""
+REQUIRED_FOR_DAY = {"prefect", "flows", "ec2-api", "api"}
+"""The services that the first day needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpOptions:
-    """`only`: these and what they need, all if empty; `without`: all but these; `with_day`: the first day starts."""
+    """`only`: services to start with their dependencies, empty for all; `without`: those to leave out."""
 
     only: Sequence[str]
     without: Sequence[str]
@@ -26,57 +26,60 @@ class UpOptions:
     publish_stores: bool
 
 
-def up(asked: UpOptions, terminal: Console) -> None:
-    """Starts and waits until all is healthy; where nothing has come yet, the first day starts by itself.
+def up(options: UpOptions, terminal: Console) -> None:
+    """Start the stack, wait until it is healthy, and start the first day if none has been completed.
 
-    StackRefused: something is missing, or does not become healthy.
+    Raises StackError when a requirement is missing or a service does not become healthy.
     """
     settings = load()
-    _require_data(settings)
+    _require_data_file(settings)
     preflight.require_engine()
     api_key = "" if settings.api_key is None else settings.secret("api_key")
-    secrets.make(SECRETS, chosen(settings).secrets, api_key)
-    project = project_of(settings, asked.publish_stores)
+    secrets.create_missing(SECRETS, select_stores(settings).secrets, api_key)
+    project = project_of(settings, options.publish_stores)
     services = project.services()
-    wanted = wanted_of(services, asked)
-    preflight.require_ports(project, services, wanted)
-    project.run("up", "--detach", "--build", "--wait", *wanted)
-    if asked.with_day and set(wanted) >= FOR_A_DAY:
-        _first_day(project, terminal)
+    selected = select_services(services, options)
+    preflight.require_ports(project, services, selected)
+    project.run("up", "--detach", "--build", "--wait", *selected)
+    if options.with_day and set(selected) >= REQUIRED_FOR_DAY:
+        _start_first_day(project, terminal)
     status.show(project, SHOWN_SECRETS, terminal)
 
 
-def _require_data(settings: Settings) -> None:
+def _require_data_file(settings: Settings) -> None:
     if settings.data is not None and not settings.data.expanduser().is_file():
-        raise StackError(f"READMIT_DATA: {settings.data} is no file")
+        raise StackError(f"READMIT_DATA: {settings.data} is not a file")
 
 
-def wanted_of(services: Sequence[ComposeService], asked: UpOptions) -> list[str]:
-    """Names of those to start, and of what they need. StackRefused: one is unknown, or left out and yet needed."""
+def select_services(services: Sequence[ComposeService], options: UpOptions) -> list[str]:
+    """Return the names of the services to start, including dependencies.
+
+    Raises StackError when a name is unknown, or a dependency is left out.
+    """
     known = {service.name: service for service in services}
-    usual = [service.name for service in services if not service.by_name]
-    if unknown := sorted({*asked.only, *asked.without} - set(known)):
-        raise StackError(f"there is no service {', '.join(unknown)}; there are {', '.join(known)}")
-    wanted = _with_needs(known, (name for name in asked.only or usual if name not in asked.without))
-    for name in sorted(wanted):
-        if missing := sorted(set(known[name].needs) & set(asked.without)):
-            raise StackError(f"{name} needs {', '.join(missing)}: leave {name} out, too (--without {name})")
-    return sorted(wanted)
+    default = [service.name for service in services if not service.on_demand]
+    if unknown := sorted({*options.only, *options.without} - set(known)):
+        raise StackError(f"unknown service {', '.join(unknown)}; known services: {', '.join(known)}")
+    selected = _with_dependencies(known, (name for name in options.only or default if name not in options.without))
+    for name in sorted(selected):
+        if missing := sorted(set(known[name].needs) & set(options.without)):
+            raise StackError(f"{name} needs {', '.join(missing)}: also leave out {name} (--without {name})")
+    return sorted(selected)
 
 
-def _with_needs(known: dict[str, ComposeService], names: Iterable[str]) -> set[str]:
-    found, ahead = set[str](), list(names)
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += known[name].needs
-    return found
+def _with_dependencies(known: dict[str, ComposeService], names: Iterable[str]) -> set[str]:
+    selected, pending = set[str](), list(names)
+    while pending:
+        name = pending.pop()
+        if name not in selected:
+            selected.add(name)
+            pending += known[name].needs
+    return selected
 
 
-def _first_day(project: Project, terminal: Console) -> None:
-    if status.DaysSummary.of(project).done:
+def _start_first_day(project: Project, terminal: Console) -> None:
+    if status.DaysSummary.fetch(project).done:
         return
-    prefect = flow_runs.server_of(project)
-    page = flow_runs.page(prefect, flow_runs.start(prefect, {}))
-    terminal.print(f"The first day has begun: {page}, or `just logs flows`.", soft_wrap=True)
+    prefect = flow_runs.prefect_server(project)
+    page = flow_runs.page_url(prefect, flow_runs.start(prefect, {}))
+    terminal.print(f"The first day has started: {page}, or `just logs flows`.", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Domain logic of Readmit: encounters, models and promotion, without input or output."""

@@ -1,16 +1,16 @@
-"""Which encounters have a risk of readmission: all but those that ended in death or hospice."""
+"""Applicability of a prediction: encounters that ended in death or hospice have no readmission risk."""
 
 from collections.abc import Mapping
 
-from readmit.core.encounter import CANNOT_RETURN, DISPOSITION
+from readmit.core.encounter import DISPOSITION, EXCLUDED_DISPOSITIONS
 from readmit.core.errors import ReadmitError
 
 NOT_APPLICABLE = "not applicable: ended in death or hospice"
-"""The reason, in the same words for one encounter and for a row of a batch."""
+"""The reason, the same for a single encounter and for a row of a batch."""
 
 
 class NotApplicable(ReadmitError):
-    """The encounter is valid, but ended in death or hospice: no prediction is made for it."""
+    """The encounter is valid but ended in death or hospice, so no prediction is made."""
 
     final = True
 
@@ -20,10 +20,10 @@ class NotApplicable(ReadmitError):
 
 def is_applicable(values: Mapping[str, object]) -> bool:
     """Return whether the patient can be readmitted after an encounter with these values."""
-    return str(values.get(DISPOSITION)) not in CANNOT_RETURN
+    return str(values.get(DISPOSITION)) not in EXCLUDED_DISPOSITIONS
 
 
 def check_applicable(values: Mapping[str, object]) -> None:
-    """Raises NotApplicable when the encounter ended in death or hospice."""
+    """Check that the patient can be readmitted. Raises NotApplicable when the stay ended in death or hospice."""
     if not is_applicable(values):
         raise NotApplicable

@@ -1,4 +1,4 @@
-"""What step `train` notes of its candidates: facts NAME.FIGURE, and the run as NAME.run."""
+"""Facts of step `train` about its candidates: NAME.METRIC for each metric, NAME.run for the run ID."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,10 @@ RUN = "run"
 
 
 def by_candidate(facts: Mapping[str, Fact]) -> dict[str, dict[str, Fact]]:
-    """The figures of each candidate, its run among them, in the order in which they were noted."""
-    found: dict[str, dict[str, Fact]] = {}
+    """Group facts by candidate, metrics and run ID together, in the order of the facts."""
+    candidates: dict[str, dict[str, Fact]] = {}
     for fact, value in facts.items():
-        name, dot, figure = fact.partition(".")
+        name, dot, metric = fact.partition(".")
         if dot:
-            found.setdefault(name, {})[figure] = value
-    return found
+            candidates.setdefault(name, {})[metric] = value
+    return candidates

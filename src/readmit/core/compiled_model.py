@@ -1,7 +1,7 @@
-"""A model version as plain numbers and text: all that an answer needs, in one JSON file that nothing is run from.
+"""A model version as plain numbers and text: all that scoring needs, in one JSON file that holds no code.
 
-A column that a model is given (`inputs.GIVEN`) has a number for each of its values. A model of trees is asked with
-those numbers; in an additive model each of them is a term, and their sum is the score.
+Each column of `feature_spec.MODEL_COLUMNS` maps its values to numbers. They are the input of a model of trees; in an
+additive model each number is a term, and their sum is the score.
 """
 
 import json
@@ -21,31 +21,34 @@ from readmit.core.trees import Tree
 
 Scale = Literal["log-odds", "probability"]
 COMPILED_TOLERANCE = 1e-6
-"""So far may two answers to one question be apart, at most."""
+"""Largest accepted difference between the compiled and the fitted model's probability for the same encounter."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledColumn:
-    """`numbers` by value as text; `otherwise`: of every other value. None: trees take it for not recorded."""
+    """The encoding of one column: `numbers` by value as text, `otherwise` for any other value.
+
+    None is a missing value to trees.
+    """
 
     numbers: Mapping[str, float | None]
     otherwise: float | None
 
     def number(self, value: str) -> float:
-        """The number of a value, NaN where trees take it for not recorded."""
+        """Return the number of a value, NaN for a missing value."""
         return number_or_nan(self.numbers.get(value, self.otherwise))
 
 
 def number_or_nan(number: float | None) -> float:
-    """NaN for None, which JSON can hold."""
+    """Return NaN for None, which stands for it in JSON."""
     return math.nan if number is None else number
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledModel:
-    """`columns`: one for each of GIVEN. `trees`: none where the model is additive.
+    """A compiled model: `columns` for each of MODEL_COLUMNS, `trees` (none when the model is additive).
 
-    `base`: what a score begins with. `scale`: what a score is, log-odds or the probability itself.
+    `base`: the constant term of the score. `scale`: whether a score is in log-odds or is the probability itself.
     """
 
     scale: Scale
@@ -56,28 +59,36 @@ class CompiledModel:
     proof: ParityCheck
 
     def to_json(self) -> bytes:
-        """The same bytes for the same model."""
+        """Return the model as JSON; equal models give equal bytes."""
         columns = {name: asdict(column) for name, column in self.columns.items()}
         coverage = json.loads(self.coverage.to_json())
-        told = _File(1, self.scale, self.base, columns, self.trees, coverage, self.proof)  # type: ignore[arg-type]
-        return json.dumps(asdict(told), allow_nan=False).encode()
+        file = _ScorerFile(
+            format=1,
+            scale=self.scale,
+            base=self.base,
+            columns=columns,  # type: ignore[arg-type]  # dicts already, as in the file
+            trees=self.trees,
+            coverage=coverage,
+            proof=self.proof,
+        )
+        return json.dumps(asdict(file), allow_nan=False).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "CompiledModel":
-        """What `to_json` wrote. VersionUnusable: it is not that, or of another format than this code reads."""
+        """Read what `to_json` wrote. Raises VersionUnusable when it is invalid or of an unsupported format."""
         try:
-            read = TypeAdapter(_File).validate_json(text)
-            _have(MODEL_COLUMNS, read.columns)
-            _have(FEATURES, read.proof.questions)
-            coverage = Coverage.from_json(json.dumps(read.coverage))
+            file = TypeAdapter(_ScorerFile).validate_json(text)
+            _require_keys(MODEL_COLUMNS, file.columns)
+            _require_keys(FEATURES, file.proof.questions)
+            coverage = Coverage.from_json(json.dumps(file.coverage))
         except (ValidationError, ValueError) as error:
-            raise VersionUnusable(f"no scorer of ours: {str(error)[:300]}") from error
-        return cls(read.scale, read.base, read.columns, read.trees, coverage, read.proof)
+            raise VersionUnusable(f"not a valid compiled scorer: {str(error)[:300]}") from error
+        return cls(file.scale, file.base, file.columns, file.trees, coverage, file.proof)
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """`format`: what is understood otherwise gets another number."""
+class _ScorerFile:
+    """The JSON file's structure. `format`: its version, to be raised with every incompatible change."""
 
     format: Literal[1]
     scale: Scale
@@ -88,6 +99,6 @@ class _File:
     proof: ParityCheck
 
 
-def _have(names: Iterable[str], found: Mapping[str, object]) -> None:
-    if missing := [name for name in names if name not in found]:
-        raise ValueError(f"it lacks {', '.join(missing)}")
+def _require_keys(names: Iterable[str], values: Mapping[str, object]) -> None:
+    if missing := [name for name in names if name not in values]:
+        raise ValueError(f"missing {', '.join(missing)}")

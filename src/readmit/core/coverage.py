@@ -1,4 +1,4 @@
-"""What a model saw in training, so that an answer can say where it has to guess."""
+"""Coverage of the training data: which values a model was trained on, for warnings about values outside of it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
 
-MATTERS = 0.5
-"""A field that was recorded for less than this share of the encounters is not missed when it is absent."""
+MIN_RECORDED_SHARE = 0.5
+"""A missing value gives no warning when its field was recorded in a smaller share of the training encounters."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldCoverage:
-    """One field in training. A count has `low` and `high`, inclusive; any other field its `values`.
+    """The training values of one field: `low` to `high`, inclusive, for a count; `values` for any other field.
 
-    `recorded`: share of the encounters, 0 to 1. Nothing recorded: no values, and `low` is above `high`.
+    `recorded`: share of the encounters, 0 to 1. If nothing was recorded, there are no values and `low` exceeds `high`.
     """
 
     recorded: float
@@ -25,47 +25,53 @@ class FieldCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`rows` encounters, and what stood in each of FEATURES."""
+    """The training values of each of FEATURES in `rows` encounters."""
 
     rows: int
     fields: Mapping[str, FieldCoverage]
 
     @classmethod
     def of(cls, columns: Mapping[str, Sequence[str | int | float | None]]) -> "Coverage":
-        """What the columns hold, one value per encounter, None or NaN: not recorded. KeyError: a feature is absent."""
+        """Summarize columns of one value per encounter; None and NaN mean not recorded.
+
+        Raises KeyError when a feature is missing.
+        """
         rows = max((len(columns[name]) for name in FEATURES), default=0)
         return cls(rows, {name: _field_coverage(name, columns[name]) for name in FEATURES})
 
     def to_json(self) -> str:
-        """The same bytes for the same coverage."""
+        """Return the coverage as JSON; equal coverages give equal text."""
         fields = {
-            name: {"recorded": seen.recorded, "low": seen.low, "high": seen.high}
+            name: {"recorded": field.recorded, "low": field.low, "high": field.high}
             if BY_NAME[name].kind is Kind.COUNT
-            else {"recorded": seen.recorded, "values": sorted(seen.values, key=lambda value: (str(type(value)), value))}
-            for name, seen in self.fields.items()
+            else {
+                "recorded": field.recorded,
+                "values": sorted(field.values, key=lambda value: (str(type(value)), value)),
+            }
+            for name, field in self.fields.items()
         }
         return json.dumps({"rows": self.rows, "fields": fields})
 
     @classmethod
     def from_json(cls, text: str) -> "Coverage":
-        """What `to_json` wrote. ValueError: it is not that."""
+        """Read what `to_json` wrote. Raises ValueError when it is invalid."""
         try:
-            found = json.loads(text)
-            fields = {name: _read(found["fields"][name]) for name in FEATURES}
-            return cls(int(found["rows"]), fields)
+            document = json.loads(text)
+            fields = {name: _field_coverage_from_json(document["fields"][name]) for name in FEATURES}
+            return cls(int(document["rows"]), fields)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"not the coverage of a model: {error!r}") from error
+            raise ValueError(f"not a valid coverage: {error!r}") from error
 
     def warnings(self, values: Mapping[str, str | int | None]) -> list[str]:
-        """One sentence for each field that was absent and matters, or that holds what the model never saw.
+        """Return a sentence for each field that is missing though mostly recorded, or outside the training data.
 
         `values`: one for each of FEATURES.
         """
-        found = (self.warning(name, values[name]) for name in self.fields)
-        return [sentence for sentence in found if sentence is not None]
+        warnings = (self.warning(name, values[name]) for name in self.fields)
+        return [warning for warning in warnings if warning is not None]
 
     def warning(self, name: str, value: str | int | None) -> str | None:
-        """The sentence about one of FEATURES, if its value gives cause for one."""
+        """Return the warning about the value of one of FEATURES, or None."""
         return _warning(name, self.fields[name], value)
 
 
@@ -80,27 +86,25 @@ def _field_coverage(name: str, column: Sequence[str | int | float | None]) -> Fi
     return FieldCoverage(recorded, frozenset(numbers))
 
 
-def _read(found: Mapping[str, object]) -> FieldCoverage:
-    recorded, values = found["recorded"], found.get("values")
+def _field_coverage_from_json(document: Mapping[str, object]) -> FieldCoverage:
+    recorded, values = document["recorded"], document.get("values")
     if not isinstance(recorded, int | float):
         raise TypeError(f"recorded is {recorded!r}")
     if isinstance(values, list):
         return FieldCoverage(float(recorded), frozenset(values))
-    low, high = found["low"], found["high"]
+    low, high = document["low"], document["high"]
     if not isinstance(low, int) or not isinstance(high, int):
-        raise TypeError(f"{low!r} to {high!r} is no range")
+        raise TypeError(f"{low!r} to {high!r} is not a range")
     return FieldCoverage(float(recorded), low=low, high=high)
 
 
-def _warning(name: str, seen: FieldCoverage, value: str | int | None) -> str | None:
+def _warning(name: str, field: FieldCoverage, value: str | int | None) -> str | None:
     if value is None:
-        if seen.recorded < MATTERS:
+        if field.recorded < MIN_RECORDED_SHARE:
             return None
-        return (
-            f"{name} is absent; it was recorded for {seen.recorded:.0%} of the encounters that the model learnt from."
-        )
-    if BY_NAME[name].kind is not Kind.COUNT or seen.low > seen.high:
-        return None if value in seen.values else f"{name} {value!r} is not among what the model learnt from."
-    if isinstance(value, int) and seen.low <= value <= seen.high:
+        return f"{name} is missing; it was recorded in {field.recorded:.0%} of the training encounters."
+    if BY_NAME[name].kind is not Kind.COUNT or field.low > field.high:
+        return None if value in field.values else f"{name} {value!r} does not occur in the training data."
+    if isinstance(value, int) and field.low <= value <= field.high:
         return None
-    return f"{name} {value} is outside of what the model learnt from, {seen.low} to {seen.high}."
+    return f"{name} {value} is outside the training range, {field.low} to {field.high}."

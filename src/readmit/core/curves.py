@@ -1,4 +1,4 @@
-"""The curves by which a model is looked at: ROC, precision and recall, calibration; thinned to what an eye can see."""
+"""Evaluation curves of a model: ROC, precision-recall and calibration, downsampled for plotting."""
 
 from collections.abc import Sequence
 
@@ -7,31 +7,31 @@ import numpy as np
 from readmit.core.metrics import BINS, Floats
 from readmit.core.verdict import Curves, Points
 
-POINTS = 100
-"""At most so many of ROC, and of precision and recall."""
+MAX_POINTS = 100
+"""Maximum number of points of the ROC curve, and of the precision-recall curve."""
 
 
 def curves_of(labels: Sequence[int], probabilities: Floats) -> Curves:
-    """The curves of one model on one split, in which both outcomes occur."""
-    # It takes a second and a half, for which nobody should wait who only reads a verdict.
+    """Return the curves of a model on a split in which both outcomes occur."""
+    # Imported here: it takes 1.5 s, which readers of stored verdicts should not wait for.
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     false_rate, true_rate, _ = roc_curve(labels, probabilities)
     precision, recall, _ = precision_recall_curve(labels, probabilities)
-    # The last point, recall 0 at precision 1, is put there by convention and by no patient.
+    # Drop the last point, recall 0 at precision 1: scikit-learn adds it by convention.
     recall, precision = recall[-2::-1], precision[-2::-1]
     return Curves(
-        _thinned(false_rate, true_rate),
-        _thinned(recall, precision),
+        _downsample(false_rate, true_rate),
+        _downsample(recall, precision),
         _calibration(np.asarray(labels, dtype=np.float64), probabilities),
     )
 
 
-def _thinned(x: Floats, y: Floats) -> Points:
-    """The points that stand at even steps along x, first and last included."""
-    wanted = np.searchsorted(x, np.linspace(x[0], x[-1], POINTS - 1))
-    kept = sorted({0, len(x) - 1, *wanted.tolist()})
-    return tuple((round(float(x[place]), 5), round(float(y[place]), 5)) for place in kept)
+def _downsample(x: Floats, y: Floats) -> Points:
+    """Return points at even steps along x, including the first and the last."""
+    nearest = np.searchsorted(x, np.linspace(x[0], x[-1], MAX_POINTS - 1))
+    indices = sorted({0, len(x) - 1, *nearest.tolist()})
+    return tuple((round(float(x[index]), 5), round(float(y[index]), 5)) for index in indices)
 
 
 def _calibration(y: Floats, p: Floats) -> Points:

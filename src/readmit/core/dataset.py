@@ -1,4 +1,4 @@
-"""A dataset as a model takes it: raw encounters, their labels and their patients, row by row together."""
+"""Datasets for fitting and evaluation: raw encounters with their labels and patients."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from readmit.core.snapshot import PATIENT_KEY
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`encounters`: a model input; `labels` and `patients`: of the same rows in the same order."""
+    """A model input, with `labels` and `patients` of the same rows in the same order."""
 
     encounters: pd.DataFrame
     labels: list[int]
@@ -21,12 +21,12 @@ class Dataset:
 
     @property
     def coverage(self) -> Coverage:
-        """What a model sees that learns from it."""
+        """Coverage of a model that is fitted on this dataset."""
         return Coverage.of({name: self.encounters[name].tolist() for name in FEATURES})
 
 
 def dataset(rows: pl.DataFrame, target: str) -> Dataset:
-    """The dataset of some rows of a snapshot: a label is made from its own row, so that it can't slip to another."""
+    """Return the dataset of some rows of a snapshot, each label computed from its own row."""
     return Dataset(
         encounters=model_input(rows.select(FEATURES).to_dict(as_series=False)),
         labels=labels(rows[OUTCOME], target),

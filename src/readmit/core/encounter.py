@@ -1,8 +1,8 @@
-"""The record of one inpatient encounter: its fields, what each may hold, and the label made from it.
+"""Schema of an inpatient encounter: its fields, their valid values, and the labels derived from it.
 
 The only place where a column name is spelled. Values and meanings are those that UCI published with
-Strack et al. 2014 (doi 10.1155/2014/781670) and in IDS_mapping.csv; sets are the published ones, not
-those that one file happens to hold.
+Strack et al. 2014 (doi 10.1155/2014/781670) and in IDS_mapping.csv; value sets are the published ones, not
+the values that happen to occur in one file.
 """
 
 import re
@@ -13,11 +13,11 @@ from enum import StrEnum
 from readmit.core.id_mapping import ADMISSION_SOURCES, ADMISSION_TYPES, DISCHARGE_DISPOSITIONS
 
 NOT_RECORDED = "?"
-"""How UCI writes a value that was not recorded. (`None` in a laboratory field means: not measured.)"""
+"""UCI's marker for a value that was not recorded. (`None` in a laboratory field means: not measured.)"""
 
 
 class Kind(StrEnum):
-    """How a field is read: keys, ids and counts are whole numbers, the rest is text."""
+    """The type of a field: keys, IDs and counts are whole numbers, the others are text."""
 
     KEY = "key"
     ID = "id"
@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 class Group(StrEnum):
-    """The part of a discharge note that a field belongs to."""
+    """The section of a discharge summary that a field belongs to."""
 
     ADMIN = "administration"
     PERSON = "person"
@@ -41,45 +41,46 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column. `choices` is the closed set of a choice or id; `low` and `high` bound a count, inclusive."""
+    """One column. `choices`: the closed value set of a choice or ID; `low` and `high`: inclusive bounds of a count."""
 
     name: str
     kind: Kind
     group: Group
     meaning: str
     choices: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    """What each of the choices means, in their order, where they do not say it themselves."""
+    choice_meanings: tuple[str, ...] = ()
+    """Meanings of the choices, in their order; empty where the choices are self-explanatory."""
     low: int = 0
     high: int = 999
     pattern: str = ""
-    form: str = ""
-    """What the pattern asks for, in words."""
+    hint: str = ""
+    """Description of the pattern, for error messages."""
     required: bool = False
-    """A prediction needs it: it is what the original's form asked."""
+    """Required for a prediction; these are the fields of the original system's form."""
     may_be_unrecorded: bool = False
-    """UCI's files hold `?` here."""
+    """Whether a batch may have `?` in this column, as UCI's files do."""
     if_absent: str | None = None
-    """What its absence from a request means; None: not recorded."""
-    ucis_name: str = ""
-    """How UCI's file spells it, where that is otherwise."""
+    """Value of the field when it is absent from a request; None: not recorded."""
+    uci_name: str = ""
+    """Name in UCI's file, where it differs."""
     label: str = ""
-    """What a form calls it; where nothing is said, its name."""
+    """Label in forms; its name if empty."""
 
     @property
     def whole_number(self) -> bool:
+        """Whether the values are whole numbers."""
         return self.kind in (Kind.KEY, Kind.ID, Kind.COUNT)
 
 
 AGE_BANDS = tuple(f"[{low}-{low + 10})" for low in range(0, 100, 10))
-AGE_WORDS = tuple(f"{low} to {low + 9} years" for low in range(0, 100, 10))
+AGE_MEANINGS = tuple(f"{low} to {low + 9} years" for low in range(0, 100, 10))
 WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
-WEIGHT_WORDS = (*(f"{low} to {low + 24} pounds" for low in range(0, 200, 25)), "above 200 pounds")
+WEIGHT_MEANINGS = (*(f"{low} to {low + 24} pounds" for low in range(0, 200, 25)), "above 200 pounds")
 DRUG_LEVELS = ("No", "Steady", "Down", "Up")
-DRUG_WORDS = ("not prescribed", "dose unchanged", "dose lowered", "dose raised")
-ICD9, ICD9_FORM = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
-SPECIALTY, SPECIALTY_FORM = r"[A-Za-z][A-Za-z/&+ -]{1,63}", "a specialty's name: letters, blanks and / & + -"
-PAYER, PAYER_FORM = r"[A-Z]{2}", "a payer's code: two capital letters"
+DRUG_LEVEL_MEANINGS = ("not prescribed", "dose unchanged", "dose lowered", "dose raised")
+ICD9, ICD9_HINT = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
+SPECIALTY, SPECIALTY_HINT = r"[A-Za-z][A-Za-z/&+ -]{1,63}", "a specialty name: letters, spaces and / & + -"
+PAYER, PAYER_HINT = r"[A-Z]{2}", "a payer code: two capital letters"
 DRUGS = (
     *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
     *("glipizide", "glyburide", "tolbutamide", "pioglitazone", "rosiglitazone", "acarbose", "miglitol"),
@@ -88,14 +89,14 @@ DRUGS = (
 )
 
 
-def _id(name: str, label: str, meaning: str, words: Mapping[int, str], required: bool = False) -> Field:
-    choices, told = tuple(str(number) for number in words), tuple(words.values())
-    return Field(name, Kind.ID, Group.STAY, meaning, choices, told, required=required, label=label)
+def _id(name: str, label: str, meaning: str, ids: Mapping[int, str], required: bool = False) -> Field:
+    choices, meanings = tuple(str(number) for number in ids), tuple(ids.values())
+    return Field(name, Kind.ID, Group.STAY, meaning, choices, meanings, required=required, label=label)
 
 
 def _diagnosis(number: int, label: str, meaning: str) -> Field:
     name, group = f"diag_{number}", Group.DIAGNOSES
-    return Field(name, Kind.CODE, group, meaning, pattern=ICD9, form=ICD9_FORM, may_be_unrecorded=True, label=label)
+    return Field(name, Kind.CODE, group, meaning, pattern=ICD9, hint=ICD9_HINT, may_be_unrecorded=True, label=label)
 
 
 def _count(name: str, group: Group, label: str, meaning: str, low: int = 0, high: int = 999) -> Field:
@@ -103,13 +104,13 @@ def _count(name: str, group: Group, label: str, meaning: str, low: int = 0, high
 
 
 def _drug(name: str) -> Field:
-    spelled = name.replace("_", "-")
-    levels = ", ".join(f"{level}: {word}" for level, word in zip(DRUG_LEVELS, DRUG_WORDS, strict=True))
-    meaning = f"{spelled} during the stay ({levels})"
-    ucis_name = "" if spelled == name else spelled
+    label = name.replace("_", "-")
+    levels = ", ".join(f"{level}: {effect}" for level, effect in zip(DRUG_LEVELS, DRUG_LEVEL_MEANINGS, strict=True))
+    meaning = f"{label} during the stay ({levels})"
+    uci_name = "" if label == name else label
     kind, group = Kind.CHOICE, Group.DRUGS
     return Field(
-        name, kind, group, meaning, DRUG_LEVELS, DRUG_WORDS, if_absent="No", ucis_name=ucis_name, label=spelled
+        name, kind, group, meaning, DRUG_LEVELS, DRUG_LEVEL_MEANINGS, if_absent="No", uci_name=uci_name, label=label
     )
 
 
@@ -122,7 +123,7 @@ FIELDS: tuple[Field, ...] = (
         Group.PERSON,
         "race as recorded",
         choices=("Caucasian", "AfricanAmerican", "Asian", "Hispanic", "Other"),
-        words=("white", "African American", "Asian", "Hispanic", "other"),
+        choice_meanings=("white", "African American", "Asian", "Hispanic", "other"),
         may_be_unrecorded=True,
         label="Race",
     ),
@@ -132,12 +133,12 @@ FIELDS: tuple[Field, ...] = (
         Group.PERSON,
         "gender as recorded",
         choices=("Female", "Male", "Unknown/Invalid"),
-        words=("female", "male", "unknown or invalid"),
+        choice_meanings=("female", "male", "unknown or invalid"),
         required=True,
         label="Sex",
     ),
     Field(
-        "age", Kind.CHOICE, Group.PERSON, "age in bands of ten years", AGE_BANDS, AGE_WORDS, required=True, label="Age"
+        "age", Kind.CHOICE, Group.PERSON, "age in ten-year bands", AGE_BANDS, AGE_MEANINGS, required=True, label="Age"
     ),
     Field(
         "weight",
@@ -145,14 +146,14 @@ FIELDS: tuple[Field, ...] = (
         Group.PERSON,
         "weight in bands, pounds",
         choices=WEIGHT_BANDS,
-        words=WEIGHT_WORDS,
+        choice_meanings=WEIGHT_MEANINGS,
         may_be_unrecorded=True,
         label="Weight",
     ),
     _id(
         "admission_type_id",
-        "Kind of admission",
-        "kind of admission (1 emergency, 2 urgent, 3 elective, ...)",
+        "Admission type",
+        "admission type (1 emergency, 2 urgent, 3 elective, ...)",
         ADMISSION_TYPES,
         required=True,
     ),
@@ -173,9 +174,9 @@ FIELDS: tuple[Field, ...] = (
         "payer_code",
         Kind.CODE,
         Group.ADMIN,
-        "code of who pays, such as MC; UCI publishes no key",
+        "payer code, such as MC; UCI does not explain the codes",
         pattern=PAYER,
-        form=PAYER_FORM,
+        hint=PAYER_HINT,
         may_be_unrecorded=True,
         label="Payer",
     ),
@@ -185,27 +186,27 @@ FIELDS: tuple[Field, ...] = (
         Group.STAY,
         "specialty of the admitting physician",
         pattern=SPECIALTY,
-        form=SPECIALTY_FORM,
+        hint=SPECIALTY_HINT,
         may_be_unrecorded=True,
         label="Specialty of the admitting physician",
     ),
-    _count("num_lab_procedures", Group.STAY, "Laboratory tests", "laboratory tests made during the stay"),
+    _count("num_lab_procedures", Group.STAY, "Laboratory tests", "laboratory tests performed during the stay"),
     _count("num_procedures", Group.STAY, "Other procedures", "procedures other than laboratory tests during the stay"),
     _count("num_medications", Group.STAY, "Medications", "distinct generic drugs given during the stay"),
-    _count("number_outpatient", Group.HISTORY, "Outpatient visits", "outpatient visits in the year before"),
-    _count("number_emergency", Group.HISTORY, "Emergency visits", "emergency visits in the year before"),
-    _count("number_inpatient", Group.HISTORY, "Inpatient stays", "inpatient stays in the year before"),
+    _count("number_outpatient", Group.HISTORY, "Outpatient visits", "outpatient visits in the year before the stay"),
+    _count("number_emergency", Group.HISTORY, "Emergency visits", "emergency visits in the year before the stay"),
+    _count("number_inpatient", Group.HISTORY, "Inpatient stays", "inpatient stays in the year before this one"),
     _diagnosis(1, "Primary diagnosis", "primary diagnosis, ICD-9"),
     _diagnosis(2, "Second diagnosis", "secondary diagnosis, ICD-9"),
     _diagnosis(3, "Third diagnosis", "additional secondary diagnosis, ICD-9"),
-    _count("number_diagnoses", Group.DIAGNOSES, "Number of diagnoses", "diagnoses entered"),
+    _count("number_diagnoses", Group.DIAGNOSES, "Number of diagnoses", "number of diagnoses entered"),
     Field(
         "max_glu_serum",
         Kind.CHOICE,
         Group.LABORATORY,
         "highest serum glucose, mg/dl; None: not measured",
         choices=("None", "Norm", ">200", ">300"),
-        words=("not measured", "normal", "above 200 mg/dl", "above 300 mg/dl"),
+        choice_meanings=("not measured", "normal", "above 200 mg/dl", "above 300 mg/dl"),
         label="Serum glucose",
     ),
     Field(
@@ -214,7 +215,7 @@ FIELDS: tuple[Field, ...] = (
         Group.LABORATORY,
         "HbA1c, per cent; None: not measured",
         choices=("None", "Norm", ">7", ">8"),
-        words=("not measured", "below 7 %", "above 7 %, below 8 %", "above 8 %"),
+        choice_meanings=("not measured", "below 7 %", "above 7 %, below 8 %", "above 8 %"),
         label="HbA1c",
     ),
     *(_drug(name) for name in DRUGS),
@@ -224,7 +225,7 @@ FIELDS: tuple[Field, ...] = (
         Group.DRUGS,
         "a change of diabetes medication, of dose or drug (Ch), or none (No)",
         choices=("No", "Ch"),
-        words=("no change", "changed"),
+        choice_meanings=("no change", "changed"),
         if_absent="No",
         label="Change of diabetes medication",
     ),
@@ -232,9 +233,9 @@ FIELDS: tuple[Field, ...] = (
         "diabetesMed",
         Kind.CHOICE,
         Group.DRUGS,
-        "any diabetes medication prescribed",
+        "whether any diabetes medication was prescribed",
         choices=("No", "Yes"),
-        words=("no", "yes"),
+        choice_meanings=("no", "yes"),
         required=True,
         label="Diabetes medication",
     ),
@@ -244,7 +245,7 @@ FIELDS: tuple[Field, ...] = (
         Group.OUTCOME,
         "readmission: within 30 days, later, or none recorded",
         choices=("NO", ">30", "<30"),
-        words=("no readmission recorded", "after more than 30 days", "within 30 days"),
+        choice_meanings=("no readmission recorded", "after more than 30 days", "within 30 days"),
         label="Readmitted",
     ),
 )
@@ -257,42 +258,42 @@ ENCOUNTER, PATIENT, OUTCOME, DISPOSITION = (
     "discharge_disposition_id",
 )
 FEATURES = tuple(name for name in COLUMNS if name not in (ENCOUNTER, PATIENT, OUTCOME))
-"""What a model may see of an encounter: no id and no outcome."""
+"""Input fields of the models: neither IDs nor the outcome."""
 
 COUNTED_BY = ("age", "gender", "race", "diag_1")
-"""What readmissions are counted by."""
+"""Fields by which readmissions are counted."""
 
-CANNOT_RETURN = ("11", "13", "14", "19", "20", "21")
-"""Discharge dispositions that end in death or hospice: those patients can't come back."""
+EXCLUDED_DISPOSITIONS = ("11", "13", "14", "19", "20", "21")
+"""Discharge dispositions of death or hospice, after which a readmission is not possible."""
 
 TARGETS = {"within_30_days": ("<30",), "any": ("<30", ">30")}
-"""Each target and the outcomes that count as readmitted; `within_30_days` is the CMS definition."""
+"""Prediction targets with the outcomes that count as readmitted; `within_30_days` is the CMS definition."""
 
 
 def python_name(column: str) -> str:
-    """UCI's `glyburide-metformin` as `glyburide_metformin`: the one place where the spelling changes."""
+    """Return a column name with UCI's `-` replaced by `_`, as in `glyburide_metformin`."""
     return column.replace("-", "_")
 
 
 def labels(outcomes: Iterable[str], target: str) -> list[int]:
-    """0 or 1 for each outcome, in order. ValueError: an outcome or target that is not known."""
+    """Return 0 or 1 for each outcome, in order. Raises ValueError when the target or an outcome is unknown."""
     if target not in TARGETS:
-        raise ValueError(f"READMIT_TARGET: {target!r} is none of {', '.join(TARGETS)}")
+        raise ValueError(f"READMIT_TARGET: {target!r} is not one of {', '.join(TARGETS)}")
     known, positive = BY_NAME[OUTCOME].choices, TARGETS[target]
-    made = []
+    encoded = []
     for outcome in outcomes:
         if outcome not in known:
-            raise ValueError(f"{OUTCOME}: {outcome!r} is none of {', '.join(known)}")
-        made.append(int(outcome in positive))
-    return made
+            raise ValueError(f"{OUTCOME}: {outcome!r} is not one of {', '.join(known)}")
+        encoded.append(int(outcome in positive))
+    return encoded
 
 
-def value_fault(field: Field, text: str) -> str | None:
-    """Why the text can't stand in this field, in words; None if it can. `?` is for the caller to judge."""
+def value_error(field: Field, text: str) -> str | None:
+    """Return why the text is invalid for the field, None if it is valid. The caller handles `?`."""
     if field.kind is Kind.CODE:
-        return None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is not {field.form}"
+        return None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is not {field.hint}"
     if field.whole_number and not re.fullmatch(r"\d{1,15}", text, re.ASCII):
         return f"{text!r} is not a whole number of 0 or more"
     if field.choices:
-        return None if text in field.choices else f"{text!r} is none of {', '.join(field.choices)}"
-    return None if field.low <= int(text) <= field.high else f"{text} is not within {field.low} to {field.high}"
+        return None if text in field.choices else f"{text!r} is not one of {', '.join(field.choices)}"
+    return None if field.low <= int(text) <= field.high else f"{text} is not between {field.low} and {field.high}"

@@ -1,56 +1,64 @@
-"""Our own errors: each says in words what is wrong; `final` ones give the same result when tried again."""
+"""Readmit's exceptions. Their texts are shown to users; a retry of a `final` one gives the same result."""
+
+FORMER_NAMES = frozenset(
+    {
+        *("ContractBroken", "BatchRefused", "GapInBatches", "NotThereYet", "SourceAway", "StoreAway", "RegistryAway"),
+        *("NotServed", "VersionUnknown", "RollbackRefused", "TablesUnfit", "QueryRefused"),
+    }
+)
+"""Names of exceptions in release 0.1.0, as they are recorded in the ledgers of that time."""
 
 
 class ReadmitError(Exception):
-    """Base of our own errors. `final`: another try gives the same result, so none is made."""
+    """Base of Readmit's exceptions. `final`: a retry would give the same result, so none is made."""
 
     final = False
 
 
-def in_words(noted: str) -> str:
-    """An error as the ledger notes it, `Kind: text`, for a reader: one of ours says all in its text."""
-    kind, _, text = noted.partition(": ")
-    return text if kind in globals() else f"{kind}: {text}".removesuffix(": ")
+def error_message(recorded: str) -> str:
+    """Return the text of an error recorded as `Type: text`, with its type if that is not defined here."""
+    name, _, text = recorded.partition(": ")
+    return text if name in globals() or name in FORMER_NAMES else f"{name}: {text}".removesuffix(": ")
 
 
 class ContractViolated(ReadmitError):
-    """The source did not hand out what it declared."""
+    """The source delivered something other than it declared."""
 
 
 class BatchRejected(ReadmitError):
-    """A batch is too damaged to be learnt from; the text says how much of it and why."""
+    """A batch has too many invalid encounters for training; the text says how many and why."""
 
     final = True
 
 
 class MissingBatches(ReadmitError):
-    """'So far' means batches 1 to n, and one of them is not there."""
+    """A batch needs all earlier batches, and one of them is missing."""
 
     final = True
 
 
 class LeaseLost(ReadmitError):
-    """The batch is in another run's hands; this run must not touch it any more."""
+    """Another run has leased the batch; this run must not write to it any more."""
 
     final = True
 
 
 class PrerequisiteMissing(ReadmitError):
-    """What a step needs was not made yet: an earlier step has to run first."""
+    """The input of a step does not exist yet: an earlier step has to run first."""
 
     final = True
 
 
 class SourceUnavailable(ReadmitError):
-    """The data API, or the instance that runs it, does not answer."""
+    """The data API, or the instance that runs it, does not respond."""
 
 
 class StoreUnavailable(ReadmitError):
-    """The database or the S3 server does not answer, or refuses us."""
+    """The database or the S3 server does not respond, or refuses the connection."""
 
 
 class RegistryUnavailable(ReadmitError):
-    """The MLflow server does not answer, or not as it should."""
+    """The MLflow server does not respond, or responds with an error."""
 
 
 class ReloadUnconfirmed(ReadmitError):
@@ -58,36 +66,36 @@ class ReloadUnconfirmed(ReadmitError):
 
 
 class TooFewEncounters(ReadmitError, ValueError):
-    """A split holds one outcome alone, or nothing: no model can be judged on it."""
+    """A split is empty or contains only one outcome: no model can be evaluated on it."""
 
     final = True
 
 
 class VersionUnusable(ReadmitError):
-    """A version can't be loaded by this code, or says other than it said when it was made."""
+    """A version can't be loaded by this code, or its predictions differ from those recorded with it."""
 
     final = True
 
 
 class UnknownVersion(ReadmitError):
-    """The registry has no version of that number."""
+    """The registry has no version with this number."""
 
     final = True
 
 
 class RollbackRejected(ReadmitError):
-    """There is no version to go back to, or none that can be served, or it is not said who asks and why."""
+    """There is no version to roll back to, it can't be served, or the operator or the reason is missing."""
 
     final = True
 
 
 class SchemaMismatch(ReadmitError):
-    """The tables of a database are not those that this code works with."""
+    """The tables of a database do not match the schema that this code expects."""
 
     final = True
 
 
 class QueryRejected(ReadmitError):
-    """A person's question in SQL is not one that the database answers."""
+    """The database does not accept a user's SQL query."""
 
     final = True

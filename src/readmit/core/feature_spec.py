@@ -1,6 +1,6 @@
-"""What a model is given of an encounter: which fields as numbers, which as categories, and which two crossed.
+"""Specification of the model columns: fields used as numbers, as categories, and as feature crosses.
 
-Values here are those of a checked encounter: a whole number, a text, or None for not recorded.
+Values are those of a validated encounter: a whole number, a text, or None for not recorded.
 """
 
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ DIAGNOSES = tuple(name for name in CODES if BY_NAME[name].pattern == ICD9)
 AGE = next(name for name in CHOICES if BY_NAME[name].choices == AGE_BANDS)
 
 CATEGORIES = (*IDS, *CODES)
-"""What is encoded by its readmission rate: ids and codes as text, a diagnosis as its ICD-9 category."""
+"""Target-encoded fields: IDs and codes as text, a diagnosis as its ICD-9 category."""
 BASE_COLUMNS = (*COUNTS, *CHOICES, *CATEGORIES)
-"""All of FEATURES, in the order in which a model gets them."""
+"""All of FEATURES, in the order of a model's columns."""
 
-PRIMARY = DIAGNOSES[0]
+PRIMARY_DIAGNOSIS = DIAGNOSES[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Cross:
-    """Two categories as one: `field` is where the patient went, `partner` another field, by its chapter or not."""
+    """A cross of two categories: `field`, the discharge disposition, and `partner`, optionally by its chapter."""
 
     partner: str
     by_chapter: bool = False
@@ -35,31 +35,32 @@ class Cross:
 
     @property
     def name(self) -> str:
+        """Column name of the cross."""
         return f"{self.field}_and_{self.partner}{'_chapter' if self.by_chapter else ''}"
 
-    def text(self, category: str, partner: str) -> str:
-        """Both categories in one; neither holds a blank before its end, so the first blank parts them again."""
+    def combine(self, category: str, partner: str) -> str:
+        """Return both categories joined by a space; the first has none, so the first space separates them."""
         return f"{category} {icd9_chapter(partner) if self.by_chapter else partner}"
 
 
-CROSSED = (
-    Cross(PRIMARY, by_chapter=True),
-    Cross(PRIMARY),
+FEATURE_CROSSES = (
+    Cross(PRIMARY_DIAGNOSIS, by_chapter=True),
+    Cross(PRIMARY_DIAGNOSIS),
     *(Cross(name) for name in CATEGORIES if name not in (DISPOSITION, *DIAGNOSES)),
 )
-"""Where the patient went, together with why and how he came: home after a birth is not home after heart failure."""
-CROSSES = tuple(cross.name for cross in CROSSED)
-MODEL_COLUMNS = (*BASE_COLUMNS, *CROSSES)
-"""All that a model is given, in order."""
+"""Discharge disposition with diagnosis, admission and other categories: the risk at home depends on the diagnosis."""
+CROSS_COLUMNS = tuple(cross.name for cross in FEATURE_CROSSES)
+MODEL_COLUMNS = (*BASE_COLUMNS, *CROSS_COLUMNS)
+"""All columns of a model's input, in order."""
 
 
-def choice_place(name: str) -> dict[str, float]:
-    """The number of each choice of a field: its place among the published ones, which stand in their order."""
-    return {choice: float(place) for place, choice in enumerate(BY_NAME[name].choices)}
+def choice_codes(name: str) -> dict[str, float]:
+    """Return the ordinal code of each choice of a field: its index among the published, ordered choices."""
+    return {choice: float(index) for index, choice in enumerate(BY_NAME[name].choices)}
 
 
 def category(name: str, value: Value) -> str:
-    """The category of a value of one of CATEGORIES; NOT_RECORDED is one of them."""
+    """Return the category of a value of one of CATEGORIES; NOT_RECORDED for None."""
     if value is None:
         return NOT_RECORDED
     return icd9_category(str(value)) if name in DIAGNOSES else str(value)

@@ -1,4 +1,4 @@
-"""What identifies a fit: equal keys, equal models, so that a repeated step finds what it made before."""
+"""Keys of fits: equal keys give equal models, so that a repeated step reuses an earlier fit."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ FIT_TAG = "fit"
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a model is to foretell, and the probability from which a follow-up is worth its cost."""
+    """The prediction target, and the probability from which a follow-up is worth its cost."""
 
     target: str
     threshold: float
@@ -21,7 +21,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """A snapshot by its hash and last batch, and the revision of the code that reads it."""
+    """A snapshot, by its hash and last batch, and the revision of the code that reads it."""
 
     snapshot: str
     batch: int
@@ -30,7 +30,7 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True)
 class FitKey:
-    """`rows`: splits that are fitted on; `settings`: the candidate's, as logged; `code`: revision of our sources."""
+    """All inputs of a fit. `rows`: splits fitted on; `settings`: the candidate's; `code`: revision of the code."""
 
     snapshot: str
     batch: int
@@ -44,12 +44,13 @@ class FitKey:
 
     @property
     def digest(self) -> str:
-        """64 hex digits over all of it."""
+        """SHA-256 of all fields, 64 hex digits."""
         text = json.dumps({**self.tags_without_digest, "settings": dict(self.settings)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def tags_without_digest(self) -> dict[str, str]:
+        """The fields as MLflow tags, without the settings."""
         return {
             "snapshot": self.snapshot,
             "batch": str(self.batch),
@@ -63,19 +64,19 @@ class FitKey:
 
     @property
     def tags(self) -> dict[str, str]:
-        """How a run or a version says what it was made from."""
+        """MLflow tags that record a run's or version's inputs."""
         return {**self.tags_without_digest, FIT_TAG: self.digest}
 
 
-def fit_key(candidate: Candidate, source: DataSource, aim: Objective, rows: tuple[str, ...]) -> FitKey:
-    """The key of a candidate's fit on some splits of a snapshot."""
+def fit_key(candidate: Candidate, source: DataSource, objective: Objective, rows: tuple[str, ...]) -> FitKey:
+    """Return the key of a candidate's fit. `rows`: the splits of the snapshot to fit on."""
     return FitKey(
         snapshot=source.snapshot,
         batch=source.batch,
         code=source.code,
         candidate=candidate.name,
         settings=candidate.settings,
-        target=aim.target,
-        threshold=aim.threshold,
+        target=objective.target,
+        threshold=objective.threshold,
         rows=rows,
     )

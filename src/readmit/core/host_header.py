@@ -1,4 +1,4 @@
-"""The Host and Origin headers of HTTP requests, taken apart for checks against DNS rebinding and foreign pages."""
+"""Parsing of the Host and Origin headers, for checks against DNS rebinding and cross-origin requests."""
 
 import re
 from ipaddress import ip_address
@@ -7,13 +7,13 @@ HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?
 
 
 def host_name(host: str) -> str | None:
-    """Return the name in a Host header, in lower case and without its port; None where the header is no host."""
-    parts = HOST.fullmatch(host)
-    return parts["name"].lower() if parts else None
+    """Return the name in a Host header, in lower case and without its port; None when the header is invalid."""
+    match = HOST.fullmatch(host)
+    return match["name"].lower() if match else None
 
 
 def is_ip_address(name: str) -> bool:
-    """Tell whether a host name is an IP address, for version 6 in brackets: no name can be rebound to it."""
+    """Return whether a host name is an IP address (IPv6 in brackets), which is safe from DNS rebinding."""
     is_bracketed = name.startswith("[") and name.endswith("]")
     try:
         version = ip_address(name[1:-1] if is_bracketed else name).version
@@ -23,6 +23,6 @@ def is_ip_address(name: str) -> bool:
 
 
 def origin_host(origin: str) -> str | None:
-    """Return host and port in an Origin header, in lower case; None where the origin is no web page."""
+    """Return host and port in an Origin header, in lower case; None when it is not a web origin."""
     scheme, _, host = origin.lower().partition("://")
     return host if scheme in ("http", "https") and HOST.fullmatch(host) else None

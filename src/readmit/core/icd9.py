@@ -1,4 +1,4 @@
-"""The codes of diagnoses: their category and their chapter, as ICD-9-CM groups them."""
+"""Categories and chapters of ICD-9-CM diagnosis codes."""
 
 import re
 from bisect import bisect_right
@@ -10,9 +10,9 @@ _FIRST_OF_CHAPTER = (1, 140, 240, 280, 290, 320, 390, 460, 520, 580, 630, 680, 7
 
 
 def icd9_category(code: str) -> str:
-    """The category of an ICD-9-CM code: three digits, and for diabetes (250) the fourth, its complication.
+    """Return the category of an ICD-9-CM code: three digits, for diabetes (250) also the fourth, the complication.
 
-    `428.33` is `428`, `250.83` is `250.8`, `V57.1` is `V57`. What is no code is NOT_RECORDED.
+    `428.33` is `428`, `250.83` is `250.8`, `V57.1` is `V57`. An invalid code is NOT_RECORDED.
     Source: ICD-9-CM, Official Guidelines (CDC/NCHS), tabular list.
     """
     if not re.fullmatch(ICD9, code):
@@ -25,9 +25,9 @@ def icd9_category(code: str) -> str:
 
 
 def icd9_chapter(code: str) -> str:
-    """The chapter of an ICD-9-CM code, `1` to `17`, `E` or `V`; NOT_RECORDED for what is no code."""
+    """Return the chapter of an ICD-9-CM code, `1` to `17`, `E` or `V`; NOT_RECORDED for an invalid code."""
     category = icd9_category(code)
     if category == NOT_RECORDED or category[0] in "EV":
         return category[0]
-    # Category 000 is in no chapter; it is counted to the first.
+    # Category 000 is in no chapter; it counts as the first.
     return str(max(1, bisect_right(_FIRST_OF_CHAPTER, int(category[:3]))))

@@ -1,6 +1,6 @@
-"""What the ids of an encounter mean: UCI's IDS_mapping.csv, abbreviations written out and slips of the pen mended.
+"""Meanings of the IDs of an encounter: UCI's IDS_mapping.csv, abbreviations spelled out and typing errors corrected.
 
-Each table is a whole published set, not only those ids that one file happens to hold.
+Each table is the complete published set, not only the IDs that occur in one file.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,6 @@
-"""The original's columns: its names for ours, and the numbers that it put in the place of words.
+"""Column names and numeric encodings of the original system, for queries written for its tables.
 
-Readmit keeps UCI's words; the model's own pipeline makes numbers of them. These here are for queries that know the
-original's tables.
+Readmit itself stores UCI's text values; the model pipeline encodes them.
 """
 
 import re
@@ -11,16 +10,16 @@ from dataclasses import dataclass
 from readmit.core.encounter import BY_NAME, FIELDS, OUTCOME, Field, Kind, labels
 from readmit.core.splitting import Split
 
-RENAMED = {"change": "change_medication"}
+RENAMED_COLUMNS = {"change": "change_medication"}
 SPLIT_TABLES = {split: f"{split}_data" for split in Split}
-"""The original's table of each split."""
-OUTCOME_IN_WORDS = f"{OUTCOME}_as_recorded"
-"""What UCI's three values are called where the original's 0 or 1 bears their name."""
+"""The original system's table of each split."""
+OUTCOME_TEXT_COLUMN = f"{OUTCOME}_as_recorded"
+"""Column of UCI's three outcome values where the original's 0/1 column has their name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """A column of the original's that follows from one of ours. `numbers`: what each value becomes; null stays null."""
+class DerivedColumn:
+    """A column of the original system derived from `column`. `numbers`: code of each value; null stays null."""
 
     name: str
     column: str
@@ -28,34 +27,35 @@ class Derived:
 
 
 def original_name(column: str) -> str:
-    return RENAMED.get(column, column)
+    """Return the original system's name of a column."""
+    return RENAMED_COLUMNS.get(column, column)
 
 
-def derived(target: str) -> tuple[Derived, ...]:
-    """All that can be derived; `readmitted` is 0 or 1 of the target. ValueError: a target that is not known."""
+def derived_columns(target: str) -> tuple[DerivedColumn, ...]:
+    """Return all derived columns; `readmitted` is the target's label. Raises ValueError for an unknown target."""
     choices = [field for field in FIELDS if field.kind is Kind.CHOICE and field.name != OUTCOME]
-    yes = [field for field in choices if len(field.choices) == 2 and "No" in field.choices]
+    binary = [field for field in choices if len(field.choices) == 2 and "No" in field.choices]
     return (
-        Derived("age_numeric", "age", {band: _middle(band) for band in BY_NAME["age"].choices}),
+        DerivedColumn("age_numeric", "age", {band: _midpoint(band) for band in BY_NAME["age"].choices}),
         *(
-            _named(field, "encoded", {each: place for place, each in enumerate(sorted(field.choices))})
+            _derived_column(field, "encoded", {choice: code for code, choice in enumerate(sorted(field.choices))})
             for field in choices
         ),
-        *(_named(field, "yes", {each: int(each != "No") for each in field.choices}) for field in yes),
-        Derived(OUTCOME, OUTCOME, _label_of_each_outcome(target)),
+        *(_derived_column(field, "yes", {choice: int(choice != "No") for choice in field.choices}) for field in binary),
+        DerivedColumn(OUTCOME, OUTCOME, _outcome_labels(target)),
     )
 
 
-def _named(field: Field, ending: str, numbers: Mapping[str, int]) -> Derived:
-    return Derived(f"{original_name(field.name)}_{ending}", field.name, numbers)
+def _derived_column(field: Field, suffix: str, numbers: Mapping[str, int]) -> DerivedColumn:
+    return DerivedColumn(f"{original_name(field.name)}_{suffix}", field.name, numbers)
 
 
-def _middle(band: str) -> int:
-    """75 of `[70-80)`."""
+def _midpoint(band: str) -> int:
+    """Return the midpoint of an age band: 75 for `[70-80)`."""
     low, high = (int(bound) for bound in re.findall(r"\d+", band))
     return (low + high) // 2
 
 
-def _label_of_each_outcome(target: str) -> dict[str, int]:
+def _outcome_labels(target: str) -> dict[str, int]:
     outcomes = BY_NAME[OUTCOME].choices
     return dict(zip(outcomes, labels(outcomes, target), strict=True))

@@ -1,4 +1,4 @@
-"""The models that are tried for readmission: each takes the raw encounter, all encoding is inside the pipeline."""
+"""Candidate models: pipelines that take raw encounters and contain all of their encoding."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTran
 from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.feature_spec import AGE, CATEGORIES, CHOICES, COUNTS, CROSSES, Value
+from readmit.core.feature_spec import AGE, CATEGORIES, CHOICES, COUNTS, CROSS_COLUMNS, Value
 from readmit.core.features import derived
 
 Scalar = str | int | float | bool
@@ -39,12 +39,12 @@ TRUSTED_TYPES = (
     "sklearn.model_selection._split.KFold",
     "sklearn.tree._tree.Tree",
 )
-"""What skops must be told to trust so that it loads a fitted candidate; all else is scikit-learn's or numpy's."""
+"""Types that skops has to trust to load a fitted candidate, besides those it trusts by default."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to try. `settings`: the scalars that are logged and that `estimator` is made from, with a seed."""
+    """A model to fit. `settings`: the logged hyperparameters, from which `estimator` builds it, with a seed."""
 
     name: str
     settings: Settings
@@ -52,10 +52,10 @@ class Candidate:
 
 
 def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd.DataFrame:
-    """The frame that a model takes, in training and in serving: FEATURES in order, one row per encounter.
+    """Return the input frame of a model, in training and in serving: FEATURES in order, shape (encounters, features).
 
-    Whole numbers become float64 (NaN: not recorded), texts objects (None: not recorded), whatever is missing.
-    KeyError: a feature is not among the columns.
+    Whole numbers are float64 (NaN: not recorded), texts objects (None: not recorded), even in an empty column.
+    Raises KeyError when a feature is missing.
     """
     return pd.DataFrame({name: _column(name, columns[name]) for name in FEATURES})
 
@@ -63,12 +63,12 @@ def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd
 def _column(name: str, values: Sequence[str | int | float | None]) -> pd.Series:
     if BY_NAME[name].whole_number:
         return pd.Series([np.nan if value is None else value for value in values], dtype=np.float64)
-    # NaN is the one value that differs from itself.
+    # Only NaN differs from itself.
     return pd.Series([None if value != value else value for value in values], dtype=object)
 
 
 def raw_values(frame: pd.DataFrame) -> dict[str, list[Value]]:
-    """Return the columns that `model_input` made a frame of: whole numbers and texts, None for not recorded."""
+    """Invert `model_input`: return its columns as whole numbers and texts, None for not recorded."""
     return {str(name): [_raw(value) for value in column.tolist()] for name, column in frame.items()}
 
 
@@ -78,37 +78,37 @@ def _raw(value: str | float | None) -> Value:
     return value
 
 
-def build(candidate: Candidate, seed: int) -> Pipeline:
-    """The candidate's pipeline, not yet fitted: raw encounters in, `predict_proba` out."""
+def build_pipeline(candidate: Candidate, seed: int) -> Pipeline:
+    """Return the candidate's unfitted pipeline, from raw encounters to `predict_proba`."""
     return Pipeline([("derived", FunctionTransformer(derived)), *candidate.estimator(candidate.settings, seed).steps])
 
 
-def one_thread() -> AbstractContextManager[object]:
-    """A block in which each fit takes one thread, so that the number of cores changes no figure.
+def single_threaded() -> AbstractContextManager[object]:
+    """Return a context in which every fit uses one thread, so that results do not depend on the number of cores.
 
-    On cores that others use, too, more threads wait for each other: boosting took 20 times as long. The limit is the
-    process's: who fits several at once opens the block around them all.
+    On shared cores several threads wait for each other: boosting took 20 times as long. The limit applies to the whole
+    process: open one context around concurrent fits.
     """
     limits: AbstractContextManager[object] = threadpool_limits(1)
     return limits
 
 
-def fitted(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
-    """The candidate learnt from a model input, on one thread."""
-    with one_thread():
-        model: Pipeline = build(candidate, seed).fit(encounters, labels)
+def fit_candidate(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
+    """Fit the candidate to a model input, on one thread."""
+    with single_threaded():
+        model: Pipeline = build_pipeline(candidate, seed).fit(encounters, labels)
     return model
 
 
 def probabilities(model: Pipeline, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """The probability of readmission of each row of a model input, shape (rows,)."""
+    """Return the probability of readmission of each row of a model input, shape (rows,)."""
     return np.asarray(model.predict_proba(frame)[:, 1], dtype=np.float64)
 
 
-def _rates(settings: Settings, seed: int) -> TargetEncoder:
-    """Each category as the readmission rate of its rows, drawn to the overall rate when they are few.
+def _target_encoder(settings: Settings, seed: int) -> TargetEncoder:
+    """Return a target encoder: each category's readmission rate, shrunk towards the overall rate when rows are few.
 
-    In training a row is encoded by the rates of the other folds, so that its own outcome is not in its features.
+    In training it is cross-fitted, so that a row's own outcome is not in its features (Micci-Barreca 2001).
     """
     folds = KFold(n_splits=int(settings["encoding_folds"]), shuffle=True, random_state=seed)
     return TargetEncoder(target_type="binary", smooth="auto", cv=folds)
@@ -124,44 +124,55 @@ def _logistic_regression(settings: Settings, seed: int) -> Pipeline:
         [
             ("number", splines, [*COUNTS, AGE]),
             ("category", one_hot, [*(name for name in CHOICES if name != AGE), *CATEGORIES]),
-            ("rate", make_pipeline(_rates(settings, seed), StandardScaler()), [*CATEGORIES, *CROSSES]),
+            ("rate", make_pipeline(_target_encoder(settings, seed), StandardScaler()), [*CATEGORIES, *CROSS_COLUMNS]),
         ]
     )
     model = LogisticRegression(C=float(settings["c"]), max_iter=300)
     return Pipeline([("encoder", encoder), ("model", model)])
 
 
-def _for_trees(settings: Settings, seed: int) -> ColumnTransformer:
-    """Numbers as they are, with NaN where none was recorded; rates for the rest."""
-    rates = _rates(settings, seed)
-    return ColumnTransformer([("number", "passthrough", [*COUNTS, *CHOICES]), ("rate", rates, [*CATEGORIES, *CROSSES])])
+def _tree_encoder(settings: Settings, seed: int) -> ColumnTransformer:
+    """Return the encoder of the tree models: numbers unchanged, NaN for not recorded; target encoding for the rest."""
+    rates = _target_encoder(settings, seed)
+    return ColumnTransformer(
+        [("number", "passthrough", [*COUNTS, *CHOICES]), ("rate", rates, [*CATEGORIES, *CROSS_COLUMNS])]
+    )
 
 
-def _absent() -> SimpleImputer:
-    """-1 where no number was recorded, below every one that was: scikit-learn's trees fail on a column of NaN alone."""
+def _missing_value_imputer() -> SimpleImputer:
+    """Impute -1, below every recorded number: scikit-learn's trees fail on a column of only NaN."""
     return SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
 
 
-def _own(settings: Settings) -> dict[str, Any]:
-    """The estimator's own among a candidate's settings: named scalars, which it checks by itself."""
+def _estimator_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that are the estimator's own parameters, which it validates itself."""
     return {name: value for name, value in settings.items() if name != "encoding_folds"}
 
 
 def _random_forest(settings: Settings, seed: int) -> Pipeline:
-    model = RandomForestClassifier(**_own(settings), random_state=seed, n_jobs=1)
-    return Pipeline([("encoder", _for_trees(settings, seed)), ("absent", _absent()), ("model", model)])
+    model = RandomForestClassifier(**_estimator_settings(settings), random_state=seed, n_jobs=1)
+    return Pipeline(
+        [("encoder", _tree_encoder(settings, seed)), ("absent", _missing_value_imputer()), ("model", model)]
+    )
 
 
 def _hist_gradient_boosting(settings: Settings, seed: int) -> Pipeline:
-    model = HistGradientBoostingClassifier(**_own(settings), random_state=seed, early_stopping=False)
-    return Pipeline([("encoder", _for_trees(settings, seed)), ("absent", _absent()), ("model", model)])
+    model = HistGradientBoostingClassifier(**_estimator_settings(settings), random_state=seed, early_stopping=False)
+    return Pipeline(
+        [("encoder", _tree_encoder(settings, seed)), ("absent", _missing_value_imputer()), ("model", model)]
+    )
 
 
 def _lightgbm(settings: Settings, seed: int) -> Pipeline:
     model = LGBMClassifier(
-        **_own(settings), random_state=seed, n_jobs=1, deterministic=True, force_col_wise=True, verbose=-1
+        **_estimator_settings(settings),
+        random_state=seed,
+        n_jobs=1,
+        deterministic=True,
+        force_col_wise=True,
+        verbose=-1,
     )
-    return Pipeline([("encoder", _for_trees(settings, seed)), ("model", model)])
+    return Pipeline([("encoder", _tree_encoder(settings, seed)), ("model", model)])
 
 
 CANDIDATES = (

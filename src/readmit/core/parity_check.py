@@ -1,7 +1,7 @@
-"""What a model said when it was fitted, kept beside it: loaded later, by whatever code, it must say so again.
+"""Reference predictions of a fitted model, stored with it: whatever code loads the model later must reproduce them.
 
-A fitted model holds numbers; what is derived from a raw encounter stands in our code (`core.features`,
-`core.feature_spec`). A change there would make an old version answer otherwise without a word.
+A fitted model holds numbers; feature derivation is code (`core.features`, `core.feature_spec`). Without this check a
+change there would silently change the predictions of existing versions.
 """
 
 import json
@@ -14,25 +14,30 @@ from readmit.core.feature_spec import Value
 
 @dataclass(frozen=True, slots=True)
 class ParityCheck:
-    """`questions`: made-up encounters, a column for each of FEATURES; `answers`: a probability for each."""
+    """Synthetic encounters and their reference predictions.
+
+    `questions`: a column for each of FEATURES; `answers`: the probability for each encounter.
+    """
 
     questions: Mapping[str, Sequence[Value]]
     answers: tuple[float, ...]
 
-    def verify(self, said: Sequence[float], close: float) -> None:
-        """VersionUnusable: what is said now is further than `close` from what was said then."""
-        # So that what is no number is not taken for close.
-        apart = [abs(now - then) for now, then in zip(said, self.answers, strict=True) if not abs(now - then) <= close]
-        if apart:
+    def verify(self, predictions: Sequence[float], tolerance: float) -> None:
+        """Compare predictions with the reference. Raises VersionUnusable when one differs by more than `tolerance`."""
+        differences = (abs(now - then) for now, then in zip(predictions, self.answers, strict=True))
+        # Negated, so that NaN counts as too large.
+        excessive = [difference for difference in differences if not difference <= tolerance]
+        if excessive:
             raise VersionUnusable(
-                f"it says other than when it was fitted, by up to {max(apart):.3g}: our code changed since"
+                f"predictions differ from those at fit time by up to {max(excessive):.3g}: the code has changed since"
             )
 
     def to_json(self) -> str:
+        """Return the check as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "ParityCheck":
-        """What `to_json` wrote. KeyError, TypeError or ValueError: it is not that."""
-        read = json.loads(text)
-        return cls({name: tuple(column) for name, column in read["questions"].items()}, tuple(read["answers"]))
+        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError when it is invalid."""
+        document = json.loads(text)
+        return cls({name: tuple(column) for name, column in document["questions"].items()}, tuple(document["answers"]))

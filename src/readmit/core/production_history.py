@@ -1,66 +1,67 @@
-"""Who was in production when, as the versions themselves tell it, and where a rollback goes."""
+"""Production history from the tags of the versions, and the target of a rollback."""
 
 from collections.abc import Iterable, Sequence
 
 from readmit.core.errors import RollbackRejected
 from readmit.core.version import Version
 
-LONGEST_WORDS = 200
+MAX_NOTE_LENGTH = 200
+"""Characters of a rollback's operator name or reason."""
 
 
-def last_in_place(versions: Iterable[Version], target: str, other_than: str = "") -> Version | None:
-    """The version of a target that went into production last, without one, and without those rolled back from."""
-    stood = [
+def last_in_production(versions: Iterable[Version], target: str, excluding: str = "") -> Version | None:
+    """Return the version of a target last promoted to production, except rolled back ones and number `excluding`."""
+    promoted = [
         (version.promoted_note.at, version)
         for version in versions
         if version.promoted_note
         and version.target == target
-        and version.number != other_than
+        and version.number != excluding
         and not version.rolled_back
     ]
-    return max(stood, key=lambda each: each[0])[1] if stood else None
+    return max(promoted, key=lambda item: item[0])[1] if promoted else None
 
 
 def rollback_target(versions: Sequence[Version], current: Version | None, to: str | None) -> tuple[Version, Version]:
-    """From which version to which one. `to`: the number of one; None: of that which served before.
+    """Return the current version and the one to roll back to. `to`: its number; None: the previous production version.
 
-    RollbackRefused: there is no such way.
+    Raises RollbackRejected when the rollback is not possible.
     """
     if current is None:
-        raise RollbackRejected("nothing is in production: there is nothing to go back from")
-    goal = _before(versions, current) if to is None else _named(versions, to)
-    if goal.number == current.number:
-        raise RollbackRejected(f"version {goal.number} is in production already")
-    if not goal.scorer:
+        raise RollbackRejected("nothing is in production: there is no version to roll back from")
+    destination = _previous_version(versions, current) if to is None else _find_version(versions, to)
+    if destination.number == current.number:
+        raise RollbackRejected(f"version {destination.number} is already in production")
+    if not destination.scorer:
         raise RollbackRejected(
-            f"version {goal.number} can't be served: it was made before versions carried a compiled scorer"
+            f"version {destination.number} can't be served: an older release created it, without a compiled scorer"
         )
-    return current, goal
+    return current, destination
 
 
-def _before(versions: Sequence[Version], current: Version) -> Version:
-    found = last_in_place(versions, current.target, other_than=current.number)
-    if found is None:
+def _previous_version(versions: Sequence[Version], current: Version) -> Version:
+    previous = last_in_production(versions, current.target, excluding=current.number)
+    if previous is None:
         raise RollbackRejected(
             f"no version of the target {current.target} is known to have served before version {current.number}, "
-            "other than those that somebody rolled back from: name one"
+            "other than versions that were rolled back: specify a version"
         )
-    return found
+    return previous
 
 
-def _named(versions: Sequence[Version], number: str) -> Version:
-    found = next((version for version in versions if version.number == number), None)
-    if found is None:
+def _find_version(versions: Sequence[Version], number: str) -> Version:
+    match = next((version for version in versions if version.number == number), None)
+    if match is None:
         raise RollbackRejected(f"there is no version {number!r}")
-    return found
+    return match
 
 
-def words(name: str, text: str) -> str:
-    """What a person says of a rollback (`name`: which of the two), without blanks at its ends.
+def validate_note(name: str, text: str) -> str:
+    """Return the stripped operator or reason (`name`: `by` or `why`) of a rollback.
 
-    RollbackRefused: it is empty, too long, or holds what can't be printed on one line.
+    Raises RollbackRejected when it is empty, too long, or not printable on one line.
     """
-    said = text.strip()
-    if not said or len(said) > LONGEST_WORDS or not said.isprintable():
-        raise RollbackRejected(f"a rollback needs `{name}`: 1 to {LONGEST_WORDS} printable characters, on one line")
-    return said
+    note = text.strip()
+    if not note or len(note) > MAX_NOTE_LENGTH or not note.isprintable():
+        raise RollbackRejected(f"a rollback requires `{name}`: 1 to {MAX_NOTE_LENGTH} printable characters on one line")
+    return note

@@ -1,4 +1,4 @@
-"""The verdict on a challenger: the gates of promotion, against the model in production."""
+"""Promotion gates: the verdict on a challenger, compared with the champion, the model in production."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,22 +9,24 @@ from readmit.core.curves import curves_of
 from readmit.core.metrics import (
     RESAMPLES_FOR_VERDICT,
     Floats,
-    Ranked,
-    figures,
-    interval,
+    RankedScores,
+    classification_metrics,
     patient_weights,
+    percentile_interval,
 )
 from readmit.core.verdict import Interval, Verdict
 
-FIRST_AUC_ABOVE = 0.55
-AUC_CHANGE_ABOVE = -0.005
-LEAK_AUC_ABOVE = {"within_30_days": 0.70}
-"""A lower bound of the AUC above this is a leak until proven otherwise; by target."""
+MIN_FIRST_AUC = 0.55
+"""The lower bound of a first model's ROC-AUC has to be above this."""
+MIN_AUC_CHANGE = -0.005
+"""The lower bound of the change in ROC-AUC has to be above this."""
+MAX_PLAUSIBLE_AUC = {"within_30_days": 0.70}
+"""By target: a lower bound of the ROC-AUC above this is presumed to be data leakage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one model says of the test patients. `probabilities`: shape (rows,), in the order of the labels."""
+    """A model's predictions on the test split. `probabilities`: shape (rows,), in the order of the labels."""
 
     version: str
     threshold: float
@@ -36,78 +38,82 @@ def judge(
     labels: Sequence[int],
     patients: Sequence[str],
     challenger: Predictions,
-    rival: Predictions | None,
+    champion: Predictions | None,
     seed: int,
 ) -> Verdict:
-    """The verdict on a challenger, against the production model of the same target on the same test patients."""
+    """Return the verdict on a challenger, against the champion of the same target on the same test patients."""
     y = np.asarray(labels, dtype=np.float64)
-    aucs, rival_aucs = _resampled_aucs(y, challenger, rival, patients, seed)
-    changes = None if rival is None else interval(aucs - rival_aucs)
-    own = figures(labels, challenger.probabilities, challenger.threshold)
-    other = {} if rival is None else figures(labels, rival.probabilities, rival.threshold)
-    against = _against(target, interval(aucs), own, other, changes)
-    favour = _in_favour(own, other, interval(aucs), changes)
-    if rival is not None and np.array_equal(challenger.probabilities, rival.probabilities):
-        against, favour = _of_the_same_model(challenger, rival)
+    aucs, champion_aucs = _resampled_aucs(y, challenger, champion, patients, seed)
+    change = None if champion is None else percentile_interval(aucs - champion_aucs)
+    metrics = classification_metrics(labels, challenger.probabilities, challenger.threshold)
+    champion_metrics = (
+        {} if champion is None else classification_metrics(labels, champion.probabilities, champion.threshold)
+    )
+    against = _reasons_against(target, percentile_interval(aucs), metrics, champion_metrics, change)
+    favour = _reason_for(metrics, champion_metrics, percentile_interval(aucs), change)
+    if champion is not None and np.array_equal(challenger.probabilities, champion.probabilities):
+        against, favour = _reasons_for_identical_model(challenger, champion)
     return Verdict(
         promoted=not against,
-        provisional=not against and rival is None,
+        provisional=not against and champion is None,
         reasons=tuple(against) or (favour,),
         version=challenger.version,
-        rival=None if rival is None else rival.version,
-        figures=own,
-        rival_figures=other,
-        roc_auc=interval(aucs),
-        rival_roc_auc=None if rival is None else interval(rival_aucs),
-        roc_auc_change=changes,
+        rival=None if champion is None else champion.version,
+        figures=metrics,
+        rival_figures=champion_metrics,
+        roc_auc=percentile_interval(aucs),
+        rival_roc_auc=None if champion is None else percentile_interval(champion_aucs),
+        roc_auc_change=change,
         curves=curves_of(labels, challenger.probabilities) if np.isfinite(challenger.probabilities).all() else None,
     )
 
 
 def _resampled_aucs(
-    y: Floats, challenger: Predictions, rival: Predictions | None, patients: Sequence[str], seed: int
+    y: Floats, challenger: Predictions, champion: Predictions | None, patients: Sequence[str], seed: int
 ) -> tuple[Floats, Floats]:
-    """The AUCs of both on the same resamples; without a rival the challenger's twice."""
-    ranked = [Ranked(y, judged.probabilities) for judged in (challenger, rival or challenger)]
+    """Return both ROC-AUCs on the same resamples, shape (resamples,); without a champion the challenger's twice."""
+    ranked = [RankedScores(y, predictions.probabilities) for predictions in (challenger, champion or challenger)]
     blocks = patient_weights(patients, RESAMPLES_FOR_VERDICT, seed)
-    found = [[each.roc_auc(weights) for each in ranked] for weights in blocks]
-    own, other = zip(*found, strict=True)
-    return np.concatenate(own), np.concatenate(other)
+    aucs = [[scores.roc_auc(weights) for scores in ranked] for weights in blocks]
+    challenger_aucs, champion_aucs = zip(*aucs, strict=True)
+    return np.concatenate(challenger_aucs), np.concatenate(champion_aucs)
 
 
-def _of_the_same_model(challenger: Predictions, rival: Predictions) -> tuple[list[str], str]:
-    """What speaks against, and for, a version whose probabilities are those of the one in production."""
-    if challenger.threshold == rival.threshold:
-        return [f"it says exactly what version {rival.version} says"], ""
-    return [], f"the model of version {rival.version} at another threshold: {challenger.threshold:.4f}"
+def _reasons_for_identical_model(challenger: Predictions, champion: Predictions) -> tuple[list[str], str]:
+    """Return the reasons against, and for, a challenger with the same probabilities as the champion."""
+    if challenger.threshold == champion.threshold:
+        return [f"its predictions are identical to those of version {champion.version}"], ""
+    return [], f"the model of version {champion.version} at another threshold: {challenger.threshold:.4f}"
 
 
-def _against(
-    target: str, auc: Interval, own: dict[str, float], other: dict[str, float], change: Interval | None
+def _reasons_against(
+    target: str, auc: Interval, metrics: dict[str, float], champion_metrics: dict[str, float], change: Interval | None
 ) -> list[str]:
-    """What speaks against promotion; empty: nothing. Written so that a figure that is NaN speaks against."""
-    said, leak = [], LEAK_AUC_ABOVE.get(target)
-    if lost := [name for name, value in own.items() if np.isnan(value)]:
-        said.append(f"not a number: {', '.join(lost)}")
-    if leak is not None and auc.low > leak:
-        said.append(f"ROC-AUC is above {leak} beyond doubt (from {auc.low:.3f}): a leak until proven otherwise")
+    """Return the reasons against promotion. Comparisons are negated so that a NaN counts against it."""
+    reasons, max_auc = [], MAX_PLAUSIBLE_AUC.get(target)
+    if invalid := [name for name, value in metrics.items() if np.isnan(value)]:
+        reasons.append(f"not a number: {', '.join(invalid)}")
+    if max_auc is not None and auc.low > max_auc:
+        reasons.append(f"the lower bound of the ROC-AUC, {auc.low:.3f}, is above {max_auc}: presumed data leakage")
     if change is None:
-        if not auc.low > FIRST_AUC_ABOVE:
-            said.append(
-                f"first model, and the lower bound of its ROC-AUC, {auc.low:.3f}, is not above {FIRST_AUC_ABOVE}"
+        if not auc.low > MIN_FIRST_AUC:
+            reasons.append(
+                f"first model, and the lower bound of its ROC-AUC, {auc.low:.3f}, is not above {MIN_FIRST_AUC}"
             )
-        return said
-    if not own["log_loss"] < other["log_loss"]:
-        said.append(f"log loss {own['log_loss']:.5f} is not below {other['log_loss']:.5f}")
-    if not change.low > AUC_CHANGE_ABOVE:
-        said.append(f"ROC-AUC may fall by {-change.low:.4f}, more than {-AUC_CHANGE_ABOVE}")
-    return said
+        return reasons
+    if not metrics["log_loss"] < champion_metrics["log_loss"]:
+        reasons.append(f"log loss {metrics['log_loss']:.5f} is not below {champion_metrics['log_loss']:.5f}")
+    if not change.low > MIN_AUC_CHANGE:
+        reasons.append(f"ROC-AUC may fall by {-change.low:.4f}, more than {-MIN_AUC_CHANGE}")
+    return reasons
 
 
-def _in_favour(own: dict[str, float], other: dict[str, float], auc: Interval, change: Interval | None) -> str:
+def _reason_for(
+    metrics: dict[str, float], champion_metrics: dict[str, float], auc: Interval, change: Interval | None
+) -> str:
     if change is None:
-        return f"first model, provisional: ROC-AUC {own['roc_auc']:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+        return f"first model, provisional: ROC-AUC {metrics['roc_auc']:.3f} ({auc.low:.3f} to {auc.high:.3f})"
     return (
-        f"log loss {own['log_loss']:.5f} against {other['log_loss']:.5f}, "
-        f"ROC-AUC {own['roc_auc'] - other['roc_auc']:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
+        f"log loss {metrics['log_loss']:.5f} against {champion_metrics['log_loss']:.5f}, "
+        f"ROC-AUC {metrics['roc_auc'] - champion_metrics['roc_auc']:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
     )

@@ -1,6 +1,6 @@
-"""One posted record as an encounter: every value judged, every fault named.
+"""Validation of a posted record: parses it to an encounter, or reports the errors of all fields.
 
-A whole number stands as a number in JSON and as text in CSV: `json_text` and `cell_text` read a value of either.
+A whole number is a number in JSON and text in CSV: `json_text` and `cell_text` read a value of either.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,131 +15,131 @@ from readmit.core.encounter import (
     PATIENT,
     Field,
     python_name,
-    value_fault,
+    value_error,
 )
 from readmit.core.errors import ReadmitError
 from readmit.core.feature_spec import Value
 
-DROPPED = (PATIENT, OUTCOME)
-"""Accepted so that a row of the source can be posted as it is, and never looked at."""
+IGNORED_FIELDS = (PATIENT, OUTCOME)
+"""Accepted, so that a row of the source can be posted unchanged, but never read."""
 ACCEPTED_FIELDS = (ENCOUNTER, *FEATURES)
-LONGEST = 80
-"""Characters; no value of a field is longer, and no more of a name or value is ever echoed."""
-MOST_STRANGERS = 20
-"""Unknown names that are listed one by one: a record of a million of them gets no answer of that size."""
+MAX_VALUE_LENGTH = 80
+"""Characters. No value of a field is longer, and longer names and values are truncated in error messages."""
+MAX_UNKNOWN_FIELDS = 20
+"""Unknown fields listed in an error; the others are counted, so that the response stays small."""
 
 Reader = Callable[[Field, object], str | None]
-"""Gives the text of a raw value; None: not recorded. ValueError: it is of a type that can't stand in the field."""
+"""Returns the text of a raw value, None for not recorded. Raises ValueError when the field can't have its type."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestError:
-    """What is wrong with one field. `field`: its name, or as much of an unknown name as can be shown."""
+    """The error of one field. `field`: its name, or a printable excerpt of an unknown name."""
 
     field: str
     message: str
 
 
 class RecordRejected(ReadmitError):
-    """The record is no encounter; `faults` says why, field by field."""
+    """The record is not a valid encounter. `errors`: why, by field."""
 
     final = True
 
-    def __init__(self, faults: tuple[RequestError, ...]) -> None:
-        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
-        self.faults = faults
+    def __init__(self, errors: tuple[RequestError, ...]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """`values`: one for each of FEATURES."""
+    """A validated encounter. `values`: one for each of FEATURES."""
 
     encounter_id: int | None
     values: Mapping[str, Value]
 
 
 def parse(record: Mapping[str, object], read: Reader | None = None) -> Encounter:
-    """The encounter of a decoded JSON object, or of what else there is a reader for. RecordRefused: with all faults."""
-    given, faults = _by_field(record)
-    doubtful = {fault.field for fault in faults}
+    """Validate a record, by default a decoded JSON object. Raises RecordRejected with the errors of all fields."""
+    raw_values, errors = _by_field(record)
+    rejected = {error.field for error in errors}
     values: dict[str, Value] = {}
     for name in ACCEPTED_FIELDS:
         try:
-            values[name] = value_of(BY_NAME[name], given.get(name), read or json_text)
+            values[name] = parse_value(BY_NAME[name], raw_values.get(name), read or json_text)
         except ValueError as error:
-            if name not in doubtful:
-                faults.append(RequestError(name, str(error)))
-    if faults:
-        raise RecordRejected(tuple(faults))
+            if name not in rejected:
+                errors.append(RequestError(name, str(error)))
+    if errors:
+        raise RecordRejected(tuple(errors))
     number = values.pop(ENCOUNTER)
     return Encounter(number if isinstance(number, int) else None, values)
 
 
 def _by_field(record: Mapping[str, object]) -> tuple[dict[str, object], list[RequestError]]:
-    given: dict[str, object] = {}
-    faults: list[RequestError] = []
-    strangers: list[str] = []
-    for spelled, value in record.items():
-        name = python_name(spelled)
+    raw_values: dict[str, object] = {}
+    errors: list[RequestError] = []
+    unknown: list[str] = []
+    for key, value in record.items():
+        name = python_name(key)
         if name not in BY_NAME:
-            strangers.append(spelled)
-        elif name in given:
-            faults.append(RequestError(name, "stands twice, in two spellings"))
-        given[name] = value
-    return given, [*faults, *stranger_faults(strangers)]
+            unknown.append(key)
+        elif name in raw_values:
+            errors.append(RequestError(name, "is given twice, spelled with - and with _"))
+        raw_values[name] = value
+    return raw_values, [*errors, *unknown_field_errors(unknown)]
 
 
-def stranger_faults(names: list[str]) -> Iterator[RequestError]:
-    """What is wrong with names that no field has."""
-    for name in names[:MOST_STRANGERS]:
-        yield RequestError(shown(name), "is no field of an encounter")
-    if len(names) > MOST_STRANGERS:
-        yield RequestError("", f"{len(names) - MOST_STRANGERS} more names are no fields of an encounter")
+def unknown_field_errors(names: list[str]) -> Iterator[RequestError]:
+    """Yield the errors for names that are not fields."""
+    for name in names[:MAX_UNKNOWN_FIELDS]:
+        yield RequestError(printable_excerpt(name), "unknown field")
+    if len(names) > MAX_UNKNOWN_FIELDS:
+        yield RequestError("", f"{len(names) - MAX_UNKNOWN_FIELDS} more unknown fields")
 
 
-def shown(text: str) -> str:
-    """The text as it can stand in an answer: short, and nothing in it that does not print."""
-    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-    return short if short.isprintable() else ascii(short)
+def printable_excerpt(text: str) -> str:
+    """Return the text truncated, and escaped if it is not printable, for an error message."""
+    excerpt = text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}..."
+    return excerpt if excerpt.isprintable() else ascii(excerpt)
 
 
-def value_of(field: Field, raw: object, read: Reader) -> Value:
-    """What a raw value says; what its absence means if it says nothing. ValueError: why it can't stand in the field."""
+def parse_value(field: Field, raw: object, read: Reader) -> Value:
+    """Parse a raw value; the field's `if_absent` when not recorded. Raises ValueError when it is invalid."""
     text = read(field, raw)
     if text is None or text == NOT_RECORDED:
         if field.required:
             raise ValueError("is required")
         return field.if_absent
-    if len(text) > LONGEST:
-        raise ValueError(f"{shown(text)!r} is too long")
+    if len(text) > MAX_VALUE_LENGTH:
+        raise ValueError(f"{printable_excerpt(text)!r} is too long")
     if not text.isascii():
-        raise ValueError(f"{text!a} holds more than ASCII")
-    fault = value_fault(field, text)
-    if fault is not None:
-        raise ValueError(fault)
+        raise ValueError(f"{text!a} contains non-ASCII characters")
+    error = value_error(field, text)
+    if error is not None:
+        raise ValueError(error)
     return int(text) if field.whole_number else text
 
 
 def json_text(field: Field, raw: object) -> str | None:
-    """Reads what a JSON decoder makes of a value."""
+    """Return the text of a decoded JSON value. Raises ValueError when the field can't have its type."""
     if raw is None or raw == NOT_RECORDED:
         return None
     if field.whole_number:
-        # bool is an int in Python, and in no hospital
+        # Not isinstance: bool is a subclass of int.
         if type(raw) is not int:
-            raise ValueError(f"must be a whole number, not {_kind(raw)}")
+            raise ValueError(f"must be a whole number, not {_json_type(raw)}")
         return str(raw)
     if not isinstance(raw, str):
-        raise ValueError(f"must be text, not {_kind(raw)}")
+        raise ValueError(f"must be text, not {_json_type(raw)}")
     return raw
 
 
 def cell_text(_: Field, raw: object) -> str | None:
-    """Reads a cell of CSV."""
+    """Return the text of a CSV cell, None when it is empty."""
     return None if raw is None or raw == "" else str(raw)
 
 
-def _kind(raw: object) -> str:
-    """What JSON calls it."""
+def _json_type(raw: object) -> str:
+    """Return the JSON type of a decoded value, for an error message."""
     names = {bool: "true or false", int: "a number", float: "a number with a fraction", str: "text", list: "an array"}
     return names.get(type(raw), "an object")

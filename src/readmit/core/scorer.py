@@ -1,7 +1,6 @@
-"""A compiled model at work on one encounter: plain Python over tables, made to be asked thousands of times a second.
+"""Scoring of single encounters with a compiled model: table lookups in plain Python, fast enough for online serving.
 
-What a value of a field means to the model, its number, its category and the warning about it, is worked out when the
-value is first seen, and remembered.
+The encoding of a field's value (its number, its category and its warning) is computed on first use and cached.
 """
 
 import math
@@ -11,32 +10,32 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from readmit.core.compiled_model import COMPILED_TOLERANCE, CompiledModel, number_or_nan
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.feature_spec import BASE_COLUMNS, CATEGORIES, CROSSED, Cross, Value, category
-from readmit.core.request import Encounter, Reader, value_of
+from readmit.core.feature_spec import BASE_COLUMNS, CATEGORIES, FEATURE_CROSSES, Cross, Value, category
+from readmit.core.request import Encounter, Reader, parse_value
 
 Key = TypeVar("Key")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 MEMO_SIZE = 10_000
-"""So many answers are remembered of each kind: the codes of a field are open, and memory is not."""
+"""Maximum number of entries of each cache: the codes of a field are an open set."""
 
 
-class Memo(dict[Key, Found], Generic[Key, Found]):
-    """What a function made of each key so far, made when first asked for. Raises what the function raises."""
+class Memo(dict[Key, Result], Generic[Key, Result]):
+    """A cache of a function's results by key, filled on lookup. A lookup raises what the function raises."""
 
-    def __init__(self, make: Callable[[Key], Found]) -> None:
+    def __init__(self, function: Callable[[Key], Result]) -> None:
         super().__init__()
-        self._make = make
+        self._function = function
 
-    def __missing__(self, key: Key) -> Found:
-        found = self._make(key)
+    def __missing__(self, key: Key) -> Result:
+        result = self._function(key)
         if len(self) < MEMO_SIZE:
-            self[key] = found
-        return found
+            self[key] = result
+        return result
 
 
 class EncodedValue(NamedTuple):
-    """`number`: what the model is given; `category`: of one of CATEGORIES, or empty; `warning`: a sentence or None."""
+    """An encoded value. `number`: model input; `category`: of a field of CATEGORIES, else empty; `warning`: or None."""
 
     number: float
     category: str
@@ -44,20 +43,23 @@ class EncodedValue(NamedTuple):
 
 
 class TreeScorer(Protocol):
-    """What trees say of a row, which holds a number for each of `inputs.GIVEN`."""
+    """Scoring of rows by an ensemble of trees. A row has a number for each of MODEL_COLUMNS."""
 
     def score(self, row: list[float]) -> float:
-        """The sum of the trees."""
+        """Return the sum of the trees' leaf values."""
 
     def scores(self, rows: memoryview) -> "array[float]":
-        """The same for many: float64, shape (rows, columns), contiguous."""
+        """Return the scores of many rows. `rows`: float64, shape (rows, columns), C-contiguous."""
 
     def contributions(self, row: Sequence[float]) -> list[float]:
-        """What each column adds, and at the end what is there without any."""
+        """Return the contribution of each column to the score, and the base value as the last item."""
 
 
 class Scorer:
-    """Asked by one thread at a time, but for `contributions`. `trees`: None where the model is additive."""
+    """A compiled model for scoring. `trees`: None when the model is additive.
+
+    Not thread-safe, except `contributions`.
+    """
 
     def __init__(self, compiled: CompiledModel, trees: TreeScorer | None) -> None:
         self.compiled = compiled
@@ -65,16 +67,16 @@ class Scorer:
         self._base, self._log_odds = compiled.base, compiled.scale == "log-odds"
         self.crosses = [
             (BASE_COLUMNS.index(cross.field), BASE_COLUMNS.index(cross.partner), Memo(self._number_of(cross)))
-            for cross in CROSSED
+            for cross in FEATURE_CROSSES
         ]
-        """Places of the two fields among SINGLE, and the number of the two categories together."""
+        """Indices of the two fields in BASE_COLUMNS, and the cache from two categories to the number of their cross."""
 
     def _number_of(self, cross: Cross) -> Callable[[tuple[str, str]], float]:
         column = self.compiled.columns[cross.name]
-        return lambda pair: column.number(cross.text(*pair))
+        return lambda pair: column.number(cross.combine(*pair))
 
-    def cell(self, name: str, value: Value) -> EncodedValue:
-        """What the value of a checked encounter means to the model."""
+    def encode_value(self, name: str, value: Value) -> EncodedValue:
+        """Encode a value of a validated encounter."""
         column, warning = self.compiled.columns[name], self.compiled.coverage.warning(name, value)
         if name in CATEGORIES:
             text = category(name, value)
@@ -83,50 +85,51 @@ class Scorer:
             number_or_nan(column.otherwise) if value is None else column.number(str(value)), "", warning
         )
 
-    def cells(self, read: Reader) -> list[Memo[object, EncodedValue]]:
-        """For each of SINGLE the cells by raw value. ValueError, asked for one: it can't stand in the field."""
+    def value_encoders(self, read: Reader) -> list[Memo[object, EncodedValue]]:
+        """Return a cache from raw to encoded values for each of BASE_COLUMNS; invalid values raise ValueError."""
 
-        def of(name: str) -> Callable[[object], EncodedValue]:
-            return lambda raw: self.cell(name, value_of(BY_NAME[name], raw, read))
+        def encoder(name: str) -> Callable[[object], EncodedValue]:
+            return lambda raw: self.encode_value(name, parse_value(BY_NAME[name], raw, read))
 
-        return [Memo(of(name)) for name in BASE_COLUMNS]
+        return [Memo(encoder(name)) for name in BASE_COLUMNS]
 
-    def cells_of(self, encounter: Encounter) -> list[EncodedValue]:
-        """One for each of SINGLE."""
-        return [self.cell(name, encounter.values[name]) for name in BASE_COLUMNS]
+    def encode(self, encounter: Encounter) -> list[EncodedValue]:
+        """Return the encoded value of each of BASE_COLUMNS."""
+        return [self.encode_value(name, encounter.values[name]) for name in BASE_COLUMNS]
 
-    def row(self, cells: Sequence[EncodedValue]) -> list[float]:
-        """What the model is given of an encounter, a number for each of `inputs.GIVEN`."""
-        numbers = [cell[0] for cell in cells]
+    def row(self, encoded: Sequence[EncodedValue]) -> list[float]:
+        """Return the model's input row of an encounter, a number for each of MODEL_COLUMNS."""
+        numbers = [value[0] for value in encoded]
         for field, partner, number in self.crosses:
-            numbers.append(number[cells[field][1], cells[partner][1]])
+            numbers.append(number[encoded[field][1], encoded[partner][1]])
         return numbers
 
     def probability(self, row: list[float]) -> float:
-        """The probability of readmission."""
+        """Return the probability of readmission of a row."""
         score = self._base + (sum(row) if self.trees is None else self.trees.score(row))
         return 1 / (1 + math.exp(-score)) if self._log_odds else score
 
     def contributions(self, row: Sequence[float]) -> tuple[float, dict[str, float]]:
-        """The base and, by raw field, what each adds to it: all in all the score, on the model's scale.
+        """Return the base value and the contribution of each raw field; their sum is the score, on the model's scale.
 
-        Half of what a cross adds is counted to either of its fields: the Shapley value of two who count only together.
+        A cross's contribution is split equally between its two fields, as the Shapley value of a pure interaction is
+        (Shapley 1953).
         """
         *added, base = (*row, 0.0) if self.trees is None else self.trees.contributions(row)
-        found = dict(zip(BASE_COLUMNS, added, strict=False))
-        for cross, addition in zip(CROSSED, added[len(BASE_COLUMNS) :], strict=True):
+        by_field = dict(zip(BASE_COLUMNS, added, strict=False))
+        for cross, addition in zip(FEATURE_CROSSES, added[len(BASE_COLUMNS) :], strict=True):
             for name in (cross.field, cross.partner):
-                found[name] += addition / 2
-        return base + self._base, {name: found[name] for name in FEATURES}
+                by_field[name] += addition / 2
+        return base + self._base, {name: by_field[name] for name in FEATURES}
 
     def verify(self) -> None:
-        """Asks what the fitted model was asked. VersionUnusable: this says something else than that did."""
-        self.compiled.proof.verify(self.answers(self.compiled.proof.questions), COMPILED_TOLERANCE)
+        """Compare with the fitted model's reference predictions. Raises VersionUnusable when they differ."""
+        self.compiled.proof.verify(self.probabilities(self.compiled.proof.questions), COMPILED_TOLERANCE)
 
-    def answers(self, encounters: Mapping[str, Sequence[Value]]) -> list[float]:
-        """The probability of each of some checked encounters, a column for each of FEATURES."""
+    def probabilities(self, encounters: Mapping[str, Sequence[Value]]) -> list[float]:
+        """Return the probabilities of validated encounters, given as a column for each of FEATURES."""
         columns = []
         for name in BASE_COLUMNS:
-            known = {value: self.cell(name, value) for value in set(encounters[name])}
-            columns.append([known[value] for value in encounters[name]])
-        return [self.probability(self.row(cells)) for cells in zip(*columns, strict=True)]
+            encoded = {value: self.encode_value(name, value) for value in set(encounters[name])}
+            columns.append([encoded[value] for value in encounters[name]])
+        return [self.probability(self.row(values)) for values in zip(*columns, strict=True)]

@@ -1,6 +1,6 @@
-"""Datasets as they are kept: a part per batch and split, and a snapshot that lists the parts of batches 1 to n.
+"""Stored datasets: a part per batch and split, and a snapshot that lists the parts of batches 1 to n.
 
-Outside raw and clean data the numbers of encounters and patients stand only as keys.
+Outside the raw and clean data the IDs of encounters and patients are replaced by keyed hashes.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import polars as pl
 
 from readmit.core.encounter import ENCOUNTER, FEATURES, OUTCOME, PATIENT
 from readmit.core.errors import MissingBatches
-from readmit.core.parts import Part
+from readmit.core.snapshot_part import Part
 
 ENCOUNTER_KEY, PATIENT_KEY = "encounter_key", "patient_key"
 DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)
@@ -21,66 +21,70 @@ DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a model of batch n may learn from and be judged on: the parts of batches 1 to n, in order."""
+    """The data for fitting and evaluating a model of batch n: the parts of batches 1 to n, in order."""
 
     batch: int
     parts: tuple[Part, ...]
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the content of all parts: equal data, equal hash."""
+        """SHA-256 over the content hashes of all parts: equal data have equal hashes."""
         return hashlib.sha256("".join(part.content for part in self.parts).encode()).hexdigest()
 
     def rows(self, split: str) -> int:
+        """Return the number of rows of a split."""
         return sum(part.rows for part in self.of(split))
 
     def of(self, *splits: str) -> list[Part]:
-        """The parts of some splits, split by split in the order given."""
+        """Return the parts of some splits, split by split in the order given."""
         return [part for split in splits for part in self.parts if part.split == split]
 
     def to_json(self) -> bytes:
+        """Return the snapshot as JSON, with its hash."""
         return json.dumps({"batch": self.batch, "hash": self.hash, "parts": [asdict(p) for p in self.parts]}).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "Snapshot":
-        read = json.loads(text)
-        return cls(read["batch"], tuple(Part(**part) for part in read["parts"]))
+        """Read what `to_json` wrote."""
+        document = json.loads(text)
+        return cls(document["batch"], tuple(Part(**part) for part in document["parts"]))
 
 
 def require_no_gap(batch: int, uploaded: Collection[int]) -> None:
-    """GapInBatches: one of those before the batch is not uploaded."""
-    _require(batch, range(1, batch), uploaded)
+    """Check that all batches before this one are uploaded. Raises MissingBatches otherwise."""
+    _require_batches(batch, range(1, batch), uploaded)
 
 
-def _require(batch: int, wanted: Iterable[int], uploaded: Collection[int]) -> None:
-    if missing := sorted(set(wanted) - set(uploaded)):
-        raise MissingBatches(f"batch {batch} needs all before it; not uploaded yet: {', '.join(map(str, missing))}")
+def _require_batches(batch: int, required: Iterable[int], uploaded: Collection[int]) -> None:
+    if missing := sorted(set(required) - set(uploaded)):
+        raise MissingBatches(
+            f"batch {batch} requires all earlier batches; not uploaded yet: {', '.join(map(str, missing))}"
+        )
 
 
 def assemble(batch: int, parts: Sequence[Part]) -> Snapshot:
-    """The snapshot of batches 1 to `batch`. GapInBatches: one of them has no parts."""
-    _require(batch, range(1, batch + 1), {part.batch for part in parts})
-    wanted = (part for part in parts if part.batch <= batch)
-    return Snapshot(batch, tuple(sorted(wanted, key=lambda part: (part.batch, part.split))))
+    """Return the snapshot of batches 1 to `batch`. Raises MissingBatches when one of them has no parts."""
+    _require_batches(batch, range(1, batch + 1), {part.batch for part in parts})
+    included = (part for part in parts if part.batch <= batch)
+    return Snapshot(batch, tuple(sorted(included, key=lambda part: (part.batch, part.split))))
 
 
-def key(secret: str, number: int) -> str:
-    """HMAC-SHA256 of an encounter's or patient's number under the stack's secret, 64 hex digits."""
+def hash_id(secret: str, number: int) -> str:
+    """Return the HMAC-SHA256 of an encounter's or patient's ID under the stack's secret, 64 hex digits."""
     return hmac.new(secret.encode(), str(number).encode(), hashlib.sha256).hexdigest()
 
 
-def keyed(encounters: pl.DataFrame, secret: str) -> pl.DataFrame:
-    """DATASET_COLUMNS of clean encounters, in the order of their numbers.
+def pseudonymize(encounters: pl.DataFrame, secret: str) -> pl.DataFrame:
+    """Return DATASET_COLUMNS of clean encounters, their IDs hashed, in the order of their IDs.
 
-    So equal data are equal bytes, and what a model learns does not depend on the secret, as it would were they
-    ordered by their keys.
+    So equal data are equal bytes, and a model does not depend on the secret, as it would if rows were ordered by hash.
     """
     pairs = ((ENCOUNTER_KEY, ENCOUNTER), (PATIENT_KEY, PATIENT))
     encounters = encounters.sort(ENCOUNTER)
-    made = (pl.Series(name, [key(secret, number) for number in encounters[column]]) for name, column in pairs)
-    return encounters.with_columns(made).select(DATASET_COLUMNS)
+    hashes = (pl.Series(name, [hash_id(secret, number) for number in encounters[column]]) for name, column in pairs)
+    return encounters.with_columns(hashes).select(DATASET_COLUMNS)
 
 
 def content_hash(dataset: pl.DataFrame) -> str:
-    """SHA-256 of the rows as CSV: the data, not how some version of Parquet writes them."""
+    """Return the SHA-256 of the rows as CSV, which does not depend on the version of the Parquet writer."""
     return hashlib.sha256(dataset.write_csv().encode()).hexdigest()

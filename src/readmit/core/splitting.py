@@ -1,6 +1,6 @@
-"""Train, validation, test: 70/15/15 by patient, decided by the patient's number alone.
+"""Train, validation and test splits: 70/15/15 by patient, from a hash of the patient's ID.
 
-So a patient stays in one split for ever, whatever else arrives.
+So a patient stays in the same split whatever data arrive later.
 """
 
 import hashlib
@@ -14,19 +14,21 @@ SPLIT = "split"
 
 
 class Split(StrEnum):
+    """The split of a patient."""
+
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
 
 
-FOR_CHOOSING = (Split.TRAIN.value,)
-"""What candidates are fitted on; validation chooses among them."""
-FOR_SERVING = (Split.TRAIN.value, Split.VALIDATION.value)
-"""What the winner is refitted on; test judges it."""
+SELECTION_SPLITS = (Split.TRAIN.value,)
+"""Splits that candidates are fitted on; validation selects among them."""
+REFIT_SPLITS = (Split.TRAIN.value, Split.VALIDATION.value)
+"""Splits that the selected candidate is refitted on; test evaluates it."""
 
 
 def split_of(patient: int) -> Split:
-    """The split of a patient. The salt `readmit:` never changes: another one would mix test into train."""
+    """Return the split of a patient. The salt `readmit:` must never change: it would move test patients to train."""
     digest = hashlib.sha256(f"readmit:{patient}".encode()).hexdigest()
     u = int(digest[:8], 16) / 16**8
     if u < 0.70:
@@ -35,7 +37,7 @@ def split_of(patient: int) -> Split:
 
 
 def with_split(encounters: pl.DataFrame) -> pl.DataFrame:
-    """The frame with a column `split`, from its column of patient numbers."""
+    """Return the frame with a column `split`, from its column of patient IDs."""
     patients = encounters[PATIENT].unique().to_list()
     splits = pl.DataFrame(
         {PATIENT: patients, SPLIT: [split_of(patient) for patient in patients]},

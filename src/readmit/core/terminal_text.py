@@ -1,6 +1,6 @@
-"""Text from outside, made fit for a terminal."""
+"""Escaping of untrusted text for a terminal."""
 
 
 def printable(text: str) -> str:
-    """What a source sent may hold anything, and a terminal obeys some of it."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    """Return the text with unprintable characters escaped, since terminals execute some control sequences."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""The verdict on a challenger as it is kept and told: by the standard library alone, for those who only read it."""
+"""The verdict on a challenger as it is stored and displayed. Imports the standard library only."""
 
 import json
 import math
@@ -9,22 +9,25 @@ from typing import Any
 Points = tuple[tuple[float, float], ...]
 
 
-def finite(value: float) -> float | None:
-    """None for what is no finite number: JSON has no word for it."""
+def finite_or_none(value: float) -> float | None:
+    """Return None for a number that is not finite, which JSON can't represent."""
     return value if math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """A confidence interval."""
+
     low: float
     high: float
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """`roc`: (false positive rate, true positive rate), from (0, 0) to (1, 1).
+    """Points of the evaluation curves.
 
-    `precision_recall`: (recall, precision) by growing recall. `calibration`: (mean probability, observed rate) of
+    `roc`: (false positive rate, true positive rate), from (0, 0) to (1, 1).
+    `precision_recall`: (recall, precision) by increasing recall. `calibration`: (mean probability, observed rate) of
     each of the bins of equal mass over which the ECE is the mean gap.
     """
 
@@ -33,24 +36,26 @@ class Curves:
     calibration: Points
 
     def to_json(self) -> str:
+        """Return the curves as JSON."""
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Curves":
-        """What `to_json` wrote. KeyError or TypeError: it is not that."""
-        return cls.of_fields(json.loads(text))
+        """Read what `to_json` wrote. Raises KeyError or TypeError when it is invalid."""
+        return cls.from_mapping(json.loads(text))
 
     @classmethod
-    def of_fields(cls, read: Mapping[str, Iterable[Sequence[float]]]) -> "Curves":
-        """The curves whose points stand under the names of the fields."""
-        return cls(**{each.name: tuple((x, y) for x, y in read[each.name]) for each in fields(cls)})
+    def from_mapping(cls, points: Mapping[str, Iterable[Sequence[float]]]) -> "Curves":
+        """Return the curves from their points by field name."""
+        return cls(**{curve.name: tuple((x, y) for x, y in points[curve.name]) for curve in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a challenger goes into production, with the figures that decided it. `reasons`: in words.
+    """Whether a challenger is promoted to production, with the metrics and the reasons for the decision.
 
-    `curves`: the challenger's on the test patients; none where it does not answer in numbers.
+    `rival`: version of the champion, the model in production; `figures`: metrics on the test split.
+    `curves`: the challenger's on the test split; None when its probabilities are not finite.
     """
 
     promoted: bool
@@ -66,28 +71,31 @@ class Verdict:
     curves: Curves | None
 
     def to_json(self) -> str:
-        """A figure that is not a number becomes null."""
-        return json.dumps(_each_figure(asdict(self), finite), allow_nan=False)
+        """Return the verdict as JSON; a metric that is not finite is null."""
+        return json.dumps(_map_metrics(asdict(self), finite_or_none), allow_nan=False)
 
     @property
     def outcome(self) -> str:
-        """In a word: promoted, provisional or refused."""
+        """The outcome: promoted, provisional or refused."""
         return "provisional" if self.provisional else "promoted" if self.promoted else "refused"
 
     @classmethod
     def from_json(cls, text: str) -> "Verdict":
-        read = _each_figure(json.loads(text), lambda value: math.nan if value is None else value)
-        change, curves = read.pop("roc_auc_change"), read.pop("curves")
-        rival = read.pop("rival_roc_auc", None)
+        """Read what `to_json` wrote."""
+        document = _map_metrics(json.loads(text), lambda value: math.nan if value is None else value)
+        change, curves = document.pop("roc_auc_change"), document.pop("curves")
+        champion = document.pop("rival_roc_auc", None)
         return cls(
-            **{**read, "reasons": tuple(read["reasons"]), "roc_auc": Interval(**read["roc_auc"])},
-            rival_roc_auc=Interval(**rival) if rival else None,
+            **{**document, "reasons": tuple(document["reasons"]), "roc_auc": Interval(**document["roc_auc"])},
+            rival_roc_auc=Interval(**champion) if champion else None,
             roc_auc_change=Interval(**change) if change else None,
-            curves=Curves.of_fields(curves) if curves else None,
+            curves=Curves.from_mapping(curves) if curves else None,
         )
 
 
-def _each_figure(read: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """The fields of a verdict with each number of its mappings changed; curves hold finite ones alone."""
-    numbers = {name: value for name, value in read.items() if isinstance(value, dict) and name != "curves"}
-    return read | {name: {key: change(value) for key, value in found.items()} for name, found in numbers.items()}
+def _map_metrics(document: dict[str, Any], function: Callable[[Any], Any]) -> dict[str, Any]:
+    """Apply a function to each number of a verdict's mappings, except curves, whose numbers are finite."""
+    mappings = {name: value for name, value in document.items() if isinstance(value, dict) and name != "curves"}
+    return document | {
+        name: {key: function(value) for key, value in mapping.items()} for name, mapping in mappings.items()
+    }

@@ -1,4 +1,4 @@
-"""A version of the model: what it was made from, what it is for, and how it was judged."""
+"""A registered version of the model: its inputs, its target and its evaluation."""
 
 import json
 from collections.abc import Mapping
@@ -7,44 +7,44 @@ from dataclasses import asdict, dataclass, field
 MODEL = "readmit"
 """The one registered model."""
 PRODUCTION, CHALLENGER = "production", "challenger"
-FIGURE = "test."
-"""What the name of a figure on the test split begins with among the tags of a version."""
+METRIC_TAG_PREFIX = "test."
+"""Prefix of the tags that hold a version's metrics on the test split."""
 SCORER_FILE, SCORER_TAG = "scorer.json", "scorer"
-"""The compiled model, a file of the run that a version was made from; the tag holds the SHA-256 of its bytes."""
+"""The compiled model, an artifact of the version's run; the tag holds its SHA-256."""
 MODEL_FILE, MODEL_FILE_TAG = "model.skops", "model_file"
-"""The fitted model, in MLflow's folder for it; the tag holds the SHA-256 of its bytes."""
-PLACED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
-"""When, by whom and why a version went into production last, and when a person rolled back from it last."""
+"""The fitted model, in MLflow's model folder; the tag holds its SHA-256."""
+PROMOTED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
+"""Tags with the notes of a version's last promotion to production and of the last rollback from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Who did something and why. `at`: UTC, ISO 8601 with all six digits of the microseconds, so that it sorts."""
+    """An audit note. `at`: UTC, ISO 8601 with six digits of microseconds, so that it sorts as text."""
 
     at: str
     by: str
     why: str
 
     def to_json(self) -> str:
-        """One text: it is written whole or not at all."""
+        """Return the note as JSON: one tag, so that it is written atomically."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Note":
-        """KeyError, TypeError or ValueError: it is no note."""
-        read = json.loads(text)
-        return cls(str(read["at"]), str(read["by"]), str(read["why"]))
+        """Read what `to_json` wrote. Raises KeyError, TypeError or ValueError when it is invalid."""
+        document = json.loads(text)
+        return cls(str(document["at"]), str(document["by"]), str(document["why"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """A registered version. `threshold`: the probability from which a follow-up is worth its cost.
 
-    `figures`: metrics on the test split by name, empty until `promote` has judged it.
-    `scorer`: SHA-256 of its SCORER_FILE, 64 hex digits; empty: it was made before versions had one.
-    `model_file`: SHA-256 of its MODEL_FILE; empty: it was made before versions had one.
-    `promoted_note`: when it went into production last; none if it never did, or before that was noted.
-    `rolled_back_note`: when a person rolled back from it last; none if nobody did.
+    `figures`: metrics on the test split by name, empty until `promote` has evaluated it.
+    `scorer`: SHA-256 of its SCORER_FILE, 64 hex digits; empty for versions registered before there was one.
+    `model_file`: SHA-256 of its MODEL_FILE; empty for versions registered before there was one.
+    `promoted_note`: its last promotion to production; None if there was none, or before promotions were recorded.
+    `rolled_back_note`: the last rollback from it; None if there was none.
     """
 
     number: str
@@ -63,14 +63,14 @@ class Version:
 
     @property
     def rolled_back(self) -> bool:
-        """Whether a person rolled back from it since it went into production last."""
+        """Whether it was rolled back since its last promotion to production."""
         return self.rolled_back_note is not None and (
             self.promoted_note is None or self.rolled_back_note.at >= self.promoted_note.at
         )
 
     @classmethod
     def of(cls, number: str, run_id: str, tags: Mapping[str, str]) -> "Version":
-        """The version that a registry's tags tell of. KeyError, TypeError or ValueError: they tell of none of ours."""
+        """Parse a version from its registry tags. Raises KeyError, TypeError or ValueError when they are invalid."""
         return cls(
             number=number,
             candidate=tags["candidate"],
@@ -80,9 +80,13 @@ class Version:
             snapshot=tags["snapshot"],
             code=tags["code"],
             run_id=run_id,
-            figures={name.removeprefix(FIGURE): float(text) for name, text in tags.items() if name.startswith(FIGURE)},
+            figures={
+                name.removeprefix(METRIC_TAG_PREFIX): float(text)
+                for name, text in tags.items()
+                if name.startswith(METRIC_TAG_PREFIX)
+            },
             scorer=tags.get(SCORER_TAG, ""),
-            promoted_note=_note(tags.get(PLACED_TAG)),
+            promoted_note=_note(tags.get(PROMOTED_TAG)),
             rolled_back_note=_note(tags.get(ROLLED_BACK_TAG)),
             model_file=tags.get(MODEL_FILE_TAG, ""),
         )

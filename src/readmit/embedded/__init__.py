@@ -1,0 +1,1 @@
+"""The same system as processes on one machine, without containers."""

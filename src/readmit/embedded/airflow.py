@@ -1,6 +1,7 @@
-"""`just ops::airflow-test`: one day as Airflow's DAG has it, on the stack of `just local`, with no server of Airflow's.
+"""`just ops::airflow-test`: one day as Airflow's DAG runs it, on the stack of `just local`, without an Airflow server.
 
-Airflow can't live in our environment: it gets one of its own, made from its lock. Its tasks run in ours.
+Airflow can't be installed in the project's environment: it gets its own, built from its lock file. Its tasks run in
+the project's.
 """
 
 import filecmp
@@ -11,8 +12,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from readmit.embedded.local import the_one_up
-from readmit.embedded.stack import reach_the_stack_directly
+from readmit.embedded.local_stack import find_running_stack
+from readmit.embedded.stack import bypass_proxy_for_stack
 from readmit.pipeline import DAG
 from readmit.settings import SettingError, environment_with
 from readmit.stacks import atomic_file
@@ -25,28 +26,28 @@ LOCK = ROOT / "requirements/airflow.txt"
 
 
 def main(options: Sequence[str]) -> int:
-    """The exit code of `airflow dags test`; 1: no stack is up, or Airflow can't be prepared.
+    """Run `airflow dags test` with options such as `--conf '{"batch": 2}'`, and return its exit code.
 
-    `options` of it, such as `--conf '{"batch": 2}'`.
+    Return 1 when no stack is up, or Airflow can't be prepared.
     """
     logging.disable(logging.WARNING)
     terminal = console()
     try:
-        variables = the_one_up()[1].variables
-        reach_the_stack_directly()
+        variables = find_running_stack()[1].variables
+        bypass_proxy_for_stack()
         atomic_file.make_folder(FOLDER)
-        environment = environment_with({**variables, **own_variables(FOLDER / "home")})
-        airflow = _installed() / "bin/airflow"
-        for prepared in (("db", "migrate"), ("dags", "reserialize")):
-            subprocess.run([airflow, *prepared], env=environment, check=True, stdout=subprocess.DEVNULL)
+        environment = environment_with({**variables, **airflow_variables(FOLDER / "home")})
+        airflow = _ensure_airflow() / "bin/airflow"
+        for arguments in (("db", "migrate"), ("dags", "reserialize")):
+            subprocess.run([airflow, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
     except (StackError, SettingError, subprocess.CalledProcessError) as error:
         terminal.print(str(error), style="red", markup=False)
         return 1
     return subprocess.run([airflow, "dags", "test", DAG, *options], env=environment, check=False).returncode
 
 
-def own_variables(home: Path) -> Mapping[str, str]:
-    """What Airflow reads by itself, and where its tasks run."""
+def airflow_variables(home: Path) -> Mapping[str, str]:
+    """Return Airflow's own settings, and those of the environment that its tasks run in."""
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "flows/dags"),
@@ -57,14 +58,14 @@ def own_variables(home: Path) -> Mapping[str, str]:
     }
 
 
-def _installed() -> Path:
-    """Airflow's environment, made once for each lock."""
-    environment, holds = FOLDER / "venv", FOLDER / "venv/readmit.lock"
-    if not (holds.exists() and filecmp.cmp(LOCK, holds, shallow=False)):
+def _ensure_airflow() -> Path:
+    """Return Airflow's environment, which is built once for each lock file."""
+    environment, installed_lock = FOLDER / "venv", FOLDER / "venv/readmit.lock"
+    if not (installed_lock.exists() and filecmp.cmp(LOCK, installed_lock, shallow=False)):
         subprocess.run(["uv", "venv", "-q", "--clear", "--python", sys.executable, str(environment)], check=True)
         sync = ["uv", "pip", "sync", "-q", "--compile-bytecode", "--python", str(environment), str(LOCK)]
         subprocess.run(sync, check=True)
-        shutil.copyfile(LOCK, holds)
+        shutil.copyfile(LOCK, installed_lock)
     return environment
 
 

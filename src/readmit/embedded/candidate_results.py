@@ -1,4 +1,4 @@
-"""The candidates of the last training, from what `train` noted in the ledger and keeps in the registry."""
+"""The candidates of the last training, as `train` recorded them in the ledger and in the registry."""
 
 import math
 from collections.abc import Mapping
@@ -12,15 +12,16 @@ from readmit.io.database.tables import StepRun
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.pipeline import Facts
 
-IMPORTANCES = 15
-"""So many fields are told of each candidate: those that it leans on most."""
+MAX_IMPORTANCES = 15
+"""Fields in a candidate's result: the most important ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateResult:
-    """One candidate of a batch, measured on validation. `chosen`: it was refitted, as `version`, and judged: `outcome`.
+    """One candidate of a batch, measured on validation.
 
-    `figures`: NaN where it was no number. `curves` and `importances`, by raw field: those that its run keeps.
+    `chosen`: it won, was refitted as `version` and judged with `outcome`. `figures`: NaN where undefined. `curves` and
+    `importances` (by raw field) are those stored in its run.
     """
 
     name: str
@@ -35,7 +36,7 @@ class CandidateResult:
 
 @dataclass(frozen=True, slots=True)
 class _Training:
-    """A good attempt at `train`. `chosen`, `version`: as the step after it told, None where it did not."""
+    """A successful attempt at `train`. `chosen`, `version`: as `register` recorded them, None where it did not."""
 
     batch: int
     number: int
@@ -44,56 +45,59 @@ class _Training:
     version: str | None
 
 
-def candidates(runs: list[StepRun], target: str, registry: ExperimentRuns) -> tuple[CandidateResult, ...]:
-    """Those of the highest batch that was trained on for the target. `runs`: the good attempts, oldest first.
+def candidate_results(runs: list[StepRun], target: str, registry: ExperimentRuns) -> tuple[CandidateResult, ...]:
+    """Return those of the highest batch trained on for the target. `runs`: successful attempts, oldest first.
 
-    A batch that is done again in between is not the last word.
+    A lower batch that was processed again later does not count as the last one.
     """
-    trainings = [_training(runs[place:]) for place, run in enumerate(runs) if run.step == "train"]
-    last = max((each for each in trainings if each.facts["target"] == target), key=_place, default=None)
+    trainings = [_training(runs[index:]) for index, run in enumerate(runs) if run.step == "train"]
+    of_target = (training for training in trainings if training.facts["target"] == target)
+    last = max(of_target, key=_batch_and_attempt, default=None)
     return (
         ()
         if last is None
-        else tuple(_trained(name, told, last, registry) for name, told in by_candidate(last.facts).items())
+        else tuple(_candidate_result(name, facts, last, registry) for name, facts in by_candidate(last.facts).items())
     )
 
 
-def _place(training: _Training) -> tuple[int, int]:
+def _batch_and_attempt(training: _Training) -> tuple[int, int]:
     return training.batch, training.number
 
 
 def _training(runs: list[StepRun]) -> _Training:
-    """The first of the runs, which is an attempt at `train`, and what the others of its batch made of it."""
+    """Return the training of the first run, an attempt at `train`, with what later steps of its batch recorded."""
     train = runs[0]
     rest = (run for run in islice(runs, 1, None) if run.batch == train.batch)
-    followed = {run.step: ledger.facts_of(run) for run in takewhile(lambda run: run.step != "train", rest)}
+    followed = {run.step: ledger.parse_facts(run) for run in takewhile(lambda run: run.step != "train", rest)}
     registered = followed.get("register", {})
     return _Training(
         batch=train.batch or 0,
         number=train.number,
-        facts=ledger.facts_of(train),
-        chosen=_text(registered.get("candidate")),
-        version=_text(registered.get("version")),
+        facts=ledger.parse_facts(train),
+        chosen=_text_or_none(registered.get("candidate")),
+        version=_text_or_none(registered.get("version")),
     )
 
 
-def _text(fact: object) -> str | None:
+def _text_or_none(fact: object) -> str | None:
     return None if fact is None else str(fact)
 
 
-def _trained(name: str, told: dict[str, Fact], training: _Training, registry: ExperimentRuns) -> CandidateResult:
-    run = told.pop(RUN, None)
-    kept = {} if run is None else registry.importances(str(run))
+def _candidate_result(
+    name: str, facts: dict[str, Fact], training: _Training, registry: ExperimentRuns
+) -> CandidateResult:
+    run_id = facts.pop(RUN, None)
+    importances = {} if run_id is None else registry.importances(str(run_id))
     version = training.version if name == training.chosen else None
-    verdict = None if version is None else promotions.verdict_on(version)
+    verdict = None if version is None else promotions.get_verdict(version)
     return CandidateResult(
         name=name,
         batch=training.batch,
         chosen=name == training.chosen,
         version=version,
         outcome=None if verdict is None else verdict.outcome,
-        # Null is the ledger's word for what is no number.
-        figures={figure: math.nan if value is None else float(value) for figure, value in told.items()},
-        curves=None if run is None else registry.curves(str(run)),
-        importances=dict(islice(kept.items(), IMPORTANCES)),
+        # The ledger stores an undefined figure as null.
+        figures={figure: math.nan if value is None else float(value) for figure, value in facts.items()},
+        curves=None if run_id is None else registry.curves(str(run_id)),
+        importances=dict(islice(importances.items(), MAX_IMPORTANCES)),
     )

@@ -1,4 +1,4 @@
-"""What each batch's day did: its rows, its verdict, and how long each step took."""
+"""The result of each batch's day: its rows, its verdict, and how long each step took."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from readmit.step_summary import OUTCOMES
 
 @dataclass(frozen=True, slots=True)
 class DayResult:
-    """One batch. `rows`: encounters by station; `seconds`: of each step's last good attempt, whichever run made it.
+    """One batch. `rows`: encounters by stage; `seconds`: of each step's last successful attempt, in any run.
 
     `outcome`: promoted, provisional or refused, with its `reasons`; `verdict`: both as one sentence; ROC-AUC: the
-    challenger's on test. All None where no verdict was made for the report's target.
+    challenger's on test. All are None where the batch has no verdict for the report's target.
     """
 
     batch: int
@@ -32,50 +32,52 @@ class DayResult:
     seconds_of_steps: float
 
 
-def days(runs: list[StepRun], target: str) -> tuple[DayResult, ...]:
-    """By batch. `runs`: the good attempts at steps, oldest first."""
-    ledgers, verdicts = {row.batch: row for row in ledger.batch_rows()}, dict(verdicts_for(target))
+def day_results(runs: list[StepRun], target: str) -> tuple[DayResult, ...]:
+    """Return the days by batch. `runs`: successful attempts at steps, oldest first."""
+    rows, verdicts = {row.batch: row for row in ledger.list_batches()}, dict(verdicts_for(target))
     candidates = _candidates_by_version(runs)
     batches = sorted({run.batch for run in runs if run.batch is not None and run.step != "check_source"})
     return tuple(
-        _day(ledgers[batch], [run for run in runs if run.batch == batch], verdicts.get(batch), candidates)
+        _day(rows[batch], [run for run in runs if run.batch == batch], verdicts.get(batch), candidates)
         for batch in batches
-        if batch in ledgers
+        if batch in rows
     )
 
 
 def verdicts_for(target: str) -> list[tuple[int, Verdict]]:
-    """Batch and verdict of each judged version of a target, oldest first."""
+    """Return batch and verdict of each judged version of a target, oldest first."""
     return [
-        (batch, verdict) for batch, verdict in promotions.verdicts() if promotions.target_of(verdict.version) == target
+        (batch, verdict)
+        for batch, verdict in promotions.list_verdicts()
+        if promotions.get_target(verdict.version) == target
     ]
 
 
-def stations(rows: Iterable[Batch]) -> dict[str, int]:
-    """Encounters of some batches at each station of their way."""
-    found = list(rows)
-    return {station: sum(getattr(row, column) or 0 for row in found) for station, column in ledger.ROW_STAGES.items()}
+def rows_by_stage(rows: Iterable[Batch]) -> dict[str, int]:
+    """Return the encounters of some batches at each stage of the pipeline."""
+    batches = list(rows)
+    return {stage: sum(getattr(row, column) or 0 for row in batches) for stage, column in ledger.ROW_STAGES.items()}
 
 
-def seconds_by_step(told: Iterable[DayResult]) -> dict[str, float]:
-    """What each step took in all days together."""
-    found = list(told)
-    totals = {step.name: sum(day.seconds.get(step.name, 0.0) for day in found) for step in STEPS}
+def seconds_by_step(results: Iterable[DayResult]) -> dict[str, float]:
+    """Return the total seconds of each step in all days."""
+    days = list(results)
+    totals = {step.name: sum(day.seconds.get(step.name, 0.0) for day in days) for step in STEPS}
     return {name: round(total, 3) for name, total in totals.items() if total}
 
 
-def in_words(verdict: Verdict) -> str:
-    """A verdict as a sentence."""
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict as a sentence."""
     return f"version {verdict.version} {OUTCOMES[verdict.outcome]}: {'; '.join(verdict.reasons)}"
 
 
 def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: Mapping[str, str]) -> DayResult:
-    took = {run.step: round(run.seconds or 0.0, 3) for run in runs}
+    seconds = {run.step: round(run.seconds or 0.0, 3) for run in runs}
     version = None if verdict is None else verdict.version
     return DayResult(
         batch=row.batch,
-        rows=stations([row]),
-        verdict=None if verdict is None else in_words(verdict),
+        rows=rows_by_stage([row]),
+        verdict=None if verdict is None else verdict_text(verdict),
         outcome=None if verdict is None else verdict.outcome,
         reasons=() if verdict is None else verdict.reasons,
         version=version,
@@ -83,12 +85,12 @@ def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: M
         roc_auc=None if verdict is None else verdict.figures.get("roc_auc"),
         roc_auc_low=None if verdict is None else verdict.roc_auc.low,
         roc_auc_high=None if verdict is None else verdict.roc_auc.high,
-        seconds={step.name: took[step.name] for step in STEPS if step.name in took},
-        seconds_of_steps=round(sum(took.values()), 3),
+        seconds={step.name: seconds[step.name] for step in STEPS if step.name in seconds},
+        seconds_of_steps=round(sum(seconds.values()), 3),
     )
 
 
 def _candidates_by_version(runs: Iterable[StepRun]) -> dict[str, str]:
-    """Which candidate each version was, as `register` told it."""
-    told = [ledger.facts_of(run) for run in runs if run.step == "register"]
-    return {str(facts["version"]): str(facts["candidate"]) for facts in told}
+    """Return the candidate that each version was made from, as `register` recorded it."""
+    registrations = [ledger.parse_facts(run) for run in runs if run.step == "register"]
+    return {str(facts["version"]): str(facts["candidate"]) for facts in registrations}

@@ -1,4 +1,4 @@
-"""Where embedded stacks keep their state, and the demo its report."""
+"""Where embedded stacks store their state, and the demo its report."""
 
 import hashlib
 from pathlib import Path
@@ -7,10 +7,10 @@ from readmit.settings import Settings
 
 FOLDER = Path("var/demo")
 REPORT, PAGE = FOLDER / "report.json", FOLDER / "results.html"
-"""Of the last demo that ended well; each source keeps those of its own in its folder."""
+"""Those of the last successful demo; each source also has its own in its folder."""
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where the state of a source lies: another file starts fresh, the same one goes on."""
+    """Return the state folder of a source: another file starts fresh, the same one continues."""
     name = "" if settings.data is None else str(settings.data.expanduser().resolve())
     return FOLDER / hashlib.sha256(name.encode()).hexdigest()[:12]

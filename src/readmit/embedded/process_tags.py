@@ -1,7 +1,7 @@
-"""Which processes belong to a service: those that carry its mark in their environment, which children inherit.
+"""Which processes belong to a service: those with its tag in their environment, which child processes inherit.
 
-A mark is random and used once. So it finds what a service started even when the service itself is dead, and no
-stranger that has the service's number by now.
+A tag is random and used once. So it finds what a service started even when the service itself is dead, and never an
+unrelated process that has reused its pid.
 """
 
 import secrets
@@ -10,63 +10,64 @@ from contextlib import suppress
 
 import psutil
 
-from readmit.embedded.liveness import all_end
+from readmit.embedded.liveness import wait_for_exit
 
-VARIABLE = "READMIT_STARTED_AS"
-KILLED_WITHIN_SECONDS = 5.0
-ROUNDS = 3
-"""So often what is left is killed: a process may start another one while it is looked for."""
+TAG_VARIABLE = "READMIT_STARTED_AS"
+KILL_TIMEOUT_SECONDS = 5.0
+MAX_KILL_ROUNDS = 3
+"""Maximum rounds of SIGKILL: a process may start another one during the search."""
 
 
-def new_mark() -> str:
+def new_tag() -> str:
+    """Return a random tag."""
     return secrets.token_hex(16)
 
 
-def carriers(mark: str) -> list[psutil.Process]:
-    """The living processes that carry a mark."""
-    found = []
+def tagged_processes(tag: str) -> list[psutil.Process]:
+    """Return the running processes with a tag."""
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(VARIABLE) == mark:
-                found.append(process)
-    return found
+            if process.environ().get(TAG_VARIABLE) == tag:
+                processes.append(process)
+    return processes
 
 
-def end(mark: str, grace: float) -> bool:
-    """Ends all that carry a mark; False: there was nothing.
+def stop_tagged(tag: str, grace: float) -> bool:
+    """Stop all processes with a tag. Return whether there were any.
 
-    Who has no parent among them is asked first, to end what it started in its own order; if it takes longer than
-    `grace` seconds, all are killed. Then the rest is asked and, after as long, killed.
+    Those whose parent is not among them get SIGTERM first, so that they can stop their children in order; if they take
+    longer than `grace` seconds, all are killed. Then the others get SIGTERM and, after as long, are killed.
     """
-    found = carriers(mark)
-    numbers = {process.pid for process in found}
-    heads = [process for process in found if _parent(process) not in numbers]
-    if _end_by_themselves(heads, grace):
-        _end_by_themselves(carriers(mark), grace)
-    _kill(mark)
-    return bool(found)
+    processes = tagged_processes(tag)
+    pids = {process.pid for process in processes}
+    roots = [process for process in processes if _parent_pid(process) not in pids]
+    if _terminate(roots, grace):
+        _terminate(tagged_processes(tag), grace)
+    _kill(tag)
+    return bool(processes)
 
 
-def _end_by_themselves(processes: Iterable[psutil.Process], grace: float) -> bool:
-    """Asks processes to end; whether all did in time."""
-    asked = list(processes)
-    for process in asked:
+def _terminate(processes: Iterable[psutil.Process], grace: float) -> bool:
+    """Send SIGTERM to processes. Return whether all exited in time."""
+    terminated = list(processes)
+    for process in terminated:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    return all_end(asked, grace)
+    return wait_for_exit(terminated, grace)
 
 
-def _kill(mark: str) -> None:
-    for _ in range(ROUNDS):
-        if not (left := carriers(mark)):
+def _kill(tag: str) -> None:
+    for _ in range(MAX_KILL_ROUNDS):
+        if not (remaining := tagged_processes(tag)):
             return
-        for process in left:
+        for process in remaining:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        all_end(left, KILLED_WITHIN_SECONDS)
+        wait_for_exit(remaining, KILL_TIMEOUT_SECONDS)
 
 
-def _parent(process: psutil.Process) -> int | None:
+def _parent_pid(process: psutil.Process) -> int | None:
     try:
         return process.ppid()
     except psutil.NoSuchProcess:

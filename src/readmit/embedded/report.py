@@ -1,4 +1,4 @@
-"""What the days did, from the ledger and the registry: the demo's report, from which its page is made."""
+"""The demo's report, from the ledger and the registry; the results page is rendered from it."""
 
 import json
 import re
@@ -6,33 +6,33 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from readmit.core.metrics import LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
-from readmit.core.promotion_gates import AUC_CHANGE_ABOVE, FIRST_AUC_ABOVE, LEAK_AUC_ABOVE
+from readmit.core.metrics import CONFIDENCE_LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
+from readmit.core.promotion_gates import MAX_PLAUSIBLE_AUC, MIN_AUC_CHANGE, MIN_FIRST_AUC
 from readmit.core.splitting import Split
-from readmit.core.verdict import Curves, Interval, finite
+from readmit.core.verdict import Curves, Interval, finite_or_none
 from readmit.core.version import MODEL, Version
-from readmit.embedded.candidate_results import IMPORTANCES, CandidateResult, candidates
-from readmit.embedded.day_results import DayResult, days, seconds_by_step, stations, verdicts_for
-from readmit.embedded.exclusions import ExclusionReason, excluded, quarantine
+from readmit.embedded.candidate_results import MAX_IMPORTANCES, CandidateResult, candidate_results
+from readmit.embedded.day_results import DayResult, day_results, rows_by_stage, seconds_by_step, verdicts_for
+from readmit.embedded.exclusions import ExclusionReason, exclusion_reasons, quarantine_reasons
 from readmit.io.database import ledger
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 
 CLINICAL_NAMES = {"recall": "sensitivity", "precision": "ppv"}
-"""Two figures have a clinical name, by which the report calls them."""
-MEASURED = {
-    "level": LEVEL,
+"""Clinical names of two figures, which the report uses."""
+MEASUREMENT = {
+    "level": CONFIDENCE_LEVEL,
     "resamples_for_candidate": RESAMPLES_FOR_CANDIDATE,
     "resamples_for_verdict": RESAMPLES_FOR_VERDICT,
-    "importances": IMPORTANCES,
+    "importances": MAX_IMPORTANCES,
 }
-GATES = {"first_roc_auc_above": FIRST_AUC_ABOVE, "roc_auc_may_fall": -AUC_CHANGE_ABOVE}
-POINT = re.compile(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]")
+GATES = {"first_roc_auc_above": MIN_FIRST_AUC, "roc_auc_may_fall": -MIN_AUC_CHANGE}
+CURVE_POINT = re.compile(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]")
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How a version was judged when it was the challenger of a batch, on the test patients so far."""
+    """A version's result as the challenger of a batch, on the test patients so far."""
 
     batch: int
     roc_auc: float
@@ -43,11 +43,11 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """The model in production: the candidate's name, the batch that it learnt until, its figures on the test split.
+    """The model in production: the candidate's name, the last batch it was trained on, its figures on the test split.
 
-    `tested_on_batch`: the last batch whose test patients, `test_rows` encounters, judged it, be it as challenger or
-    as the one in place. `cost_ratio`: so many needless follow-ups a missed readmission counts. `of_100`: 100
-    discharges by flag and outcome, in whole numbers; None where a figure is no number.
+    `tested_on_batch`: the last batch whose verdict evaluated it, as challenger or champion, on `test_rows` encounters.
+    `cost_ratio`: the number of needless follow-ups that cost as much as a missed readmission. `of_100`: 100 discharges
+    by flag and outcome, as whole numbers; None where a figure is undefined.
     """
 
     name: str
@@ -65,11 +65,11 @@ class Production:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`candidates`: of the last batch that was trained on for the target. `prediction`: what the API answered.
+    """The demo's report. `candidates`: of the last batch trained on for the target. `prediction`: the API's response.
 
-    `target`: of the version in production; without one, what the settings ask for. `made_from`: the MLflow
-    run, the snapshot and the code of the version in production. `trained_anew`: this run did no new batch, but a model
-    of another target on the last one.
+    `target`: that of the version in production; without one, that of the settings. `made_from`: the MLflow run, the
+    snapshot and the code of the version in production. `trained_anew`: this run processed no new batch, but trained a
+    model for another target on the last one.
     """
 
     made_at: str
@@ -92,11 +92,11 @@ class Report:
     seconds: float
 
     def to_json(self) -> str:
-        """The report as JSON, which knows no NaN: a figure that is no number is null. A candidate's lie flat in it."""
-        told = asdict(self)
-        told["candidates"] = [{**each.pop("figures"), **each} for each in told["candidates"]]
-        # A point of a curve takes one line, not four.
-        return POINT.sub(r"[\1, \2]", json.dumps(_numbers_or_null(told), indent=2, allow_nan=False))
+        """Return the report as JSON: an undefined figure is null, and a candidate's figures are among its keys."""
+        fields = asdict(self)
+        fields["candidates"] = [{**candidate.pop("figures"), **candidate} for candidate in fields["candidates"]]
+        # Puts a point of a curve on one line instead of four.
+        return CURVE_POINT.sub(r"[\1, \2]", json.dumps(_numbers_or_null(fields), indent=2, allow_nan=False))
 
 
 def _numbers_or_null(value: object) -> object:
@@ -104,12 +104,12 @@ def _numbers_or_null(value: object) -> object:
         return {name: _numbers_or_null(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_numbers_or_null(inner) for inner in value]
-    return finite(value) if isinstance(value, float) else value
+    return finite_or_none(value) if isinstance(value, float) else value
 
 
-def report(
+def build_report(
     source: SourceState,
-    asked_target: str,
+    requested_target: str,
     production: Version | None,
     new_days: int,
     trained_anew: bool,
@@ -117,52 +117,52 @@ def report(
     registry: ExperimentRuns,
     seconds: float,
 ) -> Report:
-    """The report of all days so far; `new_days`: how many of them this run did, in how many seconds."""
-    runs = [run for run in ledger.step_runs() if run.state == "done"]
-    target = asked_target if production is None else production.target
-    rows, told = _rows(), days(runs, target)
+    """Return the report of all days so far. `new_days`: how many of them this run did; `seconds`: how long it took."""
+    runs = [run for run in ledger.list_step_runs() if run.state == "done"]
+    target = requested_target if production is None else production.target
+    rows, days = _rows(), day_results(runs, target)
     return Report(
         made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        made_from=_made_from(production),
+        made_from=_provenance(production),
         data={"source": source.kind, "rows": source.rows, "batches": source.batches},
         target=target,
         new_days=new_days,
         trained_anew=trained_anew,
         rows=rows,
-        excluded=excluded(rows["excluded"]),
-        quarantine=quarantine(row.batch for row in ledger.batch_rows()),
-        measured=MEASURED,
-        gates=GATES | ({"leak_above": leak} if (leak := LEAK_AUC_ABOVE.get(target)) else {}),
-        candidates=candidates(runs, target, registry),
+        excluded=exclusion_reasons(rows["excluded"]),
+        quarantine=quarantine_reasons(row.batch for row in ledger.list_batches()),
+        measured=MEASUREMENT,
+        gates=GATES | ({"leak_above": leak} if (leak := MAX_PLAUSIBLE_AUC.get(target)) else {}),
+        candidates=candidate_results(runs, target, registry),
         production=None if production is None else _production(production),
         prediction=prediction,
-        days=told,
-        seconds_by_step=seconds_by_step(told),
-        seconds_of_steps=round(sum(day.seconds_of_steps for day in told), 3),
+        days=days,
+        seconds_by_step=seconds_by_step(days),
+        seconds_of_steps=round(sum(day.seconds_of_steps for day in days), 3),
         seconds=round(seconds, 1),
     )
 
 
-def _made_from(production: Version | None) -> dict[str, str | None]:
+def _provenance(production: Version | None) -> dict[str, str | None]:
     if production is None:
         return {"run": None, "snapshot": None, "code": None}
     return {"run": production.run_id, "snapshot": production.snapshot[:16], "code": production.code}
 
 
 def _rows() -> dict[str, int]:
-    """Encounters of all batches so far, at each station of their way."""
-    batches = ledger.batch_rows()
+    """Return the encounters of all batches so far, by stage and by split."""
+    batches = ledger.list_batches()
     last = max((row.batch for row in batches), default=0)
-    return {**stations(batches), **{split.value: _rows_until(last, split) for split in Split}}
+    return {**rows_by_stage(batches), **{split.value: _rows_until(last, split) for split in Split}}
 
 
 def _rows_until(batch: int, split: Split) -> int:
-    return sum(part.rows for part in ledger.parts_until(batch) if part.split == split)
+    return sum(part.rows for part in ledger.parts_up_to(batch) if part.split == split)
 
 
 def _production(version: Version) -> Production:
-    tested_on, last, auc = max(_judgements(version), key=lambda judgement: judgement[0])
-    figures = {CLINICAL_NAMES.get(name, name): value for name, value in last.items()}
+    tested_on, metrics, auc = max(_evaluations(version), key=lambda evaluation: evaluation[0])
+    figures = {CLINICAL_NAMES.get(name, name): value for name, value in metrics.items()}
     return Production(
         name=version.candidate,
         model=MODEL,
@@ -174,30 +174,32 @@ def _production(version: Version) -> Production:
         test_rows=_rows_until(tested_on, Split.TEST),
         test=figures if auc is None else figures | {"roc_auc_low": auc.low, "roc_auc_high": auc.high},
         of_100=_of_100(figures),
-        judged=_judged(version),
+        judged=_challenger_result(version),
     )
 
 
-def _judgements(version: Version) -> list[tuple[int, dict[str, float], Interval | None]]:
-    """A version's figures and the interval of its ROC-AUC, by the batch whose verdict they stand in.
+def _evaluations(version: Version) -> list[tuple[int, dict[str, float], Interval | None]]:
+    """Return batch, figures and ROC-AUC interval of each verdict that evaluated a version.
 
-    That is its own, and those in which it was the rival.
+    These are the verdict on the version itself, and those in which it was the champion.
     """
     verdicts, number = verdicts_for(version.target), version.number
-    own = [(batch, each.figures, each.roc_auc) for batch, each in verdicts if each.version == number]
-    return own + [(batch, each.rival_figures, each.rival_roc_auc) for batch, each in verdicts if each.rival == number]
+    as_challenger = [(batch, item.figures, item.roc_auc) for batch, item in verdicts if item.version == number]
+    return as_challenger + [
+        (batch, item.rival_figures, item.rival_roc_auc) for batch, item in verdicts if item.rival == number
+    ]
 
 
-def _judged(version: Version) -> TestResult:
-    own = {verdict.version: (batch, verdict) for batch, verdict in verdicts_for(version.target)}
-    batch, verdict = own[version.number]
+def _challenger_result(version: Version) -> TestResult:
+    verdicts = {verdict.version: (batch, verdict) for batch, verdict in verdicts_for(version.target)}
+    batch, verdict = verdicts[version.number]
     return TestResult(batch, verdict.figures["roc_auc"], verdict.roc_auc.low, verdict.roc_auc.high, verdict.curves)
 
 
 def _of_100(test: Mapping[str, float]) -> dict[str, int] | None:
-    """100 discharges by flag and outcome; each rate is rounded as it is said, so that sentence and picture agree."""
+    """Return 100 discharges by flag and outcome, from rates rounded as in the headline, so that both agree."""
     shares = [test.get(name) for name in ("flagged", "base_rate", "ppv")]
-    if any(share is None or finite(share) is None for share in shares):
+    if any(share is None or finite_or_none(share) is None for share in shares):
         return None
     flagged, back = round(100 * test["flagged"]), round(100 * test["base_rate"])
     hit = min(round(100 * test["flagged"] * test["ppv"]), flagged, back)

@@ -1,4 +1,4 @@
-"""The services of the stack: the command of each, and where it says how it is."""
+"""The services of the stack: their commands and health checks."""
 
 import sys
 from collections.abc import Mapping
@@ -7,20 +7,26 @@ from pathlib import Path
 from readmit.embedded import seaweedfs
 from readmit.embedded.processes import ServiceProcess
 
-HEALTH = {"s3": "/status", "mlflow": "/health", "ec2-api": "/health", "api": "/health/live", "ui": "/_stcore/health"}
-"""The path that answers 200 when a service works."""
-FOR_PEOPLE = {"ec2-api": "", "mlflow": "", "api": "/docs"}
-"""The path that a person looks at."""
-PURPOSE = {
-    "ec2-api": "the hospitals' data, a batch at a time",
+HEALTH_PATHS = {
+    "s3": "/status",
+    "mlflow": "/health",
+    "ec2-api": "/health",
+    "api": "/health/live",
+    "ui": "/_stcore/health",
+}
+"""The path that responds with 200 when a service works."""
+PAGE_PATHS = {"ec2-api": "", "mlflow": "", "api": "/docs"}
+"""The path to open in a browser."""
+PURPOSES = {
+    "ec2-api": "hospital data, in batches",
     "s3": "snapshots and artifacts",
     "mlflow": "runs and versions",
-    "api": "predictions; /docs to try them",
-    "ui": "the page for people",
+    "api": "predictions; try them at /docs",
+    "ui": "web interface",
 }
-PYTHON = (sys.executable, "-m")
+PYTHON_MODULE = (sys.executable, "-m")
 FLOW_GRACE_SECONDS = 3.0
-"""A flow that is killed loses nothing: the next start lets go of its batch, and the step is done again."""
+"""A killed flow loses nothing: the next start drops its lease, and the step is repeated."""
 
 
 def services(
@@ -31,39 +37,39 @@ def services(
     environment: Mapping[str, str],
     s3_environment: Mapping[str, str],
 ) -> list[ServiceProcess]:
-    """In the order of their start, S3 first: those that have a port, and the page only then.
+    """Return the services in the order of their start, S3 first; the UI only when it has a port.
 
-    `inner`: ports of SeaweedFS's own, by name; `s3_environment`: what it alone finds in its environment.
+    `inner`: SeaweedFS's own ports by name; `s3_environment`: additional variables for the S3 server alone.
     """
     commands = {
         "s3": seaweedfs.command(folder / "s3", host, ports["s3"], inner),
-        "mlflow": _mlflow(folder / "mlflow.sqlite3", host, ports["mlflow"]),
-        "ec2-api": [*PYTHON, "ec2_api"],
-        "api": [*PYTHON, "api", "--host", host, "--port", str(ports["api"])],
+        "mlflow": _mlflow_command(folder / "mlflow.sqlite3", host, ports["mlflow"]),
+        "ec2-api": [*PYTHON_MODULE, "ec2_api"],
+        "api": [*PYTHON_MODULE, "api", "--host", host, "--port", str(ports["api"])],
     }
     if "ui" in ports:
         options = ["--server.address", host, "--server.port", str(ports["ui"])]
-        commands["ui"] = [*PYTHON, "streamlit", "run", "ui/server.py", *options]
-    own = {"s3": s3_environment}
+        commands["ui"] = [*PYTHON_MODULE, "streamlit", "run", "ui/server.py", *options]
+    extra = {"s3": s3_environment}
     return [
         ServiceProcess(
-            name, command, {**environment, **own.get(name, {})}, health_of(name, f"http://{host}:{ports[name]}")
+            name, command, {**environment, **extra.get(name, {})}, health_url(name, f"http://{host}:{ports[name]}")
         )
         for name, command in commands.items()
     ]
 
 
-def health_of(name: str, address: str) -> str:
-    """Where the service with this name and address says how it is."""
-    return f"{address}{HEALTH[name]}"
+def health_url(name: str, address: str) -> str:
+    """Return the health check URL of a service at an address."""
+    return f"{address}{HEALTH_PATHS[name]}"
 
 
 def flow(environment: Mapping[str, str]) -> ServiceProcess:
-    """Every batch that is released and not done, one day after the other; ends by itself."""
-    return ServiceProcess("flow", (*PYTHON, "flows.every_day"), environment, grace_seconds=FLOW_GRACE_SECONDS)
+    """Return the flow that runs a day for every batch released and not done, one after the other, and then exits."""
+    return ServiceProcess("flow", (*PYTHON_MODULE, "flows.catch_up"), environment, grace_seconds=FLOW_GRACE_SECONDS)
 
 
-def _mlflow(store: Path, host: str, port: int) -> list[str]:
+def _mlflow_command(store: Path, host: str, port: int) -> list[str]:
     options = ["--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", "s3://mlflow", "--workers", "1"]
     hosts = f"{host}:{port},localhost:{port}"
-    return [*PYTHON, "mlflow", "server", "--host", host, "--port", str(port), *options, "--allowed-hosts", hosts]
+    return [*PYTHON_MODULE, "mlflow", "server", "--host", host, "--port", str(port), *options, "--allowed-hosts", hosts]

@@ -1,4 +1,4 @@
-"""The report in a few plain lines, for the terminal."""
+"""A short text summary of the report, for the terminal."""
 
 import math
 
@@ -6,39 +6,39 @@ from rich.console import Console
 from rich.table import Table
 
 from readmit.core.version import Version
-from readmit.embedded.labels import COME_BACK, SOURCES
+from readmit.embedded.labels import READMISSION_WINDOWS, SOURCE_LABELS
 from readmit.embedded.report import Production, Report
 from readmit.settings import Settings
 from readmit.stacks.terminal import counted
 
 
-def summary(told: Report, console: Console) -> None:
-    """Prints what came, what was learnt, what is served."""
-    rows = told.rows
-    console.rule("what happened")
-    batches = counted(len(told.days), "batch", "batches")
-    console.print(f"Data: {SOURCES[str(told.data['source'])]}; {rows['raw']:,} encounters in {batches}.")
+def print_summary(report: Report, console: Console) -> None:
+    """Print the data, the candidates, the verdicts and the model in production."""
+    rows = report.rows
+    console.rule("summary")
+    batches = counted(len(report.days), "batch", "batches")
+    console.print(f"Data: {SOURCE_LABELS[str(report.data['source'])]}; {rows['raw']:,} encounters in {batches}.")
     counts = {name: f"{number:,} {name}" for name, number in rows.items()}
     console.print(
         f"Rows: {counts['raw']} = {counts['clean']} + {counts['quarantined']} + {counts['excluded']}; "
         f"{counts['train']}, {counts['validation']}, {counts['test']}."
     )
-    console.print(_candidates(told))
-    for day in told.days:
+    console.print(_candidates(report))
+    for day in report.days:
         console.print(
             f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'no verdict'}", markup=False
         )
-    if told.production is None:
+    if report.production is None:
         console.print("[red]No model was good enough for production.[/red]")
     else:
-        _production(told.production, told.target, console)
-    if told.prediction is not None:
-        answer = told.prediction
-        word = "follow up" if answer["prediction"] else "no follow-up needed"
-        console.print(f"One encounter through the API: probability {answer['probability']:.3f}, {word}.")
+        _production(report.production, report.target, console)
+    if report.prediction is not None:
+        prediction = report.prediction
+        decision = "follow up" if prediction["prediction"] else "no follow-up needed"
+        console.print(f"One encounter through the API: probability {prediction['probability']:.3f}, {decision}.")
 
 
-def _candidates(told: Report) -> Table:
+def _candidates(report: Report) -> Table:
     table = Table(
         "candidate",
         "ROC-AUC (95 %)",
@@ -48,32 +48,34 @@ def _candidates(told: Report) -> Table:
         title="Candidates on validation, last batch",
         title_justify="left",
     )
-    for each in told.candidates:
-        found = each.figures
-        interval = f"{found['roc_auc']:.3f} ({found['roc_auc_low']:.3f} to {found['roc_auc_high']:.3f})"
-        became = f"chosen: version {each.version}, {each.outcome or 'not judged'}" if each.chosen else ""
-        table.add_row(each.name, interval, f"{found['log_loss']:.4f}", f"{found['fit_seconds']:.1f} s", became)
+    for candidate in report.candidates:
+        figures = candidate.figures
+        interval = f"{figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f})"
+        status = f"chosen: version {candidate.version}, {candidate.outcome or 'not judged'}" if candidate.chosen else ""
+        table.add_row(candidate.name, interval, f"{figures['log_loss']:.4f}", f"{figures['fit_seconds']:.1f} s", status)
     return table
 
 
 def _production(model: Production, model_target: str, console: Console) -> None:
     test = model.test
     console.print(
-        f"In production: {model.name}, version {model.version}. On patients it never saw: "
+        f"In production: {model.name}, version {model.version}. On patients unseen in training: "
         f"ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, ECE {test['ece']:.3f}, "
         f"observed/expected {test['observed_expected']:.2f}."
     )
     console.print(
-        f"Of 100 discharges it flags {100 * test['flagged']:.0f}; {100 * test['ppv']:.0f} of 100 flagged came back "
-        f"{COME_BACK[model_target]}; it finds {100 * test['sensitivity']:.0f} of 100 who come back."
+        f"Of 100 discharges, it flags {100 * test['flagged']:.0f}. Of 100 flagged discharges, {100 * test['ppv']:.0f} "
+        f"were followed by a readmission {READMISSION_WINDOWS[model_target]}. "
+        f"Of 100 readmissions, it predicts {100 * test['sensitivity']:.0f}."
     )
 
 
-def other_aim(production: Version, asked: Settings) -> str | None:
-    """One sentence, if the settings ask for another target or threshold than the version in production has."""
-    if production.target == asked.target and math.isclose(production.threshold, asked.threshold):
+def settings_mismatch(production: Version, settings: Settings) -> str | None:
+    """Return a sentence if the settings have another target or threshold than the version in production, else None."""
+    if production.target == settings.target and math.isclose(production.threshold, settings.threshold):
         return None
     return (
-        f"READMIT_TARGET and READMIT_COST_RATIO ask for {asked.target} at threshold {asked.threshold:.4g}; version "
-        f"{production.number}, which stays in production, is for {production.target} at {production.threshold:.4g}."
+        f"READMIT_TARGET and READMIT_COST_RATIO set target {settings.target} and threshold {settings.threshold:.4g}; "
+        f"version {production.number}, which stays in production, has target {production.target} and threshold "
+        f"{production.threshold:.4g}."
     )

@@ -1,0 +1,1 @@
+"""Input and output: databases, object store, model registry, and clients of other services."""

@@ -1,11 +1,11 @@
-"""Which code makes a model: a hash of the sources that a fitted model depends on."""
+"""The revision of the code behind a model: a hash of the source files that a fitted model depends on."""
 
 import hashlib
 from pathlib import Path
 
 
 def code_revision() -> str:
-    """SHA-256, 16 hex digits, over all of `core`: the same code, the same model and the same figures."""
+    """Return the first 16 hex digits of the SHA-256 of all of `core`: same revision, same model and same metrics."""
     digest = hashlib.sha256()
     for source in sorted((Path(__file__).parents[1] / "core").glob("*.py")):
         digest.update(source.read_bytes())

@@ -7,11 +7,11 @@ from readmit.core.errors import SourceUnavailable
 
 
 def require_running(instance_id: str) -> None:
-    """SourceAway: the instance is not running, or AWS does not tell."""
+    """Raise SourceUnavailable when the instance is not running or AWS does not report its state."""
     try:
-        answer = boto3.client("ec2").describe_instances(InstanceIds=[instance_id])
+        response = boto3.client("ec2").describe_instances(InstanceIds=[instance_id])
     except (BotoCoreError, ClientError) as error:
         raise SourceUnavailable(f"instance {instance_id}: {error}") from error
-    states = [item["State"]["Name"] for reservation in answer["Reservations"] for item in reservation["Instances"]]
+    states = [item["State"]["Name"] for reservation in response["Reservations"] for item in reservation["Instances"]]
     if states != ["running"]:
         raise SourceUnavailable(f"instance {instance_id} is {', '.join(states) or 'unknown'}, not running")

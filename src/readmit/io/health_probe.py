@@ -1,4 +1,4 @@
-"""Whether a service answers: one GET, by the standard library alone."""
+"""Health probe of a service: one GET request with the standard library only."""
 
 import time
 from http.client import HTTPException
@@ -8,26 +8,29 @@ from readmit.core.errors import ReadmitError
 
 
 class ProbeFailed(ReadmitError):
-    """The service does not answer in time, or not with 200; the text says what came instead, and no address."""
+    """The service did not respond with 200 in time. The text gives the cause but not the address."""
 
 
-class _NotElsewhere(HTTPRedirectHandler):
-    """Nobody is followed to another address."""
+class _NoRedirects(HTTPRedirectHandler):
+    """A handler that does not follow redirects."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
-_OPENER = build_opener(_NotElsewhere)
+_OPENER = build_opener(_NoRedirects)
 
 
-def milliseconds(address: str, patience: float) -> float:
-    """How long the service behind an address took to answer 200. NoAnswer."""
-    began = time.perf_counter()
+def probe_latency_ms(address: str, timeout: float) -> float:
+    """Return how many milliseconds a service takes to respond with 200; `timeout` in seconds.
+
+    Raises ProbeFailed when it does not.
+    """
+    start = time.perf_counter()
     try:
-        with _OPENER.open(Request(address), timeout=patience) as answer:
-            answer.read(1)
-    # ValueError: an address that is none.
+        with _OPENER.open(Request(address), timeout=timeout) as response:
+            response.read(1)
+    # ValueError: the address is malformed.
     except (OSError, HTTPException, ValueError) as error:
         raise ProbeFailed(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
-    return 1000 * (time.perf_counter() - began)
+    return 1000 * (time.perf_counter() - start)

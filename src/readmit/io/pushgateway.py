@@ -1,4 +1,4 @@
-"""A day's figures for Prometheus, by its pushgateway: a step is over before anybody could ask it."""
+"""A day's metrics for Prometheus, by its pushgateway: a step ends before Prometheus could scrape it."""
 
 import logging
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
 log = logging.getLogger(__name__)
 JOB = "flows"
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DayMetrics:
-    """What a day did. `rows` by station, `step_seconds` by step; `figures`: its model's, on the test patients.
+    """The metrics of a day. `rows` by stage, `step_seconds` by step; `figures`: its model's, on the test patients.
 
     `production`: the version in production when the day ended. `finished_at`: seconds since 1970.
     """
@@ -29,38 +29,42 @@ class DayMetrics:
 
 
 def push(url: str, day: DayMetrics) -> None:
-    """Puts the day's figures in the place of those of the day before.
+    """Push the metrics of a day, which replace those of the day before.
 
-    A pushgateway that does not take them is warned of and nothing more: figures to look at are not worth a day's work,
-    which is done by now, and the day's report in S3 holds them all.
+    A failure is only logged: the day's work is done by now, and its report in S3 holds the same metrics.
     """
-    figures = metrics_of(day)
+    registry = build_registry(day)
     try:
-        push_to_gateway(url, JOB, figures, timeout=PATIENCE_SECONDS)
+        push_to_gateway(url, JOB, registry, timeout=TIMEOUT_SECONDS)
     except (OSError, HTTPException, ValueError) as error:
-        log.warning("READMIT_PUSHGATEWAY_URL: %s does not take the day's figures: %r", url, error)
+        log.warning("READMIT_PUSHGATEWAY_URL: could not push the day's metrics to %s: %r", url, error)
 
 
-def metrics_of(day: DayMetrics) -> CollectorRegistry:
-    """The figures as Prometheus reads them."""
-    own = CollectorRegistry()
-    Gauge("readmit_batches_done", "Batches done so far.", registry=own).set(day.batches_done)
+def build_registry(day: DayMetrics) -> CollectorRegistry:
+    """Return the metrics of a day as a Prometheus registry."""
+    registry = CollectorRegistry()
+    Gauge("readmit_batches_done", "Batches done so far.", registry=registry).set(day.batches_done)
     Gauge(
         "readmit_day_batch",
-        "The batch of the day that ended last; what else is said of a day, is of this one.",
-        registry=own,
+        "Batch of the most recent day; the other metrics of a day refer to it.",
+        registry=registry,
     ).set(day.batch)
-    Gauge("readmit_day_finished_timestamp_seconds", "When the day ended.", registry=own).set(day.finished_at)
-    _by("readmit_day_rows", "Encounters of the day's batch that reached a station.", "station", day.rows, own)
-    _by("readmit_day_step_seconds", "What each step of the day took.", "step", day.step_seconds, own)
-    _by("readmit_model_figure", "The day's model on the test patients, promoted or not.", "figure", day.figures, own)
+    Gauge("readmit_day_finished_timestamp_seconds", "When the day ended.", registry=registry).set(day.finished_at)
+    _add_gauges("readmit_day_rows", "Encounters of the day's batch by stage.", "station", day.rows, registry)
+    _add_gauges("readmit_day_step_seconds", "Duration of each step of the day.", "step", day.step_seconds, registry)
+    description = "Metrics of the day's model on the test patients, whether promoted or not."
+    _add_gauges("readmit_model_figure", description, "figure", day.figures, registry)
     if day.production is not None:
-        version = Gauge("readmit_production_version", "The version in production when the day ended.", registry=own)
-        version.set(day.production)
-    return own
+        production = Gauge(
+            "readmit_production_version", "The version in production when the day ended.", registry=registry
+        )
+        production.set(day.production)
+    return registry
 
 
-def _by(name: str, meaning: str, label: str, values: Mapping[str, float], registry: CollectorRegistry) -> None:
-    gauge = Gauge(name, meaning, [label], registry=registry)
+def _add_gauges(
+    name: str, description: str, label: str, values: Mapping[str, float], registry: CollectorRegistry
+) -> None:
+    gauge = Gauge(name, description, [label], registry=registry)
     for value, number in values.items():
         gauge.labels(value).set(number)

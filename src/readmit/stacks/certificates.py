@@ -1,4 +1,4 @@
-"""A self-signed certificate by which the parts of one server recognise each other, and nobody else."""
+"""A self-signed certificate by which the parts of a server authenticate each other."""
 
 import ipaddress
 from collections.abc import Collection
@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NOT_BEFORE, NOT_AFTER = datetime(2000, 1, 1, tzinfo=UTC), datetime(2099, 12, 31, tzinfo=UTC)
-"""It is trusted by its copy, not by its age: who wants another one deletes the file."""
+"""It is trusted because clients hold a copy of it, so it need not expire; delete the file for a new one."""
 
 
 def make_certificate(hosts: Collection[str]) -> tuple[str, str]:
     """Return a new certificate, which is its own authority, and its private key, both as PEM.
 
-    `hosts`: the names and IP addresses that it is valid for.
+    `hosts`: the host names and IP addresses that it is valid for.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "readmit")])

@@ -1,5 +1,5 @@
-"""What keeps a stack from doing what it was asked for."""
+"""Errors of a stack."""
 
 
 class StackError(Exception):
-    """The stack can't be started, found or stopped as it was asked for; the text says why, and what to do."""
+    """A stack cannot be started, found or stopped; the message says why and what to do."""

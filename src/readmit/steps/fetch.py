@@ -3,18 +3,21 @@
 from readmit.core.errors import ContractViolated
 from readmit.io import source_client
 from readmit.io.database import ledger
-from readmit.io.object_store import Bucket, frame_of
+from readmit.io.object_store import Bucket, from_parquet
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """`changed`: the batch came before, with other content; what was made of it is made anew by the steps to come."""
-    fetched = source_client.fetch(settings.source_url, batch)
-    rows = frame_of(fetched.content).height
+    """Fetch the batch and store it. `changed`: it was fetched before with other content; later steps replace the old.
+
+    Raises ContractViolated when the number of rows is not the declared one.
+    """
+    fetched = source_client.fetch_batch(settings.source_url, batch)
+    rows = from_parquet(fetched.content).height
     if rows != fetched.rows:
-        raise ContractViolated(f"batch {batch} has {rows} rows, the source declares {fetched.rows}")
-    before = ledger.sha256_of(batch)
+        raise ContractViolated(f"batch {batch} has {rows} rows, but the source declares {fetched.rows}")
+    before = ledger.get_sha256(batch)
     name = Bucket("raw", *settings.s3_login).put_immutable(f"batch-{batch:04d}/", ".parquet", fetched.content)
     ledger.update_batch(batch, rows=rows, sha256=fetched.sha256, raw_object=name)
     changed = before is not None and before != fetched.sha256

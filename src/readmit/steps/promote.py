@@ -1,4 +1,4 @@
-"""Challenger against the model in place on the same test patients: the alias moves if the gates say so."""
+"""Judge the challenger against the champion on the same test patients, and move the alias if it passes the gates."""
 
 from datetime import UTC, datetime
 
@@ -9,14 +9,14 @@ from readmit.core.errors import PrerequisiteMissing, VersionUnusable
 from readmit.core.fit_key import SEED
 from readmit.core.metrics import Floats
 from readmit.core.model import probabilities, raw_values
-from readmit.core.production_history import last_in_place
+from readmit.core.production_history import last_in_production
 from readmit.core.promotion_gates import Predictions, judge
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
-from readmit.io.lightgbm_native import scorer_of
+from readmit.io.lightgbm_native import load_scorer
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
@@ -24,23 +24,24 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """A verdict that was applied stands; one that a crash left unapplied is applied, if its rival is still in place.
+    """Judge the challenger and apply the verdict.
 
-    Raises VersionUnusable when either model can't be loaded; nothing is promoted then.
+    A verdict that was applied stands. One that a crash left unapplied is applied, unless there is another champion
+    by now. Raises VersionUnusable when either model can't be loaded; nothing is promoted then.
     """
     registry = Registry(settings.mlflow_tracking_uri)
-    challenger = registry.version(ledger.require_output(ledger.batch_row(batch), "version"))
+    challenger = registry.version(ledger.require_output(ledger.get_batch(batch), "version"))
     if challenger.target != settings.target:
         raise PrerequisiteMissing(
-            f"batch {batch}: version {challenger.number} foretells {challenger.target}, not {settings.target}; "
-            "register comes before promote"
+            f"batch {batch}: version {challenger.number} predicts {challenger.target}, not {settings.target}: "
+            "run register first"
         )
-    verdict = promotions.verdict_on(challenger.number)
+    verdict = promotions.get_verdict(challenger.number)
     if verdict is None or not promotions.is_applied(challenger.number):
-        verdict = _up_to_date(verdict, batch, challenger, registry, settings)
+        verdict = _current_verdict(verdict, batch, challenger, registry, settings)
         _apply(verdict, registry)
         promotions.mark_applied(verdict.version)
-    _back_in_place(challenger, registry)
+    _restore_production(challenger, registry)
     return {
         "version": verdict.version,
         "outcome": verdict.outcome,
@@ -49,19 +50,19 @@ def run(batch: int, settings: Settings) -> Facts:
     }
 
 
-def _up_to_date(
+def _current_verdict(
     verdict: Verdict | None, batch: int, challenger: Version, registry: Registry, settings: Settings
 ) -> Verdict:
-    """A stored verdict against who is in place now: another run may have promoted a version while this one judged."""
-    rival = _in_place(challenger, registry)
-    if verdict is not None and verdict.rival == _number(rival):
+    """Return a stored verdict against the present champion: another run may promote a version while this one judges."""
+    champion = _champion(challenger, registry)
+    if verdict is not None and verdict.rival == _number(champion):
         return verdict
     test = _test_patients(batch, challenger.target, settings)
     while True:
-        verdict = _decide(challenger, rival, registry, test)
-        promotions.store(batch, challenger.target, verdict)
-        before, rival = rival, _in_place(challenger, registry)
-        if _number(before) == _number(rival):
+        verdict = _decide(challenger, champion, registry, test)
+        promotions.store_verdict(batch, challenger.target, verdict)
+        before, champion = champion, _champion(challenger, registry)
+        if _number(before) == _number(champion):
             return verdict
 
 
@@ -69,38 +70,41 @@ def _number(version: Version | None) -> str | None:
     return None if version is None else version.number
 
 
-def _in_place(challenger: Version, registry: Registry) -> Version | None:
-    """The version that the challenger has to beat: in production, or there last while another target's is there now.
+def _champion(challenger: Version, registry: Registry) -> Version | None:
+    """Return the version to beat: the one in production, or the last one there for the challenger's target.
 
-    A model of another target answers another question: it is no rival. Nor is one that a person rolled back from, or
-    one that left production before anybody noted who was there: of those only the alias knows.
+    A model of another target is not a champion, because it predicts something else. Nor is a version that was rolled
+    back from, or one that left production before promotions were recorded.
     """
     production = registry.production()
     if production is not None and production.target == challenger.target and production.number != challenger.number:
         return production
-    return last_in_place(registry.versions(), challenger.target, other_than=challenger.number)
+    return last_in_production(registry.versions(), challenger.target, excluding=challenger.number)
 
 
 def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
     bucket = Bucket("datasets", *settings.s3_login)
     snapshot = Snapshot.from_json(
-        bucket.get_verified(ledger.require_output(ledger.batch_row(batch), "snapshot_object"))
+        bucket.get_verified(ledger.require_output(ledger.get_batch(batch), "snapshot_object"))
     )
     return dataset(bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)
 
 
-def _decide(challenger: Version, rival: Version | None, registry: Registry, test: Dataset) -> Verdict:
-    """The gates' verdict. Both models answer by the same of their two files, so that equal models answer equally."""
-    fitted = challenger.model_file != "" and (rival is None or rival.model_file != "")
-    own = _judged(challenger, registry, test, fitted)
+def _decide(challenger: Version, champion: Version | None, registry: Registry, test: Dataset) -> Verdict:
+    """Return the verdict of the gates.
+
+    Both models predict from the same one of their two files, so that equal models have equal predictions.
+    """
+    fitted = challenger.model_file != "" and (champion is None or champion.model_file != "")
+    challenger_predictions = _predict(challenger, registry, test, fitted)
     try:
-        other = None if rival is None else _judged(rival, registry, test, fitted)
+        champion_predictions = None if champion is None else _predict(champion, registry, test, fitted)
     except VersionUnusable as error:
-        raise _stopped(challenger, error) from error
-    return judge(challenger.target, test.labels, test.patients, own, other, SEED)
+        raise _champion_unusable(challenger, error) from error
+    return judge(challenger.target, test.labels, test.patients, challenger_predictions, champion_predictions, SEED)
 
 
-def _stopped(challenger: Version, error: VersionUnusable) -> VersionUnusable:
+def _champion_unusable(challenger: Version, error: VersionUnusable) -> VersionUnusable:
     return VersionUnusable(
         f"version {challenger.number} is not promoted, because the version to beat can't be loaded: {error}. "
         "Production stays as it is. Restore that version's files, or put another version in its place with "
@@ -108,34 +112,37 @@ def _stopped(challenger: Version, error: VersionUnusable) -> VersionUnusable:
     )
 
 
-def _judged(version: Version, registry: Registry, test: Dataset, fitted: bool) -> Predictions:
-    said = probabilities(registry.load(version), test.encounters) if fitted else _compiled(version, registry, test)
-    return Predictions(version.number, version.threshold, said)
+def _predict(version: Version, registry: Registry, test: Dataset, fitted: bool) -> Predictions:
+    if fitted:
+        predicted = probabilities(registry.load(version), test.encounters)
+    else:
+        predicted = _compiled_probabilities(version, registry, test)
+    return Predictions(version.number, version.threshold, predicted)
 
 
-def _compiled(version: Version, registry: Registry, test: Dataset) -> Floats:
-    """Return what the compiled model says: versions from before `model_file` carry a hash of that file alone."""
-    scorer = scorer_of(registry.scorer(version))
+def _compiled_probabilities(version: Version, registry: Registry, test: Dataset) -> Floats:
+    """Return the compiled model's probabilities, shape (rows,): older versions carry a hash of its file only."""
+    scorer = load_scorer(registry.scorer(version))
     scorer.verify()
-    return np.array(scorer.answers(raw_values(test.encounters)))
+    return np.array(scorer.probabilities(raw_values(test.encounters)))
 
 
 def _apply(verdict: Verdict, registry: Registry) -> None:
-    said = "promoted" if verdict.promoted else "refused"
-    registry.tag_figures(verdict.version, verdict.figures, f"{said}: {'; '.join(verdict.reasons)}")
-    # A crash may have left a verdict that the alias followed, and a person may have rolled it back since.
+    outcome = "promoted" if verdict.promoted else "refused"
+    registry.tag_figures(verdict.version, verdict.figures, f"{outcome}: {'; '.join(verdict.reasons)}")
+    # After a crash the alias may have moved before the verdict was marked as applied, and been rolled back since.
     if verdict.promoted and not registry.version(verdict.version).rolled_back:
-        _place(verdict.version, "; ".join(verdict.reasons), registry)
+        _set_production(verdict.version, "; ".join(verdict.reasons), registry)
 
 
-def _back_in_place(challenger: Version, registry: Registry) -> None:
-    """Who comes back to a target finds the version in production that was there last for it."""
+def _restore_production(challenger: Version, registry: Registry) -> None:
+    """Put the last production version of the target back, after days with another target."""
     production = registry.production()
     if production is None or production.target != challenger.target:
-        last = last_in_place(registry.versions(), challenger.target)
+        last = last_in_production(registry.versions(), challenger.target)
         if last is not None:
-            _place(last.number, f"the target is {challenger.target} again", registry)
+            _set_production(last.number, f"the target is {challenger.target} again", registry)
 
 
-def _place(version: str, why: str, registry: Registry) -> None:
-    registry.name_production(version, "promote", why, datetime.now(UTC))
+def _set_production(version: str, why: str, registry: Registry) -> None:
+    registry.set_production(version, "promote", why, datetime.now(UTC))

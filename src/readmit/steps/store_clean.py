@@ -1,4 +1,4 @@
-"""Clean Parquet to `clean_data_db`."""
+"""Copy clean Parquet to `clean_data_db`."""
 
 from readmit.io.database import ledger, rows
 from readmit.io.object_store import Bucket
@@ -7,7 +7,8 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    name = ledger.require_output(ledger.batch_row(batch), "clean_object")
+    """Replace the clean rows of the batch."""
+    name = ledger.require_output(ledger.get_batch(batch), "clean_object")
     encounters = Bucket("clean", *settings.s3_login).read_parquet([name])
     rows.replace_clean(batch, encounters)
     return {"rows": encounters.height}

@@ -1,16 +1,16 @@
-"""S3 `raw/` to `raw_data_db`: encounters as they came, all text, keyed by batch and position."""
+"""Copy S3 `raw/` to `raw_data_db`: unchanged encounters, all text, keyed by batch and position."""
 
-from readmit.core.cleaning import as_they_came, strange_columns
+from readmit.core.cleaning import to_text_columns, unknown_columns
 from readmit.io.database import ledger, rows
-from readmit.io.object_store import Bucket, frame_of
+from readmit.io.object_store import Bucket, from_parquet
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """`strange_columns`: those that an encounter does not have; they stay in the raw object alone."""
-    name = ledger.require_output(ledger.batch_row(batch), "raw_object")
-    came = frame_of(Bucket("raw", *settings.s3_login).get_verified(name))
-    encounters = as_they_came(came)
+    """Replace the raw rows of the batch. Fact `strange_columns`: unknown columns, which stay in the raw object only."""
+    name = ledger.require_output(ledger.get_batch(batch), "raw_object")
+    raw = from_parquet(Bucket("raw", *settings.s3_login).get_verified(name))
+    encounters = to_text_columns(raw)
     rows.replace_raw(batch, encounters)
-    return {"rows": encounters.height, "strange_columns": ", ".join(strange_columns(came))}
+    return {"rows": encounters.height, "strange_columns": ", ".join(unknown_columns(raw))}

@@ -1,23 +1,27 @@
-"""The splits of batches 1 to n to S3 `datasets/`: one part per batch and split, one immutable snapshot per batch."""
+"""Upload splits to S3 `datasets/`: a part per split of the batch, and an immutable snapshot of batches 1 to n."""
 
 import polars as pl
 
-from readmit.core.cleaning import too_damaged
+from readmit.core.cleaning import rejection_reason
 from readmit.core.errors import BatchRejected, PrerequisiteMissing
-from readmit.core.parts import Part
-from readmit.core.snapshot import assemble, content_hash, keyed
+from readmit.core.snapshot import assemble, content_hash, pseudonymize
+from readmit.core.snapshot_part import Part
 from readmit.core.splitting import SPLIT, Split
 from readmit.io.database import ledger, rows
-from readmit.io.object_store import Bucket, parquet_of
+from readmit.io.object_store import Bucket, to_parquet
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """BatchRefused: too much of the batch is in quarantine. GapInBatches: an earlier batch is not uploaded."""
-    row = ledger.batch_row(batch)
-    if reason := too_damaged(row.rows or 0, row.quarantined or 0, rows.fault_counts(batch)):
-        raise BatchRejected(f"batch {batch} is not learnt from: {reason}")
+    """Upload the batch and its snapshot.
+
+    Raises BatchRejected when too much of the batch is in quarantine, and MissingBatches when an earlier one is not
+    uploaded.
+    """
+    row = ledger.get_batch(batch)
+    if reason := rejection_reason(row.rows or 0, row.quarantined or 0, rows.fault_counts(batch)):
+        raise BatchRejected(f"batch {batch} is not used for training: {reason}")
     encounters = rows.clean_rows(batch)
     if encounters.height != row.clean:
         raise PrerequisiteMissing(
@@ -27,13 +31,13 @@ def run(batch: int, settings: Settings) -> Facts:
     secret = settings.secret("key_secret")
     parts = [_put(bucket, batch, split, encounters.filter(pl.col(SPLIT) == split), secret) for split in Split]
     ledger.replace_parts(batch, parts)
-    snapshot = assemble(batch, ledger.parts_until(batch))
+    snapshot = assemble(batch, ledger.parts_up_to(batch))
     name = bucket.put_immutable(f"snapshots/{batch:04d}-", ".json", snapshot.to_json())
     ledger.update_batch(batch, snapshot_object=name)
     return {"snapshot": snapshot.hash[:16], **{split.value: snapshot.rows(split) for split in Split}}
 
 
 def _put(bucket: Bucket, batch: int, split: Split, encounters: pl.DataFrame, secret: str) -> Part:
-    dataset = keyed(encounters, secret)
-    name = bucket.put_immutable(f"batch-{batch:04d}/{split}-", ".parquet", parquet_of(dataset))
+    dataset = pseudonymize(encounters, secret)
+    name = bucket.put_immutable(f"batch-{batch:04d}/{split}-", ".parquet", to_parquet(dataset))
     return Part(batch, split.value, dataset.height, content_hash(dataset), name)

@@ -1,0 +1,1 @@
+"""The three databases: raw and clean encounters with the ledger, and predictions."""

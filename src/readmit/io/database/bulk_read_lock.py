@@ -16,9 +16,9 @@ class BulkReadLock:
     @contextmanager
     def connection(self) -> Iterator[None]:
         """Hold a connection. Waits while another thread reads in bulk."""
-        mine = threading.get_ident()
+        thread = threading.get_ident()
         with self._changed:
-            self._changed.wait_for(lambda: self._bulk_reader in (None, mine))
+            self._changed.wait_for(lambda: self._bulk_reader in (None, thread))
             self._connections += 1
         try:
             yield

@@ -1,8 +1,8 @@
-"""What was done to the tables of a database, each once, in order, and noted in its table `migrations`.
+"""Schema migrations of a database: each is applied once, in order, and recorded in its table `migrations`.
 
-A migration looks before it acts. MySQL commits every change of a table by itself, so that one which a crash cut in
-half is begun again; and on an empty database the first one makes all tables as they are by now, so that those after
-it find nothing to do.
+A migration is idempotent: MySQL commits every change of a table by itself, so one that a crash interrupted is started
+again. On an empty database the first one creates all tables in their current form, so that the others have nothing to
+do.
 """
 
 import time
@@ -12,40 +12,42 @@ from contextlib import contextmanager
 import peewee as pw
 
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
-from readmit.io.database.connection import BUSY_SECONDS, COLLATION, name_of, now, on_mysql, using
+from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.tables import EncounterCount
 
-LOOK_AGAIN_SECONDS = 0.05
+POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
 
 
 def tables(database: pw.DatabaseProxy, models: Tables) -> None:
-    """All tables that are not there yet."""
-    if on_mysql(database):
-        database.execute_sql(f"ALTER DATABASE `{name_of(database)}` COLLATE {COLLATION}")
+    """Create the tables that do not exist yet."""
+    if is_mysql(database):
+        database.execute_sql(f"ALTER DATABASE `{database_name(database)}` COLLATE {COLLATION}")
     for model in models:
         model.create_table(safe=True)
 
 
 def mysql_as_sqlite(database: pw.DatabaseProxy, models: Tables) -> None:
-    """On MySQL texts were 64 KB at most, times whole seconds, and how text is compared was the server's affair."""
-    for model in models if on_mysql(database) else ():
+    """Widen text (64 KB) and time (whole seconds) columns on MySQL, and set the collation instead of the server's."""
+    for model in models if is_mysql(database) else ():
         table = model._meta.table_name
-        narrow = database.execute_sql(
+        columns = database.execute_sql(
             "SELECT column_name, IF(data_type = 'text', 'LONGTEXT', 'DATETIME(6)'), "
             "IF(is_nullable = 'YES', '', 'NOT NULL') FROM information_schema.columns "
             "WHERE table_schema = DATABASE() AND table_name = %s "
             "AND (data_type = 'text' OR data_type = 'datetime' AND datetime_precision = 0)",
             (table,),
         ).fetchall()
-        if narrow:
-            wider = ", ".join(f"MODIFY `{column}` {kind} {null}" for column, kind, null in narrow)
-            database.execute_sql(f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {COLLATION}, {wider}")
+        if columns:
+            changes = ", ".join(f"MODIFY `{column}` {kind} {null}" for column, kind, null in columns)
+            database.execute_sql(
+                f"ALTER TABLE `{table}` CONVERT TO CHARACTER SET utf8mb4 COLLATE {COLLATION}, {changes}"
+            )
 
 
 def counts_of_batches(database: pw.DatabaseProxy, models: Tables) -> None:
-    """Count the clean encounters that are stored already; from here on each batch brings its counts along."""
+    """Count the clean encounters that are stored already; later batches are counted as they are stored."""
     if EncounterCount in models:
         EncounterCount.create_table(safe=True)
         with database.atomic():
@@ -53,35 +55,37 @@ def counts_of_batches(database: pw.DatabaseProxy, models: Tables) -> None:
 
 
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (tables, mysql_as_sqlite, counts_of_batches)
-"""A migration's number is its place here, from 1: none is ever taken out or put before another."""
+"""A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 
 
 @contextmanager
-def migrating(database: pw.DatabaseProxy) -> Iterator[None]:
-    """An open connection to a database that nobody else migrates meanwhile; on SQLite also all of it or nothing.
+def migration_lock(database: pw.DatabaseProxy) -> Iterator[None]:
+    """Open a connection to a database with an exclusive migration lock; on SQLite also in one transaction.
 
-    StoreAway: somebody else does, and is not done within a minute.
+    Raises StoreUnavailable when another migration does not finish in time.
     """
     with using(database):
-        if not on_mysql(database):
-            _write_ahead(database)
+        if not is_mysql(database):
+            _enable_wal(database)
             with database.atomic():
                 yield
             return
-        # It is held until the connection is closed, also where a crash closes it.
-        seconds = BUSY_SECONDS // 2
-        (got,) = database.execute_sql("SELECT GET_LOCK(%s, %s)", (f"{name_of(database)} migrates", seconds)).fetchone()
-        if got != 1:
-            raise StoreUnavailable(f"{name_of(database)}: another migration has been under way for {seconds} s")
+        # MySQL holds the lock until the connection is closed, even by a crash.
+        seconds = BUSY_TIMEOUT_SECONDS // 2
+        (acquired,) = database.execute_sql(
+            "SELECT GET_LOCK(%s, %s)", (f"{database_name(database)} migrates", seconds)
+        ).fetchone()
+        if acquired != 1:
+            raise StoreUnavailable(f"{database_name(database)}: another migration has been running for {seconds} s")
         yield
 
 
-def _write_ahead(database: pw.DatabaseProxy) -> None:
-    """So that readers and a writer do not wait for each other. It stays with the file.
+def _enable_wal(database: pw.DatabaseProxy) -> None:
+    """Set the journal mode WAL, which the file stores: readers and a writer then do not block each other.
 
-    SQLite waits for no lock here, however long it may wait elsewhere (sqlite.org/wal.html, section 3).
+    SQLite ignores its busy timeout here (sqlite.org/wal.html, section 3).
     """
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
             database.execute_sql("PRAGMA journal_mode = wal")
@@ -89,42 +93,42 @@ def _write_ahead(database: pw.DatabaseProxy) -> None:
         except pw.OperationalError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(LOOK_AGAIN_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
-def bring_up_to_date(database: pw.DatabaseProxy, models: Tables) -> None:
-    """Carries out the migrations that a database has not had, while `migrating`.
+def apply_migrations(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Apply the pending migrations of a database; call it under `migration_lock`.
 
-    TablesUnfit: it is newer than this code, or a table lacks columns that no migration adds.
+    Raises SchemaMismatch when the database is newer than this code, or a table lacks columns that no migration adds.
     """
     database.execute_sql(
         "CREATE TABLE IF NOT EXISTS migrations "
         "(number INTEGER NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL, applied_at DATETIME NOT NULL)"
     )
     applied = dict(database.execute_sql("SELECT number, name FROM migrations").fetchall())
-    _refuse_newer(database, applied)
-    marks = ", ".join([database.param] * 3)
+    _reject_newer(database, applied)
+    placeholders = ", ".join([database.param] * 3)
     for number, migration in enumerate(MIGRATIONS, start=1):
         if number not in applied:
             migration(database, models)
-            noted = (number, migration.__name__, now().isoformat(" ", "seconds"))
-            database.execute_sql(f"INSERT INTO migrations VALUES ({marks})", noted)
-    _refuse_lacking(database, models)
+            record = (number, migration.__name__, now().isoformat(" ", "seconds"))
+            database.execute_sql(f"INSERT INTO migrations VALUES ({placeholders})", record)
+    _reject_missing_columns(database, models)
 
 
-def _refuse_newer(database: pw.DatabaseProxy, applied: dict[int, str]) -> None:
+def _reject_newer(database: pw.DatabaseProxy, applied: dict[int, str]) -> None:
     if newer := [f"{number} ({applied[number]})" for number in sorted(applied) if number > len(MIGRATIONS)]:
         raise SchemaMismatch(
-            f"{name_of(database)} has had migration {', '.join(newer)}, and this version of Readmit knows them up to "
-            f"{len(MIGRATIONS)}: a newer one made it, and only that or a newer one may use it"
+            f"{database_name(database)} has migration {', '.join(newer)}, but this release of Readmit knows only "
+            f"migrations up to {len(MIGRATIONS)}: use the release that created the schema, or a newer one"
         )
 
 
-def _refuse_lacking(database: pw.DatabaseProxy, models: Tables) -> None:
+def _reject_missing_columns(database: pw.DatabaseProxy, models: Tables) -> None:
     for model in models:
-        there = {column.name for column in database.get_columns(model._meta.table_name)}
-        if lacking := [name for name in model._meta.columns if name not in there]:
+        existing = {column.name for column in database.get_columns(model._meta.table_name)}
+        if missing := [name for name in model._meta.columns if name not in existing]:
             raise SchemaMismatch(
-                f"{name_of(database)}.{model._meta.table_name} has no column {', '.join(lacking)}: "
+                f"{database_name(database)}.{model._meta.table_name} has no column {', '.join(missing)}: "
                 f"migration {len(MIGRATIONS) + 1}, which adds it, is missing in {__name__}"
             )

@@ -7,22 +7,22 @@ from readmit.io.database.connection import PREDICTIONS, now, using
 from readmit.io.database.tables import Promotion
 
 
-def verdict_on(version: str) -> Verdict | None:
-    """The stored verdict on a version, if it was judged."""
+def get_verdict(version: str) -> Verdict | None:
+    """Return the stored verdict on a version; None when it was not evaluated."""
     with using(PREDICTIONS):
         row = Promotion.get_or_none(Promotion.version == int(version))
     return None if row is None else Verdict.from_json(row.verdict)
 
 
-def target_of(version: str) -> str | None:
-    """What a version foretells, if it was judged."""
+def get_target(version: str) -> str | None:
+    """Return the target that a version predicts; None when it was not evaluated."""
     with using(PREDICTIONS):
         row = Promotion.get_or_none(Promotion.version == int(version))
     return None if row is None else str(row.target)
 
 
-def store(batch: int, target: str, verdict: Verdict) -> None:
-    """Stores a verdict, in the place of one that stood there unapplied."""
+def store_verdict(batch: int, target: str, verdict: Verdict) -> None:
+    """Store a verdict as not applied, in place of an earlier one on the version."""
     with using(PREDICTIONS):
         Promotion.insert(
             version=int(verdict.version),
@@ -35,7 +35,7 @@ def store(batch: int, target: str, verdict: Verdict) -> None:
 
 
 def is_applied(version: str) -> bool:
-    """Whether the aliases stand as the verdict on a version says."""
+    """Return whether the aliases were set according to the verdict on a version."""
     with using(PREDICTIONS):
         return bool(
             Promotion.select().where((Promotion.version == int(version)) & Promotion.applied_at.is_null(False)).exists()
@@ -43,20 +43,20 @@ def is_applied(version: str) -> bool:
 
 
 def mark_applied(version: str) -> None:
-    """The aliases stand as the verdict says."""
+    """Record that the aliases are set according to the verdict."""
     with using(PREDICTIONS):
         Promotion.update(applied_at=now()).where(Promotion.version == int(version)).execute()
 
 
-def decided() -> list[tuple[Verdict, datetime]]:
-    """Each verdict and when it was given, UTC without a zone; oldest version first."""
+def list_decisions() -> list[tuple[Verdict, datetime]]:
+    """Return each verdict and its time (UTC without a time zone), oldest version first."""
     with using(PREDICTIONS):
         rows = list(Promotion.select().order_by(Promotion.version))
     return [(Verdict.from_json(row.verdict), row.decided_at) for row in rows]
 
 
-def verdicts() -> list[tuple[int, Verdict]]:
-    """Batch and verdict of each judged version, oldest first."""
+def list_verdicts() -> list[tuple[int, Verdict]]:
+    """Return the batch and verdict of each evaluated version, oldest first."""
     with using(PREDICTIONS):
         rows = list(Promotion.select().order_by(Promotion.version))
     return [(row.batch, Verdict.from_json(row.verdict)) for row in rows]

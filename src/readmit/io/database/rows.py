@@ -1,4 +1,4 @@
-"""Rows in bulk: written by executemany in one transaction, read by connectorx."""
+"""Bulk access to rows: written with executemany in one transaction, read with connectorx."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +10,14 @@ import polars as pl
 from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
-from readmit.core.quarantine_reasons import DOUBLED
-from readmit.io.database.connection import CLEAN, RAW, now, quoted, reading_in_bulk, using
+from readmit.core.quarantine_reasons import DUPLICATE
+from readmit.io.database.connection import CLEAN, RAW, bulk_read, now, quote_column, using
 from readmit.io.database.readmission_counts import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 
 
 def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
-    """Puts a batch's raw encounters in the place of those that stand there. `encounters`: position and text columns."""
+    """Replace a batch's raw encounters. `encounters`: position and text columns."""
     _replace(RawEncounter, batch, encounters, now())
 
 
@@ -29,32 +29,32 @@ def replace_clean(batch: int, encounters: pl.DataFrame) -> None:
 
 
 def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
-    """Puts a batch's faults in the place of those that stand there. `faults`: FAULTS_SCHEMA."""
+    """Replace a batch's faults. `faults`: FAULTS_SCHEMA."""
     _replace(Quarantined, batch, faults, None)
 
 
 def replace_splits(batch: int, splits: pl.DataFrame) -> None:
-    """Puts a batch's splits in the place of those that stand there. `splits`: encounter_id, split."""
+    """Replace a batch's splits. `splits`: encounter_id, split."""
     _replace(SplitRow, batch, splits, None)
 
 
 def raw_rows(batch: int) -> pl.DataFrame:
-    """Position and the 50 columns as text, in source order."""
-    columns = ", ".join(quoted(RAW, name) for name in (POSITION, *COLUMNS))
+    """Return a batch's raw encounters: position and the 50 columns as text, in source order."""
+    columns = ", ".join(quote_column(RAW, name) for name in (POSITION, *COLUMNS))
     table = RawEncounter._meta.table_name
     schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
     return _read(RAW, f"SELECT {columns} FROM {table} WHERE batch = {batch:d} ORDER BY {POSITION}", schema)
 
 
 def patients(batch: int) -> pl.DataFrame:
-    """encounter_id and patient_nbr of a batch's clean encounters."""
+    """Return encounter_id and patient_nbr of a batch's clean encounters."""
     schema = pl.Schema(dict.fromkeys((ENCOUNTER, PATIENT), pl.Int64))
     return _read(CLEAN, f"SELECT {ENCOUNTER}, {PATIENT} FROM encounters WHERE batch = {batch:d}", schema)
 
 
 def clean_rows(batch: int) -> pl.DataFrame:
-    """CLEAN_SCHEMA and `split` of a batch's clean encounters that have one, by encounter."""
-    columns = ", ".join(f"e.{quoted(CLEAN, name)}" for name in COLUMNS)
+    """Return a batch's clean encounters that have a split, by encounter: CLEAN_SCHEMA and `split`."""
+    columns = ", ".join(f"e.{quote_column(CLEAN, name)}" for name in COLUMNS)
     query = (
         f"SELECT {columns}, s.split FROM encounters e JOIN splits s ON s.{ENCOUNTER} = e.{ENCOUNTER} "
         f"WHERE e.batch = {batch:d} ORDER BY e.{ENCOUNTER}"
@@ -62,22 +62,22 @@ def clean_rows(batch: int) -> pl.DataFrame:
     return _read(CLEAN, query, pl.Schema([*CLEAN_SCHEMA.items(), ("split", pl.String)]))
 
 
-def whole_encounters_before(batch: int) -> list[str]:
-    """Ids of the encounters that came before: whole in earlier batches, or kept from later ones already.
+def known_encounters_before(batch: int) -> list[str]:
+    """Return the ids of encounters known before a batch: valid ones of earlier batches, clean ones of later batches.
 
-    The latter are found when a batch is taken again: what a later batch brought meanwhile stays with that one.
+    The latter exist when a batch is processed again: an encounter stored from a later batch stays with that batch.
     """
     later = f"SELECT {ENCOUNTER} FROM encounters WHERE batch > {batch:d}"
-    kept = _read(CLEAN, later, pl.Schema({ENCOUNTER: pl.String}))
-    return [*_whole(f"e.batch < {batch:d}")[ENCOUNTER], *kept[ENCOUNTER]]
+    clean = _read(CLEAN, later, pl.Schema({ENCOUNTER: pl.String}))
+    return [*_read_valid(f"e.batch < {batch:d}")[ENCOUNTER], *clean[ENCOUNTER]]
 
 
-def whole_encounters() -> pl.DataFrame:
-    """batch, position and encounter_id of all encounters that are not in quarantine."""
-    return _whole("e.batch > 0").with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
+def valid_encounters() -> pl.DataFrame:
+    """Return batch, position and encounter_id of all encounters that are not in quarantine."""
+    return _read_valid("e.batch > 0").with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
 
 
-def _whole(condition: str) -> pl.DataFrame:
+def _read_valid(condition: str) -> pl.DataFrame:
     query = (
         f"SELECT e.batch, e.{POSITION}, e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
         f"AND q.{POSITION} = e.{POSITION} WHERE {condition} AND q.batch IS NULL"
@@ -86,7 +86,7 @@ def _whole(condition: str) -> pl.DataFrame:
 
 
 def fault_counts(batch: int) -> list[tuple[str, str, int]]:
-    """A batch's faults as (field, reason, number of encounters), the most frequent first."""
+    """Return a batch's faults as (field, reason, number of encounters), most frequent first."""
     query = (
         f"SELECT field, reason, COUNT(*) AS number FROM quarantine WHERE batch = {batch:d} "
         "GROUP BY field, reason ORDER BY number DESC, field, reason"
@@ -97,7 +97,7 @@ def fault_counts(batch: int) -> list[tuple[str, str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """One field's faults of one reason in one batch. `first`: position of the first encounter that has it."""
+    """The faults of one field for one reason in one batch. `first`: position of the first such encounter."""
 
     field: str
     reason: str
@@ -106,7 +106,7 @@ class Faults:
 
 
 def faults_by_field(batch: int) -> list[Faults]:
-    """A batch's faults by field and reason."""
+    """Return a batch's faults by field and reason."""
     query = (
         f"SELECT field, reason, COUNT(*) AS encounters, MIN({POSITION}) AS first FROM quarantine "
         f"WHERE batch = {batch:d} GROUP BY field, reason ORDER BY field, reason"
@@ -115,21 +115,21 @@ def faults_by_field(batch: int) -> list[Faults]:
     return [Faults(*row) for row in _read(RAW, query, schema).iter_rows()]
 
 
-def faults(batch: int, most: int | None = None) -> pl.DataFrame:
-    """A batch's faults in source order, FAULTS_SCHEMA: all, or so many of the first."""
-    limit = "" if most is None else f" LIMIT {most:d}"
+def faults(batch: int, limit: int | None = None) -> pl.DataFrame:
+    """Return a batch's faults in source order (FAULTS_SCHEMA): all, or the first `limit`."""
+    limit_clause = "" if limit is None else f" LIMIT {limit:d}"
     query = f"SELECT {', '.join(FAULTS_SCHEMA)} FROM quarantine WHERE batch = {batch:d} ORDER BY {POSITION}, field"
-    return _read(RAW, query + limit, FAULTS_SCHEMA)
+    return _read(RAW, query + limit_clause, FAULTS_SCHEMA)
 
 
-def doubled_encounters() -> pl.DataFrame:
-    """batch, position and encounter_id of all encounters in quarantine because they came before."""
-    query = f"SELECT batch, {POSITION}, {ENCOUNTER} FROM quarantine WHERE reason = '{DOUBLED}'"
+def duplicate_encounters() -> pl.DataFrame:
+    """Return batch, position and encounter_id of all encounters in quarantine as duplicates."""
+    query = f"SELECT batch, {POSITION}, {ENCOUNTER} FROM quarantine WHERE reason = '{DUPLICATE}'"
     return _read(RAW, query, pl.Schema(dict.fromkeys(("batch", POSITION, ENCOUNTER), pl.Int64)))
 
 
 def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
-    """Deletes what stands there for the batch and writes the rows, in one transaction."""
+    """Replace the rows of a batch in a table, in one transaction."""
     database = model._meta.database
     with using(database), database.atomic():
         _delete_and_insert(model, batch, rows, created_at)
@@ -138,16 +138,16 @@ def _replace(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: 
 def _delete_and_insert(model: type[pw.Model], batch: int, rows: pl.DataFrame, created_at: datetime | None) -> None:
     columns = ["batch", *rows.columns, *(["created_at"] if created_at else [])]
     table, database = model._meta.table_name, model._meta.database
-    names = ", ".join(quoted(database, name) for name in columns)
-    marks = ", ".join([database.param] * len(columns))
+    names = ", ".join(quote_column(database, name) for name in columns)
+    placeholders = ", ".join([database.param] * len(columns))
     before, after = (batch,), (created_at.isoformat(" "),) if created_at else ()
     database.execute_sql(f"DELETE FROM {table} WHERE batch = {database.param}", (batch,))
     database.cursor().executemany(
-        f"INSERT INTO {table} ({names}) VALUES ({marks})", [(*before, *row, *after) for row in rows.iter_rows()]
+        f"INSERT INTO {table} ({names}) VALUES ({placeholders})", [(*before, *row, *after) for row in rows.iter_rows()]
     )
 
 
 def _read(database: pw.DatabaseProxy, query: str, schema: pl.Schema) -> pl.DataFrame:
-    with reading_in_bulk(database) as address:
+    with bulk_read(database) as address:
         frame = pl.DataFrame(cx.read_sql(address, query, return_type="polars"))
     return frame.select(schema.names()).cast(schema)

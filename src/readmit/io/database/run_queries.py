@@ -1,4 +1,4 @@
-"""The days as the ledger has them: runs of a batch, and each attempt at a step in them; a page at a time."""
+"""Queries of the ledger for its readers: runs of batches with their attempts at steps, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from readmit.io.database.tables import Batch, Quarantined, StepRun
 
 
 @dataclass(frozen=True, slots=True)
-class RunOfBatch:
-    """What one run did with one batch. `attempts`: oldest first; `leased_until`: in seconds since 1970, by this run."""
+class BatchRun:
+    """One run of one batch. `attempts`: oldest first; `leased_until`: end of this run's lease, seconds since 1970."""
 
     run_id: str
     batch: int
@@ -20,50 +20,50 @@ class RunOfBatch:
     leased_until: float | None
 
 
-def runs_of_batches(page: int, per_page: int, batch: int | None) -> tuple[int, list[RunOfBatch]]:
-    """How many there are, and one page of them, newest first: of all batches or of one."""
-    began = pw.fn.MIN(StepRun.number)
-    chosen = StepRun.batch.is_null(False) if batch is None else StepRun.batch == batch
-    runs = StepRun.select(StepRun.run_id, StepRun.batch, began.alias("began")).where(chosen)
+def list_batch_runs(page: int, per_page: int, batch: int | None) -> tuple[int, list[BatchRun]]:
+    """Return the number of runs, and one page of them, newest first: of all batches or of one."""
+    first_attempt = pw.fn.MIN(StepRun.number)
+    condition = StepRun.batch.is_null(False) if batch is None else StepRun.batch == batch
+    runs = StepRun.select(StepRun.run_id, StepRun.batch, first_attempt.alias("began")).where(condition)
     runs = runs.group_by(StepRun.run_id, StepRun.batch)
     with using(RAW):
         total = runs.count()
-        newest: Any = runs.order_by(began.desc()).paginate(page, per_page).tuples()
-        wanted = [(str(run_id), int(number)) for run_id, number, _ in newest]
-        attempts = _attempts([run_id for run_id, _ in wanted])
-        leases = {(str(each.leased_by), each.batch): each.lease_until for each in Batch.select()}
+        newest: Any = runs.order_by(first_attempt.desc()).paginate(page, per_page).tuples()
+        keys = [(str(run_id), int(number)) for run_id, number, _ in newest]
+        attempts = _attempts([run_id for run_id, _ in keys])
+        leases = {(str(row.leased_by), row.batch): row.lease_until for row in Batch.select()}
     return total, [
-        RunOfBatch(
+        BatchRun(
             run_id,
             number,
-            tuple(each for each in attempts if (each.run_id, each.batch) == (run_id, number)),
+            tuple(attempt for attempt in attempts if (attempt.run_id, attempt.batch) == (run_id, number)),
             leases.get((run_id, number)),
         )
-        for run_id, number in wanted
+        for run_id, number in keys
     ]
 
 
-def _attempts(runs: Sequence[str]) -> list[StepRun]:
-    return list(StepRun.select().where(StepRun.run_id.in_(runs)).order_by(StepRun.number))
+def _attempts(run_ids: Sequence[str]) -> list[StepRun]:
+    return list(StepRun.select().where(StepRun.run_id.in_(run_ids)).order_by(StepRun.number))
 
 
-def batches(page: int, per_page: int) -> tuple[int, list[Batch]]:
-    """How many batches the ledger has, and one page of them, newest first."""
+def list_batches(page: int, per_page: int) -> tuple[int, list[Batch]]:
+    """Return the number of batches in the ledger, and one page of them, newest first."""
     with using(RAW):
         return Batch.select().count(), list(Batch.select().order_by(Batch.batch.desc()).paginate(page, per_page))
 
 
-def trainings(batch: int) -> list[StepRun]:
-    """The good attempts at `train` on a batch, oldest first."""
-    wanted = (StepRun.batch == batch) & (StepRun.step == "train") & (StepRun.state == "done")
+def list_training_runs(batch: int) -> list[StepRun]:
+    """Return the successful attempts at `train` on a batch, oldest first."""
+    condition = (StepRun.batch == batch) & (StepRun.step == "train") & (StepRun.state == "done")
     with using(RAW):
-        return list(StepRun.select().where(wanted).order_by(StepRun.number))
+        return list(StepRun.select().where(condition).order_by(StepRun.number))
 
 
-def quarantined(batch: int | None) -> list[tuple[int, str, str, int, int]]:
-    """Batch, field, reason, number of encounters, position of the first: of all batches, newest first, or of one."""
-    grouped = (Quarantined.batch, Quarantined.field, Quarantined.reason)
-    query = Quarantined.select(*grouped, pw.fn.COUNT(pw.SQL("*")), pw.fn.MIN(Quarantined.position)).group_by(*grouped)
+def count_quarantined(batch: int | None) -> list[tuple[int, str, str, int, int]]:
+    """Return (batch, field, reason, encounters, first position): of all batches, newest first, or of one."""
+    keys = (Quarantined.batch, Quarantined.field, Quarantined.reason)
+    query = Quarantined.select(*keys, pw.fn.COUNT(pw.SQL("*")), pw.fn.MIN(Quarantined.position)).group_by(*keys)
     if batch is not None:
         query = query.where(Quarantined.batch == batch)
     with using(RAW):
@@ -71,7 +71,7 @@ def quarantined(batch: int | None) -> list[tuple[int, str, str, int, int]]:
         return list(rows)
 
 
-def answers() -> None:
-    """The database answers. StoreAway: it does not."""
+def ping() -> None:
+    """Query the database. Raises StoreUnavailable when it does not respond."""
     with using(RAW):
         RAW.execute_sql("SELECT 1")

@@ -1,4 +1,4 @@
-"""The tables. Columns of an encounter are made from `core.encounter`, so that a new field appears by itself."""
+"""The tables. Their columns of an encounter are generated from `core.encounter`, including new fields."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ RawEncounter = _model(
         "created_at": pw.DateTimeField(),
     },
 )
-"""Encounters as they came: all text; null where the batch had no such column."""
+"""Encounters as fetched: all text; null where the batch lacked the column."""
 
 CleanEncounter = _model(
     "Encounters",
@@ -39,16 +39,18 @@ CleanEncounter = _model(
         "created_at": pw.DateTimeField(),
     },
 )
-"""Encounters that keep the contract, typed; null: not recorded."""
+"""Encounters that satisfy the contract, typed; null where a value was not recorded."""
 
 
 class Raw(pw.Model):
+    """Base of the models in the raw database."""
+
     class Meta:
         database = RAW
 
 
 class Batch(Raw):
-    """The ledger: one row per batch, what became of it, and who has it in hand."""
+    """The ledger: one row per batch with its outputs and counts, and the run that holds its lease."""
 
     batch = pw.IntegerField(primary_key=True)
     leased_by = pw.CharField(255, null=True)
@@ -69,7 +71,7 @@ class Batch(Raw):
 
 
 class StepRun(Raw):
-    """One attempt at one step. `state`: running, done or failed; running without a lease means it was killed."""
+    """One attempt at one step. `state`: running, done or failed; a running one without a lease was killed."""
 
     number = pw.AutoField()
     run_id = pw.CharField(255)
@@ -86,7 +88,7 @@ class StepRun(Raw):
 
 
 class Quarantined(Raw):
-    """One fault of one raw encounter, with its reason in words."""
+    """One fault of one raw encounter, with its reason as text."""
 
     batch = pw.IntegerField()
     position = pw.IntegerField()
@@ -100,7 +102,7 @@ class Quarantined(Raw):
 
 
 class DatasetPart(Raw):
-    """One split of one batch as it lies in the bucket `datasets`."""
+    """One split of one batch, an object in the bucket `datasets`."""
 
     batch = pw.IntegerField()
     split = pw.CharField(16)
@@ -114,7 +116,7 @@ class DatasetPart(Raw):
 
 
 class SplitRow(pw.Model):
-    """Which split an encounter belongs to, by its patient."""
+    """The split of an encounter, which depends on its patient."""
 
     encounter_id = pw.BigIntegerField(primary_key=True)
     batch = pw.IntegerField(index=True)
@@ -129,7 +131,7 @@ READMITTED_COLUMNS = {target: f"readmitted_{target}" for target in TARGETS}
 
 
 class EncounterCount(pw.Model):
-    """How many clean encounters of a batch share a value of a field, and how many were readmitted, by target."""
+    """The number of clean encounters of a batch with a value of a field, and of those readmitted, by target."""
 
     batch = pw.IntegerField()
     field = pw.CharField(32)
@@ -140,7 +142,7 @@ class EncounterCount(pw.Model):
         database = CLEAN
         table_name = "encounter_counts"
         primary_key = pw.CompositeKey("batch", "field", "value")
-        # Sums over all batches are made of the index alone, without sorting.
+        # A covering index: sums over all batches need neither the table nor a sort.
         indexes = ((("field", "value", "encounters", *READMITTED_COLUMNS.values()), False),)
 
 
@@ -149,7 +151,7 @@ for _column in READMITTED_COLUMNS.values():
 
 
 class Promotion(pw.Model):
-    """One verdict on one version. It is decided first and applied then, so that a crash in between loses nothing."""
+    """One verdict on one version, stored before it is applied, so that a crash in between loses nothing."""
 
     version = pw.IntegerField(primary_key=True)
     batch = pw.IntegerField(index=True)

@@ -1,6 +1,6 @@
-"""The original's tables as views of ours: `diabetes_raw`, `diabetes_clean`, and one for each split.
+"""Views with the names and columns of the original project's tables: `diabetes_raw`, `diabetes_clean`, and each split.
 
-Each is one SELECT without order or grouping, so that a query upon it uses the indexes of the tables beneath.
+Each is one SELECT without ordering or grouping, so that a query on it uses the indexes of the underlying tables.
 """
 
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ import peewee as pw
 
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME
-from readmit.core.legacy_columns import OUTCOME_IN_WORDS, SPLIT_TABLES, Derived, derived, original_name
+from readmit.core.legacy_columns import OUTCOME_TEXT_COLUMN, SPLIT_TABLES, DerivedColumn, derived_columns, original_name
 from readmit.core.splitting import SPLIT
-from readmit.io.database.connection import CLEAN, RAW, on_mysql, quoted
+from readmit.io.database.connection import CLEAN, RAW, is_mysql, quote_column
 
-ROWS_OF_A_BATCH = 10**9
-"""More than any batch has: batch and position make one number, which stays when the batch is stored again."""
+MAX_BATCH_ROWS = 10**9
+"""More than any batch has: the id combines batch and position, and is the same when the batch is stored again."""
 _BATCH = ("e.batch AS batch_number", "e.created_at AS created_at")
 
 
-def make_views(database: pw.DatabaseProxy, target: str) -> None:
-    """Makes a database's views anew. `target`: what their `readmitted` says, and their column `target` names."""
+def create_views(database: pw.DatabaseProxy, target: str) -> None:
+    """Recreate the views of a database. `target`: the outcome in their column `readmitted`, named in `target`."""
     for name, select in _views(database, target):
-        if on_mysql(database):
-            # Its reader needs rights on the tables; who made it need not exist any more.
+        if is_mysql(database):
+            # Checks the rights of the reader, so that the user who created the view may be dropped.
             database.execute_sql(f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {name} AS {select}")
         else:
             database.execute_sql(f"DROP VIEW IF EXISTS {name}")
@@ -40,22 +40,22 @@ def _views(database: pw.DatabaseProxy, target: str) -> Iterator[tuple[str, str]]
 
 
 def _raw() -> str:
-    number = f"e.batch * {ROWS_OF_A_BATCH} + e.{POSITION} AS id"
+    number = f"e.batch * {MAX_BATCH_ROWS} + e.{POSITION} AS id"
     columns = [_column(RAW, name, original_name(name)) for name in COLUMNS]
     return f"SELECT {', '.join([number, *_BATCH, *columns])} FROM encounters e"
 
 
 def _clean(target: str) -> str:
-    names = {OUTCOME: OUTCOME_IN_WORDS}
+    names = {OUTCOME: OUTCOME_TEXT_COLUMN}
     columns = [_column(CLEAN, name, names.get(name, original_name(name))) for name in COLUMNS]
-    numbers = [_number(each) for each in derived(target)]
+    numbers = [_number(column) for column in derived_columns(target)]
     return f"SELECT {', '.join([*_BATCH, *columns, *numbers])}, '{target}' AS target FROM encounters e"
 
 
-def _column(database: pw.DatabaseProxy, name: str, known_as: str) -> str:
-    return f"e.{quoted(database, name)} AS {quoted(database, known_as)}"
+def _column(database: pw.DatabaseProxy, name: str, alias: str) -> str:
+    return f"e.{quote_column(database, name)} AS {quote_column(database, alias)}"
 
 
-def _number(column: Derived) -> str:
+def _number(column: DerivedColumn) -> str:
     cases = " ".join(f"WHEN '{value}' THEN {number:d}" for value, number in column.numbers.items())
-    return f"CASE e.{quoted(CLEAN, column.column)} {cases} END AS {quoted(CLEAN, column.name)}"
+    return f"CASE e.{quote_column(CLEAN, column.column)} {cases} END AS {quote_column(CLEAN, column.name)}"

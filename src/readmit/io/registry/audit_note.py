@@ -1,25 +1,25 @@
-"""Notes on versions: what the clock says, but never before what was noted last."""
+"""Audit notes on versions, with timestamps that always increase."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from readmit.core.version import Note, Version
 
-LEAST = timedelta(microseconds=1)
+MIN_INTERVAL = timedelta(microseconds=1)
 
 
-def note(at: datetime, by: str, why: str, versions: Iterable[Version]) -> Note:
-    """A note of now. `at`: with its zone; `versions`: all of them.
+def create_note(at: datetime, by: str, why: str, versions: Iterable[Version]) -> Note:
+    """Create a note with the time `at` (timezone-aware), or later than every note on `versions` (all of them).
 
-    The order is what a rollback goes by, and clocks of two machines differ, or are put back.
+    A rollback depends on the order of the notes, and clocks of two machines differ or are set back.
     """
-    noted = [
-        each.at
+    timestamps = [
+        note.at
         for version in versions
-        for each in (version.promoted_note, version.rolled_back_note)
-        if each is not None
+        for note in (version.promoted_note, version.rolled_back_note)
+        if note is not None
     ]
-    moment = at.astimezone(UTC)
-    if noted:
-        moment = max(moment, datetime.fromisoformat(max(noted)) + LEAST)
-    return Note(moment.isoformat(timespec="microseconds"), by, why)
+    timestamp = at.astimezone(UTC)
+    if timestamps:
+        timestamp = max(timestamp, datetime.fromisoformat(max(timestamps)) + MIN_INTERVAL)
+    return Note(timestamp.isoformat(timespec="microseconds"), by, why)

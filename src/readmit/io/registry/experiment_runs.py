@@ -1,10 +1,11 @@
-"""The runs in MLflow, one per fit: what it was made from, how it looks, and the model itself."""
+"""The runs in MLflow, one per fit: its inputs, its evaluation and the model itself."""
 
 import hashlib
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as installed
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,21 @@ from readmit.core.model import TRUSTED_TYPES, probabilities
 from readmit.core.probe_set import parity_check_of
 from readmit.core.verdict import Curves
 from readmit.core.version import MODEL_FILE, MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
-from readmit.io.registry.mlflow_server import PROOF_FILE, answering, client_of
-from readmit.io.registry.plots import pictures
+from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
+from readmit.io.registry.plots import draw_plots
 
 EXPERIMENT = "readmit"
+KIND_TAG, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
+"""The tag by which MLflow's page opens an experiment in its view of model training."""
 COVERAGE_FILE, CURVES_FILE, IMPORTANCES_FILE = "coverage.json", "curves.json", "importances.json"
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
-MOST_DIGITS = 36
-"""MLflow keeps no longer digest of a dataset."""
+MAX_DIGEST_LENGTH = 36
+"""MLflow's limit for the digest of a dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitRun:
-    """A finished run: `figures` as logged; `scorer`, `model_file`: SHA-256 of each, empty where it has none."""
+    """A finished run: `figures` as logged; `scorer`, `model_file`: SHA-256 of each, empty when it has none."""
 
     run_id: str
     figures: Mapping[str, float]
@@ -45,7 +48,7 @@ class FitRun:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How a fit looks on encounters that it did not see. `figures` as logged; `importances` by raw field."""
+    """The evaluation of a fit on held-out encounters. `figures` as logged; `importances` by raw field."""
 
     figures: Mapping[str, float]
     curves: Curves
@@ -54,10 +57,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One fit. `example`: a few rows of a model input; `view`: none where nothing unseen may be looked at.
+    """One fit. `example`: a few rows of a model input; `evaluation`: None when no split was held out.
 
-    `snapshot`: address of the list of datasets; `rows`: how many encounters of each split were used.
-    `scorer`: the compiled model, where it is to be served.
+    `snapshot`: URI of the list of datasets; `rows`: how many encounters of each split were used.
+    `scorer`: the compiled model, when it is to be served.
     """
 
     key: FitKey
@@ -66,52 +69,55 @@ class Fit:
     coverage: Coverage
     snapshot: str
     rows: Mapping[str, int]
-    view: Evaluation | None
+    evaluation: Evaluation | None
     scorer: bytes | None = None
 
 
 class ExperimentRuns:
-    """The runs on one MLflow server. Every method raises RegistryAway when it does not answer as it should."""
+    """The runs on one MLflow server. Every method raises RegistryUnavailable when the server fails."""
 
     def __init__(self, tracking_uri: str) -> None:
         self._uri = tracking_uri
-        self._client = client_of(tracking_uri)
+        self._client = create_client(tracking_uri)
 
-    def finished(self, key: FitKey) -> FitRun | None:
-        """The run that made this very fit before, if it ended well."""
-        with answering(self._uri):
+    def find_finished(self, key: FitKey) -> FitRun | None:
+        """Return the finished run of exactly this fit, if there is one."""
+        with translated_errors(self._uri):
             experiment = self._client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 return None
-            wanted = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'FINISHED'"
-            found = self._client.search_runs([experiment.experiment_id], wanted, max_results=1)
-        return _fit_run(found[0]) if found else None
+            query = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'FINISHED'"
+            runs = self._client.search_runs([experiment.experiment_id], query, max_results=1)
+        return _fit_run(runs[0]) if runs else None
 
     def record(self, fit: Fit) -> FitRun:
-        """Logs a fit as a run, in the place of one that a killed process left."""
-        with answering(self._uri):
-            self._end_what_was_killed(fit.key, mlflow.set_experiment(EXPERIMENT).experiment_id)
-            with mlflow.start_run(run_name=_name(fit.key), tags=fit.key.tags, description=_description(fit)) as run:
+        """Log a fit as a run, in place of one that a killed process left unfinished."""
+        with translated_errors(self._uri):
+            experiment = mlflow.set_experiment(EXPERIMENT)
+            if experiment.tags.get(KIND_TAG) != MODEL_TRAINING:
+                mlflow.set_experiment_tag(KIND_TAG, MODEL_TRAINING)
+            self._terminate_killed_runs(fit.key, experiment.experiment_id)
+            with mlflow.start_run(run_name=_run_name(fit.key), tags=fit.key.tags, description=_description(fit)) as run:
                 _log(fit)
             return _fit_run(self._client.get_run(run.info.run_id))
 
-    def _end_what_was_killed(self, key: FitKey, experiment_id: str) -> None:
-        """Marks runs of this fit that seem to run: one process at a time works on a batch, so theirs are no more."""
-        wanted = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'RUNNING'"
-        for left in self._client.search_runs([experiment_id], wanted):
-            self._client.set_terminated(left.info.run_id, "KILLED")
+    def _terminate_killed_runs(self, key: FitKey, experiment_id: str) -> None:
+        """Mark running runs of this fit as killed: only one process at a time works on a batch, so theirs is gone."""
+        query = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'RUNNING'"
+        for run in self._client.search_runs([experiment_id], query):
+            self._client.set_terminated(run.info.run_id, "KILLED")
 
     def curves(self, run_id: str) -> Curves:
-        """The curves of a fit that was looked at."""
+        """Return the curves of an evaluated fit."""
         return Curves.from_json(self._text(run_id, CURVES_FILE))
 
     def importances(self, run_id: str) -> dict[str, float]:
-        """The importances by raw field of a fit that was looked at, greatest first."""
-        read: dict[str, float] = json.loads(self._text(run_id, IMPORTANCES_FILE))
-        return read
+        """Return the importances by raw field of an evaluated fit, highest first."""
+        importances: dict[str, float] = json.loads(self._text(run_id, IMPORTANCES_FILE))
+        return importances
 
     def _text(self, run_id: str, file: str) -> str:
-        with answering(self._uri):
+        with translated_errors(self._uri):
             return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
 
 
@@ -121,28 +127,28 @@ def _fit_run(run: Run) -> FitRun:
 
 
 class HashedSklearn:
-    """MLflow's flavor for scikit-learn, which takes the SHA-256 of the model's file before anything is sent."""
+    """MLflow's flavor for scikit-learn that also hashes the model's file before it is uploaded."""
 
     __name__ = mlflow.sklearn.__name__
     digest: str
 
-    def save_model(self, path: str, **options: Any) -> None:
-        """As `mlflow.sklearn` does."""
+    def save_model(self, path: str, **options: Any) -> None:  # noqa: ANN401 - passed on to MLflow as they come
+        """Save the model as `mlflow.sklearn` does, and keep the SHA-256 of its file in `digest`."""
         mlflow.sklearn.save_model(path=path, **options)
         self.digest = hashlib.sha256(Path(path, MODEL_FILE).read_bytes()).hexdigest()
 
 
 def _log(fit: Fit) -> None:
-    """Logs a fit into the run that is active."""
+    """Log a fit into the active run."""
     mlflow.log_params(dict(fit.key.settings))
     _log_datasets(fit)
     mlflow.log_text(fit.coverage.to_json(), COVERAGE_FILE)
-    mlflow.log_text(parity_check_of(fit.model, fit.coverage).to_json(), PROOF_FILE)
+    mlflow.log_text(parity_check_of(fit.model, fit.coverage).to_json(), PARITY_CHECK_FILE)
     if fit.scorer is not None:
         mlflow.log_text(fit.scorer.decode(), SCORER_FILE)
         mlflow.set_tag(SCORER_TAG, hashlib.sha256(fit.scorer).hexdigest())
-    if fit.view is not None:
-        _log_evaluation(fit, fit.view)
+    if fit.evaluation is not None:
+        _log_evaluation(fit, fit.evaluation)
     flavor = HashedSklearn()
     Model.log(
         artifact_path=None,
@@ -150,7 +156,7 @@ def _log(fit: Fit) -> None:
         sk_model=fit.model,
         name="model",
         signature=infer_signature(fit.example, probabilities(fit.model, fit.example)),
-        pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
+        conda_env=_conda_env(),
         serialization_format=SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=list(TRUSTED_TYPES),
         pyfunc_predict_fn="predict_proba",
@@ -158,16 +164,25 @@ def _log(fit: Fit) -> None:
     mlflow.set_tag(MODEL_FILE_TAG, flavor.digest)
 
 
-def _name(key: FitKey) -> str:
-    """How a run is called in lists."""
+def _conda_env() -> dict[str, object]:
+    """Return the environment of a model; MLflow's own would need the version of pip, which the images do not have."""
+    packages = [f"{name}=={installed_version(name)}" for name in REQUIREMENTS]
+    dependencies = [f"python={platform.python_version()}", "pip", {"pip": packages}]
+    return {"name": "readmit", "channels": ["conda-forge"], "dependencies": dependencies}
+
+
+def _run_name(key: FitKey) -> str:
+    """Return the name of a run in lists."""
     return f"batch {key.batch} {key.candidate} on {'+'.join(key.rows)}"
 
 
 def _description(fit: Fit) -> str:
-    """What stands on a run's page."""
+    """Return the description on a run's page."""
     key, used = fit.key, ", ".join(f"{split} {rows:,}" for split, rows in fit.rows.items())
     purpose = (
-        "to choose a candidate" if fit.view else "to be served: the chosen candidate, settings frozen, on more rows"
+        "to select a candidate"
+        if fit.evaluation
+        else "to be served: the selected candidate with the same settings, on more rows"
     )
     return (
         f"**{key.candidate}** on batches 1 to {key.batch}, target `{key.target}`, {purpose}.\n\n"
@@ -177,17 +192,18 @@ def _description(fit: Fit) -> str:
 
 
 def _log_datasets(fit: Fit) -> None:
-    source, digest = resolve_dataset_source(fit.snapshot), fit.key.snapshot[:MOST_DIGITS]
+    source, digest = resolve_dataset_source(fit.snapshot), fit.key.snapshot[:MAX_DIGEST_LENGTH]
     for split, rows in fit.rows.items():
         context = "training" if split in fit.key.rows else "validation"
-        dataset = MetaDataset(source, name=split, digest=digest)  # type: ignore[abstract]  # so its stubs say
+        dataset = MetaDataset(source, name=split, digest=digest)  # type: ignore[abstract]  # abstract in its stubs only
         mlflow.log_input(dataset, context, {"rows": str(rows)})
 
 
-def _log_evaluation(fit: Fit, view: Evaluation) -> None:
-    mlflow.log_metrics(dict(view.figures))
-    mlflow.log_text(view.curves.to_json(), CURVES_FILE)
-    mlflow.log_text(json.dumps(dict(view.importances), allow_nan=False), IMPORTANCES_FILE)
+def _log_evaluation(fit: Fit, evaluation: Evaluation) -> None:
+    mlflow.log_metrics(dict(evaluation.figures))
+    mlflow.log_text(evaluation.curves.to_json(), CURVES_FILE)
+    mlflow.log_text(json.dumps(dict(evaluation.importances), allow_nan=False), IMPORTANCES_FILE)
     title = f"batch {fit.key.batch}, {fit.key.candidate}, on validation"
-    for name, picture in pictures(title, view.curves, view.figures["base_rate"], view.importances).items():
-        mlflow.log_figure(picture, name)
+    plots = draw_plots(title, evaluation.curves, evaluation.figures["base_rate"], evaluation.importances)
+    for name, plot in plots.items():
+        mlflow.log_figure(plot, name)

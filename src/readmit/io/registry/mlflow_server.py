@@ -1,4 +1,4 @@
-"""One MLflow server: reached within a minute or not at all, its failures one error of ours."""
+"""Access to one MLflow server by its own library: short timeouts, and one error for all failures."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +16,16 @@ from requests.exceptions import RequestException
 
 from readmit.core.errors import RegistryUnavailable
 
-PROOF_FILE = "proof.json"
-"""What a run keeps beside its model, without which no version of it is loaded."""
+PARITY_CHECK_FILE = "proof.json"
+"""The run's file with the parity check of its model; without it no version of the model is loaded."""
 
 
-def client_of(tracking_uri: str) -> MlflowClient:
-    """A client of the server, which is from now on the one that `mlflow`'s own functions talk to."""
-    # As it comes, the client tries for minutes; our callers try again by themselves.
+def create_client(tracking_uri: str) -> MlflowClient:
+    """Create a client of the server, and make it the server that `mlflow`'s module functions use."""
+    # By default the client retries for minutes; the callers retry by themselves.
     MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(2)
     MLFLOW_HTTP_REQUEST_TIMEOUT.set(60)
-    # Files come and go through the server: the S3 server behind it may be out of our reach, as it is of the API's.
+    # Files go through the server: the S3 server behind it may be unreachable from here, as it is from the API.
     MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.set(False)
     MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD.set(False)
     mlflow.set_tracking_uri(tracking_uri)
@@ -33,8 +33,8 @@ def client_of(tracking_uri: str) -> MlflowClient:
 
 
 @contextmanager
-def answering(tracking_uri: str) -> Iterator[None]:
-    """RegistryAway: the server does not answer, or not as it should."""
+def translated_errors(tracking_uri: str) -> Iterator[None]:
+    """Raise RegistryUnavailable in place of the errors of MLflow's client."""
     try:
         yield
     except (MlflowException, RequestException) as error:

@@ -1,7 +1,7 @@
-"""The versions of the one registered model: made, named, judged on their page, loaded.
+"""The versions of the registered model: register them, set aliases and figures, load them.
 
-A fitted model is kept as skops and loaded by it, with the types that `core.model` trusts: no pickle. The registry's
-database says which SHA-256 the file has; only bytes that have it reach skops.
+A fitted model is stored with skops and loaded with the types that `core.model` trusts: no pickle. The registry's
+database holds the SHA-256 of the file; only bytes that match it reach skops.
 """
 
 import hashlib
@@ -25,131 +25,156 @@ from readmit.core.parity_check import ParityCheck
 from readmit.core.probe_set import verify
 from readmit.core.version import (
     CHALLENGER,
-    FIGURE,
+    METRIC_TAG_PREFIX,
     MODEL,
     MODEL_FILE,
     MODEL_FILE_TAG,
-    PLACED_TAG,
     PRODUCTION,
+    PROMOTED_TAG,
     SCORER_TAG,
     Version,
 )
-from readmit.io.registry.audit_note import note
+from readmit.io.registry.audit_note import create_note
 from readmit.io.registry.experiment_runs import FitRun
-from readmit.io.registry.mlflow_server import PROOF_FILE, answering, client_of
+from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
 from readmit.io.registry.rest_registry import RestRegistry
 
-UNREADABLE = (
+EXISTS_CODE = "RESOURCE_ALREADY_EXISTS"
+LOAD_ERRORS = (
     *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, TypeError, ValueError),
     zipfile.BadZipFile,
 )
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+NOT_FOUND_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class Registry:
-    """The versions on one MLflow server. Every method raises RegistryAway when it does not answer as it should."""
+    """The versions on one MLflow server. Every method raises RegistryUnavailable when the server fails."""
 
     def __init__(self, tracking_uri: str) -> None:
         self._uri = tracking_uri
-        self._client = client_of(tracking_uri)
+        self._client = create_client(tracking_uri)
 
-    def version_of(self, key: FitKey) -> Version | None:
-        """The version that was made by this very fit, if there is one."""
-        with answering(self._uri):
-            wanted = f"name = '{MODEL}' and tags.{FIT_TAG} = '{key.digest}'"
-            found = self._client.search_model_versions(wanted, max_results=1)
-        return _version(found[0]) if found else None
+    def find_version(self, key: FitKey) -> Version | None:
+        """Return the version made by exactly this fit, if there is one."""
+        with translated_errors(self._uri):
+            query = f"name = '{MODEL}' and tags.{FIT_TAG} = '{key.digest}'"
+            matches = self._client.search_model_versions(query, max_results=1)
+        return _version(matches[0]) if matches else None
 
     def register(self, run: FitRun, key: FitKey) -> Version:
-        """Makes a new version of the model of a run, which carries the SHA-256 of its two files."""
+        """Register the model of a run as a new version, tagged with the SHA-256 of its two files."""
         digests = {SCORER_TAG: run.scorer, MODEL_FILE_TAG: run.model_file}
-        with answering(self._uri):
+        with translated_errors(self._uri):
             tags = {**key.tags, **{name: digest for name, digest in digests.items() if digest}}
-            made = mlflow.register_model(f"runs:/{run.run_id}/model", MODEL, tags=tags)
-            return _version(self._client.get_model_version(MODEL, made.version))
+            self._create_model()
+            model = self._logged_model(run.run_id)
+            created = self._client.create_model_version(
+                MODEL, f"models:/{model}", run.run_id, tags, await_creation_for=0, model_id=model
+            )
+            return _version(self._client.get_model_version(MODEL, created.version))
+
+    def _logged_model(self, run_id: str) -> str:
+        """Return the id of the model that a run logged. Raises VersionUnusable when it logged none."""
+        outputs = self._client.get_run(run_id).outputs
+        if outputs is None or not outputs.model_outputs:
+            raise VersionUnusable(f"MLflow run {run_id} has no model")
+        return str(outputs.model_outputs[-1].model_id)
+
+    def _create_model(self) -> None:
+        """Create the registered model if it does not exist."""
+        try:
+            self._client.create_registered_model(MODEL)
+        except MlflowException as error:
+            if error.error_code != EXISTS_CODE:
+                raise
 
     def version(self, number: str) -> Version:
-        """A version by its number."""
-        with answering(self._uri):
+        """Return a version by its number."""
+        with translated_errors(self._uri):
             return _version(self._client.get_model_version(MODEL, number))
 
-    def name_challenger(self, version: str) -> None:
-        """Puts the alias `challenger` on a version."""
+    def set_challenger(self, version: str) -> None:
+        """Set the alias `challenger` to a version."""
         self._alias(CHALLENGER, version)
 
-    def name_production(self, version: str, by: str, why: str, at: datetime) -> None:
-        """Notes on a version who puts it into production, why and when; then puts the alias `production` on it."""
-        placed = note(at, by, why, self.versions())
-        with answering(self._uri):
-            self._client.set_model_version_tag(MODEL, version, PLACED_TAG, placed.to_json())
+    def set_production(self, version: str, by: str, why: str, at: datetime) -> None:
+        """Note on a version who promotes it, why and when; then set the alias `production` to it."""
+        note = create_note(at, by, why, self.versions())
+        with translated_errors(self._uri):
+            self._client.set_model_version_tag(MODEL, version, PROMOTED_TAG, note.to_json())
         self._alias(PRODUCTION, version)
 
     def production(self) -> Version | None:
-        """The version in production; None: none yet."""
-        with answering(self._uri):
+        """Return the version in production; None when there is none yet."""
+        with translated_errors(self._uri):
             try:
                 return _version(self._client.get_model_version_by_alias(MODEL, PRODUCTION))
             except MlflowException as error:
-                if error.error_code in ABSENT:
+                if error.error_code in NOT_FOUND_CODES:
                     return None
                 raise
 
     def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
-        """Writes a version's figures on the test split and the verdict in words on its page."""
-        with answering(self._uri):
+        """Write a version's figures on the test split into its tags, and the verdict into its description."""
+        with translated_errors(self._uri):
             for name, value in figures.items():
-                self._client.set_model_version_tag(MODEL, version, f"{FIGURE}{name}", f"{value:.6f}")
+                self._client.set_model_version_tag(MODEL, version, f"{METRIC_TAG_PREFIX}{name}", f"{value:.6f}")
             self._client.update_model_version(MODEL, version, verdict)
 
     def versions(self) -> list[Version]:
-        """All versions, oldest first."""
-        with answering(self._uri):
-            found = self._client.search_model_versions(f"name = '{MODEL}'")
-        return sorted((_version(item) for item in found), key=lambda version: int(version.number))
+        """Return all versions, oldest first."""
+        with translated_errors(self._uri):
+            items = self._client.search_model_versions(f"name = '{MODEL}'")
+        return sorted((_version(item) for item in items), key=lambda version: int(version.number))
 
     def scorer(self, version: Version) -> bytes:
-        """The compiled model of a version. VersionUnusable: it has none, or another than it was registered with."""
+        """Return the compiled model of a version.
+
+        Raises VersionUnusable when it has none, or its bytes do not match the registered SHA-256.
+        """
         return RestRegistry(self._uri).scorer(version)
 
     def load(self, version: Version) -> Pipeline:
-        """The fitted model of a version, to be judged by.
+        """Load the fitted model of a version, for evaluation.
 
-        VersionUnusable: its file is not the one that was registered, or this code can't stand for it.
+        Raises VersionUnusable when its file does not match the registered SHA-256, or it fails the parity check.
         """
         if not version.model_file:
-            raise VersionUnusable(f"version {version.number} was made before versions carried a hash of {MODEL_FILE}")
+            raise VersionUnusable(
+                f"version {version.number} has no hash of {MODEL_FILE}: it was registered by an older release"
+            )
         with tempfile.TemporaryDirectory() as folder:
-            with answering(self._uri):
+            with translated_errors(self._uri):
                 uri = f"models:/{MODEL}/{version.number}"
                 path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=self._uri)
-                proof = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{PROOF_FILE}")
-            with _readable(version):
-                model: Pipeline = skops.io.loads(_verified(path, version), trusted=list(TRUSTED_TYPES))
-                verify(model, ParityCheck.from_json(proof))
+                parity_check = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{PARITY_CHECK_FILE}")
+            with _translated_load_errors(version):
+                model: Pipeline = skops.io.loads(_read_verified(path, version), trusted=list(TRUSTED_TYPES))
+                verify(model, ParityCheck.from_json(parity_check))
                 return model
 
     def _alias(self, alias: str, number: str) -> None:
-        with answering(self._uri):
+        with translated_errors(self._uri):
             self._client.set_registered_model_alias(MODEL, alias, number)
 
 
-def _verified(folder: str, version: Version) -> bytes:
+def _read_verified(folder: str, version: Version) -> bytes:
     body = Path(folder, MODEL_FILE).read_bytes()
-    if (found := hashlib.sha256(body).hexdigest()) != version.model_file:
-        raise VersionUnusable(f"{MODEL_FILE} has SHA-256 {found}, and not {version.model_file} as registered")
+    if (digest := hashlib.sha256(body).hexdigest()) != version.model_file:
+        raise VersionUnusable(f"{MODEL_FILE} has SHA-256 {digest}, not {version.model_file} as registered")
     return body
 
 
 @contextmanager
-def _readable(version: Version) -> Iterator[None]:
-    """Whatever a model's file, or one of an older or newer code, can make its readers raise becomes one error."""
+def _translated_load_errors(version: Version) -> Iterator[None]:
+    """Raise VersionUnusable in place of whatever a damaged or incompatible model file makes the loader raise."""
     try:
         yield
     except VersionUnusable as error:
         raise VersionUnusable(f"version {version.number}: {error}") from error
-    except UNREADABLE as error:
-        raise VersionUnusable(f"version {version.number} can't be read: {error!r}") from error
+    except LOAD_ERRORS as error:
+        raise VersionUnusable(f"version {version.number} can't be loaded: {error!r}") from error
 
 
-def _version(found: ModelVersion) -> Version:
-    return Version.of(str(found.version), str(found.run_id), found.tags)
+def _version(entity: ModelVersion) -> Version:
+    return Version.of(str(entity.version), str(entity.run_id), entity.tags)

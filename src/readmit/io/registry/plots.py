@@ -1,4 +1,4 @@
-"""Curves and importances as pictures, for the page of a run."""
+"""Plots of curves and importances, for the page of a run."""
 
 from collections.abc import Mapping
 
@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from readmit.core.verdict import Curves
 
-INK, FAINT = "#0b5c8a", "#9aa5ad"
-FIELDS_SHOWN = 15
+LINE_COLOR, REFERENCE_COLOR = "#0b5c8a", "#9aa5ad"
+MAX_FIELDS = 15
 
 
-def pictures(title: str, curves: Curves, base_rate: float, importances: Mapping[str, float]) -> dict[str, Figure]:
-    """File name to picture. `title`: which model on which encounters; `base_rate`: share of them that came back."""
+def draw_plots(title: str, curves: Curves, base_rate: float, importances: Mapping[str, float]) -> dict[str, Figure]:
+    """Return the plots by file name. `title`: model and encounters; `base_rate`: share of them that was readmitted."""
     return {
         "roc.png": _roc(title, curves),
         "precision_recall.png": _precision_recall(title, curves, base_rate),
@@ -21,8 +21,8 @@ def pictures(title: str, curves: Curves, base_rate: float, importances: Mapping[
     }
 
 
-def _empty(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    # Not by pyplot: it would keep every figure, and ask what screen there is.
+def _new_figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    # Without pyplot, which would keep every figure in memory and look for a display.
     figure = Figure(figsize=(6, 4.8), dpi=110)
     figure.subplots_adjust(left=0.12, right=0.97, bottom=0.12, top=0.92)
     axes = figure.add_subplot(title=title, xlabel=x, ylabel=y)
@@ -33,35 +33,41 @@ def _empty(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _roc(title: str, curves: Curves) -> Figure:
-    figure, axes = _empty(title, "share of those who stay away that is flagged", "share of those who come back found")
-    axes.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="chance")
-    axes.plot(*zip(*curves.roc, strict=True), color=INK, label="ROC")
+    figure, axes = _new_figure(
+        title, "false positive rate (not readmitted, flagged)", "true positive rate (readmitted, flagged)"
+    )
+    axes.plot([0, 1], [0, 1], color=REFERENCE_COLOR, linestyle="--", label="chance")
+    axes.plot(*zip(*curves.roc, strict=True), color=LINE_COLOR, label="ROC")
     axes.legend(frameon=False, loc="lower right")
     return figure
 
 
 def _precision_recall(title: str, curves: Curves, base_rate: float) -> Figure:
-    figure, axes = _empty(title, "share of those who come back found (recall)", "share of the flagged who come back")
-    axes.axhline(base_rate, color=FAINT, linestyle="--", label=f"all flagged: {base_rate:.3f}")
-    axes.plot(*zip(*curves.precision_recall, strict=True), color=INK, label="precision")
+    figure, axes = _new_figure(
+        title, "recall (share of the readmitted that is flagged)", "precision (share of the flagged that is readmitted)"
+    )
+    axes.axhline(base_rate, color=REFERENCE_COLOR, linestyle="--", label=f"base rate: {base_rate:.3f}")
+    axes.plot(*zip(*curves.precision_recall, strict=True), color=LINE_COLOR, label="precision")
     axes.legend(frameon=False, loc="upper right")
     return figure
 
 
 def _calibration(title: str, curves: Curves) -> Figure:
-    figure, axes = _empty(title, "probability foretold", "share that came back")
-    most = max(max(point) for point in curves.calibration) * 1.05
-    axes.plot([0, most], [0, most], color=FAINT, linestyle="--", label="as foretold")
-    axes.plot(*zip(*curves.calibration, strict=True), "o-", color=INK, markersize=4, label="bins of equal mass")
+    figure, axes = _new_figure(title, "predicted probability", "observed rate")
+    limit = max(max(point) for point in curves.calibration) * 1.05
+    axes.plot([0, limit], [0, limit], color=REFERENCE_COLOR, linestyle="--", label="perfect calibration")
+    axes.plot(
+        *zip(*curves.calibration, strict=True), "o-", color=LINE_COLOR, markersize=4, label="equal-frequency bins"
+    )
     axes.legend(frameon=False, loc="upper left")
     return figure
 
 
 def _importances(title: str, importances: Mapping[str, float]) -> Figure:
-    figure, axes = _empty(title, "rise in log loss when the field is shuffled", "")
+    figure, axes = _new_figure(title, "increase in log loss when the field is permuted", "")
     figure.subplots_adjust(left=0.35)
-    shown = list(importances.items())[:FIELDS_SHOWN]
-    names, rises = zip(*reversed(shown), strict=True)
-    axes.barh(names, rises, color=INK)
+    shown = list(importances.items())[:MAX_FIELDS]
+    names, increases = zip(*reversed(shown), strict=True)
+    axes.barh(names, increases, color=LINE_COLOR)
     axes.locator_params(axis="x", nbins=5)
     return figure

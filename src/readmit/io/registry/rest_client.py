@@ -1,4 +1,4 @@
-"""One MLflow server, spoken to in plain HTTP by the standard library alone: a process that serves stays small."""
+"""REST client of one MLflow server with the standard library only, to keep the serving process small."""
 
 import json
 import time
@@ -10,97 +10,100 @@ from urllib.request import HTTPErrorProcessor, Request, build_opener
 
 from readmit.core.errors import RegistryUnavailable
 
-API, ARTIFACTS = "/api/2.0/mlflow/", "/api/2.0/mlflow-artifacts/artifacts/"
-ANSWER_SECONDS, FILE_SECONDS = 10.0, 60.0
-MOST_BYTES = 256 * 2**20
+API_PATH, ARTIFACTS_PATH = "/api/2.0/mlflow/", "/api/2.0/mlflow-artifacts/artifacts/"
+RESPONSE_TIMEOUT_SECONDS, FILE_TIMEOUT_SECONDS = 10.0, 60.0
+MAX_BYTES = 256 * 2**20
 CHUNK_BYTES = 2**16
 
 
-class ServerRefused(RegistryUnavailable):
-    """The server answers, and says no. `code`: its own word for why; empty if it gives none."""
+class RegistryRequestRejected(RegistryUnavailable):
+    """The server rejected the request. `code`: MLflow's error code; empty when the response has none."""
 
     def __init__(self, text: str, code: str) -> None:
         super().__init__(text)
         self.code = code
 
 
-class _AsItComes(HTTPErrorProcessor):
-    """Every answer is one, whatever its status; nobody is followed elsewhere."""
+class _RawResponses(HTTPErrorProcessor):
+    """A processor that returns every response whatever its status, without following redirects."""
 
-    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:  # noqa: ARG002 - urllib's name
+    def http_response(self, request: Request, response: HTTPResponse) -> HTTPResponse:  # noqa: ARG002 - urllib's signature
         return response
 
     https_response = http_response
 
 
 class RestClient:
-    """RegistryAway, with the address: no answer in time, not a whole one, or none that can be read."""
+    """A client of one server.
+
+    Raises RegistryUnavailable, with the address, when a response does not arrive in time, is cut short or malformed.
+    """
 
     def __init__(self, tracking_uri: str) -> None:
         self.uri = tracking_uri.rstrip("/")
-        self._opener = build_opener(_AsItComes)
+        self._opener = build_opener(_RawResponses)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """What the server says. ServerRefused: it says no."""
-        return self._object(Request(f"{self.uri}{API}{path}?{urlencode(query)}"))
+        """Return the JSON object at a path. Raises RequestRejected when the server rejects the request."""
+        return self._request_json(Request(f"{self.uri}{API_PATH}{path}?{urlencode(query)}"))
 
     def post(self, path: str, **fields: str) -> None:
-        """Has the server change something. ServerRefused: it does not."""
+        """Send a change to the server. Raises RequestRejected when the server rejects it."""
         body, headers = json.dumps(fields).encode(), {"Content-Type": "application/json"}
-        self._object(Request(f"{self.uri}{API}{path}", body, headers))
+        self._request_json(Request(f"{self.uri}{API_PATH}{path}", body, headers))
 
-    def file(self, path: str) -> bytes:
-        """A file among those that the server keeps, by its path there. ServerRefused: it does not hand it out."""
-        return self._answer(Request(f"{self.uri}{ARTIFACTS}{quote(path)}"), FILE_SECONDS)
+    def download(self, path: str) -> bytes:
+        """Download an artifact by its path. Raises RequestRejected when the server rejects the request."""
+        return self._request(Request(f"{self.uri}{ARTIFACTS_PATH}{quote(path)}"), FILE_TIMEOUT_SECONDS)
 
-    def away(self, why: str) -> RegistryUnavailable:
-        """The error that names the address."""
-        return RegistryUnavailable(f"MLflow at {self.uri}: {why}")
+    def unavailable(self, reason: str) -> RegistryUnavailable:
+        """Return an error that names the address."""
+        return RegistryUnavailable(f"MLflow at {self.uri}: {reason}")
 
-    def _object(self, request: Request) -> dict[str, Any]:
+    def _request_json(self, request: Request) -> dict[str, Any]:
         try:
-            read = json.loads(self._answer(request, ANSWER_SECONDS))
+            content = json.loads(self._request(request, RESPONSE_TIMEOUT_SECONDS))
         except ValueError as error:
-            raise self.away(f"no JSON: {error}") from error
-        if not isinstance(read, dict):
-            raise self.away(f"a {type(read).__name__} where an object is expected")
-        return read
+            raise self.unavailable(f"the response is not JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise self.unavailable(f"the response is not a JSON object but a {type(content).__name__}")
+        return content
 
-    def _answer(self, request: Request, seconds: float) -> bytes:
+    def _request(self, request: Request, seconds: float) -> bytes:
         if request.type not in ("http", "https"):
-            raise self.away("not an address such as http://HOST:PORT")
-        until = time.monotonic() + seconds
+            raise self.unavailable("not an address such as http://HOST:PORT")
+        deadline = time.monotonic() + seconds
         try:
             with self._opener.open(request, timeout=seconds) as response:
-                body = self._read(response, until)
-        # ValueError: an address with, say, letters for a port.
+                body = self._read(response, deadline)
+        # ValueError: the address is malformed, e.g. its port is not a number.
         except (OSError, HTTPException, ValueError) as error:
-            raise self.away(str(error) or repr(error)) from error
+            raise self.unavailable(str(error) or repr(error)) from error
         if response.status != 200:
-            code, message = _reason(body)
-            raise ServerRefused(f"MLflow at {self.uri}: status {response.status}: {message}", code)
+            code, message = _parse_error(body)
+            raise RegistryRequestRejected(f"MLflow at {self.uri}: status {response.status}: {message}", code)
         return body
 
-    def _read(self, response: HTTPResponse, until: float) -> bytes:
-        """The whole body. A server that sends a little now and then has no more time than one that sends nothing."""
+    def _read(self, response: HTTPResponse, deadline: float) -> bytes:
+        """Return the whole body. The deadline also holds for a server that sends a few bytes now and then."""
         chunks, size = [], 0
         while chunk := response.read1(CHUNK_BYTES):
             chunks.append(chunk)
             size += len(chunk)
-            if size > MOST_BYTES:
-                raise self.away(f"more than {MOST_BYTES:,} bytes")
-            if time.monotonic() > until:
-                raise TimeoutError("timed out half way through an answer")
-        # Only a body in chunks says by itself that it ended too early.
+            if size > MAX_BYTES:
+                raise self.unavailable(f"the response has more than {MAX_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise TimeoutError("timed out while reading the response")
+        # http.client detects a truncated body only when it is chunked.
         if size < int(response.headers.get("Content-Length", 0)):
-            raise self.away(f"an answer that ends after {size:,} bytes")
+            raise self.unavailable(f"the response was cut off after {size:,} bytes")
         return b"".join(chunks)
 
 
-def _reason(body: bytes) -> tuple[str, str]:
-    """Code and message of a refusal; the beginning of what came instead where there is none."""
+def _parse_error(body: bytes) -> tuple[str, str]:
+    """Return the code and message of an error response; without a code the beginning of its body."""
     try:
-        read: Mapping[str, str] = json.loads(body)
-        return str(read["error_code"]), str(read["message"])
+        error: Mapping[str, str] = json.loads(body)
+        return str(error["error_code"]), str(error["message"])
     except (ValueError, KeyError, TypeError):
         return "", repr(body[:300])

@@ -1,11 +1,11 @@
-"""The parts that snapshots are made of."""
+"""Parts of a snapshot."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One split of one batch. `content`: hash of its rows; `object_name`: in the bucket `datasets`."""
+    """One split of one batch. `content`: SHA-256 of its rows; `object_name`: its object in the bucket `datasets`."""
 
     batch: int
     split: str

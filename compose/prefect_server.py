@@ -1,4 +1,4 @@
-"""Serve Prefect's API and page with checks of Host and Origin and with security headers, which Prefect does not have.
+"""Serve Prefect's API and page with Host and Origin checks and security headers, which Prefect lacks.
 
 Prefect's own login (PREFECT_SERVER_API_AUTH_STRING) guards every route of the API and every WebSocket.
 """
@@ -16,6 +16,7 @@ PROBES = ("/api/health", "/api/ready")
 
 
 def main() -> None:
+    """Run the server until it is stopped."""
     settings = get_current_settings().server
     # A profile file that cannot be read would otherwise leave the server without a login.
     if settings.api.auth_string is None or not settings.api.auth_string.get_secret_value():

@@ -1,0 +1,206 @@
+"""One attempt at one step, under the lease of its batch and recorded in the ledger.
+
+Here `readmit.pipeline`, which knows steps by name alone, meets the modules that carry them out.
+"""
+
+import importlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from readmit.core.errors import LeaseLost, PrerequisiteMissing, StoreUnavailable
+from readmit.core.snapshot import require_no_gap
+from readmit.io.database import leases, ledger, promotions
+from readmit.io.database.connection import connect
+from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, RunRequest, Step
+from readmit.retry import is_retryable
+from readmit.settings import Settings, load
+from readmit.steps import check_source
+
+log = logging.getLogger(__name__)
+POLL_SECONDS = 1.0
+
+
+def attempt(step: Step, request: RunRequest) -> Facts:
+    """Run the step and return its facts. Any error is recorded in the ledger and raised again."""
+    settings = load()
+    connect(settings.database_address)
+    if step.name == "check_source":
+        with _AttemptLog(step, request) as facts:
+            facts |= admit(request, settings)
+        return facts
+    batch = require_batch(request)
+    delay = settings.retry_delay(step.retry_delay_seconds)
+    with _AttemptLog(step, request) as facts, _LeaseHeartbeat(batch, request.run_id, delay):
+        facts |= importlib.import_module(f"readmit.steps.{step.name}").run(batch, settings)
+    if step.name == request.last_step:
+        ledger.mark_done(batch)
+        leases.release(batch, request.run_id)
+    return facts
+
+
+def released() -> int:
+    """Return how many batches the source has released."""
+    return int(str(check_source.run(load())["released"]))
+
+
+def release_lease(request: RunRequest) -> None:
+    """Release the batch at the end of a run, if this run holds its lease.
+
+    With the database unavailable, the lease expires instead.
+    """
+    if request.batch is None:
+        return
+    connect(load().database_address)
+    try:
+        leases.release(request.batch, request.run_id)
+    except StoreUnavailable as error:
+        log.warning("batch %d stays leased for up to %.0f s: %s", request.batch, LEASE_SECONDS, error)
+
+
+def require_batch(request: RunRequest) -> int:
+    """Return the batch of the request. Raises LeaseLost when no batch has been chosen yet."""
+    if request.batch is None:
+        raise LeaseLost("no batch has been chosen: run check_source first")
+    return request.batch
+
+
+class _AttemptLog:
+    """Context manager that records in the ledger that an attempt began, and how it ended."""
+
+    def __init__(self, step: Step, request: RunRequest) -> None:
+        self._step, self._request, self._facts = step, request, Facts()
+
+    def __enter__(self) -> Facts:
+        self._number = ledger.start_step(self._request.run_id, self._step.name, self._request.batch)
+        self._started = time.perf_counter()
+        return self._facts
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        seconds, batch = time.perf_counter() - self._started, self._facts.get("batch", self._request.batch)
+        outcome = self._facts if error is None else f"{type(error).__name__}: {error}"
+        ledger.finish_step(self._number, batch if isinstance(batch, int) else None, seconds, outcome)
+
+
+class _LeaseHeartbeat:
+    """Context manager that renews the lease of a batch while a step runs.
+
+    After a failure that is worth a retry, the lease is extended until the next attempt.
+    """
+
+    def __init__(self, batch: int, run_id: str, retry_delay: float) -> None:
+        self._batch, self._run_id, self._retry_delay = batch, run_id, retry_delay
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._renew, daemon=True)
+
+    def __enter__(self) -> None:
+        leases.renew(self._batch, self._run_id, time.time() + LEASE_SECONDS)
+        self._thread.start()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+        if error is not None and not is_retryable(error):
+            leases.release(self._batch, self._run_id)
+            return
+        pause = 0.0 if error is None else self._retry_delay
+        # Raises LeaseLost when the process was suspended for so long that another run took the batch over.
+        leases.renew(self._batch, self._run_id, time.time() + pause + LEASE_SECONDS)
+
+    def _renew(self) -> None:
+        while not self._stopped.wait(RENEW_SECONDS):
+            try:
+                leases.renew(self._batch, self._run_id, time.time() + LEASE_SECONDS)
+            except StoreUnavailable as error:
+                log.warning("could not renew the lease of batch %d, trying again soon: %s", self._batch, error)
+            except LeaseLost:
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The batch chosen for a run, and the facts of the source. `batch` None: nothing to do; `summary` says why."""
+
+    source: Facts
+    batch: int | None
+    summary: str
+    training_alone: bool = False
+
+
+def admit(request: RunRequest, settings: Settings) -> Facts:
+    """Choose the batch and take its lease, waiting while another run holds it.
+
+    The fact `go_on` is false when nothing is left to do for this run; `word` gives the reason.
+    """
+    deadline, waited_for = time.time() + WAIT_SECONDS, set[int]()
+    while True:
+        choice = _choose_batch(request, settings, waited_for)
+        facts = {
+            **choice.source,
+            "batch": choice.batch,
+            "training_alone": choice.training_alone,
+            "word": choice.summary,
+        }
+        batch = choice.batch
+        if batch is None:
+            return facts | {"batch": request.batch, "go_on": False}
+        require_no_gap(batch, ledger.uploaded_batches())
+        if leases.acquire(batch, request.run_id, time.time(), LEASE_SECONDS):
+            if choice.training_alone or not _done_meanwhile(batch, request, waited_for):
+                return facts | {"go_on": True}
+            leases.release(batch, request.run_id)
+        if time.time() > deadline:
+            raise LeaseLost(f"batch {batch} is still leased by another run after {WAIT_SECONDS / 3600:.0f} hours")
+        if batch not in waited_for:
+            log.warning("batch %d is leased by another run: waiting until it is done or its lease expires", batch)
+            waited_for.add(batch)
+        time.sleep(POLL_SECONDS)
+
+
+def _choose_batch(request: RunRequest, settings: Settings, waited_for: set[int]) -> _Choice:
+    """Choose the requested batch, unless another run did it meanwhile; else the lowest that is released and not done.
+
+    A run that only trains takes the last uploaded batch and does not query the source.
+    """
+    if not request.ingest:
+        batch = _uploaded_batch(request.batch)
+        return _Choice({}, batch, f"batch {batch}, training only", training_alone=True)
+    source = check_source.run(settings)
+    released, requested, done = int(str(source["released"])), request.batch, ledger.done_batches()
+    if requested is not None:
+        if not 1 <= requested <= released:
+            raise PrerequisiteMissing(f"there is no batch {requested}: the source has released batches 1 to {released}")
+        if requested in waited_for and requested in done:
+            return _Choice(source, None, f"batch {requested} was completed by another run in the meantime")
+        return _Choice(source, requested, f"batch {requested}")
+    if pending := set(range(1, released + 1)) - done:
+        return _Choice(source, min(pending), f"batch {min(pending)}")
+    retrained = _trained_for_another_target(settings.target) if request.train else None
+    if retrained is None:
+        return _Choice(source, None, "no new batch")
+    return _Choice(source, retrained, f"batch {retrained}, retrained for {settings.target}", training_alone=True)
+
+
+def _uploaded_batch(requested: int | None) -> int:
+    """Return the batch to train on: the requested one, or the last that is uploaded."""
+    uploaded = ledger.uploaded_batches()
+    if requested is not None and requested not in uploaded:
+        raise PrerequisiteMissing(f"batch {requested} is not uploaded yet: training needs its snapshot")
+    if not uploaded:
+        raise PrerequisiteMissing("no batch is uploaded yet: run a day before training alone")
+    return max(uploaded) if requested is None else requested
+
+
+def _trained_for_another_target(target: str) -> int | None:
+    """Return the last batch that was trained on, if its model predicts another target than this one."""
+    trained = [row for row in ledger.list_batches() if row.version is not None]
+    if not trained:
+        return None
+    last = trained[-1]
+    return None if promotions.get_target(str(last.version)) in (None, target) else int(last.batch)
+
+
+def _done_meanwhile(batch: int, request: RunRequest, waited_for: set[int]) -> bool:
+    """Return whether another run finished the batch between the choice and the lease."""
+    return (request.batch is None or batch in waited_for) and batch in ledger.done_batches()

@@ -1,0 +1,239 @@
+"""Every English message of the API and the core has a Spanish translation: checked on messages of the code itself."""
+
+import ast
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from readmit.core import promotion_gates
+from readmit.core.cleaning import rejection_reason
+from readmit.core.coverage import Coverage, FieldCoverage
+from readmit.core.encounter import BY_NAME, FEATURES, Kind
+from readmit.core.errors import RollbackRejected
+from readmit.core.production_history import rollback_target, validate_note
+from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
+from readmit.core.request import RecordRejected, parse
+from readmit.core.verdict import Interval
+from ui.encounter_file import default_case
+from ui.i18n import FOLDER, PLACEHOLDER, load_messages
+
+ENGLISH = re.compile(r"\b(is|the|of|not|must|was|than|than|which|above|below|absent|number|whole|none|model)\b")
+
+
+ROOT = Path(__file__).parents[2]
+COMPOSED = re.compile(
+    r" times, |\(status |is not an? [\w ICD-]+(:| such as)|^version \{version\}: |^batch \{batch\}: \{error\}"
+)
+"""Patterns of messages that the code composes of several texts; other tests cover most of them."""
+
+
+def in_spanish(message: str) -> str:
+    return load_messages("es").translate(message)
+
+
+def assert_spanish(message: str) -> None:
+    # Quoted text is user input.
+    translation = re.sub(r"'[^']*'", "", in_spanish(message))
+    assert translation != message
+    assert not ENGLISH.search(translation), translation
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_coverage_warnings_of_every_field_are_translated(name: str) -> None:
+    count = BY_NAME[name].kind is Kind.COUNT
+    field_coverage = FieldCoverage(1.0, low=2, high=3) if count else FieldCoverage(1.0, frozenset({"nothing like it"}))
+    coverage = Coverage(1, {name: field_coverage})
+    for value in (None, 9 if count else "something else"):
+        warning = coverage.warning(name, value)
+        assert warning is not None
+        assert_spanish(warning)
+        assert load_messages("es").label(name) in in_spanish(warning)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_errors_of_every_field_are_translated(name: str) -> None:
+    field = BY_NAME[name]
+    for invalid in ("#", [1], True, {"a": 1}, 1.5, 10**9, "x" * 99, "ñ", *([None] if field.required else [])):
+        with pytest.raises(RecordRejected) as raised:
+            parse({**default_case(), field.name: invalid})
+        for error in raised.value.errors:
+            assert_spanish(error.message)
+        assert_spanish(str(raised.value))
+
+
+def test_the_errors_of_unknown_fields_are_translated() -> None:
+    with pytest.raises(RecordRejected) as raised:
+        parse({**default_case(), **{f"unknown_{number}": 1 for number in range(30)}})
+    for error in raised.value.errors:
+        assert_spanish(error.message)
+
+
+@pytest.mark.parametrize(
+    ("message", "translation"),
+    [
+        ("race: is required; gender: is required", "Raza: es un dato obligatorio; Sexo: es un dato obligatorio"),
+        ("age: 'a; b' is not one of [0-10)", "Edad: 'a; b' no es uno de los valores permitidos: [0-10)"),
+        (
+            "age: is required; : 1,234 more errors of this row are not listed",
+            "Edad: es un dato obligatorio; errores de esta fila que no se muestran: 1.234",
+        ),
+        ("no model could be loaded; see /health/ready", "no se pudo cargar ningún modelo; consulte /health/ready"),
+    ],
+)
+def test_each_of_several_errors_is_translated(message: str, translation: str) -> None:
+    assert in_spanish(message) == translation
+
+
+@pytest.mark.parametrize("reason", [MISSING, DUPLICATE, INVALID_NUMBER, "'?' (not recorded) is not allowed here"])
+def test_the_quarantine_reasons_are_translated(reason: str) -> None:
+    assert_spanish(reason)
+
+
+def test_numbers_are_formatted_in_spanish_and_user_input_stays_unchanged() -> None:
+    messages = load_messages("es")
+    assert messages.translate("log loss 0.33765 against 0.34011, ROC-AUC +0.0082 (-0.0001 to +0.0166)") == (
+        "pérdida logarítmica 0,33765 frente a 0,34011, ROC-AUC +0,0082 (\N{MINUS SIGN}0,0001 a +0,0166)"
+    )
+    assert "250.13" in messages.translate("diag_1 250.13 does not occur in the training data.")
+
+
+def test_a_redacted_reason_is_translated() -> None:
+    hint = BY_NAME["diag_1"].hint
+    for value in ("'123456789'", "'x 123456789'"):
+        reason = redact_reason("diag_1", f"{value} is not {hint}")
+        assert_spanish(reason)
+        assert "(un número de 9 dígitos)" in in_spanish(reason)
+
+
+def test_the_rejection_of_a_batch_is_translated() -> None:
+    faults = [("age", "'old' is not one of [0-10)", 600), ("age", "'x' is not one of [0-10)", 500)]
+    faults += [("encounter_id", DUPLICATE, 7), *((name, MISSING, 15_000) for name in FEATURES[10:17])]
+    faults += [(name, "'#' is not one of No", 3) for name in FEATURES[20:24]]
+    reason = rejection_reason(15_000, 15_000, faults)
+    assert reason is not None
+    assert_spanish(f"batch 3 is not used for training: {reason}")
+    assert "Edad, 1.100 veces, con mayor frecuencia (600) porque 'old'" in in_spanish(reason)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no prediction: discharge_disposition_id: not applicable: ended in death or hospice",
+        "the database is unavailable; see the API log",
+        "the database did not respond within 10 s",
+        "too many queries are waiting for the registry",
+        "the production model could not be loaded: its artifact",
+        "'x' is not a version number",
+        "there is no version '77'",
+        "the batch could not be processed: try a smaller one",
+        "the batch took longer than 60 seconds: send it in smaller parts",
+        "30 more unknown fields",
+        "status 502",
+    ],
+)
+def test_the_errors_of_requests_are_translated(message: str) -> None:
+    assert_spanish(message)
+
+
+@pytest.mark.parametrize("name", ["by", "why"])
+def test_the_errors_of_rollbacks_are_translated(name: str) -> None:
+    with pytest.raises(RollbackRejected) as raised:
+        validate_note(name, "")
+    assert_spanish(str(raised.value))
+    with pytest.raises(RollbackRejected) as raised:
+        rollback_target([], None, None)
+    assert_spanish(str(raised.value))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "batch 3: 5 of 9 clean rows are stored; run store_clean first",
+        "batch 3: version 2 is not judged yet: run promote first",
+        "batch 3 requires all earlier batches; not uploaded yet: 1, 2",
+        "not trained on this snapshot yet: lightgbm; run train first",
+        "http://source:8000/batches/3: the batch is not released yet (status 425)",
+        "version 3: LightGBM is not installed",
+    ],
+)
+def test_the_errors_of_days_are_translated(message: str) -> None:
+    assert_spanish(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "it says exactly what version 2 says",
+        "ROC-AUC is above 0.7 beyond doubt (from 0.712): a leak until proven otherwise",
+        "log loss 0.34011 is not below 0.33765; ROC-AUC may fall by 0.0101, more than 0.005",
+        "without a rival: there is no version 2",
+        "'old' is none of [0-10), [10-20)",
+        "15 is not within 1 to 14",
+        "'?' (not recorded) can't stand here",
+        "'a1' is not a specialty's name: letters, blanks and / & + -",
+        "'abc' is not a payer's code: two capital letters",
+        "batch 3 is not learnt from: 800 of 15,000 encounters quarantined (5.3%), more than 5%: no column race; "
+        "encounter_id 4 times, by a value that can be no such number; age 3 times, because 'x' is none of [0-10)",
+        "the batch holds no encounters",
+        "batch 3 is in another run's hands: 0123abcd leaves it alone",
+        "batch 3 has no raw rows yet: store_raw comes before clean",
+        "batch 3: version 2 foretells any, not within_30_days; register comes before promote",
+        "batch 3: version 2 is not judged yet; promote comes before signal",
+        "batch 3 needs all before it; not uploaded yet: 1, 2",
+        "not trained on this snapshot yet: lightgbm; train comes before register",
+        "a split holds one outcome alone: nothing can be judged on it",
+        "version 3: it says other than when it was fitted, by up to 0.013: our code changed since",
+        "http://source:8000/batches/3: there is no such batch (status 404)",
+    ],
+)
+def test_what_release_0_1_0_stored_is_translated(message: str) -> None:
+    """Verdicts, quarantine reasons and errors of days, which stay in the databases as they were written."""
+    assert_spanish(message)
+
+
+def test_the_reasons_of_every_verdict_are_translated() -> None:
+    interval = Interval(0.71, 0.74)
+    metrics = {"log_loss": 0.4, "roc_auc": float("nan")}
+    against = promotion_gates._reasons_against(
+        "within_30_days", interval, metrics, {"log_loss": 0.3}, Interval(-0.1, 0.0)
+    )
+    first = promotion_gates._reasons_against("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
+    in_favour = promotion_gates._reason_for(
+        {"roc_auc": 0.7, "log_loss": 0.3}, {"roc_auc": 0.69, "log_loss": 0.31}, interval, interval
+    )
+    provisional = promotion_gates._reason_for({"roc_auc": 0.7, "log_loss": 0.3}, {}, interval, None)
+    champion = promotion_gates.Predictions("2", 0.1, np.zeros(1))
+    same_threshold = promotion_gates._reasons_for_identical_model(champion, champion)[0][0]
+    other_threshold = promotion_gates._reasons_for_identical_model(
+        dataclasses.replace(champion, threshold=0.2), champion
+    )[1]
+    for reason in (
+        *against,
+        *first,
+        in_favour,
+        provisional,
+        same_threshold,
+        other_threshold,
+        "the target is within_30_days again",
+    ):
+        assert_spanish(reason)
+
+
+def test_every_pattern_matches_a_text_of_the_code_or_is_marked_as_old() -> None:
+    """A reworded message would otherwise be shown in English."""
+    files = [file for folder in ("api", "src/readmit", "ui") for file in (ROOT / folder).rglob("*.py")]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    code = "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    patterns = (FOLDER / "es.toml").read_text().partition("\n[patterns]\n")[2].partition("# written before 0.2\n")[0]
+    messages = [
+        english for english in re.findall(r'^"(.+)" = ', patterns, re.MULTILINE) if not COMPOSED.search(english)
+    ]
+    assert len(messages) > 50
+    assert [english for english in messages if _longest_literal(english) not in code] == []
+
+
+def _longest_literal(english: str) -> str:
+    return max(PLACEHOLDER.split(english)[::2], key=len).removesuffix(": ")
