@@ -26,7 +26,6 @@ RECIPES = [
         ("e2e-airflow",),
     ),
     *(("bench",), ("load",), ("ops::s3",), ("ops::fuzz",), ("ops::airflow-test",), ("ops::browser",)),
-    *(("aws::up",), ("aws::status",), ("aws::schedule", "a"), ("aws::schedule", "a", "b"), ("aws::down",)),
 ]
 
 
