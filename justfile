@@ -132,7 +132,7 @@ bench *options: _install
 [positional-arguments]
 [no-exit-message]
 load *options: _install
-    @python -m readmit.stacks load "$@"
+    @python locust/run.py "$@"
 
 # Format the code and apply safe lint fixes
 fix: _install

@@ -25,7 +25,6 @@ RECIPES = [
         ("e2e",),
         ("e2e-airflow",),
     ),
-    *(("ops::set-aside",), ("ops::set-aside", "3", "--why"), ("ops::set-aside", "3", "--why", "b", "--by")),
     *(("bench",), ("load",), ("ops::s3",), ("ops::fuzz",), ("ops::airflow-test",), ("ops::browser",)),
 ]
 

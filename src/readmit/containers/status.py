@@ -18,12 +18,8 @@ LOGIN_HINTS = {
     "airflow": "user admin, {}/airflow_password",
     "prefect": "{}/prefect_login",
     "locust": "user admin, {}/locust_password",
-    "ec2-api": "token for batches: {}/source_token",
 }
-"""Where user name and password, or the token, are stored; other services require none on 127.0.0.1."""
-
-
-EXTERNAL_SOURCE = "Source: external; the log of the last day shows its state (`just logs flows`)."
+"""Where user name and password are stored; other services require none on 127.0.0.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,6 @@ class DaysSummary:
 
     done: Sequence[int]
     last: str | None
-    not_today: str | None
-    set_aside: Sequence[str]
 
     @classmethod
     def fetch(cls, project: Project) -> "DaysSummary":
@@ -75,10 +69,8 @@ def _summary_lines(project: Project, services: Mapping[str, ComposeService]) -> 
         last = f"The ledger is unavailable: {error}"
     return [
         last,
-        *([] if days is None or days.not_today is None else [days.not_today]),
-        *([] if days is None else days.set_aside),
         _served_line(_fetch_json(services["api"], "/health")),
-        _source_line(_fetch_json(services["ec2-api"], "/health"), days) if "ec2-api" in services else EXTERNAL_SOURCE,
+        _source_line(_fetch_json(services["ec2-api"], "/health"), days),
     ]
 
 
@@ -92,7 +84,7 @@ def _source_line(health: Mapping[str, object] | None, days: DaysSummary | None) 
     if health is None:
         return "The source does not respond."
     done = "" if days is None else f", {counted(len(days.done), 'batch', 'batches')} done"
-    if health["exhausted"] and days is not None and len(days.done) + len(days.set_aside) == health["batches"]:
+    if health["exhausted"] and days is not None and len(days.done) == health["batches"]:
         return f"Source exhausted{done}."
     return f"Source: {health['released']} of {counted(int(str(health['batches'])), 'batch', 'batches')} released{done}."
 

@@ -1,8 +1,8 @@
 """The user's own container stack: its project, according to the settings."""
 
-from readmit.containers.external_source import SOURCE_TOKEN, select_servers, select_source
+from readmit.containers.external_stores import select_stores
 from readmit.containers.project import ROOT, Project, container_ids
-from readmit.settings import Settings, environment_with
+from readmit.settings import Settings
 
 NAME = "readmit"
 SECRETS = ROOT / "var/compose/secrets"
@@ -11,21 +11,10 @@ SHOWN_SECRETS = str(SECRETS.relative_to(ROOT))
 
 def project_of(settings: Settings, publish_stores: bool = False) -> Project:
     """Return the project. Raises StackError when a setting of an external server is missing."""
-    servers = select_servers(settings)
+    stores = select_stores(settings)
     data = {} if settings.data is None else {"READMIT_DATA": str(settings.data.expanduser().absolute())}
-    files = (*servers.files, *(["compose/publish-stores.yaml"] if publish_stores else []))
-    own = {"READMIT_SECRETS": str(SECRETS), "READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}
-    return Project(NAME, {**data, **servers.variables, **own}, files)
-
-
-def load_test_environment(settings: Settings) -> dict[str, str]:
-    """Return this process's environment with the token of the stack's data API, for a load test on this machine."""
-    if select_source(settings).files:
-        # That of an external data API is in the environment, if it has any.
-        return environment_with({})
-    return environment_with(
-        {"READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}, without=["READMIT_SOURCE_TOKEN"]
-    )
+    files = (*stores.files, *(["compose/publish-stores.yaml"] if publish_stores else []))
+    return Project(NAME, {**data, **stores.variables, "READMIT_SECRETS": str(SECRETS)}, files)
 
 
 def is_up() -> bool:

@@ -30,7 +30,6 @@ from readmit.embedded.stack import (
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
 from readmit.io import source_client
 from readmit.io.database import ledger
-from readmit.io.source_client import SourceEndpoint
 from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console, counted
@@ -160,7 +159,7 @@ def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
 
 def _show_source(address: str, terminal: Console) -> None:
     """Print the source of the encounters, and how many of its batches are done."""
-    data = source_client.fetch_state(SourceEndpoint(address))
+    data = source_client.fetch_state(address)
     done = len(ledger.done_batches())
     terminal.print(
         f"Source: {SOURCE_LABELS[data.kind]}; {data.rows:,} encounters, {data.released} of "
