@@ -12,6 +12,8 @@ FLUSH_SECONDS = 0.5
 MAX_BUFFERED_LINES = 500
 """Lines; a full buffer is written before the next flush is due."""
 STANDARD_OUTPUT = 1
+FIELDS = "fields"
+"""The key in `extra` of a mapping that a log record adds to its line."""
 
 
 class LogOutput:
@@ -44,12 +46,13 @@ class JsonLines(logging.Formatter):
     """A formatter that writes each log record as a line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON, with the traceback as `trace`."""
+        """Return the record as JSON, with the fields that it was logged with, and the traceback as `trace`."""
         entry = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
         }
         if record.exc_info:
             entry["trace"] = self.formatException(record.exc_info)
@@ -74,13 +77,18 @@ class RequestLog:
         self._lines: list[str] = []
         self._second, self._stamp = 0, ""
 
-    def record(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Add a line for an answered request. Only a validated request ID comes from the client."""
+    def record(self, request_id: str, method: str, route: str, status: int, seconds: float, version: str = "") -> None:
+        """Add a line for an answered request. Only a validated request ID comes from the client.
+
+        `version`: the version that predicted, empty when none did.
+        """
         if not self._lines:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+        predicted = f',"version":"{version}"' if version else ""
         self._lines.append(
             f'{{"at":"{self._now()}","level":"info","logger":"readmit.requests","request_id":"{request_id}",'
-            f'"method":"{method}","route":"{route}","status":{status},"ms":{seconds * 1000:.3f}}}\n'
+            f'"method":"{method}","route":"{route}","status":{status},"seconds":{seconds:.6f}'
+            f"{predicted}}}\n"
         )
         if len(self._lines) == MAX_BUFFERED_LINES:
             self.flush()

@@ -55,27 +55,33 @@ class FastPath:
         if scope["type"] != ScopeType.HTTP:
             await self._not_http(scope, receive, send)
             return
-        headers: Headers = dict(scope["headers"])
-        headers_are_unique = len(headers) == len(scope["headers"])  # type: ignore[arg-type]  # every server passes a list
-        if not (headers_are_unique and self._hosts.is_known(headers)):
-            try:
-                self._hosts.check(scope["path"], scope["headers"])
-            except ApiError as error:
-                await self._reject(scope, error, send)
-                return
-        if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"] or not headers_are_unique:
-            await self.app(scope, receive, send)
-            return
-        began, message = perf_counter(), await receive()
+        # Not in a method of its own: a further coroutine would cost more than the count.
+        metrics = self._metrics
+        metrics.requests_in_flight += 1
         try:
-            response = self._predict(headers, message, began)
-        except Exception as error:  # noqa: BLE001 - the outermost handler: nothing else returns an error in our format
-            response = self._internal_error(scope, error, began)
-        if response is None:
-            await self.app(scope, _replay(message, receive), send)
-        elif not response.write(scope):
-            for part in response.messages():
-                await send(part)
+            headers: Headers = dict(scope["headers"])
+            headers_are_unique = len(headers) == len(scope["headers"])  # type: ignore[arg-type]  # a list in fact
+            if not (headers_are_unique and self._hosts.is_known(headers)):
+                try:
+                    self._hosts.check(scope["path"], scope["headers"])
+                except ApiError as error:
+                    await self._reject(scope, error, send)
+                    return
+            if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"] or not headers_are_unique:
+                await self.app(scope, receive, send)
+                return
+            began, message = perf_counter(), await receive()
+            try:
+                response = self._predict(headers, message, began)
+            except Exception as error:  # noqa: BLE001 - outermost: nothing else returns an error in our format
+                response = self._internal_error(scope, error, began)
+            if response is None:
+                await self.app(scope, _replay(message, receive), send)
+            elif not response.write(scope):
+                for part in response.messages():
+                    await send(part)
+        finally:
+            metrics.requests_in_flight -= 1
 
     def _predict(self, headers: Headers, message: ReceiveMessage, began: float) -> RawResponse | None:
         """Return the prediction; None when the request is not a plain one."""
@@ -93,7 +99,7 @@ class FastPath:
         loaded.metrics.outcomes[prediction.prediction](1)
         loaded.metrics.requests(1)
         loaded.metrics.request_duration(now - began)
-        self._request_log.record(request_id, "POST", ROUTE, 200, now - began)
+        self._request_log.record(request_id, "POST", ROUTE, 200, now - began, loaded.version.number)
         return RawResponse(200, ENCODER.encode(prediction), request_id, loaded.number)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:

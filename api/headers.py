@@ -1,8 +1,9 @@
-"""Security headers of every response."""
+"""Security headers of every response, and the name of the one with the version that predicted."""
 
 from litestar.enums import ScopeType
 from litestar.types import Message, Scope
 
+VERSION_HEADER = "X-Model-Version"
 CSP = b"content-security-policy"
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),

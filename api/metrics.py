@@ -9,11 +9,12 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Message, Scope
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.access_log import LogOutput, RequestLog
 from api.errors import NOT_APPLICABLE_STATE, REQUEST_ID, request_id
+from api.headers import VERSION_HEADER
 from readmit.core.version import MODEL, Version
 
 STARTED_AT, UNKNOWN = "started", "unknown"
@@ -43,14 +44,39 @@ class DroppedLines(Collector):
         yield CounterMetricFamily("readmit_log_lines_dropped", text, value=self._output.dropped)
 
 
+class CurrentValues(Collector):
+    """Values that are read when Prometheus scrapes, which costs a request nothing."""
+
+    def __init__(self, metrics: "ApiMetrics") -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return the gauges; the time of promotion is left out while it is not known."""
+        text = "HTTP requests that are being processed, the scrape included."
+        yield GaugeMetricFamily("readmit_http_requests_in_flight", text, value=self._metrics.requests_in_flight)
+        promoted = GaugeMetricFamily(
+            "readmit_model_promoted_timestamp_seconds",
+            "When the loaded model was last promoted; absent without a model, or if that was not recorded.",
+        )
+        if self._metrics.promoted_at is not None:
+            promoted.add_metric([], self._metrics.promoted_at)
+        yield promoted
+
+
 class ApiMetrics:
-    """The metrics of one app, in a registry that only they use."""
+    """The metrics of one app, in a registry that only they use.
+
+    `requests_in_flight`: plain, because it changes twice per request. `promoted_at`: seconds since 1970.
+    """
 
     def __init__(self, request_log: RequestLog) -> None:
         self._request_log = request_log
-        self._registry = registry = CollectorRegistry()
+        self.requests_in_flight = 0
+        self.promoted_at: float | None = None
+        self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(DroppedLines(request_log.output))
+        registry.register(CurrentValues(self))
         self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=registry)
         self.duration = Histogram(
             "readmit_prediction_duration_seconds",
@@ -70,6 +96,11 @@ class ApiMetrics:
             "Encounters, including batch rows, without a prediction because they ended in death or hospice.",
             registry=registry,
         )
+        self._batch_rows = Counter(
+            "readmit_batch_rows",
+            "Rows of the batches that were answered, with or without a prediction.",
+            registry=registry,
+        )
         self._requests = Counter(
             "readmit_http_requests", "HTTP requests.", ["route", "method", "status"], registry=registry
         )
@@ -87,13 +118,20 @@ class ApiMetrics:
             registry=registry,
         )
         self._loaded = Gauge("readmit_model_loaded_timestamp_seconds", "When the model was loaded.", registry=registry)
+        self._reloads = Counter(
+            "readmit_model_reloads",
+            "Models that were loaded and put into service, the first included.",
+            registry=registry,
+        )
         self.reload_failures = Counter(
-            "readmit_model_reload_failures", "Failed attempts to load a model.", registry=registry
+            "readmit_model_reload_failures",
+            "Failed attempts to load the production model, also because there is none any more.",
+            registry=registry,
         )
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def prediction_metrics(self, version: Version) -> "PredictionMetrics":
         """Return the metrics of a prediction by this version, looked up once and not per request."""
@@ -106,10 +144,25 @@ class ApiMetrics:
         )
 
     def record_loaded_model(self, version: Version, at: datetime) -> None:
-        """Set the gauges of the loaded version."""
+        """Count a version that was put into service, and set the gauges of it."""
+        self._reloads.inc()
+        self.record_promotion(version)
         self._model.clear()
         self._model.labels(MODEL, version.number, version.candidate, version.target).set(1)
         self._loaded.set(at.timestamp())
+
+    def record_promotion(self, version: Version) -> None:
+        """Set when the loaded version was promoted."""
+        note = version.promoted_note
+        # MLflow's page can edit the note, so it may have no valid time.
+        try:
+            self.promoted_at = None if note is None else datetime.fromisoformat(note.at).timestamp()
+        except ValueError:
+            self.promoted_at = None
+
+    def count_batch_rows(self, rows: int) -> None:
+        """Count the rows of a batch that was answered."""
+        self._batch_rows.inc(rows)
 
     def count_rejected_rows(self, rows: int) -> None:
         """Count the invalid rows of a batch."""
@@ -119,8 +172,8 @@ class ApiMetrics:
         """Count encounters that ended in death or hospice."""
         self._not_applicable.inc(rows)
 
-    def record_response(self, scope: HTTPScope, route: str, status: int, seconds: float) -> None:
-        """Count one response and add it to the request log."""
+    def record_response(self, scope: HTTPScope, route: str, status: int, seconds: float, version: str = "") -> None:
+        """Count one response and add it to the request log. `version`: the one that predicted, empty if none did."""
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._requests.labels(route, method, status).inc()
         if scope["state"].get(NOT_APPLICABLE_STATE):
@@ -128,7 +181,7 @@ class ApiMetrics:
         elif route in PREDICTION_ROUTES and status >= 400:
             self._errors.labels(status).inc()
         self._request_duration.labels(route).observe(seconds)
-        self._request_log.record(request_id(scope), method, route, status, seconds)
+        self._request_log.record(request_id(scope), method, route, status, seconds, version)
 
     async def before_send(self, message: Message, scope: Scope) -> None:
         """Record each response: Litestar calls this before it sends a message, also for unknown routes.
@@ -136,10 +189,12 @@ class ApiMetrics:
         All unknown routes share one label, so that a scan cannot create new time series.
         """
         if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
+            version = dict(message["headers"]).get(VERSION_HEADER.lower().encode(), b"").decode()
             message["headers"] = [*message["headers"], (REQUEST_ID.lower().encode(), request_id(scope).encode())]
             now = perf_counter()
             route = str(scope.get("path_template") or UNKNOWN)
-            self.record_response(scope, route, message["status"], now - scope["state"].get(STARTED_AT, now))
+            seconds = now - scope["state"].get(STARTED_AT, now)
+            self.record_response(scope, route, message["status"], seconds, version)
 
 
 async def record_start(request: Request[Any, Any, Any]) -> None:

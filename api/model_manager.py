@@ -9,12 +9,14 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from textwrap import shorten
+from time import perf_counter
 from typing import Protocol
 
+from api.access_log import FIELDS
 from api.errors import ApiError
 from api.loaded_model import LoadedModel
 from api.metrics import ApiMetrics, PredictionMetrics
-from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
+from readmit.core.errors import ProductionMissing, ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.version import Version
 
 NOT_LOADED = "the production model could not be loaded"
@@ -22,6 +24,7 @@ MAX_ERROR_CHARS = 300
 """How much of another component's error message is passed on."""
 
 log = logging.getLogger("readmit.api")
+rollback_log = logging.getLogger("readmit.rollbacks")
 
 
 class ModelSource(Protocol):
@@ -109,13 +112,19 @@ class ModelManager:
         log.info("serving version %s (%s)", fresh.version.number, fresh.version.candidate)
 
     def _load_if_newer(self) -> ActiveModel | None:
-        """Load the production version and store its copy; return None when it serves already or there is none."""
+        """Load the production version and store its copy; return None when it serves already or there is none yet.
+
+        Raises ProductionMissing when there is none any more.
+        """
         version, old = self._models.production(), self.loaded
         if version is None:
+            if old is not None:
+                raise ProductionMissing(f"no version is in production, but version {old.version.number} was")
             return None
         if old is not None and _is_same_version(old, version):
-            # Its verdict may be newer.
+            # Its verdict may be newer, and its promotion too.
             self.loaded = replace(old, version=version)
+            self._metrics.record_promotion(version)
             return None
         if self.previous is not None and _is_same_version(self.previous, version):
             fresh = replace(self.previous, version=version, loaded_at=datetime.now(UTC))
@@ -137,11 +146,19 @@ class ModelManager:
         This instance loads the version at once, or sets `failure`; the others load it when they poll. Raises
         RollbackRejected when there is nothing to roll back to, RegistryUnavailable when the registry does not respond.
         """
+        started = perf_counter()
         previous, current = await asyncio.to_thread(self._models.roll_back, to, by, why, datetime.now(UTC))
-        log.info("version %s rolled back to version %s by %s: %s", previous.number, current.number, by, why)
         with contextlib.suppress(ReloadFailed):
             await self.reload()
+        self._log_rollback(previous.number, current.number, by, perf_counter() - started)
         return previous, current
+
+    def _log_rollback(self, replaced: str, version: str, by: str, seconds: float) -> None:
+        """Log a rollback, without its reason: that is free text, which both versions carry in the registry."""
+        is_served = self.loaded is not None and self.loaded.version.number == version
+        outcome = "served" if is_served else "unconfirmed"
+        fields = {"version": version, "replaced": replaced, "by": by, "seconds": round(seconds, 3), "outcome": outcome}
+        rollback_log.info("production was rolled back", extra={FIELDS: fields})
 
     async def poll(self) -> None:
         """Load the production model now and check for a new one every `poll_seconds`, until cancelled."""
@@ -179,6 +196,8 @@ def _reason(error: Exception) -> str:
     """Return why a model could not be loaded, for /health: without addresses or another program's messages."""
     if isinstance(error, RegistryUnavailable):
         return "the model registry is unavailable"
+    if isinstance(error, ProductionMissing):
+        return "no version is in production any more"
     cause = "its artifact is unusable" if isinstance(error, VersionUnusable) else type(error).__name__
     return f"{cause}; see the API log"
 

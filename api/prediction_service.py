@@ -57,6 +57,7 @@ class PredictionService:
         self._metrics.duration.labels("/predict_batch").observe(reply.seconds)
         for count, number in zip(loaded.metrics.outcomes, reply.outcomes, strict=True):
             count(number)
+        self._metrics.count_batch_rows(sum(reply.outcomes) + reply.rejected + reply.not_applicable)
         self._metrics.count_rejected_rows(reply.rejected)
         self._metrics.count_not_applicable(reply.not_applicable)
         return loaded, response

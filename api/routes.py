@@ -12,6 +12,7 @@ from api import openapi_examples
 from api.auth import require_api_key, require_reload_token
 from api.docs_page import assets, docs
 from api.errors import ApiError, nested_too_deeply, request_id
+from api.headers import VERSION_HEADER
 from api.metrics import ApiMetrics
 from api.model_manager import ModelManager
 from api.openapi import (
@@ -54,7 +55,6 @@ from readmit.core.production_history import validate_note
 from readmit.core.version import MODEL
 
 AnyRequest = Request[Any, Any, Any]
-VERSION_HEADER = "X-Model-Version"
 
 
 @post(

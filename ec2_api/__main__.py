@@ -13,6 +13,7 @@ from ec2_api.bounded_server import create_bounded_server
 from ec2_api.errors import StartupError
 from ec2_api.metrics import SourceMetrics
 from ec2_api.release_log import ReleaseLog
+from ec2_api.request_log import configure_request_log
 from ec2_api.startup import open_source
 
 log = logging.getLogger("ec2_api")
@@ -23,6 +24,7 @@ EXIT_STARTUP_ERROR = 2
 def main() -> int:
     """Return the exit code: 0 after a signal, 2 when a setting or the data is unusable."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    configure_request_log()
     for library in ("apscheduler", "httpx", "waitress.queue"):
         logging.getLogger(library).setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from ec2_api import responses
 from ec2_api.formats import Format
 from ec2_api.host_check import check_request
 from ec2_api.metrics import SourceMetrics
+from ec2_api.request_log import log_request
 from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from ec2_api.startup import OpenSource
 
@@ -42,8 +43,8 @@ def create_app(
     )
     app.add_url_rule("/metrics", "metrics", lambda: Response(metrics.text(), content_type=CONTENT_TYPE_LATEST))
     app.register_error_handler(HTTPException, _error_response)
-    # Registered first, so that rejected requests are counted, too.
-    _count_requests(app, metrics)
+    # Registered first, so that rejected requests are recorded, too.
+    _record_requests(app, metrics)
     _protect(app, allowed_hosts)
     return app
 
@@ -69,7 +70,7 @@ def _batch_response(source: OpenSource, text: str, now: float) -> Response:
 
 
 def _too_early(number: int, seconds: float) -> Response:
-    wait = max(1, math.ceil(seconds))
+    g.batch, wait = number, max(1, math.ceil(seconds))
     response = jsonify(error=f"batch {number} is released in {wait} seconds")
     response.status_code = TOO_EARLY
     response.headers["Retry-After"] = str(wait)
@@ -92,7 +93,7 @@ def _requested_format() -> Format:
 
 
 def _batch_file(source: OpenSource, number: int, batch_format: Format) -> Response:
-    rendered = source.store.get(number, batch_format)
+    g.batch, rendered = number, source.store.get(number, batch_format)
     response = send_file(
         rendered.path.absolute(),
         mimetype=batch_format.media_type,
@@ -118,7 +119,9 @@ def _error_response(error: HTTPException) -> Response:
     return response
 
 
-def _count_requests(app: Flask, metrics: SourceMetrics) -> None:
+def _record_requests(app: Flask, metrics: SourceMetrics) -> None:
+    """Count and log each request."""
+
     @app.before_request
     def begin() -> None:
         g.started_at = time.perf_counter()
@@ -127,7 +130,9 @@ def _count_requests(app: Flask, metrics: SourceMetrics) -> None:
     def end(response: Response) -> Response:
         # Unknown paths share one label, to bound the number of labels.
         route = request.url_rule.rule if request.url_rule else "unknown"
-        metrics.observe_request(route, response.status_code, time.perf_counter() - g.started_at)
+        seconds = time.perf_counter() - g.started_at
+        metrics.observe_request(route, response.status_code, seconds)
+        log_request(request.method, route, g.get("batch"), response.status_code, seconds)
         return response
 
 

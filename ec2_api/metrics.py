@@ -9,18 +9,18 @@ class SourceMetrics:
     """The metrics of one application, in a registry of their own: two in one process do not share counts."""
 
     def __init__(self, batches: int, rows: int) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._requests = Counter(
             "readmit_source_requests",
             "Requests by route and status.",
             ("route", "status"),
-            registry=self._registry,
+            registry=self.registry,
         )
         self._seconds = Histogram(
             "readmit_source_request_seconds",
             "Seconds from a request to the head of its response.",
             ("route",),
-            registry=self._registry,
+            registry=self.registry,
             buckets=DURATION_BUCKETS,
         )
         self._released = self._gauge("readmit_source_batches_released", "Batches released so far.")
@@ -28,7 +28,7 @@ class SourceMetrics:
         self._gauge("readmit_source_rows", "Encounters in the source.").set(rows)
 
     def _gauge(self, name: str, help_text: str) -> Gauge:
-        return Gauge(name, help_text, registry=self._registry)
+        return Gauge(name, help_text, registry=self.registry)
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the URL pattern, not the URL, to keep the number of labels small."""
@@ -41,4 +41,4 @@ class SourceMetrics:
 
     def text(self) -> bytes:
         """Return the metrics in the Prometheus text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)

@@ -1,8 +1,8 @@
-"""Prefect artifacts and automations: a day's table and links, detection of dead runs, alerts of failed days."""
+"""Prefect artifacts and automations: a day's table and links, detection of dead runs, the metric of failed runs."""
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.runtime import flow_run
 
 from readmit.pipeline import Facts
@@ -29,15 +29,17 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 END_EVENTS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 """A run sends a heartbeat every 30 seconds (PREFECT_FLOWS_HEARTBEAT_FREQUENCY)."""
-FORMER_NAMES = ("a run that died is crashed", "a failed day is told")
-"""Names of automations before version 0.2. Prefect keeps an automation until it is deleted."""
-ALERT = """
-[{
-  "labels": {"alertname": "DayFailed", "flow": {{ flow.name | tojson }}, "run": {{ flow_run.name | tojson }}},
-  "annotations": {"summary": {{ (flow_run.state.name ~ ": " ~ flow_run.state.message) | tojson }}},
-  "generatorURL": {{ flow_run | ui_url | tojson }}
-}]
+RECORD = "record failed runs"
+FORMER_NAMES = ("a run that died is crashed", "a failed day is told", "alert on failed runs")
+"""Names of automations in earlier releases. Prefect keeps an automation until it is deleted."""
+RUN_FAILED = "readmit_run_failed_timestamp_seconds"
+PAYLOAD = f"""\
+# HELP {RUN_FAILED} When a run in Prefect last failed or crashed; absent before the first time.
+# TYPE {RUN_FAILED} gauge
+{RUN_FAILED} {{{{ event.occurred.timestamp() }}}}
+
 """
+"""The metric in Prometheus's text format. Jinja removes one of the two line breaks at its end; one is required."""
 
 
 def print_summary(step: str, facts: Facts) -> Facts:
@@ -82,8 +84,9 @@ def _create_artifacts(results: dict[str, Facts]) -> None:
 
 
 def sync_automations() -> None:
-    """Create or update the automations, which are identified by name, and delete those with a former name."""
-    _delete(FORMER_NAMES)
+    """Create or update the automations, which are identified by name, and delete those of earlier releases."""
+    pushgateway = load().pushgateway_url
+    _delete(FORMER_NAMES if pushgateway else (*FORMER_NAMES, RECORD))
     _create_or_update(
         AutomationCore(
             name="mark dead runs as crashed",
@@ -100,33 +103,40 @@ def sync_automations() -> None:
             actions=[ChangeFlowRunState(state=StateType.CRASHED, message="the process died: it sent no heartbeat")],
         )
     )
-    if (address := load().alertmanager_url) is not None:
-        _create_or_update(_alert(address))
+    if pushgateway is not None:
+        _create_or_update(_record(pushgateway))
 
 
-def _alert(alertmanager: str) -> AutomationCore:
-    webhook = Webhook(url=f"{alertmanager}/api/v2/alerts", headers={"Content-Type": "application/json"})
-    block = webhook.save("alertmanager", overwrite=True)
+def _record(pushgateway: str) -> AutomationCore:
+    """Return the automation by which Prefect's server pushes the metric: a run that was killed pushes nothing."""
+    address = f"{pushgateway.rstrip('/')}/metrics/job/flows/run/failed"
+    # The Pushgateway has a private address.
+    webhook = Webhook(url=address, headers={"Content-Type": "text/plain; version=0.0.4"}, allow_private_urls=True)
+    block = webhook.save("pushgateway", overwrite=True)
     return AutomationCore(
-        name="alert on failed runs",
-        description="Alertmanager is notified of each run that failed or crashed.",
+        name=RECORD,
+        description="The time at which a run last failed or crashed is pushed to the Pushgateway.",
         trigger=EventTrigger(
             match=ANY_RUN, expect={"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, posture=Posture.Reactive
         ),
-        actions=[CallWebhook(block_document_id=block, payload=ALERT)],
+        actions=[CallWebhook(block_document_id=block, payload=PAYLOAD)],
     )
 
 
 def _delete(names: Iterable[str]) -> None:
+    """Delete automations and the webhook blocks that they called."""
     with get_client(sync_client=True) as client:
-        for name in names:
-            for automation in client.read_automations_by_name(name):
-                client.delete_automation(automation.id)
+        for automation in [found for name in names for found in client.read_automations_by_name(name)]:
+            client.delete_automation(automation.id)
+            for action in automation.actions:
+                if isinstance(action, CallWebhook):
+                    with suppress(ObjectNotFound):
+                        client.delete_block_document(action.block_document_id)
 
 
 def _create_or_update(automation: AutomationCore) -> None:
     """Create or update an automation, but leave an unchanged one alone: an update forgets the runs it waits for."""
-    automation.tags = [sha256(Path(__file__).read_bytes() + str(load().alertmanager_url).encode()).hexdigest()]
+    automation.tags = [sha256(Path(__file__).read_bytes() + str(load().pushgateway_url).encode()).hexdigest()]
     with get_client(sync_client=True) as client:
         existing = client.read_automations_by_name(automation.name)
         if not existing:

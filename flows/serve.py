@@ -5,9 +5,11 @@ from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron, Schedule
+from prefect.settings import PREFECT_RUNNER_SERVER_PORT
 
 from flows import notifications
 from flows.daily import daily, train
+from flows.health_server import PORT, RunnerHealthServer
 from readmit.pipeline import SCHEDULE, TIME_ZONE
 from readmit.settings import load
 
@@ -33,6 +35,7 @@ def _is_paused(name: str) -> bool:
 
 if __name__ == "__main__":
     notifications.sync_automations()
+    RunnerHealthServer(("", PORT), PREFECT_RUNNER_SERVER_PORT.value()).start()
     # One run at a time, as batches follow each other. The webserver's /health shows whether Prefect is still polled.
     serve(
         deployment(daily, Cron(load().schedule or SCHEDULE, timezone=TIME_ZONE)),

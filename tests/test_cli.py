@@ -1,5 +1,6 @@
 """The command line: retries, output and exit codes."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -221,6 +222,24 @@ def test_an_api_that_does_not_confirm_a_rollback_is_reported_with_the_moved_alia
         "readmit: version 4 is in production, replacing version 5, but not every API confirms that it serves it: "
         "http://two:8000: no answer" in capsys.readouterr().err
     )
+
+
+@pytest.mark.usefixtures("calls")
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_rollback_is_logged_with_both_versions_and_whether_it_is_served_and_without_its_reason(
+    confirmed: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise ReloadUnconfirmed("no answer")
+
+    if not confirmed:
+        monkeypatch.setattr(rollback.api_reload, "reload_all", fail)
+    cli.main(["rollback", "--why", "patient 918273645 was flagged"])
+    (line,) = (json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{"))
+    assert (line["logger"], line["replaced"], line["version"], line["by"]) == ("readmit.rollbacks", "5", "4", "ana")
+    assert line["outcome"] == ("served" if confirmed else "unconfirmed")
+    assert line["seconds"] >= 0
+    assert "918273645" not in json.dumps(line)
 
 
 @pytest.mark.parametrize(("version", "reason"), [("9", "there is no version '9'"), ("4", "READMIT_RELOAD_TOKEN")])

@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 
 from readmit.settings import PREFIX, SettingError, Settings, bypass_proxy, environment_with, load
 
-SECRETS = ("database_password", "s3_secret_key", "reload_token", "api_key", "key_secret")
+SECRETS = ("database_password", "s3_secret_key", "reload_token", "api_key", "key_secret", "alert_webhook")
 PASSWORD = "p/w@:#?% ñ&"
 
 

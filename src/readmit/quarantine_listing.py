@@ -58,7 +58,7 @@ class Listing:
             yield from self._wrapped(_why_not_done(runs[-1]), "  ")
 
     def _faults(self, row: Batch) -> Iterator[str]:
-        if not _adds_up(row) or not row.quarantined:
+        if not ledger.is_cleaned(row) or not row.quarantined:
             return
         by_field = rows.faults_by_field(row.batch)
         yield from self._table(("field", "encounters", "first row", "reason"), _reason_cells(by_field))
@@ -92,16 +92,10 @@ class Listing:
 def _counts(name: str, row: Batch) -> str:
     if row.rows is None:
         return f"{name}: no encounters were fetched"
-    if not _adds_up(row):
+    if not ledger.is_cleaned(row):
         return f"{name}: {row.rows:,} encounters, not cleaned yet"
     parts = f"{row.clean:,} clean + {row.quarantined:,} quarantined + {row.excluded:,} excluded"
     return f"{name}: {row.rows:,} encounters = {parts}"
-
-
-def _adds_up(row: Batch) -> bool:
-    """Return whether the batch was cleaned since it was last fetched."""
-    parts = [number for number in (row.clean, row.quarantined, row.excluded) if number is not None]
-    return len(parts) == 3 and row.rows == sum(parts)
 
 
 def _unknown_columns(runs: Sequence[StepRun]) -> str:
@@ -188,7 +182,7 @@ def release_summary(before: Batch) -> Iterator[str]:
             "The source has not changed: it sent the same bytes as before. The data API reads its file when it starts: "
             f"restart it with READMIT_SOURCE_MENDED={before.batch}."
         )
-    if _adds_up(before):
+    if ledger.is_cleaned(before):
         left = (before.quarantined or 0) - (now.quarantined or 0)
         yield f"No longer in quarantine: {left:,}" if left >= 0 else f"More in quarantine than before: {-left:,}"
     if later := sorted(batch for batch in ledger.uploaded_batches() if batch > now.batch):

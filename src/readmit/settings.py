@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     )
     model_poll_seconds: float = Field(5, gt=0, description="seconds between checks for a newer production model")
     pushgateway_url: str | None = Field(
-        None, description="address of Prometheus's pushgateway, for a day's metrics; unset: they are not sent"
+        None, description="address of the Pushgateway, for the metrics of steps and failed runs; unset: none are pushed"
     )
     services: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
         (),
@@ -135,8 +135,8 @@ class Settings(BaseSettings):
     pipeline_python: Path = Field(
         Path("/venv/bin/python"), description="Python interpreter in which Airflow runs the steps"
     )
-    alertmanager_url: str | None = Field(
-        None, description="address of Prometheus's alertmanager, for alerts of failed days; unset: none are sent"
+    alert_webhook: SecretStr | None = Field(
+        None, description="address of the webhook that containers send alerts to, as a secret; unset: none are sent"
     )
     mlflow_page_url: str | None = Field(
         None, description="address of the MLflow server for a browser; unset: MLFLOW_TRACKING_URI"
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     def _cron(cls, value: str | None) -> str | None:
         return None if value is None else check_cron(value)
 
-    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "alertmanager_url", "mlflow_page_url")
+    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "mlflow_page_url")
     @classmethod
     def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
         for address in (value,) if isinstance(value, str) else value or ():
@@ -188,11 +188,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is not a host without port, such as localhost, 127.0.0.1 or [::1]")
         return tuple(name.lower() for name in value)
 
-    @field_validator("reload_token", "api_key")
+    @field_validator("reload_token", "api_key", "alert_webhook")
     @classmethod
-    def _header_safe(cls, value: SecretStr | None) -> SecretStr | None:
+    def _http_safe(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-            raise ValueError("not printable ASCII, as an HTTP header requires")
+            raise ValueError("not one line of printable ASCII, as HTTP requires")
         return value
 
     @field_validator("database_url")

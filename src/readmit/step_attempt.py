@@ -9,6 +9,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from readmit.attempt_log import log_attempt
+from readmit.attempt_metrics import AttemptMetrics
 from readmit.core.errors import LeaseLost, PrerequisiteMissing, StoreUnavailable
 from readmit.core.snapshot import require_no_gap
 from readmit.io.database import leases, ledger, promotions
@@ -23,9 +25,15 @@ POLL_SECONDS = 1.0
 
 
 def attempt(step: Step, request: RunRequest) -> Facts:
-    """Run the step and return its facts. Any error is recorded in the ledger and raised again."""
+    """Run the step, return its facts and push its metrics. Any error is recorded in the ledger and raised again."""
     settings = load()
     connect(settings.database_address)
+    # Outermost, so that the pushed metrics include what the ledger records at the end of an attempt and of a day.
+    with AttemptMetrics(step.name, settings.pushgateway_url):
+        return _attempt(step, request, settings)
+
+
+def _attempt(step: Step, request: RunRequest, settings: Settings) -> Facts:
     if step.name == "check_source":
         with _AttemptLog(step, request) as facts:
             facts |= admit(request, settings)
@@ -67,7 +75,7 @@ def require_batch(request: RunRequest) -> int:
 
 
 class _AttemptLog:
-    """Context manager that records in the ledger that an attempt began, and how it ended."""
+    """Context manager that records in the ledger that an attempt began, and there and in the log how it ended."""
 
     def __init__(self, step: Step, request: RunRequest) -> None:
         self._step, self._request, self._facts = step, request, Facts()
@@ -79,6 +87,7 @@ class _AttemptLog:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         seconds, batch = time.perf_counter() - self._started, self._facts.get("batch", self._request.batch)
+        log_attempt(self._step, self._request, self._number, seconds, self._facts, error)
         outcome = self._facts if error is None else f"{type(error).__name__}: {error}"
         ledger.finish_step(self._number, batch if isinstance(batch, int) else None, seconds, outcome)
 

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from readmit.containers.external_stores import DATABASE_URLS, select_stores
 from readmit.containers.project import ComposeService
 from readmit.containers.up import UpOptions, select_services
-from readmit.settings import load
+from readmit.containers.user_project import WEBHOOK_FILE, external_secrets, project_of
+from readmit.settings import SettingError, load
 from readmit.stacks.errors import StackError
 
 
@@ -83,3 +86,28 @@ def test_sqlite_is_rejected_for_containers(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("READMIT_DATABASE_PASSWORD", "mine")
     with pytest.raises(StackError, match="is not the URL of a MySQL server, which containers require"):
         select_stores(load())
+
+
+def test_without_a_webhook_no_alerts_are_sent() -> None:
+    assert project_of(load()).files == ()
+    assert external_secrets(load()) == {}
+
+
+def test_the_webhook_for_alerts_is_read_from_the_file_that_the_setting_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "webhook").write_text("https://alerts.example/hook\n")
+    monkeypatch.setenv("READMIT_ALERT_WEBHOOK_FILE", str(tmp_path / "webhook"))
+    assert project_of(load()).files == (WEBHOOK_FILE,)
+    assert external_secrets(load()) == {"alert_webhook": "https://alerts.example/hook"}
+
+
+def test_a_file_with_more_than_the_address_of_the_webhook_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "webhook").write_text("https://alerts.example/hook\nhttps://alerts.example/other\n")
+    monkeypatch.setenv("READMIT_ALERT_WEBHOOK_FILE", str(tmp_path / "webhook"))
+    with pytest.raises(
+        SettingError, match="^READMIT_ALERT_WEBHOOK: .*not one line of printable ASCII, as HTTP requires$"
+    ):
+        load()

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from readmit.core.metrics import Floats
-from readmit.core.promotion_gates import MAX_PLAUSIBLE_AUC, MIN_AUC_CHANGE, MIN_FIRST_AUC, Predictions, judge
+from readmit.core.promotion_gates import (
+    MAX_PLAUSIBLE_AUC,
+    MIN_AUC_CHANGE,
+    MIN_FIRST_AUC,
+    Predictions,
+    gates_passed,
+    judge,
+)
 from readmit.core.verdict import Verdict
 
 ROWS = 1_200
@@ -141,3 +148,41 @@ def test_a_nan_metric_is_null_in_json_and_nan_again_when_read() -> None:
     result = verdict(np.full(ROWS, np.nan))
     assert json.loads(result.to_json())["figures"]["log_loss"] is None
     assert np.isnan(Verdict.from_json(result.to_json()).figures["log_loss"])
+
+
+WITHIN = "within_30_days"
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "failed"),
+    [
+        pytest.param(GOOD, None, set(), id="a good first model"),
+        pytest.param(blended(0.25), None, {"first_roc_auc"}, id="a poor first model"),
+        pytest.param(GOOD, blended(0.3), set(), id="a better model"),
+        pytest.param(blended(0.3), GOOD, {"log_loss", "roc_auc_change"}, id="a worse model"),
+        pytest.param(GOOD, GOOD.copy(), {"new_predictions"}, id="the same model"),
+        pytest.param(np.full(ROWS, np.nan), None, {"finite_metrics", "first_roc_auc"}, id="not a number"),
+    ],
+)
+def test_the_gates_that_failed_are_those_of_the_verdict(
+    challenger: Floats, champion: Floats | None, failed: set[str]
+) -> None:
+    result = Verdict.from_json(verdict(challenger, champion).to_json())
+    passed = gates_passed(result, WITHIN)
+    assert {gate for gate, ok in passed.items() if not ok} == failed
+    assert result.promoted == (not failed)
+    against_champion = {"log_loss", "roc_auc_change", "new_predictions"}
+    assert passed.keys() == {"finite_metrics", "plausible_roc_auc"} | (
+        against_champion if champion is not None else {"first_roc_auc"}
+    )
+
+
+def test_the_same_model_at_another_threshold_passes_every_gate() -> None:
+    champion = predictions(GOOD, "1", threshold=0.5)
+    result = judge(WITHIN, LABELS, PATIENTS, predictions(GOOD), champion, seed=130)
+    assert result.promoted
+    assert set(gates_passed(result, WITHIN).values()) == {True}
+
+
+def test_the_gate_against_leakage_only_applies_to_a_target_with_a_plausible_maximum() -> None:
+    assert "plausible_roc_auc" not in gates_passed(verdict(GOOD, target="any"), "any")

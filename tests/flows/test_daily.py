@@ -1,13 +1,16 @@
 """The day under a real Prefect, with fake steps."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
+from prefect.events.actions import CallWebhook
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import PrefectException
 from prefect.schedules import Cron
@@ -16,9 +19,11 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows import daily, notifications, serve
 from readmit.core.errors import MissingBatches, SourceUnavailable
+from readmit.core.pushed_metrics import JOB, RUN_FAILED, RUN_FAILED_LABELS
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, SCHEDULE, STEPS, TIME_ZONE, Facts, RunRequest
+from tests.pushgateway_recorder import recording_pushgateway
 from tests.step_facts import ADMISSION, facts_of
 
 RunFlow = Callable[..., list[tuple[str, RunRequest]]]
@@ -164,13 +169,13 @@ def automations() -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.usefixtures("prefect")
 def test_automations_are_created_once_and_updated_only_when_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://alertmanager.example:9093")
+    monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", "http://pushgateway.example:9091")
     notifications.sync_automations()
     before = automations()
-    assert before.keys() == {"alert on failed runs", "mark dead runs as crashed"}
+    assert before.keys() == {"record failed runs", "mark dead runs as crashed"}
     notifications.sync_automations()
     assert automations() == before
-    monkeypatch.setenv("READMIT_ALERTMANAGER_URL", "http://another.example:9093")
+    monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", "http://another.example:9091")
     notifications.sync_automations()
     after = automations()
     assert {name: item[0] for name, item in after.items()} == {name: item[0] for name, item in before.items()}
@@ -178,16 +183,49 @@ def test_automations_are_created_once_and_updated_only_when_they_change(monkeypa
 
 
 @pytest.mark.usefixtures("prefect")
-def test_an_automation_with_a_former_name_is_deleted() -> None:
+def test_an_automation_of_an_earlier_release_is_deleted_with_its_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("READMIT_PUSHGATEWAY_URL", raising=False)
     notifications.sync_automations()
+    former = {"a run that died is crashed", "alert on failed runs"}
+    block = Webhook(url="http://alertmanager.example:9093/api/v2/alerts").save("alertmanager", overwrite=True)
     with get_client(sync_client=True) as client:
-        existing = client.read_automations_by_name("mark dead runs as crashed")[0]
-        client.create_automation(
-            AutomationCore(name="a run that died is crashed", trigger=existing.trigger, actions=existing.actions)
-        )
-    assert "a run that died is crashed" in automations()
+        trigger = client.read_automations_by_name("mark dead runs as crashed")[0].trigger
+        for name in former:
+            client.create_automation(
+                AutomationCore(name=name, trigger=trigger, actions=[CallWebhook(block_document_id=block)])
+            )
+    assert automations().keys() >= former
     notifications.sync_automations()
-    assert "a run that died is crashed" not in automations()
+    assert automations().keys().isdisjoint(former)
+    with pytest.raises(ValueError, match="alertmanager"):
+        Webhook.load("alertmanager")
+
+
+@pytest.mark.usefixtures("prefect")
+def test_without_a_pushgateway_failed_runs_are_not_recorded_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", "http://pushgateway.example:9091")
+    notifications.sync_automations()
+    monkeypatch.delenv("READMIT_PUSHGATEWAY_URL")
+    notifications.sync_automations()
+    assert automations().keys() == {"mark dead runs as crashed"}
+
+
+def test_prefects_server_pushes_when_a_run_failed(run_flow: RunFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/metrics/job/flows/run/failed"
+    with recording_pushgateway() as gateway:
+        monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", gateway.url)
+        notifications.sync_automations()
+        # The server reads new automations from its database in its own time.
+        deadline = time.monotonic() + 60
+        while path not in gateway.groups and time.monotonic() < deadline:
+            run_flow("fetch", MissingBatches("batch 3 is missing"))
+            time.sleep(1)
+        ((name, at),) = ((key, value) for (key,), value in gateway.series(path).items())
+        assert name == RUN_FAILED.name
+        assert at == pytest.approx(time.time(), abs=120)
+        assert set(gateway.pushes) == {("POST", path, "text/plain; version=0.0.4")}
+        assert path == "/metrics/job/" + "/".join([JOB, *next(iter(RUN_FAILED_LABELS.items()))])
+        assert f"# HELP {RUN_FAILED.name} {RUN_FAILED.description}\n" in notifications.PAYLOAD
 
 
 @pytest.mark.usefixtures("prefect")

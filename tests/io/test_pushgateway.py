@@ -1,117 +1,75 @@
 import logging
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+import threading
+import time
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from readmit.core.pushed_metrics import PushedGauge, PushedGroup
 from readmit.io import pushgateway
-from readmit.io.pushgateway import DayMetrics, build_registry, push
+from readmit.io.pushgateway import push
+from tests.pushgateway_recorder import recording_pushgateway
 
-DAY = DayMetrics(
-    batch=3,
-    batches_done=3,
-    rows={"raw": 15_000, "clean": 14_600, "quarantined": 20, "excluded": 380},
-    step_seconds={"fetch": 0.5, "train": 41.25},
-    production=2,
-    figures={"roc_auc": 0.68, "ece": 0.01},
-    finished_at=1_795_750_000.5,
-)
-Pushed = list[tuple[str, str, str]]
+BATCH, ROWS = PushedGauge("batch", "A batch."), PushedGauge("rows", "Rows.", ("stage",))
+DAY = PushedGroup({}, {BATCH: {(): 3}, ROWS: {("raw",): 15_000, ("clean",): 14_600}}, replaces_all=True)
+STEP = PushedGroup({"step": "train"}, {BATCH: {(): 3}}, replaces_all=False)
 
 
-@pytest.fixture
-def gateway() -> Iterator[Callable[[int], tuple[str, Pushed]]]:
-    """Start a server that responds to each push with a status; return its address and the pushes."""
-    with ExitStack() as stack:
-
-        def start(status: int) -> tuple[str, Pushed]:
-            pushed: Pushed = []
-
-            class Handler(BaseHTTPRequestHandler):
-                def do_PUT(self) -> None:
-                    body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                    pushed.append((self.command, self.path, body))
-                    self.send_response(status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-
-                def log_message(self, *_: object) -> None:
-                    """Log nothing."""
-
-            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
-            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            stack.callback(server.shutdown)
-            return f"http://127.0.0.1:{server.server_port}", pushed
-
-        yield start
+def test_a_group_that_replaces_all_is_put_and_another_is_posted() -> None:
+    with recording_pushgateway() as gateway:
+        push(f"{gateway.url}/", [DAY, STEP])
+        assert [(method, path) for method, path, _ in gateway.pushes] == [
+            ("PUT", "/metrics/job/flows"),
+            ("POST", "/metrics/job/flows/step/train"),
+        ]
+        assert gateway.series() == {("batch",): 3, ("rows", "raw"): 15_000, ("rows", "clean"): 14_600}
+        assert gateway.series("/metrics/job/flows/step/train") == {("batch",): 3}
 
 
-def test_the_metrics_of_a_day_replace_those_before(gateway: Callable[[int], tuple[str, Pushed]]) -> None:
-    url, pushed = gateway(200)
-    push(f"{url}/", DAY)
-    ((method, path, body),) = pushed
-    # PUT replaces all metrics of the job.
-    assert (method, path) == ("PUT", "/metrics/job/flows")
-    samples = {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(body)
-        for sample in family.samples
-    }
-    assert samples == {
-        ("readmit_batches_done",): 3,
-        ("readmit_day_batch",): 3,
-        ("readmit_day_finished_timestamp_seconds",): 1_795_750_000.5,
-        ("readmit_day_rows", "raw"): 15_000,
-        ("readmit_day_rows", "clean"): 14_600,
-        ("readmit_day_rows", "quarantined"): 20,
-        ("readmit_day_rows", "excluded"): 380,
-        ("readmit_day_step_seconds", "fetch"): 0.5,
-        ("readmit_day_step_seconds", "train"): 41.25,
-        ("readmit_model_figure", "roc_auc"): 0.68,
-        ("readmit_model_figure", "ece"): 0.01,
-        ("readmit_production_version",): 2,
-    }
-
-
-def test_without_a_production_version_its_metric_is_absent() -> None:
-    names = [family.name for family in build_registry(replace(DAY, production=None)).collect()]
-    assert "readmit_day_rows" in names
-    assert "readmit_production_version" not in names
-
-
-def _silent() -> socket.socket:
-    """Accept connections and never respond."""
-    return socket.create_server(("127.0.0.1", 0))
-
-
-def _warned(url: str, caplog: pytest.LogCaptureFixture) -> bool:
+def warned(url: str, caplog: pytest.LogCaptureFixture) -> bool:
     with caplog.at_level(logging.WARNING, "readmit.io.pushgateway"):
-        push(url, DAY)
-    return f"READMIT_PUSHGATEWAY_URL: could not push the day's metrics to {url}" in caplog.text
+        push(url, [DAY, STEP])
+    return caplog.text.count(f"READMIT_PUSHGATEWAY_URL: could not push metrics to {url}: ") == 1
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://nowhere.invalid:9091", "http://a..b", "http://a:port"])
-def test_an_unavailable_pushgateway_only_causes_a_warning(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert _warned(url, caplog)
+def test_an_unavailable_pushgateway_causes_one_warning(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert warned(url, caplog)
 
 
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_pushgateway_that_rejects_the_push_causes_a_warning(
-    status: int, gateway: Callable[[int], tuple[str, Pushed]], caplog: pytest.LogCaptureFixture
+def test_a_pushgateway_that_rejects_a_group_still_gets_the_next_one_and_causes_a_warning(
+    status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url, pushed = gateway(status)
-    assert _warned(url, caplog)
-    assert len(pushed) == 1
+    with recording_pushgateway(status) as gateway:
+        assert warned(gateway.url, caplog)
+        assert len(gateway.pushes) == 2
 
 
-def test_a_pushgateway_that_does_not_respond_times_out(
+def test_a_pushgateway_that_does_not_respond_is_given_up_in_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pushgateway, "TIMEOUT_SECONDS", 0.1)
-    with _silent() as server:
-        assert _warned(f"http://127.0.0.1:{server.getsockname()[1]}", caplog)
+    monkeypatch.setattr(pushgateway, "TIMEOUT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        assert warned(f"http://127.0.0.1:{silent.getsockname()[1]}", caplog)
+        assert time.monotonic() - started < 2
+
+
+def test_a_response_that_arrives_byte_by_byte_is_given_up_in_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pushgateway, "TIMEOUT_SECONDS", 0.3)
+    stopped = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+            while not stopped.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=trickle, args=(server,), daemon=True).start()
+        assert warned(f"http://127.0.0.1:{server.getsockname()[1]}", caplog)
+        stopped.set()

@@ -1,5 +1,6 @@
 """The step `promote` in each situation, with real databases and gates and a fake registry."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from readmit.core.model import model_input, probabilities
 from readmit.core.production_history import rollback_target
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
-from readmit.io.database import ledger, promotions
+from readmit.io.database import leases, ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import create_note
@@ -154,6 +155,28 @@ def test_after_another_target_a_challenger_still_has_to_beat_its_own_targets_las
     assert stored is not None
     assert stored.rival == "1"
     assert registry.alias == "1"
+
+
+def test_each_verdict_and_each_return_to_an_earlier_version_is_one_line_of_the_log(
+    registry: FakeRegistry, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def lines() -> list[tuple[object, ...]]:
+        logged = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "readmit.promotions" in line]
+        assert all(0 <= line["seconds"] < 60 for line in logged)
+        return [tuple(line.get(name) for name in ("run_id", "batch", "version", "outcome")) for line in logged]
+
+    register(registry, 1, 0.5)
+    leases.acquire(1, "the run", 0.0, 60.0)
+    promote.run(1, WITHIN)
+    assert lines() == [("the run", 1, "1", "provisional")]
+    promote.run(1, WITHIN)
+    assert lines() == [], "the verdict stands"
+    register(registry, 1, 0.3, "any")
+    promote.run(1, ANY)
+    assert lines() == [("the run", 1, "2", "provisional")]
+    ledger.update_batch(1, version=1)
+    promote.run(1, WITHIN)
+    assert lines() == [("the run", 1, "1", "restored")]
 
 
 def test_a_version_of_another_target_than_the_setting_is_not_promoted(registry: FakeRegistry) -> None:

@@ -1,4 +1,4 @@
-"""The metrics that `signal` pushes at the end of a day, with a real ledger and verdict and fake servers."""
+"""The report that `signal` writes at the end of a day, with a real ledger and verdict and fake servers."""
 
 import json
 from collections.abc import Callable
@@ -13,12 +13,10 @@ from readmit.core.promotion_gates import Predictions, judge
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
-from readmit.io.pushgateway import DayMetrics
 from readmit.settings import Settings
 from readmit.steps import signal
 
-LOGINS = {"s3_access_key": "user", "s3_secret_key": "secret", "reload_token": "token"}
-WITHOUT_GATEWAY, WITH_GATEWAY = Settings(**LOGINS), Settings(**LOGINS, pushgateway_url="http://pushgateway:9091")
+SETTINGS = Settings(s3_access_key="user", s3_secret_key="secret", reload_token="token")
 RNG = np.random.default_rng(3)
 VERDICT = judge(
     "any",
@@ -28,7 +26,6 @@ VERDICT = judge(
     None,
     1,
 )
-Pushes = list[tuple[str, DayMetrics]]
 
 
 @pytest.fixture
@@ -49,14 +46,6 @@ def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pushes(monkeypatch: pytest.MonkeyPatch) -> Pushes:
-    """Record the URL and the metrics of each push."""
-    calls: Pushes = []
-    monkeypatch.setattr(signal.pushgateway, "push", lambda url, day: calls.append((url, day)))
-    return calls
-
-
-@pytest.fixture
 def in_production(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
     """Return a function that puts a version into production, which one API confirms."""
     monkeypatch.setattr(signal.api_reload, "reload_all", lambda *_: 1)
@@ -68,38 +57,20 @@ def in_production(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Non
     return set_version
 
 
-@pytest.mark.parametrize(("number", "pushed"), [("2", 2), (None, None)])
-def test_the_days_figures_are_those_of_the_ledger_and_the_verdict(
-    number: str | None,
-    pushed: int | None,
-    objects: dict[str, Any],
-    pushes: Pushes,
-    in_production: Callable[[str | None], None],
-) -> None:
-    in_production(number)
-    signal.run(2, WITH_GATEWAY)
-    ((url, day),) = pushes
-    assert url == "http://pushgateway:9091"
-    assert (day.batch, day.batches_done, day.production) == (2, 2, pushed)
-    assert day.rows == {"raw": 15, "clean": 12, "quarantined": 2, "excluded": 1}
-    assert day.step_seconds == {"clean": 1.5}
-    assert day.figures == VERDICT.figures
-    report = json.loads(objects["days/0002.json"])
-    assert report["verdict"]["figures"] == day.figures
-    assert {name: step["seconds"] for name, step in report["steps"].items()} == day.step_seconds
-
-
-@pytest.mark.usefixtures("objects")
-def test_without_the_setting_nothing_is_pushed(pushes: Pushes, in_production: Callable[[str | None], None]) -> None:
-    in_production("2")
-    assert signal.run(2, WITHOUT_GATEWAY)["replicas"] == 1
-    assert pushes == []
-
-
-def test_an_unavailable_pushgateway_does_not_fail_the_day(
+def test_the_days_report_has_the_last_successful_attempts_and_the_verdict(
     objects: dict[str, Any], in_production: Callable[[str | None], None]
 ) -> None:
     in_production("2")
-    facts = signal.run(2, Settings(**LOGINS, pushgateway_url="http://127.0.0.1:9"))
-    assert facts == {"version": "2", "replicas": 1, "report": "days/0002.json"}
+    assert signal.run(2, SETTINGS) == {"version": "2", "replicas": 1, "report": "days/0002.json"}
+    report = json.loads(objects["days/0002.json"])
+    assert report["batch"] == 2
+    assert report["steps"] == {"clean": {"seconds": 1.5, "raw": 15}}
+    assert report["verdict"]["figures"] == VERDICT.figures
+
+
+def test_without_a_version_in_production_no_api_has_to_confirm_one(
+    objects: dict[str, Any], in_production: Callable[[str | None], None]
+) -> None:
+    in_production(None)
+    assert signal.run(2, SETTINGS) == {"version": None, "replicas": 0, "report": "days/0002.json"}
     assert "days/0002.json" in objects

@@ -197,10 +197,8 @@ def test_what_release_0_1_0_stored_is_translated(message: str) -> None:
 def test_the_reasons_of_every_verdict_are_translated() -> None:
     interval = Interval(0.71, 0.74)
     metrics = {"log_loss": 0.4, "roc_auc": float("nan")}
-    against = promotion_gates._reasons_against(
-        "within_30_days", interval, metrics, {"log_loss": 0.3}, Interval(-0.1, 0.0)
-    )
-    first = promotion_gates._reasons_against("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
+    against = promotion_gates._check_gates("within_30_days", interval, metrics, {"log_loss": 0.3}, Interval(-0.1, 0.0))
+    first = promotion_gates._check_gates("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
     in_favour = promotion_gates._reason_for(
         {"roc_auc": 0.7, "log_loss": 0.3}, {"roc_auc": 0.69, "log_loss": 0.31}, interval, interval
     )
@@ -211,8 +209,8 @@ def test_the_reasons_of_every_verdict_are_translated() -> None:
         dataclasses.replace(champion, threshold=0.2), champion
     )[1]
     for reason in (
-        *against,
-        *first,
+        *filter(None, against.values()),
+        *filter(None, first.values()),
         in_favour,
         provisional,
         same_threshold,

@@ -1,4 +1,4 @@
-"""`just up`, `just down`, `just status`, and the commands that run on the container stack."""
+"""`just up`, `just down`, `just status`, `just why`, and the commands that run on the container stack."""
 
 import argparse
 import os
@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from readmit.containers import day_commands, status
+from readmit.containers.container_diagnosis import diagnose
+from readmit.containers.container_report import container_report, container_secrets
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
 from readmit.settings import SettingError, load
+from readmit.stacks.bug_report import write_report
+from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
@@ -31,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
             down(args.volumes, terminal)
         elif args.command == "status":
             status.show(project_of(load()), SHOWN_SECRETS, terminal)
+        elif args.command == "why":
+            why(args.names, terminal)
+        elif args.command == "report":
+            report(terminal)
         elif args.command == "rotate":
             rotate(project_of(load()), SECRETS, args.names, terminal)
         else:
@@ -54,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("down", prog="just down")
     stop.add_argument("--volumes", action="store_true", help="also delete the data")
     commands.add_parser("status")
+    commands.add_parser("why", prog="just why").add_argument("names", nargs="*")
+    commands.add_parser("report", prog="just ops::report")
     commands.add_parser("rotate", prog="just ops::rotate").add_argument("names", nargs="+")
     commands.add_parser("on").add_argument("rest", nargs=argparse.REMAINDER, help="a readmit command")
     return parser
@@ -75,6 +85,21 @@ def down(volumes: bool, terminal: Console) -> None:
     terminal.print(
         "The stack and its data were removed." if volumes else "Stopped; the data are kept. Start it with `just up`."
     )
+
+
+def why(names: Sequence[str], terminal: Console) -> None:
+    """Print what is wrong with services, of all or of the named ones."""
+    problems = diagnose(project_of(load()), names)
+    print_diagnoses(problems, terminal)
+    if not problems:
+        terminal.print("No service that was started has a problem.")
+
+
+def report(terminal: Console) -> None:
+    """Write a bug report on the stack."""
+    settings = load()
+    project = project_of(settings)
+    write_report(container_report(project, settings), container_secrets(SECRETS, project, settings), terminal)
 
 
 def reader_options(project: Project) -> list[str]:

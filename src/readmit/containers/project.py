@@ -81,6 +81,17 @@ class Project:
             for name, service in config["services"].items()
         }
 
+    def dependency_conditions(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the dependencies of each service, and the condition that each has to meet before it starts.
+
+        Raises StackError when Compose rejects the files.
+        """
+        services = json.loads(self.output("config", "--format", "json"))["services"]
+        return {
+            name: {need: str(options["condition"]) for need, options in (config.get("depends_on") or {}).items()}
+            for name, config in services.items()
+        }
+
     def states(self) -> list[ContainerState]:
         """Return the state of every container, running or not."""
         lines = self.output("ps", "--all", "--format", "json").splitlines()

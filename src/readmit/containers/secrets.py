@@ -31,13 +31,13 @@ PREFECT_LOGIN = "prefect_login"
 """User and password of Prefect in the form user:password, as its page asks for them."""
 
 EXTERNAL_FOLDER = "given"
-"""The subfolder with the logins of external servers, which compose/own-*.yaml mount."""
+"""The subfolder with the secrets of external servers, which compose/own-*.yaml mount."""
 
 
 def create_missing(folder: Path, external: Mapping[str, str], api_key: str = "") -> None:
     """Create the missing secrets. Existing ones stay: another key secret would give encounters other keys.
 
-    `external`: logins of external servers, stored apart so that the stack's own servers keep theirs.
+    `external`: secrets of external servers, stored apart so that the stack's own servers keep theirs.
     `api_key`: the key that the user has set; an empty file means that the API requires none.
     """
     atomic_file.make_folder(folder)

@@ -1,16 +1,13 @@
 """Status of the stack: each service with its state, address and login, the days, and the served version."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
 from readmit.containers.project import ComposeService, ContainerState, Project
+from readmit.stacks.day_status import DaysSummary, status_lines
 from readmit.stacks.errors import StackError
-from readmit.stacks.terminal import counted
 
 LOGIN_HINTS = {
     "mysql": "user reader, {}/reader_password (just sql)",
@@ -22,17 +19,13 @@ LOGIN_HINTS = {
 """Where user name and password are stored; other services require none on 127.0.0.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class DaysSummary:
-    """The output of `readmit days --json`."""
+def fetch_days(project: Project) -> DaysSummary:
+    """Return the days, by `readmit days --json`.
 
-    done: Sequence[int]
-    last: str | None
-
-    @classmethod
-    def fetch(cls, project: Project) -> "DaysSummary":
-        """Return the summary. Raises StackError when the container does not run or cannot reach the ledger."""
-        return cls(**json.loads(project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "days", "--json")))
+    Raises StackError when the container does not run or cannot reach the ledger.
+    """
+    output = project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "days", "--json")
+    return DaysSummary(**json.loads(output))
 
 
 def show(project: Project, secrets: str, terminal: Console) -> None:
@@ -46,7 +39,7 @@ def show(project: Project, secrets: str, terminal: Console) -> None:
     not_started = [service.name for service in services if service.name not in states]
     if not_started:
         terminal.print(f"Not started: {', '.join(not_started)}. To start one: just up {not_started[0]}")
-    for line in _summary_lines(project, {service.name: service for service in services}):
+    for line in summary_lines(project):
         terminal.print(line, markup=False)
 
 
@@ -60,39 +53,13 @@ def _address_and_login(service: ComposeService, secrets: str) -> tuple[str, str]
     return address, LOGIN_HINTS.get(service.name, "").format(secrets)
 
 
-def _summary_lines(project: Project, services: Mapping[str, ComposeService]) -> list[str]:
-    days: DaysSummary | None = None
+def summary_lines(project: Project) -> list[str]:
+    """Return the lines on the last day, the served version and the source."""
+    services = {service.name: service for service in project.services()}
+    days: DaysSummary | StackError
     try:
-        days = DaysSummary.fetch(project)
-        last = "No day has been completed yet." if days.last is None else f"Last day: {days.last}"
+        days = fetch_days(project)
     except StackError as error:
-        last = f"The ledger is unavailable: {error}"
-    return [
-        last,
-        _served_line(_fetch_json(services["api"], "/health")),
-        _source_line(_fetch_json(services["ec2-api"], "/health"), days),
-    ]
-
-
-def _served_line(health: Mapping[str, object] | None) -> str:
-    if health is None:
-        return "The inference API does not respond."
-    return f"Served: version {health['model_version']}" if health["model_loaded"] else "Served: no model yet"
-
-
-def _source_line(health: Mapping[str, object] | None, days: DaysSummary | None) -> str:
-    if health is None:
-        return "The source does not respond."
-    done = "" if days is None else f", {counted(len(days.done), 'batch', 'batches')} done"
-    if health["exhausted"] and days is not None and len(days.done) == health["batches"]:
-        return f"Source exhausted{done}."
-    return f"Source: {health['released']} of {counted(int(str(health['batches'])), 'batch', 'batches')} released{done}."
-
-
-def _fetch_json(service: ComposeService, path: str) -> Mapping[str, object] | None:
-    """Return the JSON object that a service responds with, or None when it does not respond with one."""
-    try:
-        content = httpx.get(f"{service.ports[0].address}{path}", timeout=5.0, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        days = error
+    api, source = (services[name].ports[0].address for name in ("api", "ec2-api"))
+    return status_lines(days, api, source)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
-from readmit.containers.external_stores import select_stores
+from readmit.containers.container_diagnosis import diagnose
 from readmit.containers.project import ComposeService, Project
-from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
+from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, external_secrets, project_of
 from readmit.settings import Settings, load
+from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
 
 REQUIRED_FOR_DAY = {"prefect", "flows", "ec2-api", "api"}
@@ -35,15 +36,24 @@ def up(options: UpOptions, terminal: Console) -> None:
     _require_data_file(settings)
     preflight.require_engine()
     api_key = "" if settings.api_key is None else settings.secret("api_key")
-    secrets.create_missing(SECRETS, select_stores(settings).secrets, api_key)
+    secrets.create_missing(SECRETS, external_secrets(settings), api_key)
     project = project_of(settings, options.publish_stores)
     services = project.services()
     selected = select_services(services, options)
     preflight.require_ports(project, services, selected)
-    project.run("up", "--detach", "--build", "--wait", *selected)
+    _start(project, selected, terminal)
     if options.with_day and set(selected) >= REQUIRED_FOR_DAY:
         _start_first_day(project, terminal)
     status.show(project, SHOWN_SECRETS, terminal)
+
+
+def _start(project: Project, services: Sequence[str], terminal: Console) -> None:
+    """Start services and wait until they are healthy. Raises StackError, after the reasons, when one is not."""
+    try:
+        project.run("up", "--detach", "--build", "--wait", *services)
+    except StackError:
+        print_diagnoses(diagnose(project, ()), terminal)
+        raise
 
 
 def _require_data_file(settings: Settings) -> None:
@@ -78,7 +88,7 @@ def _with_dependencies(known: dict[str, ComposeService], names: Iterable[str]) -
 
 
 def _start_first_day(project: Project, terminal: Console) -> None:
-    if status.DaysSummary.fetch(project).done:
+    if status.fetch_days(project).done:
         return
     prefect = flow_runs.prefect_server(project)
     page = flow_runs.page_url(prefect, flow_runs.start(prefect, {}))

@@ -61,6 +61,10 @@ class RegistryUnavailable(ReadmitError):
     """The MLflow server does not respond, or responds with an error."""
 
 
+class ProductionMissing(ReadmitError):
+    """The registry has no version in production any more, though one is served."""
+
+
 class ReloadUnconfirmed(ReadmitError):
     """An inference API does not confirm that it serves the production version."""
 

@@ -49,7 +49,8 @@ def judge(
     champion_metrics = (
         {} if champion is None else classification_metrics(labels, champion.probabilities, champion.threshold)
     )
-    against = _reasons_against(target, percentile_interval(aucs), metrics, champion_metrics, change)
+    gates = _check_gates(target, percentile_interval(aucs), metrics, champion_metrics, change)
+    against = [reason for reason in gates.values() if reason is not None]
     favour = _reason_for(metrics, champion_metrics, percentile_interval(aucs), change)
     if champion is not None and np.array_equal(challenger.probabilities, champion.probabilities):
         against, favour = _reasons_for_identical_model(challenger, champion)
@@ -86,25 +87,42 @@ def _reasons_for_identical_model(challenger: Predictions, champion: Predictions)
     return [], f"the model of version {champion.version} at another threshold: {challenger.threshold:.4f}"
 
 
-def _reasons_against(
+def gates_passed(verdict: Verdict, target: str) -> dict[str, bool]:
+    """Return whether the challenger passed each gate that applied to it."""
+    reasons = _check_gates(target, verdict.roc_auc, verdict.figures, verdict.rival_figures, verdict.roc_auc_change)
+    # A challenger that equals the champion is refused for that alone, and promoted for another threshold alone.
+    identical = not verdict.promoted and verdict.figures == verdict.rival_figures
+    passed = {gate: verdict.promoted or identical or reason is None for gate, reason in reasons.items()}
+    return passed if verdict.rival is None else passed | {"new_predictions": not identical}
+
+
+def _check_gates(
     target: str, auc: Interval, metrics: dict[str, float], champion_metrics: dict[str, float], change: Interval | None
-) -> list[str]:
-    """Return the reasons against promotion. Comparisons are negated so that a NaN counts against it."""
-    reasons, max_auc = [], MAX_PLAUSIBLE_AUC.get(target)
-    if invalid := [name for name, value in metrics.items() if np.isnan(value)]:
-        reasons.append(f"not a number: {', '.join(invalid)}")
-    if max_auc is not None and auc.low > max_auc:
-        reasons.append(f"the lower bound of the ROC-AUC, {auc.low:.3f}, is above {max_auc}: presumed data leakage")
+) -> dict[str, str | None]:
+    """Return the reason against promotion by gate, None where it is passed. Comparisons are such that a NaN fails."""
+    invalid, max_auc = [name for name, value in metrics.items() if np.isnan(value)], MAX_PLAUSIBLE_AUC.get(target)
+    reasons = {"finite_metrics": f"not a number: {', '.join(invalid)}" if invalid else None}
+    if max_auc is not None:
+        reasons["plausible_roc_auc"] = (
+            f"the lower bound of the ROC-AUC, {auc.low:.3f}, is above {max_auc}: presumed data leakage"
+            if auc.low > max_auc
+            else None
+        )
     if change is None:
-        if not auc.low > MIN_FIRST_AUC:
-            reasons.append(
-                f"first model, and the lower bound of its ROC-AUC, {auc.low:.3f}, is not above {MIN_FIRST_AUC}"
-            )
+        reasons["first_roc_auc"] = (
+            None
+            if auc.low > MIN_FIRST_AUC
+            else f"first model, and the lower bound of its ROC-AUC, {auc.low:.3f}, is not above {MIN_FIRST_AUC}"
+        )
         return reasons
-    if not metrics["log_loss"] < champion_metrics["log_loss"]:
-        reasons.append(f"log loss {metrics['log_loss']:.5f} is not below {champion_metrics['log_loss']:.5f}")
-    if not change.low > MIN_AUC_CHANGE:
-        reasons.append(f"ROC-AUC may fall by {-change.low:.4f}, more than {-MIN_AUC_CHANGE}")
+    reasons["log_loss"] = (
+        None
+        if metrics["log_loss"] < champion_metrics["log_loss"]
+        else f"log loss {metrics['log_loss']:.5f} is not below {champion_metrics['log_loss']:.5f}"
+    )
+    reasons["roc_auc_change"] = (
+        None if change.low > MIN_AUC_CHANGE else f"ROC-AUC may fall by {-change.low:.4f}, more than {-MIN_AUC_CHANGE}"
+    )
     return reasons
 
 

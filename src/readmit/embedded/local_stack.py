@@ -5,20 +5,19 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
-from readmit.embedded.labels import SOURCE_LABELS
 from readmit.embedded.liveness import wait_for_exit
-from readmit.embedded.paths import FOLDER, PAGE, folder_of
-from readmit.embedded.processes import Processes, ServiceError, is_healthy
+from readmit.embedded.local_report import local_report, local_secrets
+from readmit.embedded.local_status import show_page, show_services, show_source, summary_lines
+from readmit.embedded.paths import FOLDER, folder_of
+from readmit.embedded.process_diagnosis import diagnose_ended, diagnose_running
+from readmit.embedded.processes import Processes, ServiceError
 from readmit.embedded.secret_rotation import rotate_embedded
-from readmit.embedded.services import PURPOSES, health_url
 from readmit.embedded.stack import (
     Stack,
     StackState,
@@ -28,18 +27,19 @@ from readmit.embedded.stack import (
     running_stack_state,
 )
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
-from readmit.io import source_client
-from readmit.io.database import ledger
 from readmit.settings import SettingError, environment_with, load
+from readmit.stacks.bug_report import write_report
+from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
-from readmit.stacks.terminal import console, counted
+from readmit.stacks.terminal import console
 
 POLL_SECONDS = 1.0
 STOP_TIMEOUT_SECONDS = 60.0
+NOTHING_ENDED = "No stack is up, and no service of the last one ended by itself: `just local` starts it."
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run `up`, `down`, `status`, `rotate`, or, with `on`, a `readmit` command on the stack that is up."""
+    """Run `up`, `down`, `status`, `why`, `report`, `rotate`, or, with `on`, a `readmit` command on the stack."""
     parser = argparse.ArgumentParser(prog="python -m readmit.embedded.local_stack", description=__doc__)
     parser.add_argument("command", choices=[*_COMMANDS])
     parser.add_argument("rest", nargs=argparse.REMAINDER)
@@ -83,9 +83,9 @@ def _up(terminal: Console, _: list[str]) -> int:
     terminal.print(f"Starting {listed}; this takes a few seconds.")
     try:
         with running(folder, ports, {}) as stack:
-            _show(terminal, stack.addresses)
-            _show_source(stack.addresses["ec2-api"], terminal)
-            _show_page(folder, terminal)
+            show_services(stack.addresses, terminal)
+            show_source(stack.addresses["ec2-api"], terminal)
+            show_page(folder, terminal)
             terminal.print(
                 f"State: {folder}. `just day` runs the eleven steps on the next batch. Ctrl-C stops all services."
             )
@@ -136,9 +136,34 @@ def _end_leftovers(terminal: Console) -> bool:
 
 def _status(terminal: Console, _: list[str]) -> int:
     folder, state = find_running_stack()
-    _show(terminal, state.addresses)
-    _show_page(folder, terminal)
+    show_services(state.addresses, terminal)
+    for line in summary_lines(state):
+        terminal.print(line, markup=False)
+    show_page(folder, terminal)
     terminal.print(f"State, logs and secrets: {folder}")
+    return 0
+
+
+def _why(terminal: Console, names: list[str]) -> int:
+    """Print why services do not work, or why the last stack on the configured source ended."""
+    if _running_stacks():
+        folder, state = find_running_stack()
+        problems, otherwise = diagnose_running(folder, state.addresses, names), "No service has a problem."
+    else:
+        problems, otherwise = diagnose_ended(folder_of(load()), names), NOTHING_ENDED
+    print_diagnoses(problems, terminal)
+    if not problems:
+        terminal.print(otherwise)
+    return 0
+
+
+def _report(terminal: Console, _: list[str]) -> int:
+    """Write a bug report on the stack that is up, or else on the last one on the configured source."""
+    settings = load()
+    folder, state = find_running_stack() if _running_stacks() else (folder_of(settings), None)
+    if not folder.exists():
+        raise StackError("there is nothing to report: no stack was ever started here (`just up` or `just local`)")
+    write_report(local_report(folder, state, settings), local_secrets(folder, state, settings), terminal)
     return 0
 
 
@@ -149,34 +174,6 @@ def _run_on_stack(_: Console, rest: list[str]) -> int:
     os.execve(sys.executable, [sys.executable, "-m", "readmit.cli", *rest], environment)
 
 
-def _show(terminal: Console, addresses: Mapping[str, str]) -> None:
-    table = Table("service", "state", "address", "purpose")
-    for name, address in addresses.items():
-        state = "[green]up[/green]" if is_healthy(health_url(name, address)) else "[red]down[/red]"
-        table.add_row(name, state, address, PURPOSES[name])
-    terminal.print(table)
-
-
-def _show_source(address: str, terminal: Console) -> None:
-    """Print the source of the encounters, and how many of its batches are done."""
-    data = source_client.fetch_state(address)
-    done = len(ledger.done_batches())
-    terminal.print(
-        f"Source: {SOURCE_LABELS[data.kind]}; {data.rows:,} encounters, {data.released} of "
-        f"{counted(data.batches, 'batch', 'batches')} released, {done} done.",
-        style="red" if data.kind == "sample" else None,
-        markup=False,
-    )
-
-
-def _show_page(folder: Path, terminal: Console) -> None:
-    """Print where the results page is, if a demo on this source wrote one."""
-    if (page := folder / PAGE.name).exists():
-        terminal.print(f"Results page of the last `just demo`: {page.absolute().as_uri()}", soft_wrap=True)
-    else:
-        terminal.print("No results page for this source yet: `just demo` writes one")
-
-
 def _rotate(terminal: Console, names: list[str]) -> int:
     """Replace secrets of the stack on the configured source."""
     if _running_stacks():
@@ -185,7 +182,10 @@ def _rotate(terminal: Console, names: list[str]) -> int:
     return 0
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "on": _run_on_stack, "rotate": _rotate}
+_COMMANDS = {
+    **{"up": _up, "down": _down, "status": _status, "on": _run_on_stack, "rotate": _rotate},
+    **{"why": _why, "report": _report},
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,7 @@
 """Services as processes: started, awaited until they are healthy, and always stopped.
 
-Each has a file with its tag, so that the next start finds and stops what a killed run left.
+Each has a file with its tag, so that the next start finds and stops what a killed run left, a log, and after it has
+exited by itself a file with its exit code.
 """
 
 import subprocess
@@ -12,7 +13,7 @@ from typing import IO
 
 import httpx
 
-from readmit.embedded import process_tags
+from readmit.embedded import log_rotation, process_tags
 from readmit.embedded.stop_signals import ignore_signals
 from readmit.stacks import atomic_file
 
@@ -56,10 +57,14 @@ class Processes:
 
     def start(self, service: ServiceProcess) -> None:
         """Start a service in its own session, so that Ctrl-C reaches this process first, which stops it in order."""
-        tag = process_tags.new_tag()
+        tag, log_path = process_tags.new_tag(), self.log_path(service.name)
+        self._exit_file(service.name).unlink(missing_ok=True)
+        # The log of the run before is kept: it may have the reason why that one ended.
+        if log_path.exists():
+            log_rotation.shift(log_path)
         # Before the start: if this process is killed between the two, the service can still be found.
         atomic_file.write(self._tag_file(service.name), tag)
-        with self.log_path(service.name).open("wb") as log:
+        with log_path.open("ab") as log:
             self._running[service.name] = _RunningService(_start_process(service, tag, log), tag, service.grace_seconds)
 
     def wait_until_healthy(self, service: ServiceProcess) -> None:
@@ -74,13 +79,16 @@ class Processes:
             time.sleep(0.1)
 
     def check(self) -> None:
-        """Check that all services still run. Raises ServiceError when one has exited."""
+        """Check that all services still run, and rotate their logs. Raises ServiceError when one has exited."""
         for name, running in self._running.items():
+            log_rotation.rotate_if_full(self.log_path(name))
             if running.process.poll() is not None:
+                atomic_file.write(self._exit_file(name), str(running.process.returncode))
                 raise ServiceError(f"{name} exited with code {running.process.returncode}\n{self.log_tail(name)}")
 
     def wait(self, name: str, seconds: float) -> int | None:
         """Return the exit code of a process that exits by itself, or None when it still runs after `seconds`."""
+        log_rotation.rotate_if_full(self.log_path(name))
         try:
             return self._running[name].process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -111,12 +119,23 @@ class Processes:
         return self._folder / f"{name}.log"
 
     def log_tail(self, name: str) -> str:
-        """Return the last lines of a service's log."""
-        lines = self.log_path(name).read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return "\n".join(f"  {name} | {line}" for line in lines)
+        """Return the last lines of a service's log, each after its name."""
+        return "\n".join(f"  {name} | {line}" for line in self.log_lines(name, LOG_TAIL_LINES))
+
+    def log_lines(self, name: str, count: int) -> list[str]:
+        """Return the last lines of a service's log; none when it was never started."""
+        file = self.log_path(name)
+        return file.read_text(errors="replace").splitlines()[-count:] if file.exists() else []
+
+    def exit_codes(self) -> dict[str, int]:
+        """Return the exit code of each service that has exited by itself since its last start."""
+        return {file.stem: int(file.read_text()) for file in sorted(self._folder.glob("*.exit"))}
 
     def _tag_file(self, name: str) -> Path:
         return self._folder / f"{name}.mark"
+
+    def _exit_file(self, name: str) -> Path:
+        return self._folder / f"{name}.exit"
 
 
 def is_healthy(url: str) -> bool:

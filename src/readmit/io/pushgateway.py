@@ -1,70 +1,45 @@
-"""A day's metrics for Prometheus, by its pushgateway: a step ends before Prometheus could scrape it."""
+"""The client of the Pushgateway, from which Prometheus scrapes what steps have pushed."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from http.client import HTTPException
+from threading import Thread
 
-from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
+from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, pushadd_to_gateway
+
+from readmit.core.pushed_metrics import JOB, PushedGroup
 
 log = logging.getLogger(__name__)
-JOB = "flows"
 TIMEOUT_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class DayMetrics:
-    """The metrics of a day. `rows` by stage, `step_seconds` by step; `figures`: its model's, on the test patients.
-
-    `production`: the version in production when the day ended. `finished_at`: seconds since 1970.
-    """
-
-    batch: int
-    batches_done: int
-    rows: Mapping[str, int]
-    step_seconds: Mapping[str, float]
-    production: int | None
-    figures: Mapping[str, float]
-    finished_at: float
+def push(url: str, groups: Sequence[PushedGroup]) -> None:
+    """Push the groups, which takes TIMEOUT_SECONDS at most. A failure is only logged: it must not fail a step."""
+    failures: list[Exception] = []
+    # In a thread, because neither the look-up of a host nor a response that arrives byte by byte has a time limit.
+    thread = Thread(target=_push_all, args=(url, groups, failures), daemon=True)
+    thread.start()
+    thread.join(TIMEOUT_SECONDS)
+    if thread.is_alive():
+        failures.append(TimeoutError(f"no response within {TIMEOUT_SECONDS:g} s"))
+    if failures:
+        log.warning("READMIT_PUSHGATEWAY_URL: could not push metrics to %s: %r", url, failures[0])
 
 
-def push(url: str, day: DayMetrics) -> None:
-    """Push the metrics of a day, which replace those of the day before.
-
-    A failure is only logged: the day's work is done by now, and its report in S3 holds the same metrics.
-    """
-    registry = build_registry(day)
-    try:
-        push_to_gateway(url, JOB, registry, timeout=TIMEOUT_SECONDS)
-    except (OSError, HTTPException, ValueError) as error:
-        log.warning("READMIT_PUSHGATEWAY_URL: could not push the day's metrics to %s: %r", url, error)
+def _push_all(url: str, groups: Sequence[PushedGroup], failures: list[Exception]) -> None:
+    for group in groups:
+        send = push_to_gateway if group.replaces_all else pushadd_to_gateway
+        try:
+            send(url, JOB, build_registry(group), dict(group.labels), timeout=TIMEOUT_SECONDS)
+        except (OSError, HTTPException, ValueError) as error:
+            failures.append(error)
 
 
-def build_registry(day: DayMetrics) -> CollectorRegistry:
-    """Return the metrics of a day as a Prometheus registry."""
+def build_registry(group: PushedGroup) -> CollectorRegistry:
+    """Return the samples of a group as a Prometheus registry."""
     registry = CollectorRegistry()
-    Gauge("readmit_batches_done", "Batches done so far.", registry=registry).set(day.batches_done)
-    Gauge(
-        "readmit_day_batch",
-        "Batch of the most recent day; the other metrics of a day refer to it.",
-        registry=registry,
-    ).set(day.batch)
-    Gauge("readmit_day_finished_timestamp_seconds", "When the day ended.", registry=registry).set(day.finished_at)
-    _add_gauges("readmit_day_rows", "Encounters of the day's batch by stage.", "station", day.rows, registry)
-    _add_gauges("readmit_day_step_seconds", "Duration of each step of the day.", "step", day.step_seconds, registry)
-    description = "Metrics of the day's model on the test patients, whether promoted or not."
-    _add_gauges("readmit_model_figure", description, "figure", day.figures, registry)
-    if day.production is not None:
-        production = Gauge(
-            "readmit_production_version", "The version in production when the day ended.", registry=registry
-        )
-        production.set(day.production)
+    for metric, values in group.samples.items():
+        gauge = Gauge(metric.name, metric.description, metric.labels, registry=registry)
+        for labels, value in values.items():
+            (gauge.labels(*labels) if labels else gauge).set(value)
     return registry
-
-
-def _add_gauges(
-    name: str, description: str, label: str, values: Mapping[str, float], registry: CollectorRegistry
-) -> None:
-    gauge = Gauge(name, description, [label], registry=registry)
-    for value, number in values.items():
-        gauge.labels(value).set(number)

@@ -1,4 +1,4 @@
-"""`just status`, `just down`, and the commands that run on the stack that is up, embedded or in containers."""
+"""`just status`, `just down`, `just why` and the commands that run on the stack that is up, whichever it is."""
 
 import logging
 import sys
@@ -13,7 +13,10 @@ from readmit.stacks.terminal import console
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `status`, `down [--volumes]`, `rotate NAME ...`, or `on` with a `readmit` command. Return the exit code."""
+    """Run a command and return its exit code.
+
+    `status`, `down [--volumes]`, `why [SERVICE ...]`, `report`, `rotate NAME ...`, or `on` with a `readmit` command.
+    """
     command, *rest = arguments
     logging.disable(logging.WARNING)
     try:
@@ -23,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
             # Stopped containers count, too: their secrets are files.
             stack_main = containers.main if user_project.exists() else local_stack.main
             return stack_main(["rotate", *rest])
+        if command in ("why", "report") and not (local_stack.is_up() or user_project.is_up()):
+            # A stack that is down, or that never came up, is what they are for.
+            return (containers.main if user_project.exists() else local_stack.main)([command, *rest])
         stack_main = containers.main if _container_stack_is_up() else local_stack.main
         return stack_main([command, *rest])
     except (StackError, SettingError) as error:

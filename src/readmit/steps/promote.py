@@ -1,9 +1,11 @@
 """Judge the challenger against the champion on the same test patients, and move the alias if it passes the gates."""
 
+import time
 from datetime import UTC, datetime
 
 import numpy as np
 
+from readmit import json_log
 from readmit.core.dataset import Dataset, dataset
 from readmit.core.errors import PrerequisiteMissing, VersionUnusable
 from readmit.core.fit_key import SEED
@@ -22,6 +24,10 @@ from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
 from readmit.settings import Settings
 
+LOGGER = "readmit.promotions"
+RESTORED = "restored"
+"""The outcome in the log when production returns to the version that it had for this target before."""
+
 
 def run(batch: int, settings: Settings) -> Facts:
     """Judge the challenger and apply the verdict.
@@ -29,7 +35,7 @@ def run(batch: int, settings: Settings) -> Facts:
     A verdict that was applied stands. One that a crash left unapplied is applied, unless there is another champion
     by now. Raises VersionUnusable when either model can't be loaded; nothing is promoted then.
     """
-    registry = Registry(settings.mlflow_tracking_uri)
+    registry, started = Registry(settings.mlflow_tracking_uri), time.perf_counter()
     challenger = registry.version(ledger.require_output(ledger.get_batch(batch), "version"))
     if challenger.target != settings.target:
         raise PrerequisiteMissing(
@@ -41,7 +47,9 @@ def run(batch: int, settings: Settings) -> Facts:
         verdict = _current_verdict(verdict, batch, challenger, registry, settings)
         _apply(verdict, registry)
         promotions.mark_applied(verdict.version)
-    _restore_production(challenger, registry)
+        _log(batch, verdict.version, verdict.outcome, started)
+    if (restored := _restore_production(challenger, registry)) is not None:
+        _log(batch, restored, RESTORED, started)
     return {
         "version": verdict.version,
         "outcome": verdict.outcome,
@@ -135,14 +143,30 @@ def _apply(verdict: Verdict, registry: Registry) -> None:
         _set_production(verdict.version, "; ".join(verdict.reasons), registry)
 
 
-def _restore_production(challenger: Version, registry: Registry) -> None:
-    """Put the last production version of the target back, after days with another target."""
+def _restore_production(challenger: Version, registry: Registry) -> str | None:
+    """Put the last production version of the target back, after days with another target. Return it if it moved."""
     production = registry.production()
-    if production is None or production.target != challenger.target:
-        last = last_in_production(registry.versions(), challenger.target)
-        if last is not None:
-            _set_production(last.number, f"the target is {challenger.target} again", registry)
+    if production is not None and production.target == challenger.target:
+        return None
+    last = last_in_production(registry.versions(), challenger.target)
+    if last is None:
+        return None
+    _set_production(last.number, f"the target is {challenger.target} again", registry)
+    return last.number
 
 
 def _set_production(version: str, why: str, registry: Registry) -> None:
     registry.set_production(version, "promote", why, datetime.now(UTC))
+
+
+def _log(batch: int, version: str, outcome: str, started: float) -> None:
+    """Log a verdict, or a version that was put back. The run that holds the lease of the batch is the one that runs."""
+    json_log.write(
+        LOGGER,
+        "info",
+        run_id=ledger.get_batch(batch).leased_by,
+        batch=batch,
+        version=version,
+        seconds=round(time.perf_counter() - started, 3),
+        outcome=outcome,
+    )

@@ -1,11 +1,10 @@
 """Let the APIs reload and confirm that they serve the production version, and write the day's report."""
 
 import json
-import time
 
 from readmit.core.errors import PrerequisiteMissing
 from readmit.core.verdict import Verdict
-from readmit.io import api_reload, pushgateway
+from readmit.io import api_reload
 from readmit.io.database import ledger, promotions
 from readmit.io.database.tables import StepRun
 from readmit.io.object_store import Bucket
@@ -28,10 +27,6 @@ def run(batch: int, settings: Settings) -> Facts:
         replicas = api_reload.reload_all(settings.api_urls, settings.secret("reload_token"), production.number)
     name = f"days/{batch:04d}.json"
     Bucket("datasets", *settings.s3_login).put(name, json.dumps(_report(batch), indent=1).encode())
-    if settings.pushgateway_url is not None:
-        pushgateway.push(
-            settings.pushgateway_url, _day_metrics(batch, None if production is None else int(production.number))
-        )
     return {"version": None if production is None else production.number, "replicas": replicas, "report": name}
 
 
@@ -43,20 +38,6 @@ def _report(batch: int) -> dict[str, object]:
         "steps": {name: {"seconds": run.seconds, **ledger.parse_facts(run)} for name, run in runs.items()},
         "verdict": None if verdict is None else json.loads(verdict.to_json()),
     }
-
-
-def _day_metrics(batch: int, production: int | None) -> pushgateway.DayMetrics:
-    """Return the day's metrics for Prometheus. The batch counts as done: this is its last step."""
-    row, verdict = ledger.get_batch(batch), _verdict(batch)
-    return pushgateway.DayMetrics(
-        batch=batch,
-        batches_done=len(ledger.done_batches() | {batch}),
-        rows={stage: int(ledger.require_output(row, column)) for stage, column in ledger.ROW_STAGES.items()},
-        step_seconds={name: run.seconds for name, run in _successful_runs(batch).items() if run.seconds is not None},
-        production=production,
-        figures={} if verdict is None else verdict.figures,
-        finished_at=time.time(),
-    )
 
 
 def _successful_runs(batch: int) -> dict[str, StepRun]:

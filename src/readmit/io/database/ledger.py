@@ -59,6 +59,12 @@ def get_sha256(batch: int) -> str | None:
     return None if row is None or row.sha256 is None else str(row.sha256)
 
 
+def is_cleaned(row: Batch) -> bool:
+    """Return whether the batch was cleaned since it was last fetched: its counts add up."""
+    parts = [number for number in (row.clean, row.quarantined, row.excluded) if number is not None]
+    return len(parts) == 3 and row.rows == sum(parts)
+
+
 def require_output(row: Batch, name: str) -> str:
     """Return the output of a step in a column of the batch. Raises PrerequisiteMissing when it is not there yet."""
     value = getattr(row, name)

@@ -14,6 +14,14 @@ def get_verdict(version: str) -> Verdict | None:
     return None if row is None else Verdict.from_json(row.verdict)
 
 
+def get_latest_verdict(version: int | None) -> tuple[Verdict, str] | None:
+    """Return the verdict on a version and its target; of the version decided on last when that one has no verdict."""
+    wanted_first = ((Promotion.version == (version or 0)).desc(), Promotion.decided_at.desc())
+    with using(PREDICTIONS):
+        row = Promotion.select().order_by(*wanted_first).first()
+    return None if row is None else (Verdict.from_json(row.verdict), str(row.target))
+
+
 def get_target(version: str) -> str | None:
     """Return the target that a version predicts; None when it was not evaluated."""
     with using(PREDICTIONS):
