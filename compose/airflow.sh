@@ -8,4 +8,6 @@ while true; do
     if [ -d "$AIRFLOW_HOME/logs" ]; then find "$AIRFLOW_HOME/logs" -type f -mtime +30 -delete || true; fi
     sleep 86400
 done &
+# Serves Airflow's own metrics on port 9464.
+python airflow_metrics.py &
 exec airflow standalone

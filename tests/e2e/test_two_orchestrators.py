@@ -1,7 +1,9 @@
 """Prefect and Airflow give the same results: the same batches through both, on empty stores, with the same secrets."""
 
 import json
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +141,18 @@ def test_the_same_batches_give_the_same_results_under_both_orchestrators(
         assert facts == pytest.approx(expected, abs=1e-9)
 
 
+def test_airflow_exports_the_tasks_that_succeeded(stack: Stack, airflow: Airflow) -> None:
+    assert airflow.wait_for_end(airflow.start(batch=1, train=False)).state == "success"
+    code = "import urllib.request as r; print(r.urlopen('http://airflow:9464/metrics').read().decode())"
+    # Sent at the end of a task at the latest, and by the scheduler every minute.
+    deadline = time.monotonic() + 90
+    while "airflow_scheduler_heartbeat_total" not in (text := stack.output_in_flows(code)):
+        assert time.monotonic() < deadline, text
+        time.sleep(5)
+    counts = dict(re.findall(r'^airflow_ti_successes_total\{.*task_id="(\w+)"\} (\d+)$', text, re.MULTILINE))
+    assert all(int(counts[step.name]) >= 1 for step in STEPS if step.group == "ingestion")
+
+
 def test_of_two_simultaneous_runs_one_does_the_batch_and_the_other_finds_it_done(
     stack: Stack, airflow: Airflow
 ) -> None:
@@ -162,6 +176,9 @@ def test_airflow_does_not_retry_a_final_error(stack: Stack, airflow: Airflow) ->
     run = airflow.wait_for_end(airflow.start(batch=99))
     assert (run.state, run.tasks["check_source"]) == ("failed", "failed")
     assert "there is no batch 99" in airflow.log(run.id, "check_source", 1)
+    # As in the runbook.
+    command = f"cat /opt/airflow/logs/*/run_id={run.id}/task_id=check_source/*"
+    assert "readmit.steps" in stack.project.output("exec", "-T", "airflow", "sh", "-c", command)
     (attempts,) = stack.sql(f"SELECT COUNT(*) AS n FROM raw_data_db.step_runs WHERE run_id = '{run.id}'")
     assert attempts == {"n": "1"}
 

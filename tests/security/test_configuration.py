@@ -19,9 +19,10 @@ BEFORE_LOGINS = ("prefect_password", "prefect_login", "prefect_profiles.toml", "
 """Secrets missing from folders created before these services had a login."""
 
 
-def test_grafana_requires_a_login_and_trusts_no_other_origin() -> None:
+def test_grafana_is_read_only_without_a_login_and_trusts_no_other_origin() -> None:
     environment = SERVICES["grafana"].environment
-    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert environment["GF_AUTH_ANONYMOUS_ENABLED"] == "true"
+    assert environment["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
     assert environment["GF_USERS_ALLOW_SIGN_UP"] == "false"
     assert environment["GF_SECURITY_ALLOW_EMBEDDING"] == "false"
     assert environment["GF_SECURITY_COOKIE_SAMESITE"] == "strict"
@@ -54,7 +55,10 @@ def test_prometheus_grants_only_its_own_origin(origin: str, is_own: bool) -> Non
 
 def test_prometheus_has_no_admin_routes_and_sends_security_headers() -> None:
     command = SERVICES["prometheus"].config["command"]
-    forbidden = ("--web.enable-lifecycle", "--web.enable-admin-api", "--web.enable-remote-write-receiver")
+    forbidden = (
+        *("--web.enable-lifecycle", "--web.enable-admin-api", "--web.enable-remote-write-receiver"),
+        "--web.enable-otlp-receiver",
+    )
     assert not [argument for argument in command if argument.startswith(forbidden)]
     assert "--web.config.file=/etc/prometheus/web.yml" in command
     headers = yaml.safe_load((ROOT / "grafana/web.yml").read_text())["http_server_config"]["headers"]

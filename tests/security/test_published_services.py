@@ -104,6 +104,7 @@ TARGETS = (
         simple=(500, 503),
     ),
     Target("prometheus", "/api/v1/write", foreign_host=(404,), foreign_origin=(404,), simple=(404,)),
+    Target("prometheus", "/api/v1/otlp/v1/metrics", foreign_host=(404,), foreign_origin=(404,), simple=(404,)),
     Target(
         "locust",
         "/swarm",

@@ -23,9 +23,10 @@ RECIPES = [
         ("test",),
         ("crash",),
         ("e2e",),
-        ("e2e-airflow",),
+        ("why",),
     ),
     *(("bench",), ("load",), ("ops::s3",), ("ops::fuzz",), ("ops::airflow-test",), ("ops::browser",)),
+    *(("ops::e2e-airflow",), ("ops::drill",), ("ops::boards",)),
 ]
 
 
