@@ -1,6 +1,7 @@
 """Screenshots for docs/pictures, of a stack with three days done: two by Prefect, one by Airflow."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.browser.conftest import LOCALES
 from tests.browser.page import TIMEOUT_MILLISECONDS, WIDE, Visitor
 from tests.e2e.containers import Stack, temporary_stack
 from tests.e2e.dag_runs import Airflow
+from tools.boards.__main__ import BOARDS
+from tools.boards.panels import Board
+from tools.boards.query_api import PrometheusApi
+from tools.boards.render import draw_board, period_of
 from ui.charts import BLUE, ORANGE
 from ui.i18n import load_messages
 
@@ -26,13 +31,16 @@ USERS = 300
 SIDEBAR_PIXELS = 301
 CHARTS = {"many": 1, "statistics": 1, "model": 3}
 """Charts on a page; each page in the pictures has a table too."""
+BOARDS_PERIOD = "30m"
+"""Covers the days and the load test of these tests."""
 CHART_COLOURS = {ImageColor.getrgb(colour) for colour in (BLUE, ORANGE)}
 
 
 @pytest.fixture(scope="session")
 def stack(data: Path, secrets_folder: Path) -> Iterator[Stack]:
     """Start a stack with Airflow and Locust, instead of the default stack of these tests."""
-    services = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus", "alertmanager", "pushgateway")
+    exporters = ("blackbox-exporter", "mysqld-exporter", "node-exporter", "pushgateway")
+    services = ("ui", "ec2-api", "flows", "airflow", "locust", "prometheus", "alertmanager", *exporters)
     with temporary_stack("readmit-pictures", data, secrets_folder, only=services) as running:
         for batch in (1, 2):
             assert running.run_day(batch=batch).state == "COMPLETED"
@@ -79,7 +87,7 @@ def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
     screenshot = visitor.screenshot(name, tmp_path).read_bytes()
     if name == "many":
         # Leave out the table: documents contain no individual stays.
-        rows = visitor.page.get_by_role("table")
+        rows = visitor.page.get_by_role("table").first
         screenshot = _crop(screenshot, 0, 0, _top_of(visitor, rows))
     save(name, screenshot)
 
@@ -167,8 +175,11 @@ def test_the_api_documentation(page: Page, stack: Stack) -> None:
     save("api", page.screenshot())
 
 
-def test_a_load_test_in_locust(page: Page, stack: Stack) -> None:
+def test_a_load_test_in_locust(page: Page, stack: Stack, secrets_folder: Path) -> None:
     page.goto(stack.addresses["locust"])
+    page.locator("input[name=username]").fill("admin")
+    page.locator("input[name=password]").fill((secrets_folder / "locust_password").read_text())
+    page.get_by_role("button", name="Login").click()
     page.locator("input[name=userCount]").fill(str(USERS))
     page.locator("input[name=spawnRate]").fill(str(USERS // 5))
     page.get_by_role("button", name="Start").click()
@@ -178,3 +189,12 @@ def test_a_load_test_in_locust(page: Page, stack: Stack) -> None:
     expect(page.locator("canvas, svg.chart")).not_to_have_count(0)
     save("locust", page.screenshot())
     page.get_by_role("button", name="Stop").first.click()
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_a_board(stack: Stack, board: Board) -> None:
+    """Drawn from Prometheus's data: Grafana's image is not available everywhere."""
+    picture = io.BytesIO()
+    api = PrometheusApi(stack.addresses["prometheus"])
+    draw_board(board, api, period_of(BOARDS_PERIOD, time.time())).savefig(picture, format="png")
+    save(f"board-{board.uid}", picture.getvalue())

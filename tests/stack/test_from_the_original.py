@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 import peewee as pw
 import pytest
-from prometheus_client import generate_latest
 
 import api.schemas
 import ec2_api.app
 import ec2_api.metrics
 import ec2_api.settings
 import ec2_api.startup
-from api.access_log import RequestLog
 from api.app import create_app
-from api.metrics import ApiMetrics
 from ec2_api.sample import write_sample
 from readmit.core.encounter import COLUMNS, FIELDS
 from readmit.core.metrics import classification_metrics
@@ -30,11 +27,12 @@ from readmit.embedded.stack import configured_ports
 from readmit.io.database.connection import NAMES, connect, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
-from readmit.io.pushgateway import DayMetrics, build_registry
 from readmit.io.registry.experiment_runs import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
 from tests.stack.compose_files import services
+from tools.boards.__main__ import BOARDS
+from tools.metrics_page import all_metrics
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "from-the-original.md"
@@ -132,16 +130,6 @@ def _routes() -> set[str]:
     return {f"{method} {route.path}" for route in app.routes for method in getattr(route, "methods", ())}
 
 
-def _metrics() -> set[str]:
-    day = DayMetrics(1, 1, {"raw": 1}, {"fetch": 1.0}, 1, {"roc_auc": 0.7}, 0.0)
-    text = (
-        ApiMetrics(RequestLog()).text()
-        + ec2_api.metrics.SourceMetrics(1, 1).text()
-        + generate_latest(build_registry(day))
-    )
-    return set(re.findall(r"^# TYPE (readmit_\w+) ", text.decode(), re.MULTILINE))
-
-
 def _settings() -> set[str]:
     environment = RecordingEnvironment()
     ec2_api.settings.load(environment)
@@ -192,7 +180,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     return {
         "route": _routes(),
         "data route": _data_routes(tmp_path_factory.mktemp("ec2-api")),
-        "metric": _metrics(),
+        "metric": {metric.name for metric in all_metrics()},
         "setting": _settings(),
         "database": set(NAMES) | _matches_in(r"CREATE DATABASE (\w+)", ROOT / "compose/mysql/users.sh"),
         "table": set(_tables()),
@@ -212,6 +200,8 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         "command": _matches_in(
             r'add_parser\("(\w+)"', ROOT / "src/readmit/cli.py", ROOT / "src/readmit/cli_arguments.py"
         ),
+        "board": {board.uid for board in BOARDS},
+        "panel": {panel.title for board in BOARDS for row in board.rows for panel in row.panels},
         "recipe": _matches_in(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
     }
 

@@ -68,6 +68,12 @@ def test_a_rollback_passes_on_the_user_since_containers_have_other_users(
     assert recording("rollback", "4", "--why", "it's me") == ["-m", "readmit.stacks", "on", *expected]
 
 
+def test_a_service_can_be_named_in_the_question_why_it_is_not_healthy(recording: Callable[..., list[str]]) -> None:
+    assert recording("why", "api") == ["-m", "readmit.stacks", "why", "api"]
+    assert recording("why") == ["-m", "readmit.stacks", "why"]
+    assert recording("ops::report") == ["-m", "readmit.stacks", "report"]
+
+
 def test_services_to_leave_out_of_the_footprint_are_one_argument(recording: Callable[..., list[str]]) -> None:
     assert recording("ops::footprint", "--without", "grafana $(id)")[-1] == "grafana $(id)"
 
