@@ -51,6 +51,12 @@ status: _install
 logs *services:
     @docker compose logs --follow --tail 100 "$@"
 
+# Show why services are not healthy, and what to do; a name limits it to that service: `just why api`
+[positional-arguments]
+[no-exit-message]
+why *services: _install
+    @python -m readmit.stacks why "$@"
+
 # Query the databases with a read-only account: `just sql "SELECT * FROM raw_data_db.batches"`
 [no-exit-message]
 sql query: _install
@@ -116,11 +122,6 @@ crash *options: _install
 [positional-arguments]
 e2e *options: _install
     @python -m tests.e2e "$@"
-
-# Compare Airflow with Prefect: the same batches through both, in temporary containers, must give the same results
-[positional-arguments]
-e2e-airflow *options: _install
-    @python -m pytest -m airflow tests/e2e "$@"
 
 # Benchmark the API against others in 20 minutes on an idle machine; `just bench --write` updates docs/benchmarks.md
 [positional-arguments]
