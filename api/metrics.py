@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -77,56 +78,46 @@ class ApiMetrics:
         ProcessCollector(registry=registry)
         registry.register(DroppedLines(request_log.output))
         registry.register(CurrentValues(self))
-        self._predictions = Counter("readmit_predictions", "Predictions.", ["version", "outcome"], registry=registry)
-        self.duration = Histogram(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, buckets=DURATION_BUCKETS, registry=registry)
+        self._predictions = counter("readmit_predictions", "Predictions.", ["version", "outcome"])
+        self.duration = histogram(
             "readmit_prediction_duration_seconds",
             "Time to compute a prediction, without reading the request.",
             ["route"],
-            buckets=DURATION_BUCKETS,
-            registry=registry,
         )
-        self._errors = Counter(
+        self._errors = counter(
             "readmit_prediction_errors",
             "Requests and batch rows for which no prediction could be made.",
             ["status"],
-            registry=registry,
         )
-        self._not_applicable = Counter(
+        self._not_applicable = counter(
             "readmit_predictions_not_applicable",
             "Encounters, including batch rows, without a prediction because they ended in death or hospice.",
-            registry=registry,
         )
-        self._batch_rows = Counter(
+        self._batch_rows = counter(
             "readmit_batch_rows",
             "Rows of the batches that were answered, with or without a prediction.",
-            registry=registry,
         )
-        self._requests = Counter(
-            "readmit_http_requests", "HTTP requests.", ["route", "method", "status"], registry=registry
-        )
-        self._request_duration = Histogram(
+        self._requests = counter("readmit_http_requests", "HTTP requests.", ["route", "method", "status"])
+        self._request_duration = histogram(
             "readmit_http_request_duration_seconds",
             "Time from routing to response.",
             ["route"],
-            buckets=DURATION_BUCKETS,
-            registry=registry,
         )
-        self._model = Gauge(
+        self._model = gauge(
             "readmit_model_info",
             "The loaded model version.",
             ["name", "version", "candidate", "target"],
-            registry=registry,
         )
-        self._loaded = Gauge("readmit_model_loaded_timestamp_seconds", "When the model was loaded.", registry=registry)
-        self._reloads = Counter(
+        self._loaded = gauge("readmit_model_loaded_timestamp_seconds", "When the model was loaded.")
+        self._reloads = counter(
             "readmit_model_reloads",
             "Models that were loaded and put into service, the first included.",
-            registry=registry,
         )
-        self.reload_failures = Counter(
+        self.reload_failures = counter(
             "readmit_model_reload_failures",
             "Failed attempts to load the production model, also because there is none any more.",
-            registry=registry,
         )
 
     def text(self) -> bytes:

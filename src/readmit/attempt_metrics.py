@@ -5,6 +5,7 @@ import math
 import time
 
 from readmit.core.candidates import by_candidate
+from readmit.core.errors import ReadmitError
 from readmit.core.promotion_gates import gates_passed
 from readmit.core.pushed_metrics import DayMetrics, PushedGroup, StepMetrics, day_group, step_group
 from readmit.io import process_memory, pushgateway
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 class AttemptMetrics:
     """Context manager that measures an attempt at a step and pushes its metrics; without a URL it does nothing.
 
-    Nothing that goes wrong here changes how the attempt ends.
+    Neither an unavailable store or Pushgateway nor a damaged record changes how the attempt ends.
     """
 
     def __init__(self, step: str, pushgateway_url: str | None) -> None:
@@ -46,7 +47,7 @@ def _day_groups() -> list[PushedGroup]:
     """Return the group of the day, or none when the ledger can't be read."""
     try:
         return [day_group(read_day())]
-    except Exception as error:  # noqa: BLE001 - whatever is wrong in the ledger: metrics must not fail a step
+    except (ReadmitError, LookupError, TypeError, ValueError) as error:
         log.warning("the day's metrics are not pushed, because the ledger could not be read: %r", error)
         return []
 

@@ -221,7 +221,7 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
     promote.run(1, WITHIN)
     middling, best = register(registry, 2, 0.4), register(registry, 3, 0.6)
     ledger.update_batch(2, version=int(middling))
-    judged, decide = [], promote._decide
+    judged, decide = [], promote.compare
 
     def decide_late(challenger: Version, champion: Version | None, *rest: object) -> Verdict:
         judged.append((challenger.number, None if champion is None else champion.number))
@@ -229,7 +229,7 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
             promote.run(3, WITHIN)
         return decide(challenger, champion, *rest)  # type: ignore[arg-type]  # passed on as received
 
-    monkeypatch.setattr(promote, "_decide", decide_late)
+    monkeypatch.setattr(promote, "compare", decide_late)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert judged == [(middling, "1"), (best, "1"), (middling, best)]
     assert registry.alias == best

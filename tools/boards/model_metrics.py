@@ -1,5 +1,7 @@
 """The board 'Model metrics': the day's model and the champion over the days, trainings, verdicts and what is served."""
 
+from dataclasses import replace
+
 from tools.boards.links import API, MODEL, OVERVIEW, TITLES
 from tools.boards.model_queries import NO_CHAMPION, both, of_champion, of_model
 from tools.boards.panels import (
@@ -33,6 +35,8 @@ ECE: Thresholds = ((None, GREEN), (0.015, ORANGE))
 CALIBRATION: Thresholds = ((None, ORANGE), (0.95, GREEN), (1.05, ORANGE))
 """Green: what the project requires of a model on the full data."""
 MODEL_COLORS = {"model": BLUE, "champion": GREY}
+OVER_DAYS = Style(colors=MODEL_COLORS, decimals=3, stepped=True, calcs=("lastNotNull", "min", "max"))
+"""A metric of the day's model and of the champion, which changes once a day."""
 SERVED = 'job=~"$job", version=~"$version"'
 
 PRODUCTION = PanelRow(
@@ -105,16 +109,14 @@ TEST = PanelRow(
                 Query(of_champion("roc_auc", "low"), "champion low", empty_when=NO_CHAMPION),
                 Query(of_champion("roc_auc", "high"), "champion high", empty_when=NO_CHAMPION),
             ),
-            style=Style(
+            style=replace(
+                OVER_DAYS,
                 colors={
                     **MODEL_COLORS,
                     **{f"model {bound}": BLUE for bound in ("low", "high")},
                     **{f"champion {bound}": GREY for bound in ("low", "high")},
                 },
                 bands={"model high": "model low", "champion high": "champion low"},
-                decimals=3,
-                stepped=True,
-                calcs=("lastNotNull", "min", "max"),
             ),
             boards=(OVERVIEW,),
         ),
@@ -126,7 +128,7 @@ TEST = PanelRow(
                 Query(query.expr.replace('metric="roc_auc"', 'metric=~"$metric"'), query.legend, query.empty_when)
                 for query in both("roc_auc")
             ),
-            style=Style(colors=MODEL_COLORS, decimals=3, stepped=True, calcs=("lastNotNull", "min", "max")),
+            style=OVER_DAYS,
             boards=(OVERVIEW,),
         ),
         graph(
@@ -135,7 +137,7 @@ TEST = PanelRow(
             "none",
             both("observed_expected"),
             thresholds=CALIBRATION,
-            style=Style(colors=MODEL_COLORS, decimals=3, stepped=True, calcs=("lastNotNull", "min", "max")),
+            style=OVER_DAYS,
             width=8,
             alerts=("ModelStale",),
         ),
@@ -145,7 +147,7 @@ TEST = PanelRow(
             "none",
             both("ece"),
             thresholds=ECE,
-            style=Style(colors=MODEL_COLORS, decimals=4, low=0, stepped=True, calcs=("lastNotNull", "min", "max")),
+            style=replace(OVER_DAYS, decimals=4, low=0),
             width=8,
             alerts=("ModelStale",),
         ),
