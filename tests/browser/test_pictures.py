@@ -133,7 +133,7 @@ def _top_of(visitor: Visitor, element: Locator) -> int:
 
 
 def test_a_flow_run_in_prefect(page: Page, stack: Stack) -> None:
-    (run,) = stack.prefect_request("POST", "/flow_runs/filter", sort="START_TIME_DESC", limit=1).json()
+    (run,) = stack.prefect_request("POST", "/flow_runs/filter", sort="START_TIME_DESC", limit=1)
     # Prefect's page keeps its login here.
     page.add_init_script(f"localStorage.setItem('prefect-password', btoa('{stack.prefect.login}'))")
     page.goto(f"{stack.prefect.address}/runs/flow-run/{run['id']}")

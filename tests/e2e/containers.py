@@ -57,12 +57,9 @@ class Stack:
         login = Path(self.project.variables["READMIT_SECRETS"]) / secrets.PREFECT_LOGIN
         return flow_runs.PrefectServer(self.addresses["prefect"], login.read_text())
 
-    def prefect_request(self, method: str, path: str, **body: object) -> httpx.Response:
-        """Send a request to Prefect's API, with its login. Raises httpx.HTTPStatusError for an error status."""
-        user, _, password = self.prefect.login.partition(":")
-        address = f"{self.prefect.address}/api{path}"
-        response = httpx.request(method, address, json=body, auth=(user, password), timeout=60.0, trust_env=False)
-        return response.raise_for_status()
+    def prefect_request(self, method: str, path: str, **body: object) -> Any:
+        """Return the JSON response of Prefect's API, whose 503 while its database is locked is retried."""
+        return flow_runs.request(self.prefect, method, path, body)
 
     def run_day(self, **parameters: int | bool) -> FlowRun:
         """Start a day in Prefect and wait for its end."""

@@ -90,7 +90,7 @@ def test_a_day_started_in_prefect_ends_with_a_served_model(stack: Stack) -> None
     assert run.state == "COMPLETED"
     steps = stack.sql("SELECT step, state FROM raw_data_db.step_runs WHERE batch = 1 ORDER BY number")
     assert [(row["step"], row["state"]) for row in steps] == [(step.name, "done") for step in STEPS]
-    tasks = stack.prefect_request("POST", "/task_runs/filter", flow_runs={"id": {"any_": [run.id]}}).json()
+    tasks = stack.prefect_request("POST", "/task_runs/filter", flow_runs={"id": {"any_": [run.id]}})
     assert {task["name"].rpartition("-")[0] for task in tasks} == {step.name for step in STEPS}
     assert stack.get("api", "/health")["model_version"] == "1"
     assert 0 < float(str(prediction(stack)["probability"])) < 1

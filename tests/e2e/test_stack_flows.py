@@ -34,7 +34,7 @@ for process in Path("/proc").glob("[0-9]*"):
 
 def query_prefect(stack: Stack, kind: str, **body: object) -> list[dict[str, Any]]:
     """Return the objects of a kind that match a filter."""
-    objects: list[dict[str, Any]] = stack.prefect_request("POST", f"/{kind}/filter", **body).json()
+    objects: list[dict[str, Any]] = stack.prefect_request("POST", f"/{kind}/filter", **body)
     return objects
 
 

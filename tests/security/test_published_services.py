@@ -132,7 +132,7 @@ POSTS = tuple(target for target in TARGETS if target.method == "POST")
 def stack(containers: Stack) -> Iterator[Stack]:
     """The containers, including the services that start only by name."""
     containers.project.output("up", "--detach", "--build", "--wait", *BY_NAME)
-    if not containers.prefect_request("POST", "/flow_runs/filter").json():
+    if not containers.prefect_request("POST", "/flow_runs/filter"):
         assert containers.run_day(batch=1).state == "COMPLETED"
     yield containers
     containers.project.output("rm", "--stop", "--force", *BY_NAME)
@@ -152,14 +152,14 @@ class Attacker:
             return client.request(target.method, path, content=str(content), headers=dict(headers))
 
     def _daily(self) -> str:
-        return str(self.stack.prefect_request("GET", "/deployments/name/daily/daily").json()["id"])
+        return str(self.stack.prefect_request("GET", "/deployments/name/daily/daily")["id"])
 
 
 def state(stack: Stack, service: str) -> object:
     """Return what an attack on a service would change."""
     if service == "prefect":
         kinds = ("deployments", "flow_runs", "flows", "block_documents", "automations")
-        return [len(stack.prefect_request("POST", f"/{kind}/filter").json()) for kind in kinds]
+        return [len(stack.prefect_request("POST", f"/{kind}/filter")) for kind in kinds]
     if service == "mlflow":
         experiments = stack.get("mlflow", "/api/2.0/mlflow/experiments/search", max_results="1000")
         models = stack.get("mlflow", "/api/2.0/mlflow/registered-models/search")

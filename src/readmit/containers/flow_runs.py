@@ -75,7 +75,7 @@ def log_lines(prefect: PrefectServer, run: FlowRun, known: Container[str], count
     """Yield the id and text of the lines of a run's log that are not among the `count` known ones."""
     log_filter = {"flow_run_id": {"any_": [run.id]}, "level": {"ge_": MIN_LOG_LEVEL}}
     page = {"sort": "TIMESTAMP_ASC", "offset": max(0, count - LOG_OVERLAP), "limit": LOG_PAGE_SIZE}
-    logs = _request_with_retries(prefect, "POST", "/logs/filter", {"logs": log_filter, **page})
+    logs = request(prefect, "POST", "/logs/filter", {"logs": log_filter, **page})
     if not isinstance(logs, list):
         raise StackError(f"Prefect at {prefect.address}: {logs}")
     yield from ((str(log["id"]), str(log["message"])) for log in logs if str(log["id"]) not in known)
@@ -87,13 +87,17 @@ def _flow_run(fields: Mapping[str, Any]) -> FlowRun:
 
 
 def _request_object(prefect: PrefectServer, method: str, path: str, body: object = None) -> Mapping[str, Any]:
-    content = _request_with_retries(prefect, method, path, body)
+    content = request(prefect, method, path, body)
     if not isinstance(content, dict):
         raise StackError(f"Prefect at {prefect.address}: {content}")
     return content
 
 
-def _request_with_retries(prefect: PrefectServer, method: str, path: str, body: object = None) -> object:
+def request(prefect: PrefectServer, method: str, path: str, body: object = None) -> object:
+    """Return the JSON response of Prefect's API; None when it is empty. A busy server's 503 is retried.
+
+    Raises StackError when Prefect rejects the request, or is still busy or unavailable after RETRY_TIMEOUT_SECONDS.
+    """
     deadline = time.monotonic() + RETRY_TIMEOUT_SECONDS
     while True:
         try:
@@ -115,5 +119,5 @@ def _request(prefect: PrefectServer, method: str, path: str, body: object) -> ob
         timeout=REQUEST_TIMEOUT_SECONDS,
         trust_env=False,
     )
-    content: object = response.raise_for_status().json()
+    content: object = response.raise_for_status().json() if response.content else None
     return content
