@@ -111,10 +111,10 @@ def test_the_prediction_for_a_patient(browser: Browser, stack: Stack, language: 
     visitor.press("patient.predict")
     visitor.expect_heading("prediction.title")
     assert_charts_are_drawn(visitor, 2)
-    screenshot = visitor.screenshot("answer", tmp_path).read_bytes()
+    screenshot = visitor.screenshot("prediction", tmp_path).read_bytes()
     titles = (visitor.page.get_by_role("heading", name=visitor.t(key)) for key in ("prediction.title", "what_if.title"))
     top, bottom = (_top_of(visitor, title) for title in titles)
-    save(f"answer-{language}", _crop(screenshot, SIDEBAR_PIXELS, top, bottom))
+    save(f"prediction-{language}", _crop(screenshot, SIDEBAR_PIXELS, top, bottom))
     context.close()
 
 
