@@ -178,6 +178,12 @@ def test_a_stop_and_a_start_lose_nothing(stack: Stack) -> None:
     assert (stored_content(stack), versions(stack), prediction(stack)) == before
 
 
+@pytest.mark.parametrize("service", ["api", "ec2-api", "flows", "mlflow", "prefect", "ui"])
+def test_the_standard_library_of_an_image_is_compiled(service: str, stack: Stack) -> None:
+    code = "import os, urllib.request; print(os.path.exists(urllib.request.__cached__))"
+    assert stack.project.output("exec", "-T", service, "python", "-c", code).strip() == "True"
+
+
 def test_the_account_of_just_sql_is_read_only(stack: Stack) -> None:
     grants = " ".join(" ".join(row.values()) for row in stack.sql("SHOW GRANTS"))
     assert "SELECT" in grants
