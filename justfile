@@ -7,8 +7,6 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Occasional tasks: `just --list ops`
 mod ops "compose/ops.just"
-# The data API on EC2: `just --list aws`
-mod aws "aws/aws.just"
 
 groups := "ec2-api mlflow flows api ui locust"
 # Airflow sets no upper bounds: use the package versions of its release date, which it was tested with.
@@ -135,7 +133,7 @@ bench *options: _install
 [positional-arguments]
 [no-exit-message]
 load *options: _install
-    @python -m readmit.stacks load "$@"
+    @python locust/run.py "$@"
 
 # Format the code and apply safe lint fixes
 fix: _install

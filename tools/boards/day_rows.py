@@ -8,8 +8,7 @@ DAY = PanelRow(
     (
         table(
             "Steps",
-            "Duration of the last successful attempt at each step, peak memory of the last attempt, and when it last "
-            "succeeded and failed.",
+            "The last successful attempt at each step: seconds and peak memory; and when it last succeeded and failed.",
             "none",
             (
                 Query("sort_desc(max by (step) (readmit_step_seconds))"),

@@ -38,16 +38,7 @@ WAS_UP = (
     'max_over_time(up{{job=~"$job"}}{period})) == 1)'
 )
 """The jobs and instances that were up within a period: a service that was left out on purpose was not."""
-DOWN = f"{STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}"
-NO_REPLICA = 'group by (job) (max_over_time(up{job="api", job=~"$job"}[1d])) unless on (job) up{job="api"}'
-"""The API, once it has no target left: when no replica runs, its name has no address."""
-BACKLOG = (
-    "max(readmit_source_batches_released) - (max(readmit_batches_done) or vector(0)) "
-    "- (max(readmit_batches_set_aside) or vector(0)) or max(readmit_batches_backlog)"
-)
-"""As of now; with a data API that Prometheus does not scrape, as of the last attempt at a step."""
 NO_ALERT = "no alert is firing"
-STATE_COLORS = {"running": GREEN, "started": GREEN, "stopped": BLUE, "unavailable": RED}
 
 NOW = PanelRow(
     "Now",
@@ -66,7 +57,7 @@ NOW = PanelRow(
             "Services down",
             "Services that were up within the last day and are not now. One that was never started does not count.",
             "none",
-            (Query(f"(count({DOWN}) or vector(0)) + (count({NO_REPLICA}) or vector(0))"),),
+            (Query(f"count({STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}) or vector(0)"),),
             thresholds=NONE_IS_GOOD,
             alerts=("ServiceDown",),
         ),
@@ -91,10 +82,10 @@ NOW = PanelRow(
         ),
         tile(
             "Backlog",
-            "Released batches that no day has processed yet, without those that are set aside.",
+            "Released batches that no day has processed yet.",
             "none",
-            (Query(BACKLOG),),
-            thresholds=((None, GREEN), (1, ORANGE), (alert_threshold("Backlog") + 1, RED)),
+            (Query("max(readmit_batches_backlog)"),),
+            thresholds=((None, GREEN), (1, ORANGE), (alert_threshold("Backlog"), RED)),
             alerts=("Backlog",),
         ),
     ),
@@ -136,22 +127,21 @@ SOURCE = PanelRow(
     (
         graph(
             "Batches",
-            "Batches of the source, those released so far, those that a day completed, and those that are set aside.",
+            "Batches of the source, those released so far, and those that a day has completed.",
             "none",
             (
                 Query("max(readmit_source_batches)", "in the source"),
-                Query("max(readmit_source_batches_released) or max(readmit_batches_released)", "released"),
+                Query("max(readmit_source_batches_released)", "released"),
                 Query("max(readmit_batches_done)", "done"),
-                Query("max(readmit_batches_set_aside)", "set aside"),
             ),
             style=Style(
                 stepped=True,
                 low=0,
                 decimals=0,
-                colors={"in the source": "text", "released": BLUE, "done": GREEN, "set aside": ORANGE},
+                colors={"in the source": "text", "released": BLUE, "done": GREEN},
                 calcs=("lastNotNull",),
             ),
-            width=8,
+            width=9,
             alerts=("BatchLate", "Backlog"),
         ),
         tile(
@@ -163,22 +153,6 @@ SOURCE = PanelRow(
             height=GRAPH_HEIGHT,
             alerts=("BatchLate",),
         ),
-        tile(
-            "State of the source",
-            "As the last day found it: running; started, if the day started its EC2 instance; stopped outside its "
-            "hours, so that there was no day; or unavailable.",
-            "none",
-            (
-                Query(
-                    "max by (state) (readmit_source_state) == 1",
-                    "{{state}}",
-                    empty_when="no day has checked the source yet",
-                ),
-            ),
-            style=Style(colors=STATE_COLORS, text="name"),
-            height=GRAPH_HEIGHT,
-            alerts=("DayFailed",),
-        ),
         graph(
             "Requests to the source",
             "Requests to the data API per second, by route and status.",
@@ -189,7 +163,6 @@ SOURCE = PanelRow(
                     "{{route}} {{status}}",
                 ),
             ),
-            width=10,
             alerts=("ServiceDown",),
         ),
     ),

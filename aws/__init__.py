@@ -1,1 +1,0 @@
-"""The EC2 instance of the data API: Lambda function, infrastructure and the recipes `aws::...`."""
