@@ -251,6 +251,14 @@ def test_builds_need_no_network_except_package_registries() -> None:
     }
 
 
+def test_what_an_image_copies_exists_and_is_not_ignored() -> None:
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", (COMPOSE / "Dockerfile").read_text(), re.M)
+    copied = {source for line in lines for source in line.split()}
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert all((ROOT / source).exists() for source in copied)
+    assert {source for source in copied if source not in allowed and source.split("/")[0] not in allowed} == set()
+
+
 def test_every_variable_of_the_files_is_a_documented_setting() -> None:
     documented = set(re.findall(r"^# ([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
     undocumented = {"READMIT_SECRETS", *DATABASE_URLS}
