@@ -18,7 +18,7 @@ from tests.e2e.containers import Stack
 from tests.e2e.test_stack import finished_runs, prediction, stored_content, versions
 
 pytestmark = pytest.mark.e2e
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.2
 RECORD_SECONDS = 5.0
 """Between the state of a run and the event that Prefect derives from it."""
 KILL_ENGINES = """
