@@ -20,7 +20,7 @@ def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
     not confirm that it serves the version.
     """
     settings, author = load(), _login_name() if by is None else by
-    # Read before anything is changed: without the token no API could be told to reload.
+    # Read before anything is changed: no API accepts a reload request without the token.
     token, started = settings.secret("reload_token"), time.perf_counter()
     replaced, restored = RestRegistry(settings.mlflow_tracking_uri).roll_back(to, author, why, datetime.now(UTC))
     summary = f"version {restored.number} is in production, replacing version {replaced.number}"

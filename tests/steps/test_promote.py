@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from readmit import challenger_verdict
 from readmit.core.dataset import Dataset
 from readmit.core.errors import PrerequisiteMissing, ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.model import model_input, probabilities
@@ -108,7 +109,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     migrate()
     fake = FakeRegistry()
     monkeypatch.setattr(promote, "Registry", lambda _: fake)
-    monkeypatch.setattr(promote, "_test_patients", lambda *_: TEST)
+    monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: TEST)
     return fake
 
 
@@ -221,7 +222,7 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
     promote.run(1, WITHIN)
     middling, best = register(registry, 2, 0.4), register(registry, 3, 0.6)
     ledger.update_batch(2, version=int(middling))
-    judged, decide = [], promote.compare
+    judged, decide = [], challenger_verdict.compare
 
     def decide_late(challenger: Version, champion: Version | None, *rest: object) -> Verdict:
         judged.append((challenger.number, None if champion is None else champion.number))
@@ -229,7 +230,7 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
             promote.run(3, WITHIN)
         return decide(challenger, champion, *rest)  # type: ignore[arg-type]  # passed on as received
 
-    monkeypatch.setattr(promote, "compare", decide_late)
+    monkeypatch.setattr(challenger_verdict, "compare", decide_late)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert judged == [(middling, "1"), (best, "1"), (middling, best)]
     assert registry.alias == best
@@ -281,7 +282,7 @@ def champion_without_model_hash(
     columns = random_encounters(300)
     labels = [int(int(stays) > 5) for stays in columns["number_inpatient"]]
     test = Dataset(model_input(columns), labels, [str(row) for row in range(300)])
-    monkeypatch.setattr(promote, "_test_patients", lambda *_: test)
+    monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: test)
     for batch in (1, 2):
         register(registry, batch, 0.5)
     registry.stored["1"] = replace(registry.stored["1"], model_file="")

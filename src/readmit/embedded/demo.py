@@ -101,7 +101,7 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
 def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:
     """Post an encounter of a batch to the API once it serves the version: one that no model was trained on."""
     api = stack.addresses["api"]
-    # An API that started before MLflow retries only after half a minute unless it is told to reload.
+    # An API that started before MLflow retries only after half a minute, or when it receives a reload request.
     api_reload.reload_all([api], stack.environment["READMIT_RELOAD_TOKEN"], version)
     clean = rows.clean_rows(batch)
     unseen = clean.filter(clean[SPLIT] == Split.TEST.value)

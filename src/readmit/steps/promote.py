@@ -3,18 +3,12 @@
 import time
 
 from readmit import json_log
-from readmit.core.dataset import Dataset, dataset
+from readmit.challenger_verdict import current_verdict
 from readmit.core.errors import PrerequisiteMissing
-from readmit.core.snapshot import Snapshot
-from readmit.core.splitting import Split
-from readmit.core.verdict import Verdict
-from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
-from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
-from readmit.model_comparison import compare
 from readmit.pipeline import Facts
-from readmit.promotion import apply_verdict, find_champion, restore_production
+from readmit.promotion import apply_verdict, restore_production
 from readmit.settings import Settings
 
 LOGGER = "readmit.promotions"
@@ -37,7 +31,7 @@ def run(batch: int, settings: Settings) -> Facts:
         )
     verdict = promotions.get_verdict(challenger.number)
     if verdict is None or not promotions.is_applied(challenger.number):
-        verdict = _current_verdict(verdict, batch, challenger, registry, settings)
+        verdict = current_verdict(verdict, batch, challenger, registry, settings)
         apply_verdict(verdict, registry)
         promotions.mark_applied(verdict.version)
         _log(batch, verdict.version, verdict.outcome, started)
@@ -49,34 +43,6 @@ def run(batch: int, settings: Settings) -> Facts:
         "reason": "; ".join(verdict.reasons),
         **verdict.figures,
     }
-
-
-def _current_verdict(
-    verdict: Verdict | None, batch: int, challenger: Version, registry: Registry, settings: Settings
-) -> Verdict:
-    """Return a stored verdict against the present champion: another run may promote a version while this one judges."""
-    champion = find_champion(challenger, registry)
-    if verdict is not None and verdict.rival == _number(champion):
-        return verdict
-    test = _test_patients(batch, challenger.target, settings)
-    while True:
-        verdict = compare(challenger, champion, registry, test)
-        promotions.store_verdict(batch, challenger.target, verdict)
-        before, champion = champion, find_champion(challenger, registry)
-        if _number(before) == _number(champion):
-            return verdict
-
-
-def _number(version: Version | None) -> str | None:
-    return None if version is None else version.number
-
-
-def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
-    bucket = Bucket("datasets", *settings.s3_login)
-    snapshot = Snapshot.from_json(
-        bucket.get_verified(ledger.require_output(ledger.get_batch(batch), "snapshot_object"))
-    )
-    return dataset(bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)
 
 
 def _log(batch: int, version: str, outcome: str, started: float) -> None:
