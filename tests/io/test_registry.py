@@ -4,13 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 import skops.io
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus
+from mlflow.exceptions import MlflowException
 
 from readmit.core import features
 from readmit.core.coverage import Coverage
@@ -21,9 +25,15 @@ from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
 from readmit.core.model import CANDIDATES, build_pipeline, model_input, probabilities
 from readmit.core.splitting import REFIT_SPLITS
 from readmit.core.version import MODEL_FILE
-from readmit.io.registry.experiment_runs import Evaluation, ExperimentRuns, Fit
+from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, ExperimentRuns, Fit
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
+
+RUN_FILES, MODEL_FILES = 8, 5
+"""Files of an evaluated run and of its model; MLflow takes a request for each."""
+MAX_REQUESTS_BESIDES_UPLOADS = 15
+"""Find, create and tag the experiment: 5; find killed runs: 1; create the run, locate its files, log its inputs, its
+values and its output, end it: 6; create the model, locate its files, end it: 3. None of them for a single figure."""
 
 
 @pytest.fixture
@@ -92,8 +102,52 @@ def test_the_page_of_a_run_describes_batch_data_and_code_and_shows_its_curves(
         for item in run.inputs.dataset_inputs
     }
     assert datasets == {"train": (run_key.snapshot, "120"), "validation": (run_key.snapshot, "80")}
+    assert run.outputs is not None
+    model = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    assert model.params == run.data.params == {name: str(value) for name, value in run_key.settings.items()}
+    assert {metric.key: metric.value for metric in model.metrics or []} == run.data.metrics == recorded.figures
     pictures = {item.path for item in client.list_artifacts(recorded.run_id) if item.path.endswith(".png")}
     assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "importances.png"}
+
+
+def test_the_figures_of_a_fit_take_no_request_each(
+    settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted, sent, send = fit(key("a snapshot with many figures"), frame), [], requests.Session.send
+    assert fitted.evaluation is not None
+    figures = {**fitted.evaluation.figures, **{f"figure_{number}": 0.5 for number in range(50)}}
+    fitted = replace(fitted, evaluation=replace(fitted.evaluation, figures=figures))
+
+    def counted(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        sent.append(request)
+        return send(self, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", counted)
+    ExperimentRuns(settings.mlflow_tracking_uri).record(fitted)
+    uploads = [request for request in sent if request.method == "PUT"]
+    assert len(uploads) == RUN_FILES + MODEL_FILES
+    assert len(sent) - len(uploads) <= MAX_REQUESTS_BESIDES_UPLOADS
+
+
+def test_a_run_whose_model_is_not_stored_has_failed(
+    settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, run_key = ExperimentRuns(settings.mlflow_tracking_uri), key("a snapshot whose model is not stored")
+
+    def fail(*_: object) -> None:
+        raise MlflowException("the disk is full")
+
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", fail)
+    with pytest.raises(RegistryUnavailable, match="the disk is full"):
+        runs.record(fit(run_key, frame))
+    assert runs.find_finished(run_key) is None
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    (failed,) = client.search_runs([experiment.experiment_id], f"tags.fit = '{run_key.digest}'")
+    assert failed.info.status == "FAILED"
+    assert failed.outputs is not None
+    assert client.get_logged_model(failed.outputs.model_outputs[0].model_id).status == LoggedModelStatus.FAILED
 
 
 def test_a_model_that_skops_does_not_trust_is_unusable(

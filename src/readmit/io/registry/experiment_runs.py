@@ -2,28 +2,25 @@
 
 import hashlib
 import json
-import platform
-from collections.abc import Mapping
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Run
-from mlflow.models import Model, infer_signature
-from mlflow.sklearn import SERIALIZATION_FORMAT_SKOPS
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag
 from sklearn.pipeline import Pipeline
 
 from readmit.core.coverage import Coverage
 from readmit.core.fit_key import FIT_TAG, FitKey
-from readmit.core.model import TRUSTED_TYPES, probabilities
 from readmit.core.probe_set import parity_check_of
 from readmit.core.verdict import Curves
-from readmit.core.version import MODEL_FILE, MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
+from readmit.core.version import MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
+from readmit.io.registry.logged_model import log_model
 from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
 from readmit.io.registry.plots import draw_plots
 
@@ -31,7 +28,6 @@ EXPERIMENT = "readmit"
 KIND_TAG, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 """The tag by which MLflow's page opens an experiment in its view of model training."""
 COVERAGE_FILE, CURVES_FILE, IMPORTANCES_FILE = "coverage.json", "curves.json", "importances.json"
-REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
 MAX_DIGEST_LENGTH = 36
 """MLflow's limit for the digest of a dataset."""
 
@@ -79,11 +75,12 @@ class ExperimentRuns:
     def __init__(self, tracking_uri: str) -> None:
         self._uri = tracking_uri
         self._client = create_client(tracking_uri)
+        self._experiment: Experiment | None = None
 
     def find_finished(self, key: FitKey) -> FitRun | None:
         """Return the finished run of exactly this fit, if there is one."""
         with translated_errors(self._uri):
-            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            experiment = self._find_experiment()
             if experiment is None:
                 return None
             query = f"tags.{FIT_TAG} = '{key.digest}' and attributes.status = 'FINISHED'"
@@ -91,15 +88,56 @@ class ExperimentRuns:
         return _fit_run(runs[0]) if runs else None
 
     def record(self, fit: Fit) -> FitRun:
-        """Log a fit as a run, in place of one that a killed process left unfinished."""
+        """Log a fit as a run, in place of one that a killed process left unfinished.
+
+        The model comes first, so that one request is enough for the metrics: they belong to the run and to the model.
+        """
+        key = fit.key
         with translated_errors(self._uri):
-            experiment = mlflow.set_experiment(EXPERIMENT)
-            if experiment.tags.get(KIND_TAG) != MODEL_TRAINING:
-                mlflow.set_experiment_tag(KIND_TAG, MODEL_TRAINING)
-            self._terminate_killed_runs(fit.key, experiment.experiment_id)
-            with mlflow.start_run(run_name=_run_name(fit.key), tags=fit.key.tags, description=_description(fit)) as run:
-                _log(fit)
-            return _fit_run(self._client.get_run(run.info.run_id))
+            experiment_id = self._open_experiment()
+            self._terminate_killed_runs(key, experiment_id)
+            with mlflow.start_run(
+                experiment_id=experiment_id, run_name=_run_name(key), tags=key.tags, description=_description(fit)
+            ) as run:
+                run_id = run.info.run_id
+                model = log_model(self._client, run.info, fit.model, fit.example, key.settings)
+                _log_datasets(fit)
+                self._log_files(run_id, fit)
+                scorer = "" if fit.scorer is None else hashlib.sha256(fit.scorer).hexdigest()
+                self._log_values(run_id, fit, model.model_id, {SCORER_TAG: scorer, MODEL_FILE_TAG: model.digest})
+        return FitRun(run_id, dict(fit.evaluation.figures) if fit.evaluation else {}, scorer, model.digest)
+
+    def _find_experiment(self) -> Experiment | None:
+        """Return the experiment, if it exists. Its id never changes, so it is requested only until it is found."""
+        self._experiment = self._experiment or self._client.get_experiment_by_name(EXPERIMENT)
+        return self._experiment
+
+    def _open_experiment(self) -> str:
+        """Return the id of the experiment, which is created if it does not exist and tagged if it is not."""
+        experiment = self._find_experiment() or mlflow.set_experiment(EXPERIMENT)
+        experiment_id = str(experiment.experiment_id)
+        if experiment.tags.get(KIND_TAG) != MODEL_TRAINING:
+            self._client.set_experiment_tag(experiment_id, KIND_TAG, MODEL_TRAINING)
+            self._experiment = None
+        return experiment_id
+
+    def _log_files(self, run_id: str, fit: Fit) -> None:
+        """Upload the files of a run."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in _files(fit):
+                Path(folder, name).write_bytes(content)
+            self._client.log_artifacts(run_id, folder)
+
+    def _log_values(self, run_id: str, fit: Fit, model_id: str, digests: Mapping[str, str]) -> None:
+        """Log parameters, metrics and digests, which are tags."""
+        now = time.time_ns() // 1_000_000
+        figures = fit.evaluation.figures if fit.evaluation else {}
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, step=0, model_id=model_id) for name, value in figures.items()],
+            params=[Param(name, str(value)) for name, value in fit.key.settings.items()],
+            tags=[RunTag(name, digest) for name, digest in digests.items() if digest],
+        )
 
     def _terminate_killed_runs(self, key: FitKey, experiment_id: str) -> None:
         """Mark running runs of this fit as killed: only one process at a time works on a batch, so theirs is gone."""
@@ -126,51 +164,6 @@ def _fit_run(run: Run) -> FitRun:
     return FitRun(run.info.run_id, dict(run.data.metrics), tags.get(SCORER_TAG, ""), tags.get(MODEL_FILE_TAG, ""))
 
 
-class HashedSklearn:
-    """MLflow's flavor for scikit-learn that also hashes the model's file before it is uploaded."""
-
-    __name__ = mlflow.sklearn.__name__
-    digest: str
-
-    def save_model(self, path: str, **options: Any) -> None:  # noqa: ANN401 - passed on to MLflow as they come
-        """Save the model as `mlflow.sklearn` does, and keep the SHA-256 of its file in `digest`."""
-        mlflow.sklearn.save_model(path=path, **options)
-        self.digest = hashlib.sha256(Path(path, MODEL_FILE).read_bytes()).hexdigest()
-
-
-def _log(fit: Fit) -> None:
-    """Log a fit into the active run."""
-    mlflow.log_params(dict(fit.key.settings))
-    _log_datasets(fit)
-    mlflow.log_text(fit.coverage.to_json(), COVERAGE_FILE)
-    mlflow.log_text(parity_check_of(fit.model, fit.coverage).to_json(), PARITY_CHECK_FILE)
-    if fit.scorer is not None:
-        mlflow.log_text(fit.scorer.decode(), SCORER_FILE)
-        mlflow.set_tag(SCORER_TAG, hashlib.sha256(fit.scorer).hexdigest())
-    if fit.evaluation is not None:
-        _log_evaluation(fit, fit.evaluation)
-    flavor = HashedSklearn()
-    Model.log(
-        artifact_path=None,
-        flavor=flavor,
-        sk_model=fit.model,
-        name="model",
-        signature=infer_signature(fit.example, probabilities(fit.model, fit.example)),
-        conda_env=_conda_env(),
-        serialization_format=SERIALIZATION_FORMAT_SKOPS,
-        skops_trusted_types=list(TRUSTED_TYPES),
-        pyfunc_predict_fn="predict_proba",
-    )
-    mlflow.set_tag(MODEL_FILE_TAG, flavor.digest)
-
-
-def _conda_env() -> dict[str, object]:
-    """Return the environment of a model; MLflow's own would need the version of pip, which the images do not have."""
-    packages = [f"{name}=={installed_version(name)}" for name in REQUIREMENTS]
-    dependencies = [f"python={platform.python_version()}", "pip", {"pip": packages}]
-    return {"name": "readmit", "channels": ["conda-forge"], "dependencies": dependencies}
-
-
 def _run_name(key: FitKey) -> str:
     """Return the name of a run in lists."""
     return f"batch {key.batch} {key.candidate} on {'+'.join(key.rows)}"
@@ -192,18 +185,27 @@ def _description(fit: Fit) -> str:
 
 
 def _log_datasets(fit: Fit) -> None:
+    """Log the splits of the snapshot as inputs of the active run."""
     source, digest = resolve_dataset_source(fit.snapshot), fit.key.snapshot[:MAX_DIGEST_LENGTH]
-    for split, rows in fit.rows.items():
-        context = "training" if split in fit.key.rows else "validation"
-        dataset = MetaDataset(source, name=split, digest=digest)  # type: ignore[abstract]  # abstract in its stubs only
-        mlflow.log_input(dataset, context, {"rows": str(rows)})
+    mlflow.log_inputs(
+        [MetaDataset(source, name=split, digest=digest) for split in fit.rows],  # type: ignore[abstract]  # abstract in its stubs only
+        ["training" if split in fit.key.rows else "validation" for split in fit.rows],
+        [{"rows": str(rows)} for rows in fit.rows.values()],
+    )
 
 
-def _log_evaluation(fit: Fit, evaluation: Evaluation) -> None:
-    mlflow.log_metrics(dict(evaluation.figures))
-    mlflow.log_text(evaluation.curves.to_json(), CURVES_FILE)
-    mlflow.log_text(json.dumps(dict(evaluation.importances), allow_nan=False), IMPORTANCES_FILE)
-    title = f"batch {fit.key.batch}, {fit.key.candidate}, on validation"
-    plots = draw_plots(title, evaluation.curves, evaluation.figures["base_rate"], evaluation.importances)
-    for name, plot in plots.items():
-        mlflow.log_figure(plot, name)
+def _files(fit: Fit) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a run, by name."""
+    yield COVERAGE_FILE, fit.coverage.to_json().encode()
+    yield PARITY_CHECK_FILE, parity_check_of(fit.model, fit.coverage).to_json().encode()
+    if fit.scorer is not None:
+        yield SCORER_FILE, fit.scorer
+    if fit.evaluation is not None:
+        yield from _evaluation_files(fit.key, fit.evaluation)
+
+
+def _evaluation_files(key: FitKey, evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
+    yield CURVES_FILE, evaluation.curves.to_json().encode()
+    yield IMPORTANCES_FILE, json.dumps(dict(evaluation.importances), allow_nan=False).encode()
+    title = f"batch {key.batch}, {key.candidate}, on validation"
+    yield from draw_plots(title, evaluation.curves, evaluation.figures["base_rate"], evaluation.importances).items()

@@ -10,6 +10,7 @@ from mlflow.environment_variables import (
     MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD,
     MLFLOW_HTTP_REQUEST_MAX_RETRIES,
     MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
 )
 from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
@@ -28,6 +29,8 @@ def create_client(tracking_uri: str) -> MlflowClient:
     # Files go through the server: the S3 server behind it may be unreachable from here, as it is from the API.
     MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.set(False)
     MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD.set(False)
+    # It would request each run again to print its URL, which is often an internal one; a day shows its runs' links.
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
     mlflow.set_tracking_uri(tracking_uri)
     return MlflowClient(tracking_uri)
 

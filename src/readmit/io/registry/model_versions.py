@@ -71,7 +71,7 @@ class Registry:
             created = self._client.create_model_version(
                 MODEL, f"models:/{model}", run.run_id, tags, await_creation_for=0, model_id=model
             )
-            return _version(self._client.get_model_version(MODEL, created.version))
+        return _version(created)
 
     def _logged_model(self, run_id: str) -> str:
         """Return the id of the model that a run logged. Raises VersionUnusable when it logged none."""

@@ -1,5 +1,6 @@
 """Plots of curves and importances, for the page of a run."""
 
+import io
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
@@ -11,21 +12,33 @@ LINE_COLOR, REFERENCE_COLOR = "#0b5c8a", "#9aa5ad"
 MAX_FIELDS = 15
 
 
-def draw_plots(title: str, curves: Curves, base_rate: float, importances: Mapping[str, float]) -> dict[str, Figure]:
-    """Return the plots by file name. `title`: model and encounters; `base_rate`: share of them that was readmitted."""
-    return {
+def draw_plots(title: str, curves: Curves, base_rate: float, importances: Mapping[str, float]) -> dict[str, bytes]:
+    """Return the plots as PNG, by file name.
+
+    `title`: model and encounters; `base_rate`: share of them that was readmitted.
+    """
+    figures = {
         "roc.png": _roc(title, curves),
         "precision_recall.png": _precision_recall(title, curves, base_rate),
         "calibration.png": _calibration(title, curves),
         "importances.png": _importances(title, importances),
     }
+    return {name: _png(figure) for name, figure in figures.items()}
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def _new_figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     # Without pyplot, which would keep every figure in memory and look for a display.
     figure = Figure(figsize=(6, 4.8), dpi=110)
     figure.subplots_adjust(left=0.12, right=0.97, bottom=0.12, top=0.92)
-    axes = figure.add_subplot(title=title, xlabel=x, ylabel=y)
+    axes = figure.add_subplot(xlabel=x, ylabel=y)
+    # At a given height: otherwise every label is measured to place the title above it.
+    axes.set_title(title, y=1.0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)
