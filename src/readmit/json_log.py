@@ -1,4 +1,7 @@
-"""Log events as JSON lines on standard error, whatever runs the process: Prefect, Airflow or a command line.
+"""Log events as JSON lines, whatever runs the process: Prefect, Airflow or a command line.
+
+They go to standard error; of a command that a person runs in a stack, whose standard error is a terminal, to the log of
+that stack.
 
 A line holds names, numbers and times. Values of encounters, free text and secrets are never passed to it.
 """
@@ -8,6 +11,8 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
+
+from readmit.settings import command_log
 
 JsonValue = str | int | float | None
 STANDARD_ERROR = 2
@@ -23,4 +28,16 @@ def write(logger: str, level: Literal["info", "error"], **fields: JsonValue) -> 
     present = {name: value for name, value in fields.items() if value is not None}
     line = json.dumps({"at": at, "level": level, "logger": logger, **present})
     with suppress(OSError):
-        os.write(STANDARD_ERROR, f"{line}\n".encode())
+        _append(f"{line}\n".encode())
+
+
+def _append(line: bytes) -> None:
+    path = command_log()
+    if not path:
+        os.write(STANDARD_ERROR, line)
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)

@@ -20,6 +20,8 @@ from readmit.core.threshold import threshold_from_cost_ratio
 from readmit.cron import check_cron
 
 PREFIX = "READMIT_"
+COMMAND_LOG = "READMIT_COMMAND_LOG"
+"""Not a setting of the user: `just` sets it for commands that it runs in a stack."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
@@ -275,6 +277,11 @@ def load() -> Settings:
 def _variable(location: str) -> str:
     """Return the environment variable of a field, which Pydantic locates by its alias, if any, or by its name."""
     return f"{PREFIX}{location.upper()}" if location in Settings.model_fields else location
+
+
+def command_log() -> str:
+    """Return the path of the log for the command that this process is, empty for standard error."""
+    return os.environ.get(COMMAND_LOG, "")
 
 
 def environment_with(overrides: Mapping[str, str], without: Collection[str] = ()) -> dict[str, str]:

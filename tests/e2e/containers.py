@@ -16,7 +16,7 @@ import pytest
 
 from ec2_api.sample import write_sample
 from readmit.containers import flow_runs, secrets
-from readmit.containers.__main__ import reader_options
+from readmit.containers.__main__ import exec_options
 from readmit.containers.flow_runs import TERMINAL_STATES, FlowRun
 from readmit.containers.project import ROOT, Project
 from readmit.containers.up import UpOptions, select_services
@@ -70,10 +70,13 @@ class Stack:
         return run
 
     def sql(self, query: str) -> list[dict[str, str]]:
-        """Return the rows of a query, run as by `just sql`."""
-        command = ("flows", "python", "-m", "readmit.cli", "sql", query)
-        text = self.project.output("exec", "-T", *reader_options(self.project), *command)
-        return list(csv.DictReader(io.StringIO(text)))
+        """Return the rows of a query."""
+        return list(csv.DictReader(io.StringIO(self.run_cli("sql", query))))
+
+    def run_cli(self, *command: str) -> str:
+        """Return the output of a `readmit` command, run as by `just`."""
+        options = exec_options(command[0], self.project)
+        return self.project.output("exec", "-T", *options, "flows", "python", "-m", "readmit.cli", *command)
 
     def output_in_flows(self, code: str) -> str:
         """Return the output of a Python program in the `flows` container."""

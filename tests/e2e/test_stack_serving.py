@@ -38,12 +38,20 @@ def test_a_finished_rollback_is_served_and_records_its_author_and_reason(stack: 
     before = str(stack.get("api", "/health")["model_version"])
     target = max(versions(stack) - {before}, key=int)
     arguments = ("--version", target, "--why", "to see it go", "--by", "a test")
-    output = stack.project.output("exec", "-T", "flows", "python", "-m", "readmit.cli", "rollback", *arguments)
+    output = stack.run_cli("rollback", *arguments)
     assert f"Version {target} is in production, replacing version {before}" in output
     assert prediction(stack)["model_version"] == target
     version = stack.get("mlflow", "/api/2.0/mlflow/model-versions/get", name="readmit", version=target)["model_version"]
     tags = {tag["key"]: tag["value"] for tag in version["tags"]}
     assert {"by": "a test", "why": "to see it go"}.items() <= json.loads(tags["in_production"]).items()
+    lines = stack.project.output("logs", "--no-log-prefix", "flows").splitlines()
+    (logged,) = [json.loads(line) for line in lines if '"readmit.rollbacks"' in line]
+    assert (logged["version"], logged["replaced"], logged["by"], logged["outcome"]) == (
+        target,
+        before,
+        "a test",
+        "served",
+    )
 
 
 def test_the_api_starts_and_serves_while_registry_and_stores_are_unavailable(stack: Stack) -> None:

@@ -15,7 +15,7 @@ from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
-from readmit.settings import SettingError, load
+from readmit.settings import COMMAND_LOG, SettingError, load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
@@ -23,6 +23,8 @@ from readmit.stacks.terminal import console
 
 READER_DATABASE_URL = "mysql://reader@mysql:3306"
 """The read-only account of `just sql`."""
+CONTAINER_LOG = "/proc/1/fd/2"
+"""Standard error of the first process of a container, which the engine keeps as the container's log."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,8 +104,13 @@ def report(terminal: Console) -> None:
     write_report(container_report(project, settings), container_secrets(SECRETS, project, settings), terminal)
 
 
-def reader_options(project: Project) -> list[str]:
-    """Return the options of `exec` that run a command with the read-only database account."""
+def exec_options(command: str, project: Project) -> list[str]:
+    """Return the options of `exec` for a `readmit` command: it logs to the container's log, and `sql` only reads."""
+    log = ["-e", f"{COMMAND_LOG}={CONTAINER_LOG}"]
+    return [*log, *_reader_options(project)] if command == "sql" else log
+
+
+def _reader_options(project: Project) -> list[str]:
     address = project.variables.get("READMIT_READER_DATABASE_URL", READER_DATABASE_URL)
     password = "/run/secrets/reader_password"
     return ["-e", f"READMIT_DATABASE_URL={address}", "-e", f"READMIT_DATABASE_PASSWORD_FILE={password}"]
@@ -116,7 +123,7 @@ def run_command(command: Sequence[str], terminal: Console) -> None:
         day_commands.run_command(command, project, terminal)
         return
     tty = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]
-    options = [*tty, *(reader_options(project) if command[:1] == ["sql"] else [])]
+    options = [*tty, *exec_options(command[0] if command else "", project)]
     argv = project.command("exec", *options, "flows", "python", "-m", "readmit.cli", *command)
     # Replace this process, so that signals reach the command itself.
     os.execvpe(argv[0], list(argv), dict(project.environment()))

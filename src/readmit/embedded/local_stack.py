@@ -14,7 +14,7 @@ from rich.console import Console
 from readmit.embedded.liveness import wait_for_exit
 from readmit.embedded.local_report import local_report, local_secrets
 from readmit.embedded.local_status import show_page, show_services, show_source, summary_lines
-from readmit.embedded.paths import FOLDER, folder_of
+from readmit.embedded.paths import COMMANDS_LOG, FOLDER, folder_of
 from readmit.embedded.process_diagnosis import diagnose_ended, diagnose_running
 from readmit.embedded.processes import Processes, ServiceError
 from readmit.embedded.secret_rotation import rotate_embedded
@@ -27,7 +27,7 @@ from readmit.embedded.stack import (
     running_stack_state,
 )
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
-from readmit.settings import SettingError, environment_with, load
+from readmit.settings import COMMAND_LOG, SettingError, environment_with, load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
@@ -169,7 +169,8 @@ def _report(terminal: Console, _: list[str]) -> int:
 
 def _run_on_stack(_: Console, rest: list[str]) -> int:
     bypass_proxy_for_stack()
-    environment = environment_with(find_running_stack()[1].variables)
+    folder, state = find_running_stack()
+    environment = environment_with({**state.variables, COMMAND_LOG: str((folder / COMMANDS_LOG).resolve())})
     # Replaces this process, so that a signal reaches the command itself.
     os.execve(sys.executable, [sys.executable, "-m", "readmit.cli", *rest], environment)
 
