@@ -118,8 +118,9 @@ class ModelManager:
         """
         version, old = self._models.production(), self.loaded
         if version is None:
-            if old is not None:
-                raise ProductionMissing(f"no version is in production, but version {old.version.number} was")
+            served = old.version if old is not None else self._last_served()
+            if served is not None:
+                raise ProductionMissing(f"no version is in production, but version {served.number} was")
             return None
         if old is not None and _is_same_version(old, version):
             # Its verdict may be newer, and its promotion too.
@@ -135,6 +136,11 @@ class ModelManager:
         except OSError as error:
             log.warning("version %s is served, but a copy of it could not be stored: %s", version.number, error)
         return fresh
+
+    def _last_served(self) -> Version | None:
+        """Return the version that served before a restart; None when this API has never served one."""
+        copy = self._models.last_copy()
+        return None if copy is None else copy[0]
 
     def _activate(self, version: Version, artifact: bytes) -> ActiveModel:
         model, metrics = LoadedModel(version, artifact), self._metrics.prediction_metrics(version)

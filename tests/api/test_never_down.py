@@ -47,6 +47,17 @@ def test_without_its_registry_the_api_starts_with_the_version_that_served_last(
         assert "registry is unavailable" in ready.json()["reload_failure"]
 
 
+def test_after_a_restart_the_copy_on_disk_serves_although_the_alias_was_removed(
+    model_source: Any, settings: Settings
+) -> None:
+    with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
+        client.post("/predict", json=EXAMPLE).raise_for_status()
+    model_source.alias = None
+    with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
+        assert client.post("/predict", json=EXAMPLE).headers["x-model-version"] == "1"
+        assert "no version is in production any more" in client.get("/health/ready").json()["reload_failure"]
+
+
 def test_a_damaged_copy_does_not_serve_and_the_api_reports_both_reasons(
     model_source: Any, settings: Settings, served: Any
 ) -> None:
