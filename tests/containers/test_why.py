@@ -91,6 +91,13 @@ def test_a_stack_without_problems_has_none_and_a_finished_task_is_none(
     assert why(capsys) == ["No service that was started has a problem."]
 
 
+def test_the_container_of_a_service_that_is_no_longer_configured_is_not_part_of_the_stack(
+    containers: MakeContainers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    containers(*READY, container("removed", "exited", ExitCode=1, health=""))
+    assert why(capsys) == ["No service that was started has a problem."]
+
+
 def test_an_unhealthy_service_is_shown_with_its_last_health_check_and_log_lines(
     containers: MakeContainers, capsys: pytest.CaptureFixture[str]
 ) -> None:

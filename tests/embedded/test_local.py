@@ -196,6 +196,8 @@ def test_why_shows_which_service_ended_and_so_stopped_the_stack(
     processes.stop()
     assert local_stack.main(["why"]) == 0
     assert "no service of the last one ended by itself" in capsys.readouterr().out, "the next start begins anew"
+    assert local_stack.main(["why", "mlfow"]) == 1
+    assert "unknown service mlfow; known services: ec2-api" in capsys.readouterr().out
 
 
 def test_a_report_has_states_settings_and_logs_and_neither_secrets_nor_patients(

@@ -47,6 +47,8 @@ def test_a_password_in_an_address_is_masked_even_if_it_is_unknown() -> None:
         "patient_nbr=135",
         "Duplicate entry '8222157' for key",
         "patient_8222157",
+        "id8222157",
+        "encounter.8222157",
         "8222157,Caucasian,Female",
     ],
 )

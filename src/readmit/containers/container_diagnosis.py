@@ -66,7 +66,9 @@ def diagnose(project: Project, names: Sequence[str]) -> list[Diagnosis]:
     containers = _inspect(project)
     started = {container.service: container for container in containers}
     missing = [_not_started(name, conditions[name], started) for name in names if name not in started]
-    chosen = (item for item in containers if not item.is_ready and (not names or item.service in names))
+    # A service that the Compose files no longer have may have left a container: it is not part of the stack.
+    known = (item for item in containers if item.service in conditions)
+    chosen = (item for item in known if not item.is_ready and (not names or item.service in names))
     return [*missing, *(_diagnose(project, item, conditions[item.service], started) for item in chosen)]
 
 

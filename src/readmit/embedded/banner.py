@@ -6,7 +6,7 @@ from rich.console import Console
 
 from readmit.embedded.eta import START_SECONDS, Plan, format_duration
 from readmit.embedded.labels import SOURCE_LABELS
-from readmit.embedded.services import PURPOSES
+from readmit.embedded.services import FLOW, PURPOSES
 from readmit.embedded.stack import SERVICES
 from readmit.io.source_client import SourceState
 from readmit.settings import Settings
@@ -28,7 +28,7 @@ def print_introduction(settings: Settings, folder: Path, terminal: Console) -> N
         f"On two cores this takes {small} for {2 * BATCH_ROWS:,} encounters and {large} for {7 * BATCH_ROWS:,}. "
         "If run again, it finds no new batches. It ends with a results page. It starts these services on free ports:"
     )
-    for name, purpose in {**{name: PURPOSES[name] for name in SERVICES}, "flow": "runs the days, then exits"}.items():
+    for name, purpose in {**{name: PURPOSES[name] for name in SERVICES}, FLOW: "runs the days, then exits"}.items():
         terminal.print(f"  {name:<8} {purpose}")
     terminal.print(f"All services are stopped at the end, or on Ctrl-C; the state is kept in {folder}.")
 

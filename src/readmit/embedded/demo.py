@@ -20,7 +20,7 @@ from readmit.embedded.processes import ServiceError
 from readmit.embedded.progress import ProgressView, failure_message
 from readmit.embedded.report import Report, build_report
 from readmit.embedded.results_page import render_page
-from readmit.embedded.services import flow
+from readmit.embedded.services import FLOW, flow
 from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
 from readmit.embedded.summary import print_summary, settings_mismatch
@@ -79,9 +79,7 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
     plan = Plan.of(set(range(1, data.released + 1)) - done_before, data.rows / data.batches)
     print_source_status(data, plan, terminal)
     stack.processes.start(flow(stack.environment))
-    code = ProgressView(terminal, last_attempt, data, plan).follow(
-        lambda seconds: stack.processes.wait("flow", seconds)
-    )
+    code = ProgressView(terminal, last_attempt, data, plan).follow(lambda seconds: stack.processes.wait(FLOW, seconds))
     if code != 0:
         raise ServiceError(failure_message(last_attempt, code, stack.processes))
     new = ledger.done_batches() - done_before

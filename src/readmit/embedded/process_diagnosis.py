@@ -1,12 +1,12 @@
 """`just why [SERVICE]` without containers: the processes that do not work, or that ended and so stopped the stack."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
 from readmit.embedded.processes import Processes, is_healthy
-from readmit.embedded.services import health_url
+from readmit.embedded.services import FLOW, PURPOSES, health_url
 from readmit.stacks.diagnosis import Diagnosis
 from readmit.stacks.errors import StackError
 
@@ -32,6 +32,7 @@ def diagnose_running(folder: Path, addresses: Mapping[str, str], names: Sequence
 
 def diagnose_ended(folder: Path, names: Sequence[str]) -> list[Diagnosis]:
     """Return why a stack that is not up ended: each service, of the named ones or of all, that exited by itself."""
+    _require_known(names, (*PURPOSES, FLOW))
     if not folder.exists():
         return []
     processes = Processes(folder / "processes")
@@ -42,9 +43,9 @@ def diagnose_ended(folder: Path, names: Sequence[str]) -> list[Diagnosis]:
     ]
 
 
-def _require_known(names: Sequence[str], addresses: Mapping[str, str]) -> None:
-    if unknown := sorted(set(names) - set(addresses)):
-        raise StackError(f"unknown service {', '.join(unknown)}; known services: {', '.join(addresses)}")
+def _require_known(names: Sequence[str], known: Collection[str]) -> None:
+    if unknown := sorted(set(names) - set(known)):
+        raise StackError(f"unknown service {', '.join(unknown)}; known services: {', '.join(known)}")
 
 
 def _health_output(url: str) -> str:

@@ -24,6 +24,8 @@ PURPOSES = {
     "api": "predictions; try them at /docs",
     "ui": "web interface",
 }
+FLOW = "flow"
+"""The process of the days, which ends after the last one."""
 PYTHON_MODULE = (sys.executable, "-m")
 FLOW_GRACE_SECONDS = 3.0
 """A killed flow loses nothing: the next start drops its lease, and the step is repeated."""
@@ -66,7 +68,7 @@ def health_url(name: str, address: str) -> str:
 
 def flow(environment: Mapping[str, str]) -> ServiceProcess:
     """Return the flow that runs a day for every batch released and not done, one after the other, and then exits."""
-    return ServiceProcess("flow", (*PYTHON_MODULE, "flows.catch_up"), environment, grace_seconds=FLOW_GRACE_SECONDS)
+    return ServiceProcess(FLOW, (*PYTHON_MODULE, "flows.catch_up"), environment, grace_seconds=FLOW_GRACE_SECONDS)
 
 
 def _mlflow_command(store: Path, host: str, port: int) -> list[str]:

@@ -1,4 +1,7 @@
-"""Removal of secrets and of the numbers of patients and encounters from a text that leaves the machine."""
+"""Removal of secrets and of the numbers of patients and encounters from a text that leaves the machine.
+
+A number without the name of its field is removed from five digits on: a shorter one may be any number.
+"""
 
 import json
 import re
@@ -16,7 +19,7 @@ SECRET_NAME = re.compile(
 ID_FIELDS = ("encounter_id", "patient_nbr")
 """The fields that identify encounters and patients (readmit.core.encounter)."""
 NAMED_ID = re.compile(rf"({'|'.join(ID_FIELDS)})(\W{{1,4}})\d+", re.IGNORECASE)
-LONG_NUMBER = re.compile(r"(?<![0-9a-f.])\d{5,}(?![0-9a-f])", re.IGNORECASE)
+LONG_NUMBER = re.compile(r"((?<![0-9a-f])|(?<=[g-z][a-f]))(?<!\d\.)\d{5,}(?![0-9a-f])", re.IGNORECASE)
 """A number that may be such an ID without its name. Digits of a hash or of a fraction are none."""
 URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^@\s/]+@")
 MIN_INNER_LENGTH = 6
