@@ -1,5 +1,6 @@
 """The API's metrics for Prometheus."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -16,7 +17,7 @@ from prometheus_client.registry import Collector
 from api.access_log import LogOutput, RequestLog
 from api.errors import NOT_APPLICABLE_STATE, REQUEST_ID, request_id
 from api.headers import VERSION_HEADER
-from readmit.core.version import MODEL, Version
+from readmit.core.version import MODEL, PROMOTE_STEP, Version
 
 STARTED_AT, UNKNOWN = "started", "unknown"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -52,28 +53,30 @@ class CurrentValues(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Return the gauges; the time of promotion is left out while it is not known."""
+        """Return the gauges; that of the promotion is left out while its time is not known."""
         text = "HTTP requests that are being processed, the scrape included."
         yield GaugeMetricFamily("readmit_http_requests_in_flight", text, value=self._metrics.requests_in_flight)
         promoted = GaugeMetricFamily(
             "readmit_model_promoted_timestamp_seconds",
-            "When the loaded model was last promoted; absent without a model, or if that was not recorded.",
+            "When the loaded model was put into production, by a day or by a rollback; absent if not recorded.",
+            labels=["cause"],
         )
-        if self._metrics.promoted_at is not None:
-            promoted.add_metric([], self._metrics.promoted_at)
+        if self._metrics.promoted is not None:
+            promoted.add_metric(*self._metrics.promoted)
         yield promoted
 
 
 class ApiMetrics:
     """The metrics of one app, in a registry that only they use.
 
-    `requests_in_flight`: plain, because it changes twice per request. `promoted_at`: seconds since 1970.
+    `requests_in_flight`: plain, because it changes twice per request. `promoted`: the cause of the loaded version's
+    promotion, as label values, and its time in seconds since 1970.
     """
 
     def __init__(self, request_log: RequestLog) -> None:
         self._request_log = request_log
         self.requests_in_flight = 0
-        self.promoted_at: float | None = None
+        self.promoted: tuple[tuple[str], float] | None = None
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         registry.register(DroppedLines(request_log.output))
@@ -143,13 +146,13 @@ class ApiMetrics:
         self._loaded.set(at.timestamp())
 
     def record_promotion(self, version: Version) -> None:
-        """Set when the loaded version was promoted."""
-        note = version.promoted_note
+        """Set when and why the loaded version was put into production."""
+        self.promoted, note = None, version.promoted_note
         # MLflow's page can edit the note, so it may have no valid time.
-        try:
-            self.promoted_at = None if note is None else datetime.fromisoformat(note.at).timestamp()
-        except ValueError:
-            self.promoted_at = None
+        with contextlib.suppress(ValueError):
+            if note is not None:
+                cause = "day" if note.by == PROMOTE_STEP else "rollback"
+                self.promoted = (cause,), datetime.fromisoformat(note.at).timestamp()
 
     def count_batch_rows(self, rows: int) -> None:
         """Count the rows of a batch that was answered."""

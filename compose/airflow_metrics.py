@@ -55,7 +55,7 @@ class ReceivedMetrics:
             if name != name_before:
                 lines.append(f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}")
             name_before = name
-            lines.append(f"{name}{_label_text(labels)} {value:g}")
+            lines.append(f"{name}{_label_text(labels)} {value:.15g}")
         return "".join(f"{line}\n" for line in lines)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from readmit.core.production_history import last_in_production
 from readmit.core.verdict import Verdict
-from readmit.core.version import Version
+from readmit.core.version import PROMOTE_STEP, Version
 from readmit.io.registry.model_versions import Registry
 
 
@@ -42,4 +42,4 @@ def restore_production(challenger: Version, registry: Registry) -> str | None:
 
 
 def _set_production(version: str, why: str, registry: Registry) -> None:
-    registry.set_production(version, "promote", why, datetime.now(UTC))
+    registry.set_production(version, PROMOTE_STEP, why, datetime.now(UTC))

@@ -19,7 +19,7 @@ from api.app import create_app
 from api.example import EXAMPLE
 from api.fast_path import FastPath
 from api.metrics import METHODS
-from readmit.core.version import Note
+from readmit.core.version import PROMOTE_STEP, Note
 from readmit.settings import Settings
 from tests.api.conftest import LOCAL
 
@@ -162,7 +162,7 @@ def test_reloads_are_counted_when_another_model_is_put_into_service(
 def test_the_time_of_promotion_is_that_of_the_note_and_absent_while_it_is_not_known(
     client: Client, model_source: Any
 ) -> None:
-    promoted = "readmit_model_promoted_timestamp_seconds"
+    promoted = 'readmit_model_promoted_timestamp_seconds{cause="rollback"}'
     assert metric(client, promoted) is None
     for note, expected in ((NOTE, AT.timestamp()), (replace(NOTE, at="yesterday"), None), (NOTE, AT.timestamp())):
         model_source.alias = replace(model_source.alias, promoted_note=note)
@@ -170,10 +170,17 @@ def test_the_time_of_promotion_is_that_of_the_note_and_absent_while_it_is_not_kn
         assert metric(client, promoted) == expected
 
 
+def test_the_promotion_by_a_day_differs_from_that_by_a_person(client: Client, model_source: Any) -> None:
+    model_source.alias = replace(model_source.alias, promoted_note=replace(NOTE, by=PROMOTE_STEP))
+    client.post("/reload_model", headers=TOKEN).raise_for_status()
+    (times,) = [line for line in series(client.get("/metrics").text) if "model_promoted" in line]
+    assert times == 'readmit_model_promoted_timestamp_seconds{cause="day"}'
+
+
 def test_without_a_model_there_is_no_time_of_promotion(model_source: Any, settings: Settings) -> None:
     model_source.alias = None
     with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
-        assert metric(client, "readmit_model_promoted_timestamp_seconds") is None
+        assert "readmit_model_promoted_timestamp_seconds{" not in client.get("/metrics").text
         assert metric(client, "readmit_model_reloads_total") == 0
         assert metric(client, "readmit_model_reload_failures_total") == 0
 

@@ -8,7 +8,8 @@ DAY = PanelRow(
     (
         table(
             "Steps",
-            "The last successful attempt at each step: seconds and peak memory; and when it last succeeded and failed.",
+            "Duration of the last successful attempt at each step, peak memory of the last attempt, and when it last "
+            "succeeded and failed.",
             "none",
             (
                 Query("sort_desc(max by (step) (readmit_step_seconds))"),

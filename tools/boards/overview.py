@@ -38,6 +38,9 @@ WAS_UP = (
     'max_over_time(up{{job=~"$job"}}{period})) == 1)'
 )
 """The jobs and instances that were up within a period: a service that was left out on purpose was not."""
+DOWN = f"{STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}"
+NO_REPLICA = 'group by (job) (max_over_time(up{job="api", job=~"$job"}[1d])) unless on (job) up{job="api"}'
+"""The API, once it has no target left: when no replica runs, its name has no address."""
 NO_ALERT = "no alert is firing"
 
 NOW = PanelRow(
@@ -57,7 +60,7 @@ NOW = PanelRow(
             "Services down",
             "Services that were up within the last day and are not now. One that was never started does not count.",
             "none",
-            (Query(f"count({STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}) or vector(0)"),),
+            (Query(f"(count({DOWN}) or vector(0)) + (count({NO_REPLICA}) or vector(0))"),),
             thresholds=NONE_IS_GOOD,
             alerts=("ServiceDown",),
         ),
@@ -84,8 +87,8 @@ NOW = PanelRow(
             "Backlog",
             "Released batches that no day has processed yet.",
             "none",
-            (Query("max(readmit_batches_backlog)"),),
-            thresholds=((None, GREEN), (1, ORANGE), (alert_threshold("Backlog"), RED)),
+            (Query("max(readmit_source_batches_released) - (max(readmit_batches_done) or vector(0))"),),
+            thresholds=((None, GREEN), (1, ORANGE), (alert_threshold("Backlog") + 1, RED)),
             alerts=("Backlog",),
         ),
     ),

@@ -89,7 +89,7 @@ VERDICTS = PanelRow(
     (
         tile(
             "Promotions in the time range",
-            "Changes of the version in production, rollbacks included; the first one does not count.",
+            "Changes of the version in production from the end of a day to the next; the first one does not count.",
             "none",
             (Query("sum(changes(readmit_production_version[$__range]))"),),
             width=6,

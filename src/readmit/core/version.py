@@ -13,6 +13,8 @@ SCORER_FILE, SCORER_TAG = "scorer.json", "scorer"
 """The compiled model, an artifact of the version's run; the tag holds its SHA-256."""
 MODEL_FILE, MODEL_FILE_TAG = "model.skops", "model_file"
 """The fitted model, in MLflow's model folder; the tag holds its SHA-256."""
+PROMOTE_STEP = "promote"
+"""The author of the notes that the step `promote` writes; that of a rollback is a person."""
 PROMOTED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
 """Tags with the notes of a version's last promotion to production and of the last rollback from it."""
 
