@@ -35,6 +35,10 @@ class Measurement:
     to_fire: float
     to_clear: float
 
+    def __str__(self) -> str:
+        """Return the measurement as a line of the log."""
+        return f"{self.title}: {self.alert} fired after {self.to_fire:.0f} s and cleared after {self.to_clear:.0f} s"
+
 
 def cause(fault: Fault, monitor: AlertMonitor) -> float:
     """Inject a fault and return the seconds until its alert has arrived. The alert must not be active before."""

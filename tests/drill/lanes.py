@@ -23,10 +23,16 @@ class Lane:
         """Drill the faults. Raises DrillError at the first alert that fails."""
         with ThreadPoolExecutor(1) as background:
             pending = None if self.lasting is None else background.submit(cause, self.lasting, monitor)
-            measured = [end(fault, monitor, cause(fault, monitor)) for fault in self.faults]
+            measured = [_logged(end(fault, monitor, cause(fault, monitor))) for fault in self.faults]
             if self.lasting is not None and pending is not None:
-                measured.append(end(self.lasting, monitor, pending.result()))
+                measured.append(_logged(end(self.lasting, monitor, pending.result())))
         return measured
+
+
+def _logged(measurement: Measurement) -> Measurement:
+    """Print a measurement at once: those before a failure are not lost, and somebody may be watching."""
+    print(measurement, flush=True)
+    return measurement
 
 
 def run_lanes(lanes: Sequence[Lane], monitor: AlertMonitor) -> list[Measurement]:

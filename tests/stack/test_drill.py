@@ -87,13 +87,14 @@ def monitor() -> FakeMonitor:
 
 
 def test_a_fault_is_measured_from_its_injection_and_its_recovery(
-    monitor: FakeMonitor, monkeypatch: pytest.MonkeyPatch
+    monitor: FakeMonitor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter((10.0, 70.0, 100.0, 130.0))
     monkeypatch.setattr(fault_module.time, "monotonic", lambda: next(clock))
     measured = Lane([make_fault(monitor, "A")]).run(monitor)
     assert measured == [Measurement("fault A", "A", 60.0, 30.0)]
     assert monitor.log == ["A is clear", "A fired", "A is clear", "A finished"]
+    assert capsys.readouterr().out == "fault A: A fired after 60 s and cleared after 30 s\n"
 
 
 def test_a_lasting_fault_ends_after_the_others_of_its_lane(monitor: FakeMonitor) -> None:
