@@ -133,7 +133,7 @@ bench *options: _install
 [positional-arguments]
 [no-exit-message]
 load *options: _install
-    @python locust/run.py "$@"
+    @python -m readmit.stacks load "$@"
 
 # Format the code and apply safe lint fixes
 fix: _install

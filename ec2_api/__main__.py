@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import ssl
 import sys
 import time
 from types import FrameType
@@ -15,6 +16,7 @@ from ec2_api.metrics import SourceMetrics
 from ec2_api.release_log import ReleaseLog
 from ec2_api.request_log import configure_request_log
 from ec2_api.startup import open_source
+from ec2_api.tls_connection import create_tls_context
 
 log = logging.getLogger("ec2_api")
 
@@ -47,17 +49,24 @@ def serve(config: settings.SourceSettings) -> None:
     source = open_source(config, time.time)
     metrics = SourceMetrics(source.release.total, source.rows)
     release_log = ReleaseLog(source.release, metrics, time.time)
-    app = create_app(source, metrics, config.allowed_hosts)
+    app = create_app(source, metrics, config.allowed_hosts, config.token)
+    tls = _tls_context(config)
     try:
-        server = create_bounded_server(app, config.host, config.port)
+        server = create_bounded_server(app, config.host, config.port, tls)
     except OSError as error:
         raise StartupError(f"READMIT_SOURCE_PORT: {config.host}:{config.port}: {error.strerror or error}") from error
     release_log.tick()
     scheduler = release_log.scheduler()
     scheduler.start()
-    server.print_listen("listening on http://{}:{}")
+    server.print_listen(f"listening on {'http' if tls is None else 'https'}://{{}}:{{}}")
     server.run()
     scheduler.shutdown(wait=False)
+
+
+def _tls_context(config: settings.SourceSettings) -> ssl.SSLContext | None:
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    return create_tls_context(config.tls_certificate, config.tls_key)
 
 
 if __name__ == "__main__":

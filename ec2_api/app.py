@@ -17,6 +17,7 @@ from ec2_api.metrics import SourceMetrics
 from ec2_api.request_log import log_request
 from ec2_api.security_headers import PAGE_CONTENT_SECURITY_POLICY, SECURITY_HEADERS
 from ec2_api.startup import OpenSource
+from ec2_api.token_check import check_token
 
 TOO_EARLY = 425
 FORMATS_BY_MEDIA_TYPE = {fmt.media_type: fmt for fmt in Format}
@@ -29,12 +30,16 @@ class OrderedJson(DefaultJSONProvider):
 
 
 def create_app(
-    source: OpenSource, metrics: SourceMetrics, allowed_hosts: Set[str], clock: Callable[[], float] = time.time
+    source: OpenSource,
+    metrics: SourceMetrics,
+    allowed_hosts: Set[str],
+    token: str | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Flask:
-    """Return the application for a source; `clock` gives epoch seconds."""
+    """Return the application for a source. `token`: required for batches, unless None; `clock`: epoch seconds."""
     app = Flask(__name__, static_folder=None)
     app.json = OrderedJson(app)
-    app.add_url_rule("/", "page", lambda: _index_page(source, clock()))
+    app.add_url_rule("/", "page", lambda: _index_page(source, token is not None, clock()))
     app.add_url_rule("/health", "health", lambda: jsonify(responses.health(source, clock())))
     app.add_url_rule("/batches", "batches", lambda: jsonify(responses.batches(source, clock())))
     app.add_url_rule("/batches/<number>", "batch", lambda number: _batch_response(source, number, clock()))
@@ -45,14 +50,13 @@ def create_app(
     app.register_error_handler(HTTPException, _error_response)
     # Registered first, so that rejected requests are recorded, too.
     _record_requests(app, metrics)
-    _protect(app, allowed_hosts)
+    _protect(app, allowed_hosts, token)
     return app
 
 
-def _index_page(source: OpenSource, now: float) -> Response:
-    page = Response(
-        render_template("index.html", health=responses.health(source, now), batches=responses.batches(source, now))
-    )
+def _index_page(source: OpenSource, token_required: bool, now: float) -> Response:
+    health, batches = responses.health(source, now), responses.batches(source, now)
+    page = Response(render_template("index.html", health=health, batches=batches, token_required=token_required))
     page.headers["Content-Security-Policy"] = PAGE_CONTENT_SECURITY_POLICY
     return page
 
@@ -136,12 +140,13 @@ def _record_requests(app: Flask, metrics: SourceMetrics) -> None:
         return response
 
 
-def _protect(app: Flask, allowed_hosts: Set[str]) -> None:
+def _protect(app: Flask, allowed_hosts: Set[str], token: str | None) -> None:
     """Check each request before it is served and add the security headers to each response."""
 
     @app.before_request
     def check() -> None:
         check_request(request, allowed_hosts)
+        check_token(request, request.endpoint, token)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

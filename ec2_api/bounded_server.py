@@ -6,6 +6,7 @@ none beyond its limit: a hundred half-sent requests block it. Here the busiest c
 
 import json
 import socket
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,12 +18,13 @@ from waitress.server import MultiSocketServer, TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from ec2_api.security_headers import SECURITY_HEADERS
+from ec2_api.tls_connection import RECORD_BYTES, TlsConnection, wrap_accepted
 
 THREADS = 4
 MAX_HEAD_BYTES = 32 * 1024
 MAX_BODY_BYTES = 64 * 1024
 REQUEST_TIMEOUT_SECONDS = 10
-"""From the first byte of a request to its last, and from the connection to the first byte."""
+"""From the first byte of a request to its last, and from the connection, TLS handshake included, to the first byte."""
 STALL_TIMEOUT_SECONDS = 30
 """Maximum pause of a client that reads a response."""
 RESPONSE_TIMEOUT_SECONDS = 300
@@ -99,13 +101,29 @@ class BoundedChannel(HTTPChannel):
         self.will_close = True
         # The flag alone waits until the socket is writable, which a client that does not read prevents.
         with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+            # Not `SSLSocket.shutdown`, after which a thread that still writes would send plain text.
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+class BoundedTlsChannel(TlsConnection, BoundedChannel):
+    """A connection with TLS, under the same limits."""
 
 
 class BoundedServer(TcpWSGIServer):
-    """One listening socket."""
+    """One listening socket; with TLS if there is a context."""
 
-    channel_class = BoundedChannel
+    def __init__(self, *args: object, tls: ssl.SSLContext | None, **options: object) -> None:
+        self._tls = tls
+        self.channel_class = BoundedChannel if tls is None else BoundedTlsChannel
+        super().__init__(*args, **options)
+
+    def accept(self) -> tuple[socket.socket, object] | None:
+        """Return a connection, under TLS before its handshake, and the client's address; None if it is closed."""
+        accepted: tuple[socket.socket, object] | None = super().accept()
+        if accepted is None or self._tls is None:
+            return accepted
+        wrapped = wrap_accepted(accepted[0], self._tls)
+        return None if wrapped is None else (wrapped, accepted[1])
 
     def handle_accept(self) -> None:
         """Accept a connection; beyond the limits, close the busiest client's oldest one."""
@@ -132,8 +150,13 @@ class BoundedServer(TcpWSGIServer):
         return [item for item in self._map.values() if isinstance(item, BoundedChannel) and not item.will_close]
 
 
-def create_bounded_server(application: Callable[..., object], host: str, port: int) -> MultiSocketServer:
-    """Return a server that listens on every address of the host. Raises OSError when it can't listen."""
+def create_bounded_server(
+    application: Callable[..., object], host: str, port: int, tls: ssl.SSLContext | None = None
+) -> MultiSocketServer:
+    """Return a server that listens on every address of the host, with TLS if there is a context.
+
+    Raises OSError when it can't listen.
+    """
     options = Adjustments(
         host=host,
         port=port,
@@ -147,12 +170,14 @@ def create_bounded_server(application: Callable[..., object], host: str, port: i
         cleanup_interval=1,
         # select() does not support file descriptors above 1,023.
         asyncore_use_poll=True,
+        recv_bytes=RECORD_BYTES,
+        url_scheme="http" if tls is None else "https",
     )
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(options.threads)
     sockets: dict[int, object] = {}
     servers = [
-        BoundedServer(application, sockets, dispatcher=dispatcher, adj=options, sockinfo=address)
+        BoundedServer(application, sockets, dispatcher=dispatcher, adj=options, sockinfo=address, tls=tls)
         for address in options.listen
     ]
     listening = [(server.effective_host, server.effective_port) for server in servers]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ec2_api.errors import StartupError
@@ -18,7 +18,8 @@ class SourceSettings:
 
     `data`: a local CSV or zip, or None. `download_url`: empty disables the download.
     `mended`: batches whose rows may differ from those at the start of the release.
-    `allowed_hosts`: accepted host names, in lower case and without port.
+    `allowed_hosts`: accepted host names, in lower case and without port. `token`: required for batches, unless None.
+    `tls_certificate`, `tls_key`: PEM files; with them the data API serves HTTPS, without them HTTP.
     """
 
     data: Path | None
@@ -30,13 +31,16 @@ class SourceSettings:
     download_url: str
     mended: frozenset[int]
     allowed_hosts: frozenset[str]
+    token: str | None = field(repr=False)
+    tls_certificate: Path | None
+    tls_key: Path | None
 
 
 def load(environ: Mapping[str, str]) -> SourceSettings:
     """Return the settings of this process. Raises StartupError with the variable's name when a value is invalid."""
-    data = environ.get("READMIT_DATA")
+    certificate, key = _tls_files(environ)
     return SourceSettings(
-        data=Path(data).expanduser() if data else None,
+        data=_path(environ, "READMIT_DATA"),
         host=environ.get("READMIT_SOURCE_HOST") or "127.0.0.1",
         port=_integer(environ, "READMIT_SOURCE_PORT", 5001, 0, 65_535),
         state=Path(environ.get("READMIT_SOURCE_STATE") or "var/ec2-api").expanduser(),
@@ -45,7 +49,38 @@ def load(environ: Mapping[str, str]) -> SourceSettings:
         download_url=_url(environ, "READMIT_SOURCE_DOWNLOAD_URL", UCI_URL),
         mended=_batch_numbers(environ, "READMIT_SOURCE_MENDED"),
         allowed_hosts=_host_names(environ, "READMIT_ALLOWED_HOSTS", ALLOWED_HOSTS),
+        token=_secret(environ, "READMIT_SOURCE_TOKEN"),
+        tls_certificate=certificate,
+        tls_key=key,
     )
+
+
+def _path(environ: Mapping[str, str], name: str) -> Path | None:
+    text = environ.get(name)
+    return Path(text).expanduser() if text else None
+
+
+def _tls_files(environ: Mapping[str, str]) -> tuple[Path | None, Path | None]:
+    files = _path(environ, "READMIT_SOURCE_TLS_CERTIFICATE"), _path(environ, "READMIT_SOURCE_TLS_KEY")
+    if any(files) and not all(files):
+        raise StartupError(
+            "READMIT_SOURCE_TLS_CERTIFICATE and READMIT_SOURCE_TLS_KEY: one of them is not set, but TLS needs both"
+        )
+    return files
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a secret from its variable or from the file that NAME_FILE names; an empty one counts as unset."""
+    value, file = environ.get(name), environ.get(f"{name}_FILE")
+    if value and file:
+        raise StartupError(f"{name} and {name}_FILE are both set: unset one of them")
+    try:
+        secret = Path(file).read_text().strip() if file else value or ""
+    except OSError as error:
+        raise StartupError(f"{name}_FILE: {error}") from error
+    if not (secret.isascii() and secret.isprintable()):
+        raise StartupError(f"{name}: not printable ASCII, as an HTTP header requires")
+    return secret or None
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

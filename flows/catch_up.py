@@ -1,4 +1,4 @@
-"""`python -m flows.catch_up`: run a day for each batch that is released and not done, one after the other."""
+"""`python -m flows.catch_up`: run days until no batch is released and not done."""
 
 from flows.daily import daily
 

@@ -1,11 +1,11 @@
-"""The day, and its training alone, as Prefect flows: a loop over the step table, without logic of their own."""
+"""The day, and its training alone, as Prefect flows: loops over batches and the step table, without other logic."""
 
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows import notifications
-from readmit.pipeline import STEPS, Facts, RunRequest, Step, attempt, day
+from readmit.pipeline import STEPS, Facts, RunRequest, Step, attempt, day, has_next_batch
 from readmit.retry import is_retryable
 from readmit.settings import load
 
@@ -35,21 +35,30 @@ TASKS = {step.name: as_task(step) for step in STEPS}
 
 
 @flow(name="daily")
-def daily(batch: int | None = None, train: bool = True) -> bool:
-    """Run the eleven steps for a batch, by default the next one, and return whether there was work to do."""
-    return _run_day(RunRequest(str(flow_run.id), batch, train))
+def daily(batch: int | None = None, train: bool = True, max_batches: int | None = None) -> bool:
+    """Run the eleven steps for a batch or, by default, for all that are released and not done, oldest first.
+
+    `max_batches`: None: as the setting READMIT_DAY_MAX_BATCHES. Return whether there was work to do.
+    """
+    limit, request = max_batches or load().day_max_batches, RunRequest(str(flow_run.id), batch, train)
+    days = [_run_day(request)]
+    while has_next_batch(batch, None if limit is None else limit + 1 - len(days), days[-1]):
+        days.append(_run_day(request, first=days[0]["batch"]))
+    return bool(days[0]["go_on"])
 
 
 @flow(name="train")
 def train(batch: int | None = None) -> bool:
     """Run the training group alone, by default on the latest snapshot."""
-    return _run_day(RunRequest(str(flow_run.id), batch, ingest=False))
+    return bool(_run_day(RunRequest(str(flow_run.id), batch, ingest=False))["go_on"])
 
 
-def _run_day(request: RunRequest) -> bool:
+def _run_day(request: RunRequest, first: object = None) -> Facts:
+    """Run a day and return the facts of its `check_source`. `first`: the first batch of the run, if not this one."""
     with notifications.artifacts() as results:
         for step, facts in day(request, lambda step, admitted: TASKS[step.name](admitted)):
             if not results and facts["batch"] is not None:
-                notifications.rename_run(f"{flow_run.flow_name} batch {facts['batch']}")
+                batches = f"batch {facts['batch']}" if first is None else f"batches {first} to {facts['batch']}"
+                notifications.rename_run(f"{flow_run.flow_name} {batches}")
             results.append((step, facts))
-    return len(results) > 1
+    return results[0][1]

@@ -143,7 +143,7 @@ def _on_init(environment: Environment, **_: object) -> None:
     """Secure Locust's web UI and load the source's rows; an error ends Locust."""
     if environment.web_ui is not None:
         page_security.secure(environment.web_ui, target.page_password())
-    set_payloads(payloads.source_payloads(target.source_url()))
+    set_payloads(payloads.of_source(target.row_source()))
 
 
 events.init.add_listener(_on_init)

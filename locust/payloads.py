@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import random
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.error import URLError
-from urllib.request import ProxyHandler, Request, build_opener
+from pathlib import Path
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from errors import LoadRefused
 from readmit.core.encounter import (
@@ -24,6 +25,7 @@ from readmit.core.encounter import (
     python_name,
     value_error,
 )
+from target import RowSource
 
 MAX_ROWS = 2_000
 """Maximum number of the source's rows to use; each is posted many times."""
@@ -60,9 +62,14 @@ class Payloads:
         return rng.choices(self.rows, k=count)
 
 
-def source_payloads(address: str) -> Payloads:
+def of_source(source: RowSource | None) -> Payloads:
+    """Return rows of a source, or synthetic ones when its address changes. Raises LoadRefused when it has no rows."""
+    return synthetic_payloads() if source is None else source_payloads(source)
+
+
+def source_payloads(source: RowSource) -> Payloads:
     """Return rows of the source's first batch that get a prediction. Raises LoadRefused when there are none."""
-    batch = _first_batch(address)
+    batch, address = _first_batch(source), source.url
     valid = [row for row in batch if is_encounter(row)]
     if not valid:
         raise LoadRefused(f"the source at {address} has no row in its first batch that can be predicted")
@@ -128,16 +135,27 @@ def _synthetic_value(field: Field, rng: random.Random) -> str | int:
     return rng.randint(field.low, min(field.high, MAX_COUNT))
 
 
-def _first_batch(address: str) -> list[Row]:
-    request = Request(f"{address}/batches/1", headers={"Accept": "application/json"})
+def _first_batch(source: RowSource) -> list[Row]:
+    address = source.url
+    authorization = {} if source.token is None else {"Authorization": f"Bearer {source.token}"}
+    request = Request(f"{address}/batches/1", headers={"Accept": "application/json", **authorization})
     try:
         # Without a proxy: the source is on the same network as the API.
-        with build_opener(ProxyHandler({})).open(request, timeout=TIMEOUT_SECONDS) as response:
+        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_tls_context(source.ca_file)))
+        with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
             rows = json.load(response)
-    except (URLError, TimeoutError, ValueError) as error:
+    except (OSError, ValueError) as error:
+        token = "set READMIT_SOURCE_TOKEN, or " if getattr(error, "code", None) == 401 else ""
         raise LoadRefused(
-            f"the source at {address} returned no rows ({error}); use --made for synthetic encounters"
+            f"the source at {address} returned no rows ({error}); {token}use --made for synthetic encounters"
         ) from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise LoadRefused(f"the source at {address} did not return a list of rows")
     return rows
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    # A self-signed certificate may lack an extension that Python 3.13 requires by default.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

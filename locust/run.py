@@ -40,7 +40,7 @@ def _payloads(options: LoadOptions) -> Payloads:
     """Return the source's rows, or synthetic ones with --made or when --host is given without --source."""
     if options.synthetic or (options.host and not options.source):
         return payloads.synthetic_payloads()
-    return payloads.source_payloads(options.source or target.source_url())
+    return payloads.of_source(target.row_source(options.source))
 
 
 def _load(options: LoadOptions, host: str, payload_description: str) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -43,10 +44,26 @@ def require_served(host: str) -> None:
         raise LoadRefused(f"the API at {host} has no model yet: run a day first")
 
 
-def source_url(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the URL of the data API that the running stack reads from."""
-    default = f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
-    return (environ.get("READMIT_SOURCE_URL") or default).rstrip("/")
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """The data API, whose rows are posted. `ca_file`: verifies its certificate; None: the CAs of the system do."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+def row_source(url: str | None = None, environ: Mapping[str, str] = os.environ) -> RowSource | None:
+    """Return the data API at a URL, or the one that the running stack reads from.
+
+    None: the latter is on an EC2 instance, whose address changes. Raises LoadRefused when the token is unreadable.
+    """
+    url = url or environ.get("READMIT_SOURCE_URL")
+    if not url and (environ.get("READMIT_EC2_INSTANCE_ID") or environ.get("READMIT_EC2_TAG")):
+        return None
+    url = url or f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
+    ca_file = environ.get("READMIT_SOURCE_CA")
+    return RowSource(url.rstrip("/"), _secret("READMIT_SOURCE_TOKEN", environ), Path(ca_file) if ca_file else None)
 
 
 def auth_headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -65,6 +82,6 @@ def _secret(name: str, environ: Mapping[str, str]) -> str | None:
     if value and file:
         raise LoadRefused(f"{name} and {name}_FILE are both set: unset one of them")
     try:
-        return Path(file).read_text().strip() if file else value
+        return Path(file).read_text().strip() or None if file else value or None
     except OSError as error:
         raise LoadRefused(f"{name}_FILE: {error}") from error

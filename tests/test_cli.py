@@ -89,6 +89,7 @@ def test_a_command_that_does_not_train_imports_no_model_library() -> None:
     assert imported.split() == []
 
 
+@pytest.mark.usefixtures("one_batch_done")
 @pytest.mark.parametrize(("arguments", "batches"), [(["2", "4"], [2, 3, 4]), (["5"], [5, 6]), ([], [1, 2, 3, 4, 5, 6])])
 def test_a_backfill_runs_a_whole_day_for_each_batch_in_order(
     arguments: list[str], batches: list[int], monkeypatch: pytest.MonkeyPatch
@@ -102,6 +103,7 @@ def test_a_backfill_runs_a_whole_day_for_each_batch_in_order(
     ]
 
 
+@pytest.mark.usefixtures("one_batch_done")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["4", "2"], "there are no batches from 4 to 2"), (["2", "9"], "there is no batch 9 yet")],

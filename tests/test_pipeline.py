@@ -20,6 +20,7 @@ from readmit.pipeline import (
     RunRequest,
     Step,
     day,
+    has_next_batch,
     run_step_in_process,
     steps,
 )
@@ -224,3 +225,21 @@ def test_an_error_is_retryable_unless_it_is_final_or_an_interruption() -> None:
 @pytest.mark.parametrize(("train", "last"), [(True, "signal"), (False, "upload")])
 def test_a_request_has_the_days_last_step(train: bool, last: str) -> None:
     assert RunRequest("run", 1, train).last_step == last == steps(train)[-1].name
+
+
+@pytest.mark.parametrize(
+    ("requested", "limit", "admission", "expected"),
+    [
+        (None, None, {"go_on": True, "remaining": 3}, True),
+        (None, 2, {"go_on": True, "remaining": 1}, True),
+        (None, 1, {"go_on": True, "remaining": 3}, False),
+        (None, None, {"go_on": True, "remaining": 0}, False),
+        (None, None, {"go_on": False, "remaining": 0}, False),
+        (None, None, {"go_on": True}, False),
+        (4, None, {"go_on": True, "remaining": 0}, False),
+    ],
+)
+def test_a_run_goes_on_while_batches_remain_unless_it_was_given_one_or_has_reached_its_limit(
+    requested: int | None, limit: int | None, admission: Facts, expected: bool
+) -> None:
+    assert has_next_batch(requested, limit, admission) is expected

@@ -5,9 +5,18 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from readmit.settings import PREFIX, SettingError, Settings, bypass_proxy, environment_with, load
+from readmit.proxy_bypass import bypass_proxy
+from readmit.settings import PREFIX, SettingError, Settings, environment_with, load
 
-SECRETS = ("database_password", "s3_secret_key", "reload_token", "api_key", "key_secret", "alert_webhook")
+SECRETS = (
+    "database_password",
+    "s3_secret_key",
+    "reload_token",
+    "api_key",
+    "key_secret",
+    "source_token",
+    "alert_webhook",
+)
 PASSWORD = "p/w@:#?% ñ&"
 
 
@@ -89,6 +98,14 @@ def test_the_error_for_a_missing_file_names_the_setting(tmp_path: Path, monkeypa
         ("api_urls", "http://api:8000,ftp://api"),
         ("pushgateway_url", "pushgateway:9091"),
         ("reload_token", "contraseña"),
+        ("source_token", "contraseña"),
+        *(("source_url", f"http://{host}:5001") for host in ("54.1.2.3", "[2600::1]", "ec2-54-1-2-3.amazonaws.com")),
+        ("ec2_tag", "purpose"),
+        ("ec2_tag", "=purpose"),
+        ("ec2_hours", "9 to 5"),
+        ("ec2_hours", "09:00-17:00 America/Limon"),
+        ("ec2_hours", "09:00-17:00 ../UTC"),
+        ("day_max_batches", "0"),
     ],
 )
 def test_an_invalid_value_is_an_error_that_names_the_setting(
@@ -98,6 +115,38 @@ def test_an_invalid_value_is_an_error_that_names_the_setting(
     with pytest.raises(SettingError, match=f"^{PREFIX}{name.upper()}: ") as raised:
         load()
     assert value == "0" or value not in str(raised.value), "it may hold a password"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("http://127.0.0.1:5001", "http://[::1]:5001", "http://10.0.0.7:5001", "http://ec2-api:5001"),
+        *("http://ip-10-0-0-7.ec2.internal:5001", "http://ec2-api.readmit.svc:5001", "https://54.1.2.3:5001"),
+    ],
+)
+def test_rows_travel_unencrypted_on_private_networks_only(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SOURCE_URL", address)
+    assert load().source_url == address
+
+
+def test_the_instance_is_selected_by_its_id_or_by_a_tag(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().has_ec2_instance is False
+    monkeypatch.setenv("READMIT_EC2_TAG", "Name=readmit=source")
+    assert (load().has_ec2_instance, load().ec2_tag) == (True, ("Name", "readmit=source"))
+    monkeypatch.setenv("READMIT_EC2_INSTANCE_ID", "i-0123456789abcdef0")
+    with pytest.raises(SettingError, match="READMIT_EC2_TAG: .*READMIT_EC2_INSTANCE_ID is set, too: unset one"):
+        load()
+
+
+def test_the_address_of_the_data_api_changes_only_with_an_instance_and_no_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load().fixed_source_url == "http://127.0.0.1:5001"
+    monkeypatch.setenv("READMIT_EC2_INSTANCE_ID", "i-0123456789abcdef0")
+    monkeypatch.setenv("READMIT_SOURCE_URL", "")
+    assert load().fixed_source_url is None
+    monkeypatch.setenv("READMIT_SOURCE_URL", "https://source.example:5001")
+    assert load().fixed_source_url == "https://source.example:5001"
 
 
 def test_secrets_have_no_default_and_the_error_names_a_missing_one() -> None:
@@ -225,6 +274,13 @@ def test_an_environment_that_bypasses_all_proxies_is_unchanged(monkeypatch: pyte
     monkeypatch.setenv("NO_PROXY", "*")
     bypass_proxy(["127.0.0.1"])
     assert os.environ["NO_PROXY"] == "*"
+
+
+@pytest.mark.parametrize("file", ["/no/such/file.pem", __file__])
+def test_the_ca_certificate_of_the_data_api_must_be_readable(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SOURCE_CA", file)
+    with pytest.raises(SettingError, match="READMIT_SOURCE_CA: .*can't be read as a CA certificate"):
+        load()
 
 
 @pytest.mark.parametrize("ca_file", [None, "/no/such/file.pem", __file__])

@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 
 from readmit import step_attempt as attempt_module
-from readmit.core.errors import ContractViolated, LeaseLost, MissingBatches, PrerequisiteMissing
+from readmit import step_summary
+from readmit.core.errors import (
+    BatchSetAside,
+    ContractViolated,
+    LeaseLost,
+    MissingBatches,
+    PrerequisiteMissing,
+    SourceUnavailable,
+)
 from readmit.core.snapshot_part import Part
 from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.io import source_client
-from readmit.io.database import leases, ledger, promotions
+from readmit.io.database import leases, ledger, promotions, set_aside_batches
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, LEASE_SECONDS, Facts, RunRequest
+from readmit.run_history import RunHistory
 from readmit.step_attempt import attempt, release_lease
 from readmit.steps import clean, signal
 
@@ -36,6 +45,13 @@ def empty_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def upload(batch: int) -> None:
     """Leave the ledger as the step `upload` does, so that batches may follow."""
     ledger.replace_parts(batch, [Part(batch, "train", 1, "content", "object")])
+
+
+def finish(batch: int) -> None:
+    """Leave the ledger as a whole day does."""
+    ledger.update_batch(batch, rows=10)
+    upload(batch)
+    ledger.mark_done(batch)
 
 
 def judge(batch: int, version: int, target: str) -> None:
@@ -60,6 +76,54 @@ def test_the_lowest_batch_that_is_released_and_not_done_is_chosen_and_leased() -
     assert attempt(CHECK_SOURCE, RunRequest("b", None))["batch"] == 2
     assert ledger.get_batch(2).leased_by == "b"
     assert lease_until(2) == pytest.approx(time.time() + LEASE_SECONDS, abs=5)
+
+
+def test_a_run_that_was_given_no_batch_knows_how_many_remain_after_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert attempt(CHECK_SOURCE, RunRequest("a", None))["remaining"] == 1
+    leases.release(1, "a")
+    assert attempt(CHECK_SOURCE, RunRequest("a", 1))["remaining"] == 0
+    finish(1)
+    assert attempt(CHECK_SOURCE, RunRequest("b", None))["remaining"] == 0
+    state = source_client.SourceState("sample", 90, 9, 9, True)
+    monkeypatch.setattr(source_client, "fetch_state", lambda _: state)
+    assert attempt(CHECK_SOURCE, RunRequest("b", None))["remaining"] == 7
+
+
+def test_a_source_that_is_stopped_outside_its_hours_ends_the_day_without_an_error_or_a_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reason = "EC2 instance i-1 is stopped, outside its hours 08:55-23:55 America/Lima"
+    facts = {"instance": "i-1", "instance_running": False, "instance_started": False, "not_today": reason}
+    monkeypatch.setattr("readmit.steps.check_source.run", lambda _: facts)
+    for requested in (None, 1):
+        admission = attempt(CHECK_SOURCE, RunRequest("a", requested))
+        assert (admission["go_on"], admission["word"]) == (False, f"not today: {reason}")
+    assert [row.state for row in ledger.list_step_runs()] == ["done", "done"]
+    assert ledger.list_batches() == []
+    assert step_summary.lines("check_source", admission) == [f"check_source  not today: {reason}"]
+    with pytest.raises(SourceUnavailable, match="the source is stopped: EC2 instance i-1 is stopped"):
+        attempt_module.released()
+    (line,) = RunHistory.read().lines()[1:]
+    assert line.startswith("Not today, ")
+    assert line.endswith(f"UTC: {reason}")
+    finish(1)
+    assert RunHistory.read().not_today is None, "a day has been completed since"
+
+
+def test_a_batch_that_is_set_aside_is_passed_over_and_counts_as_empty() -> None:
+    attempt(CHECK_SOURCE, RunRequest("a", 1))
+    release_lease(RunRequest("a", 1))
+    set_aside_batches.add(1, "ana", "it is empty")
+    admission = attempt(CHECK_SOURCE, RunRequest("b", None))
+    assert (admission["batch"], admission["remaining"]) == (2, 0)
+    with pytest.raises(BatchSetAside, match=r"batch 1 is set aside \(ana: it is empty\): first run .*--undo"):
+        attempt(CHECK_SOURCE, RunRequest("c", 1))
+    finish(2)
+    assert attempt(CHECK_SOURCE, RunRequest("d", None))["word"] == "no new batch"
+    set_aside_batches.undo(1, "ben")
+    assert attempt(CHECK_SOURCE, RunRequest("e", None))["batch"] == 1
+    with pytest.raises(MissingBatches, match="not uploaded yet: 1"):
+        attempt(CHECK_SOURCE, RunRequest("f", 2))
 
 
 def test_with_every_batch_done_there_is_no_new_batch() -> None:

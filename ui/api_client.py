@@ -1,4 +1,4 @@
-"""HTTP client of the page: the inference API, and the batches of the data API."""
+"""HTTP client of the page for the inference API, and the requests of all its clients."""
 
 from collections.abc import Hashable, Mapping
 from functools import cache
@@ -20,7 +20,6 @@ from ui.schemas import (
     ReloadView,
     RollbackView,
     ServiceView,
-    SourceBatchView,
     StatisticsView,
     VersionDetailView,
     VersionView,
@@ -62,8 +61,8 @@ def _adapter(schema: Hashable) -> TypeAdapter[Any]:
 class ApiClient:
     """A thread-safe client. Every method raises ApiUnavailable or RequestRejected."""
 
-    def __init__(self, api: str, source: str, api_key: str | None) -> None:
-        self._api, self._source = api.rstrip("/"), source.rstrip("/")
+    def __init__(self, api: str, api_key: str | None) -> None:
+        self._api = api.rstrip("/")
         self._key = {} if api_key is None else {"X-API-Key": api_key}
         self._client = httpx.Client(timeout=TIMEOUT)
 
@@ -89,7 +88,7 @@ class ApiClient:
     def predict_batch(self, parquet: bytes) -> bytes:
         """Return the predictions for a Parquet file, as Parquet: index, prediction, probability, error."""
         headers = {**self._key, "Content-Type": PARQUET, "Accept": PARQUET}
-        return self._send("POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
+        return send(self._client, "POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
 
     def days(self, limit: int) -> ItemList[DayView]:
         """Return the latest days, newest first."""
@@ -121,41 +120,40 @@ class ApiClient:
 
     def reload(self, token: str) -> ReloadView:
         """Have the API load the production model now."""
-        return self._fetch(ReloadView, "POST", f"{self._api}/reload_model", headers=_bearer(token))
+        return self._fetch(ReloadView, "POST", f"{self._api}/reload_model", headers=bearer(token))
 
     def roll_back(self, token: str, version: str | None, by: str, reason: str) -> RollbackView:
         """Put an earlier version into production; None: the previous one."""
         body = {"version": version, "by": by, "why": reason}
-        return self._fetch(RollbackView, "POST", f"{self._api}/rollback", json=body, headers=_bearer(token))
-
-    def source_batches(self) -> list[SourceBatchView]:
-        """Return all batches of the data API, released or not."""
-        return self._fetch(list[SourceBatchView], "GET", f"{self._source}/batches")
-
-    def source_batch(self, number: int) -> bytes:
-        """Return a batch of the data API as Parquet with text columns."""
-        return self._send("GET", f"{self._source}/batches/{number}", headers={"Accept": PARQUET}).content
+        return self._fetch(RollbackView, "POST", f"{self._api}/rollback", json=body, headers=bearer(token))
 
     def _get(self, schema: type[T], path: str, **query: int | str) -> T:
         return self._fetch(schema, "GET", f"{self._api}{path}", params=query, headers=self._key)
 
     def _fetch(self, schema: type[T], method: str, address: str, **options: object) -> T:
-        response, adapter = self._send(method, address, **options), _adapter(cast(Hashable, schema))
-        try:
-            value: T = adapter.validate_json(response.content)
-        except ValidationError as error:
-            raise ApiUnavailable(address, f"unexpected response: {error.errors()[0]['msg']}") from error
-        return value
+        return fetch(self._client, schema, method, address, **options)
 
-    def _send(self, method: str, address: str, **options: object) -> httpx.Response:
-        try:
-            with self._client.stream(method, address, **options) as stream:  # type: ignore[arg-type]  # httpx's names
-                response = httpx.Response(stream.status_code, content=_read_bounded(stream, address))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ApiUnavailable(address, str(error) or type(error).__name__) from error
-        if response.status_code != 200:
-            raise _rejection(response)
-        return response
+
+def fetch(client: httpx.Client, schema: type[T], method: str, address: str, **options: object) -> T:
+    """Return a JSON response as an object. Raises ApiUnavailable or RequestRejected."""
+    response, adapter = send(client, method, address, **options), _adapter(cast(Hashable, schema))
+    try:
+        value: T = adapter.validate_json(response.content)
+    except ValidationError as error:
+        raise ApiUnavailable(address, f"unexpected response: {error.errors()[0]['msg']}") from error
+    return value
+
+
+def send(client: httpx.Client, method: str, address: str, **options: object) -> httpx.Response:
+    """Return the response to a request. Raises ApiUnavailable or RequestRejected."""
+    try:
+        with client.stream(method, address, **options) as stream:  # type: ignore[arg-type]  # httpx's names
+            response = httpx.Response(stream.status_code, content=_read_bounded(stream, address))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ApiUnavailable(address, str(error) or type(error).__name__) from error
+    if response.status_code != 200:
+        raise _rejection(response)
+    return response
 
 
 def _read_bounded(response: httpx.Response, address: str) -> bytes:
@@ -168,7 +166,8 @@ def _read_bounded(response: httpx.Response, address: str) -> bytes:
     return bytes(content)
 
 
-def _bearer(token: str) -> dict[str, str]:
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that authorizes a request by a token."""
     return {"Authorization": f"Bearer {token}"}
 
 

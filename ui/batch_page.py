@@ -8,6 +8,7 @@ import streamlit as st
 from ui import batch_results, batch_rows
 from ui.api_client import ApiUnavailable, RequestRejected
 from ui.batch_results import BatchResults
+from ui.batch_source import BatchSource
 from ui.batch_upload import Progress, predict_table
 from ui.encounter_table import LIMITS, MAX_MEGABYTES, MAX_ROWS, EncounterTable, InvalidEncounterTable, read
 from ui.escaping import escape_markdown
@@ -32,6 +33,17 @@ def show(context: PageContext) -> None:
     t = context.t
     st.title(t("batch.title"))
     st.write(t("batch.intro"))
+    if context.batch_source is None:
+        st.caption(t("batch.no_source"))
+        _from_file(context)
+    else:
+        _from_file_or_source(context, context.batch_source)
+    if (results := st.session_state.get(RESULTS)) is not None:
+        batch_results.show(t, results)
+
+
+def _from_file_or_source(context: PageContext, batch_source: BatchSource) -> None:
+    t = context.t
     # One source at a time: users with a file do not wait for an unavailable data API.
     source = st.segmented_control(
         t("batch.source"),
@@ -45,9 +57,7 @@ def show(context: PageContext) -> None:
     if source == SOURCES[0]:
         _from_file(context)
     else:
-        _from_source(context)
-    if (results := st.session_state.get(RESULTS)) is not None:
-        batch_results.show(t, results)
+        _from_source(context, batch_source)
 
 
 def _from_file(context: PageContext) -> None:
@@ -70,9 +80,9 @@ def _from_file(context: PageContext) -> None:
         _predict(context, batch)
 
 
-def _from_source(context: PageContext) -> None:
+def _from_source(context: PageContext, batch_source: BatchSource) -> None:
     t = context.t
-    batches = context.try_request(context.api_client.source_batches)
+    batches = context.try_request(batch_source.batches)
     if batches is None:
         return
     released = [batch.number for batch in batches if batch.released]
@@ -88,7 +98,7 @@ def _from_source(context: PageContext) -> None:
     if number is not None and st.button(
         escape_markdown(t("batch.predict", number=t.number(rows[number]))), type="primary", key="predict_batch"
     ):
-        content = context.try_request(lambda: context.api_client.source_batch(number))
+        content = context.try_request(lambda: batch_source.batch(number))
         batch = None if content is None else _parse(t, t("batch.batch_name", batch=number), lambda: content)
         if batch is not None:
             _predict(context, batch)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from readmit.settings import Settings, load
 from ui.api_client import ApiClient, ApiUnavailable, RequestRejected
+from ui.batch_source import BatchSource
 from ui.escaping import escape_markdown
 from ui.i18n import LANGUAGES, Messages, language_of, load_messages
 
@@ -18,10 +19,14 @@ LANGUAGE = "language"
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The context of one session. `mlflow`: MLflow's address for a browser."""
+    """The context of one session. `mlflow`: MLflow's address for a browser.
+
+    `batch_source`: None where the data API is on an EC2 instance, whose address changes.
+    """
 
     t: Messages
     api_client: ApiClient
+    batch_source: BatchSource | None
     mlflow: str
 
     def try_request(self, request: Callable[[], T]) -> T | None:
@@ -59,7 +64,7 @@ def current_context() -> PageContext:
     if st.session_state.get(LANGUAGE) not in LANGUAGES:
         st.session_state[LANGUAGE] = language_of(st.context.locale)
     mlflow = _settings().mlflow_page_url or _settings().mlflow_tracking_uri
-    return PageContext(load_messages(st.session_state[LANGUAGE]), _api_client(), mlflow.rstrip("/"))
+    return PageContext(load_messages(st.session_state[LANGUAGE]), _api_client(), _batch_source(), mlflow.rstrip("/"))
 
 
 @st.cache_resource(show_spinner=False)
@@ -71,4 +76,13 @@ def _settings() -> Settings:
 def _api_client() -> ApiClient:
     settings = _settings()
     key = None if settings.api_key is None else settings.secret("api_key")
-    return ApiClient(settings.api_urls[0], settings.source_url, key)
+    return ApiClient(settings.api_urls[0], key)
+
+
+@st.cache_resource(show_spinner=False)
+def _batch_source() -> BatchSource | None:
+    settings = _settings()
+    if settings.fixed_source_url is None:
+        return None
+    token = None if settings.source_token is None else settings.secret("source_token")
+    return BatchSource(settings.fixed_source_url, token, settings.source_tls)

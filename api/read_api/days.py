@@ -9,7 +9,7 @@ from api.read_api.schemas import BatchItem, BatchList, DayItem, DayList, Quarant
 from readmit.core.errors import error_message
 from readmit.core.quarantine_reasons import redact_reason
 from readmit.core.terminal_text import printable
-from readmit.io.database import ledger, run_queries
+from readmit.io.database import ledger, run_queries, set_aside_batches
 from readmit.io.database.run_queries import BatchRun
 from readmit.io.database.tables import Batch, StepRun
 
@@ -68,13 +68,14 @@ def _error(attempt: StepRun) -> str | None:
 def list_batches(paging: Paging) -> BatchList:
     """Return one page of the batches."""
     total, batches = run_queries.list_batches(paging.page, paging.per_page)
-    return BatchList(items=[_batch(row) for row in batches], **paging.position(total))
+    set_aside = set_aside_batches.numbers()
+    return BatchList(items=[_batch(row, row.batch in set_aside) for row in batches], **paging.position(total))
 
 
-def _batch(row: Batch) -> BatchItem:
+def _batch(row: Batch, is_set_aside: bool) -> BatchItem:
     is_leased = row.lease_until is not None and row.lease_until > time.time()
     done_at = None if row.done_at is None else utc(row.done_at)
-    state = DONE if done_at is not None else "leased" if is_leased else "open"
+    state = DONE if done_at is not None else "set_aside" if is_set_aside else "leased" if is_leased else "open"
     version = None if row.version is None else str(row.version)
     return BatchItem(
         *(row.batch, row.rows, row.clean, row.quarantined, row.excluded, row.sha256), done_at, version, state

@@ -53,7 +53,7 @@ class DayList(ListPage, frozen=True, kw_only=True):
 
 
 class BatchItem(Struct, frozen=True):
-    """A batch. `rows` is `clean` + `quarantined` + `excluded` once cleaned. `state`: done, leased or open."""
+    """A batch. `rows`: `clean` + `quarantined` + `excluded` once cleaned. `state`: done, leased, set_aside or open."""
 
     batch: int
     rows: int | None

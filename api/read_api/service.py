@@ -29,7 +29,7 @@ from readmit.io.registry.rest_registry import RestRegistry
 from readmit.settings import Settings
 
 T = TypeVar("T")
-DATABASE = "database"
+DATABASE, SOURCE = "database", "ec2-api"
 
 
 class ReadService:
@@ -42,7 +42,11 @@ class ReadService:
         # Statistics have their own thread and connection, so that slow ones do not delay the other routes.
         self._ledger, self._statistics = BoundedExecutor("the database"), BoundedExecutor("the database")
         self._versions = BoundedExecutor("the registry")
-        self._service_monitor = ServiceMonitor(dict(settings.services), dict(settings.pages))
+        self._service_monitor = ServiceMonitor(
+            dict(settings.services),
+            dict(settings.pages),
+            {} if settings.source_tls is None else {SOURCE: settings.source_tls},
+        )
 
     async def days(self, paging: Paging, batch: int | None) -> DayList:
         """Return one page of the runs of all batches, or of one."""

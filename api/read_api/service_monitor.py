@@ -1,6 +1,7 @@
 """The state of other services: probed concurrently on request, and cached for a moment."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,17 @@ MAX_THREADS = 16
 
 
 class ServiceMonitor:
-    """The probes of other services. `addresses`: their health endpoints; `pages`: their web pages; both by name."""
+    """The probes of other services. `addresses`: their health endpoints; `pages`: their web pages; both by name.
 
-    def __init__(self, addresses: Mapping[str, str], pages: Mapping[str, str]) -> None:
+    `tls`: the TLS contexts of those whose certificate is not verified by the CAs of the system.
+    """
+
+    def __init__(
+        self, addresses: Mapping[str, str], pages: Mapping[str, str], tls: Mapping[str, ssl.SSLContext]
+    ) -> None:
         self._addresses = addresses
         self._pages = pages
+        self._tls = tls
         self._threads = ThreadPoolExecutor(MAX_THREADS, "probe services")
         self._lock = asyncio.Lock()
         self._cached: tuple[float, list[ServiceItem]] = (float("-inf"), [])
@@ -38,7 +45,7 @@ class ServiceMonitor:
     def _probe(self, name: str) -> ServiceItem:
         page = self._pages.get(name)
         try:
-            milliseconds = probe_latency_ms(self._addresses[name], TIMEOUT_SECONDS)
+            milliseconds = probe_latency_ms(self._addresses[name], TIMEOUT_SECONDS, self._tls.get(name))
         except ReadmitError as error:
             return ServiceItem(name, "down", None, str(error), page)
         return ServiceItem(name, "up", round(milliseconds, 1), None, page)

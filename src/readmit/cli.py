@@ -1,8 +1,8 @@
 """Run and inspect days without an orchestrator.
 
 `readmit day --batch 3`, `readmit train`, `readmit backfill 2 4`, `readmit step clean --batch 3`, `readmit quarantine`,
-`readmit release --batch 3`, `readmit rollback --why "..."`, `readmit days`, `readmit sql "SELECT ..."`,
-`readmit migrate`.
+`readmit release --batch 3`, `readmit set-aside --batch 3 --why "..."`, `readmit rollback --why "..."`, `readmit days`,
+`readmit sql "SELECT ..."`, `readmit migrate`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from readmit import sql, step_summary
 from readmit.cli_arguments import add_days, add_train, backfill_range, batch_number
 from readmit.core.errors import LeaseLost, ReadmitError
-from readmit.io.database import ledger
+from readmit.io.database import ledger, set_aside_batches
 from readmit.io.database.connection import connect, create_databases
 from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
@@ -26,6 +26,7 @@ from readmit.quarantine_listing import Listing, release_summary
 from readmit.retry import is_retryable
 from readmit.rollback import roll_back
 from readmit.run_history import RunHistory
+from readmit.set_aside import set_aside, undo_set_aside
 from readmit.settings import SettingError, Settings, load
 from readmit.step_attempt import attempt, release_lease, released
 
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     release = commands.add_parser("release", help="run a batch again from fetch on, after its source was corrected")
     release.add_argument("--batch", type=batch_number, required=True, help="batch number")
     add_train(release)
+    set_aside = commands.add_parser("set-aside", help="leave out a batch that always fails, so that later ones go on")
+    set_aside.add_argument("--batch", type=batch_number, required=True, help="batch number")
+    set_aside.add_argument("--why", help="reason, recorded with the batch; required without --undo")
+    set_aside.add_argument("--by", help="your name, recorded with the batch; default: the login name")
+    set_aside.add_argument("--undo", action="store_true", help="open the batch again")
     rollback = commands.add_parser("rollback", help="put the previous version, or a given one, into production")
     rollback.add_argument("--version", help="version number; default: the previous version")
     rollback.add_argument("--why", required=True, help="reason, recorded on both versions")
@@ -91,6 +97,9 @@ def _dispatch(args: argparse.Namespace) -> None:
         release(args.batch, args.train == "yes")
     elif args.command == "rollback":
         _print(roll_back(args.version, args.by, args.why))
+    elif args.command == "set-aside":
+        connect(load().database_address)
+        _print(undo_set_aside(args.batch, args.by) if args.undo else set_aside(args.batch, args.by, args.why))
     elif args.command == "backfill":
         backfill(args.first, args.last)
     elif args.command == "train":
@@ -144,7 +153,8 @@ def run_day(request: RunRequest, reopen: bool = False) -> bool:
 
 def backfill(first: int | None, last: int | None) -> None:
     """Run a whole day for each of the batches, in order. Raises SettingError when one of them is not released."""
-    for batch in backfill_range(first, last, released()):
+    connect(load().database_address)
+    for batch in backfill_range(first, last, released(), set_aside_batches.numbers()):
         run_day(RunRequest(uuid.uuid4().hex, batch))
 
 

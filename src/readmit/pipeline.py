@@ -127,6 +127,15 @@ def day(request: RunRequest, execute: Callable[[Step, RunRequest], Facts]) -> Ge
         importlib.import_module("readmit.step_attempt").release_lease(request)
 
 
+def has_next_batch(requested: int | None, limit: int | None, admission: Mapping[str, object]) -> bool:
+    """Return whether a run goes on with another batch after this one. `admission`: the facts of its `check_source`.
+
+    A run that was given a batch does that one alone; others take all that are released and not done, oldest first.
+    `limit`: how many batches the run may take, this one included; None: any number.
+    """
+    return requested is None and limit != 1 and bool(admission["go_on"]) and bool(admission.get("remaining"))
+
+
 def run_step_in_process(name: str, request: RunRequest, admission: Mapping[str, object] | None) -> Facts:
     """Run one step, for an orchestrator that starts a process for each.
 

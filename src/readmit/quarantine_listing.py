@@ -11,9 +11,10 @@ from readmit.core.encounter import ENCOUNTER
 from readmit.core.errors import error_message
 from readmit.core.quarantine_reasons import DUPLICATE, redact_reason
 from readmit.core.terminal_text import printable
-from readmit.io.database import ledger, rows
+from readmit.io.database import ledger, rows, set_aside_batches
 from readmit.io.database.rows import Faults
 from readmit.io.database.tables import Batch, StepRun
+from readmit.run_history import set_aside_text
 
 MAX_LISTED_FAULTS = 50
 """Faults of a batch that are listed one by one, unless all are requested."""
@@ -56,6 +57,8 @@ class Listing:
             yield from self._wrapped(f"Unknown columns, ignored: {columns}", "  ")
         if row.done_at is None and runs:
             yield from self._wrapped(_why_not_done(runs[-1]), "  ")
+        if (entry := set_aside_batches.get(row.batch)) is not None:
+            yield from self._wrapped(printable(set_aside_text(entry)), "  ")
 
     def _faults(self, row: Batch) -> Iterator[str]:
         if not ledger.is_cleaned(row) or not row.quarantined:

@@ -19,7 +19,7 @@ def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
     Raises RollbackRejected when nothing was changed, and ReloadUnconfirmed when the alias was moved but an API does
     not confirm that it serves the version.
     """
-    settings, author = load(), _login_name() if by is None else by
+    settings, author = load(), login_name() if by is None else by
     # Read before anything is changed: no API accepts a reload request without the token.
     token, started = settings.secret("reload_token"), time.perf_counter()
     replaced, restored = RestRegistry(settings.mlflow_tracking_uri).roll_back(to, author, why, datetime.now(UTC))
@@ -36,7 +36,8 @@ def roll_back(to: str | None, by: str | None, why: str) -> list[str]:
     ]
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Return the name of the user who runs this process. Raises SettingError when it is unknown."""
     try:
         return getpass.getuser()
     except (KeyError, OSError) as error:

@@ -5,17 +5,18 @@ be in the environment. Settings that a tool also reads by itself keep the tool's
 """
 
 import os
-import re
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from readmit import setting_values
+from readmit.core.opening_hours import OpeningHours
 from readmit.core.threshold import threshold_from_cost_ratio
 from readmit.cron import check_cron
 
@@ -23,7 +24,11 @@ PREFIX = "READMIT_"
 COMMAND_LOG = "READMIT_COMMAND_LOG"
 """Not a setting of the user: `just` sets it for commands that it runs in a stack."""
 Port = Annotated[int, Field(ge=1, le=65535)]
-HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+WebAddress = Annotated[str, AfterValidator(setting_values.web_address)]
+Cron = Annotated[str, AfterValidator(check_cron)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.split_commas)]
+WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(setting_values.split_commas)]
+NamedAddresses = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(setting_values.named_addresses)]
 
 
 class SettingError(ValueError):
@@ -66,11 +71,47 @@ class Settings(BaseSettings):
     data: Path | None = Field(
         None, description="CSV or zip file in UCI's layout; unset: download UCI's file, or else generate a sample"
     )
-    source_url: str = Field("http://127.0.0.1:5001", description="address of the data API")
-    ec2_instance_id: str | None = Field(
-        None, description="EC2 instance of the data API; unset: its state is not checked"
+    source_url: Annotated[str, AfterValidator(setting_values.source_address)] = Field(
+        "http://127.0.0.1:5001",
+        description="address of the data API; unset, with an EC2 instance: https://ADDRESS:5001, with the address that "
+        "the instance got at its last start",
     )
-    database_url: str = Field(
+    source_token: SecretStr | None = Field(
+        None, description="token that the data API requires for batches; unset: none is required"
+    )
+    source_ca: Annotated[Path, AfterValidator(setting_values.ca_file)] | None = Field(
+        None,
+        description="file of the CA certificate that verifies the data API over https; required with an address that "
+        "changes, otherwise unset: the CAs of the system",
+    )
+    ec2_instance_id: str | None = Field(
+        None, description="EC2 instance of the data API, which a day starts if necessary; unset: there is none"
+    )
+    ec2_tag: Annotated[tuple[str, str] | None, NoDecode, BeforeValidator(setting_values.tag)] = Field(
+        None, description="a tag of that instance, as KEY=VALUE, in place of its id"
+    )
+    ec2_hours: Annotated[OpeningHours, NoDecode, BeforeValidator(setting_values.opening_hours)] = Field(
+        OpeningHours.parse("08:55-23:55 America/Lima"),
+        description="hours in which the instance may be started; outside them, a day ends when the instance is stopped",
+    )
+    ec2_credentials: Path | None = Field(
+        None,
+        description="file with AWS credentials in the format of ~/.aws/credentials, profile default; unset: those that "
+        "boto3 finds, but containers require the file",
+    )
+    aws_default_region: str = Field(
+        "us-east-1", validation_alias="AWS_DEFAULT_REGION", description="AWS region of the instance"
+    )
+    aws_endpoint_url_ec2: WebAddress | None = Field(
+        None, validation_alias="AWS_ENDPOINT_URL_EC2", description="address of an EC2 API in place of AWS's, for tests"
+    )
+    day_max_batches: int | None = Field(
+        None,
+        ge=1,
+        description="maximum number of batches of a scheduled day, which takes all that are released and not done; "
+        "unset: no maximum",
+    )
+    database_url: Annotated[str, AfterValidator(setting_values.database_address)] = Field(
         "sqlite:///var/local/db", description="sqlite:///FOLDER (a file per database) or mysql://USER@HOST:PORT"
     )
     database_password: SecretStr | None = Field(None, description="password of the MySQL user")
@@ -83,17 +124,17 @@ class Settings(BaseSettings):
         validate_default=True,
         description="file of the CA certificate that verifies the MySQL server; required by verify",
     )
-    s3_url: str = Field("http://127.0.0.1:8333", description="address of the S3 server")
+    s3_url: WebAddress = Field("http://127.0.0.1:8333", description="address of the S3 server")
     s3_access_key: str | None = Field(None, description="user of the S3 server")
     s3_secret_key: SecretStr | None = Field(None, description="secret of that user")
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", validation_alias="MLFLOW_TRACKING_URI", description="address of the MLflow server"
     )
-    api_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_urls: WebAddresses = Field(
         ("http://127.0.0.1:8000",),
         description="addresses of the inference API, separated by commas; a host name may resolve to several replicas",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: Annotated[Texts, AfterValidator(setting_values.host_names)] = Field(
         ("localhost", "127.0.0.1", "[::1]", "api", "ec2-api", "ui"),
         description="hosts, without port, that requests to the APIs and the page may name in their Host and Origin "
         "headers, separated by commas",
@@ -120,27 +161,27 @@ class Settings(BaseSettings):
         Path("var/local/models"), description="folder in which the API keeps a copy of the model that it serves"
     )
     model_poll_seconds: float = Field(5, gt=0, description="seconds between checks for a newer production model")
-    pushgateway_url: str | None = Field(
+    pushgateway_url: WebAddress | None = Field(
         None, description="address of the Pushgateway, for the metrics of steps and failed runs; unset: none are pushed"
     )
-    services: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+    services: NamedAddresses = Field(
         (),
         description="health addresses of the services that the inference API probes: NAME=ADDRESS, separated by commas",
     )
-    pages: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+    pages: NamedAddresses = Field(
         (), description="addresses of the web pages of these services: NAME=ADDRESS, separated by commas"
     )
-    schedule: str | None = Field(
+    schedule: Cron | None = Field(
         None, description="when Prefect starts a day, as a cron expression in America/Lima; unset: 30 9 * * *"
     )
-    airflow_schedule: str | None = Field(None, description="the same for Airflow; unset: days are started by hand")
+    airflow_schedule: Cron | None = Field(None, description="the same for Airflow; unset: days are started by hand")
     pipeline_python: Path = Field(
         Path("/venv/bin/python"), description="Python interpreter in which Airflow runs the steps"
     )
     alert_webhook: SecretStr | None = Field(
         None, description="address of the webhook that containers send alerts to, as a secret; unset: none are sent"
     )
-    mlflow_page_url: str | None = Field(
+    mlflow_page_url: WebAddress | None = Field(
         None, description="address of the MLflow server for a browser; unset: MLFLOW_TRACKING_URI"
     )
     ec2_api_port: Port = Field(5001, description="port on 127.0.0.1 of the data API of a stack that stays up")
@@ -149,62 +190,11 @@ class Settings(BaseSettings):
     api_port: Port = Field(8000, description="the same for the inference API")
     ui_port: Port = Field(8501, description="the same for the web page")
 
-    @field_validator("api_urls", "allowed_hosts", mode="before")
-    @classmethod
-    def _split_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("services", "pages", mode="before")
-    @classmethod
-    def _named_addresses(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = tuple(tuple(part.strip().split("=", 1)) for part in value.split(",") if part.strip())
-        for pair in pairs:
-            parts = urlsplit(pair[-1])
-            if len(pair) < 2 or not pair[0] or parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError(
-                    f"{pair[0]!r} has no address: write NAME=ADDRESS, as in mlflow=http://HOST:PORT/health"
-                )
-        return pairs
-
-    @field_validator("schedule", "airflow_schedule")
-    @classmethod
-    def _cron(cls, value: str | None) -> str | None:
-        return None if value is None else check_cron(value)
-
-    @field_validator("source_url", "s3_url", "api_urls", "pushgateway_url", "mlflow_page_url")
-    @classmethod
-    def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        for address in (value,) if isinstance(value, str) else value or ():
-            parts = urlsplit(address)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("not an address such as http://HOST:PORT")
-        return value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not HOST_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is not a host without port, such as localhost, 127.0.0.1 or [::1]")
-        return tuple(name.lower() for name in value)
-
-    @field_validator("reload_token", "api_key", "alert_webhook")
+    @field_validator("reload_token", "api_key", "source_token", "alert_webhook")
     @classmethod
     def _http_safe(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
             raise ValueError("not one line of printable ASCII, as HTTP requires")
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("sqlite", "mysql"):
-            raise ValueError("not a sqlite:// or mysql:// URL")
-        if parts.scheme == "mysql" and not (parts.username and parts.hostname):
-            raise ValueError("user or host is missing: write mysql://USER@HOST:PORT")
         return value
 
     @field_validator("database_tls_ca")
@@ -214,11 +204,14 @@ class Settings(BaseSettings):
             return value
         if value is None:
             raise ValueError(f"not set, but {PREFIX}DATABASE_TLS=verify requires a CA certificate")
-        try:
-            ssl.create_default_context(cafile=value)
-        except OSError as error:
-            raise ValueError(f"{value} can't be read as a CA certificate: {error}") from error
-        return value.absolute()
+        return setting_values.ca_file(value)
+
+    @field_validator("ec2_tag")
+    @classmethod
+    def _one_selection(cls, value: tuple[str, str] | None, info: ValidationInfo) -> tuple[str, str] | None:
+        if value is not None and info.data.get("ec2_instance_id"):
+            raise ValueError(f"{PREFIX}EC2_INSTANCE_ID is set, too: unset one of them")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -229,6 +222,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then the environment, then files."""
         return (sources["init_settings"], sources["env_settings"], FileSource(settings_cls))
+
+    @property
+    def has_ec2_instance(self) -> bool:
+        """Whether the data API runs on an EC2 instance that is started and stopped."""
+        return self.ec2_instance_id is not None or self.ec2_tag is not None
+
+    @property
+    def fixed_source_url(self) -> str | None:
+        """Address of the data API; None when it is that of the EC2 instance, which changes at each start."""
+        changes = self.has_ec2_instance and "source_url" not in self.model_fields_set
+        return None if changes else self.source_url
+
+    @property
+    def source_tls(self) -> ssl.SSLContext | None:
+        """TLS context that verifies the data API by its CA certificate; None: by the CAs of the system."""
+        return None if self.source_ca is None else setting_values.ca_context(self.source_ca)
 
     @property
     def threshold(self) -> float:
@@ -291,15 +300,3 @@ def environment_with(overrides: Mapping[str, str], without: Collection[str] = ()
     """
     removed = {*without, *(f"{name}_FILE" for name in overrides)}
     return {**{name: value for name, value in os.environ.items() if name not in removed}, **overrides}
-
-
-def bypass_proxy(hosts: Collection[str]) -> None:
-    """Let this process and its future children connect to these hosts without the environment's proxy, if any."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        # Python on macOS uses the system's proxies as long as no environment variable names one.
-        return
-    no_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    excluded = [host.strip() for host in no_proxy.split(",") if host.strip()]
-    if "*" not in excluded:
-        no_proxy = ",".join(dict.fromkeys([*excluded, *hosts]))
-        os.environ.update(no_proxy=no_proxy, NO_PROXY=no_proxy)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from readmit.attempt_log import log_attempt
 from readmit.attempt_metrics import AttemptMetrics
-from readmit.core.errors import LeaseLost, PrerequisiteMissing, StoreUnavailable
+from readmit.core.errors import BatchSetAside, LeaseLost, PrerequisiteMissing, SourceUnavailable, StoreUnavailable
 from readmit.core.snapshot import require_no_gap
-from readmit.io.database import leases, ledger, promotions
+from readmit.io.database import leases, ledger, promotions, set_aside_batches
 from readmit.io.database.connection import connect
 from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, RunRequest, Step
 from readmit.retry import is_retryable
@@ -49,8 +49,11 @@ def _attempt(step: Step, request: RunRequest, settings: Settings) -> Facts:
 
 
 def released() -> int:
-    """Return how many batches the source has released."""
-    return int(str(check_source.run(load())["released"]))
+    """Return how many batches the source has released. Raises SourceUnavailable when it is stopped."""
+    source = check_source.run(load())
+    if "not_today" in source:
+        raise SourceUnavailable(f"the source is stopped: {source['not_today']}")
+    return int(str(source["released"]))
 
 
 def release_lease(request: RunRequest) -> None:
@@ -129,12 +132,16 @@ class _LeaseHeartbeat:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The batch chosen for a run, and the facts of the source. `batch` None: nothing to do; `summary` says why."""
+    """The batch chosen for a run, and the facts of the source. `batch` None: nothing to do; `summary` says why.
+
+    `remaining`: how many more batches are released and not done, if the run was not given one.
+    """
 
     source: Facts
     batch: int | None
     summary: str
     training_alone: bool = False
+    remaining: int = 0
 
 
 def admit(request: RunRequest, settings: Settings) -> Facts:
@@ -149,12 +156,13 @@ def admit(request: RunRequest, settings: Settings) -> Facts:
             **choice.source,
             "batch": choice.batch,
             "training_alone": choice.training_alone,
+            "remaining": choice.remaining,
             "word": choice.summary,
         }
         batch = choice.batch
         if batch is None:
             return facts | {"batch": request.batch, "go_on": False}
-        require_no_gap(batch, ledger.uploaded_batches())
+        require_no_gap(batch, ledger.uploaded_batches() | set_aside_batches.numbers())
         if leases.acquire(batch, request.run_id, time.time(), LEASE_SECONDS):
             if choice.training_alone or not _done_meanwhile(batch, request, waited_for):
                 return facts | {"go_on": True}
@@ -176,19 +184,30 @@ def _choose_batch(request: RunRequest, settings: Settings, waited_for: set[int])
         batch = _uploaded_batch(request.batch)
         return _Choice({}, batch, f"batch {batch}, training only", training_alone=True)
     source = check_source.run(settings)
+    if "not_today" in source:
+        return _Choice(source, None, f"not today: {source['not_today']}")
     released, requested, done = int(str(source["released"])), request.batch, ledger.done_batches()
     if requested is not None:
+        _require_not_set_aside(requested)
         if not 1 <= requested <= released:
             raise PrerequisiteMissing(f"there is no batch {requested}: the source has released batches 1 to {released}")
         if requested in waited_for and requested in done:
             return _Choice(source, None, f"batch {requested} was completed by another run in the meantime")
         return _Choice(source, requested, f"batch {requested}")
-    if pending := set(range(1, released + 1)) - done:
-        return _Choice(source, min(pending), f"batch {min(pending)}")
+    if pending := set(range(1, released + 1)) - done - set_aside_batches.numbers():
+        return _Choice(source, min(pending), f"batch {min(pending)}", remaining=len(pending) - 1)
     retrained = _trained_for_another_target(settings.target) if request.train else None
     if retrained is None:
         return _Choice(source, None, "no new batch")
     return _Choice(source, retrained, f"batch {retrained}, retrained for {settings.target}", training_alone=True)
+
+
+def _require_not_set_aside(batch: int) -> None:
+    if (entry := set_aside_batches.get(batch)) is not None:
+        raise BatchSetAside(
+            f"batch {batch} is set aside ({entry.operator}: {entry.reason}): first run "
+            f"`just ops::set-aside {batch} --undo`"
+        )
 
 
 def _uploaded_batch(requested: int | None) -> int:
@@ -203,7 +222,8 @@ def _uploaded_batch(requested: int | None) -> int:
 
 def _trained_for_another_target(target: str) -> int | None:
     """Return the last batch that was trained on, if its model predicts another target than this one."""
-    trained = [row for row in ledger.list_batches() if row.version is not None]
+    set_aside = set_aside_batches.numbers()
+    trained = [row for row in ledger.list_batches() if row.version is not None and row.batch not in set_aside]
     if not trained:
         return None
     last = trained[-1]

@@ -18,7 +18,7 @@ from api.read_api import bounded_executor
 from api.read_api.bounded_executor import BoundedExecutor
 from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.core.suppression import FIELDS_COUNTED, MIN_CELL_SIZE
-from readmit.io.database import leases, ledger, rows, sql_query
+from readmit.io.database import leases, ledger, rows, set_aside_batches, sql_query
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
@@ -104,14 +104,17 @@ def test_a_step_that_runs_without_a_lease_was_killed(reader: Client) -> None:
     assert {day["run_id"]: day["state"] for day in items(reader, "/days")} == {"alive": "running", "dead": "killed"}
 
 
-def test_a_batch_is_done_leased_or_open(reader: Client) -> None:
+def test_a_batch_is_done_leased_set_aside_or_open(reader: Client) -> None:
     ledger.update_batch(1, rows=10, clean=8, quarantined=1, excluded=1, version=2)
     ledger.mark_done(1)
     leases.acquire(2, "r", at=time.time(), seconds=60)
-    ledger.update_batch(3, rows=5)
+    for batch in (3, 4):
+        ledger.update_batch(batch, rows=5)
+    set_aside_batches.add(3, "ana", "damaged")
     batches = items(reader, "/batches")
-    assert [(item["batch"], item["state"]) for item in batches] == [(3, "open"), (2, "leased"), (1, "done")]
-    assert (batches[2]["rows"], batches[2]["clean"], batches[2]["version"]) == (10, 8, "2")
+    states = {item["batch"]: item["state"] for item in batches}
+    assert states == {4: "open", 3: "set_aside", 2: "leased", 1: "done"}
+    assert (batches[3]["rows"], batches[3]["clean"], batches[3]["version"]) == (10, 8, "2")
 
 
 def test_the_quarantine_contains_no_patient_numbers(reader: Client) -> None:

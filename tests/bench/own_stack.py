@@ -15,6 +15,7 @@ from readmit.embedded.services import services
 from readmit.embedded.stack import HOST, SERVICES, Stack, bypass_proxy_for_stack, free_ports, running
 from readmit.io import source_client
 from readmit.io.database import ledger, rows
+from readmit.io.source_client import SourceEndpoint
 from readmit.settings import environment_with
 
 SETTINGS = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
@@ -43,7 +44,7 @@ def make_model(folder: Path, batches: int, candidate: str | None) -> None:
     The version is that of the winner on validation, or of `candidate`.
     """
     with running(folder, _ports(), SETTINGS) as stack:
-        last_batch = min(batches, source_client.fetch_state(stack.addresses["ec2-api"]).released)
+        last_batch = min(batches, source_client.fetch_state(SourceEndpoint(stack.addresses["ec2-api"])).released)
         for number, command in enumerate(_day_commands(last_batch, ledger.done_batches()), 1):
             run_to_completion(stack.processes, ServiceProcess(f"day-{number}", command, stack.environment))
         _set_production(stack, last_batch, candidate)

@@ -86,9 +86,8 @@ def test_a_case_is_saved_and_loaded_again(open_visitor: OpenVisitor, tmp_path: P
 def batch(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file with a batch of 15,000 encounters."""
     file = tmp_path_factory.mktemp("file") / "batch.csv"
-    response = httpx.get(
-        f"{stack.addresses['ec2-api']}/batches/1", headers={"Accept": "text/csv"}, timeout=60.0, trust_env=False
-    )
+    headers = {"Accept": "text/csv", **stack.source_headers}
+    response = httpx.get(f"{stack.addresses['ec2-api']}/batches/1", headers=headers, timeout=60.0, trust_env=False)
     file.write_bytes(response.raise_for_status().content)
     return file
 

@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("READMIT_API_KEY", "planted-api-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-aws-key")
     monkeypatch.chdir(tmp_path)
-    secrets.create_missing(secrets_folder, {"flows_password": "planted-external"}, "planted-api-key")
+    secrets.create_missing(secrets_folder, {"flows_password": "planted-external"}, {"api_key": "planted-api-key"})
     (secrets_folder / secrets.UI_SECRETS).write_text(
         '[auth]\nredirect_uri = "http://127.0.0.1:8501/oauth2callback"\ncookie_secret = "planted-cookie"\n'
         '[auth.hospital]\nclient_id = "readmit"\nclient_secret = "planted-client"\n'

@@ -2,11 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from readmit.containers.external_stores import DATABASE_URLS, select_stores
+from readmit.containers import secrets
+from readmit.containers.external_source import select_servers
+from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
 from readmit.containers.project import ComposeService
 from readmit.containers.up import UpOptions, select_services
-from readmit.containers.user_project import WEBHOOK_FILE, external_secrets, project_of
+from readmit.containers.user_project import (
+    SECRETS,
+    WEBHOOK_FILE,
+    external_secrets,
+    load_test_environment,
+    project_of,
+)
 from readmit.settings import SettingError, load
+from readmit.stacks.certificates import make_certificate
 from readmit.stacks.errors import StackError
 
 
@@ -111,3 +120,87 @@ def test_a_file_with_more_than_the_address_of_the_webhook_is_rejected(
         SettingError, match="^READMIT_ALERT_WEBHOOK: .*not one line of printable ASCII, as HTTP requires$"
     ):
         load()
+
+
+def select(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ExternalServers:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"READMIT_{name}", value)
+    return select_servers(load())
+
+
+def test_without_an_external_data_api_the_stack_runs_its_own() -> None:
+    assert select_servers(load()) == ExternalServers((), {}, {})
+
+
+def test_an_external_data_api_replaces_the_stacks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = select(monkeypatch, SOURCE_URL="https://source.example:5001/", SOURCE_TOKEN="mine")
+    assert servers.files == ("compose/own-source.yaml",)
+    assert servers.secrets == {"source_token": "mine"}
+    assert servers.variables == {
+        "READMIT_SOURCE_URL": "https://source.example:5001",
+        "READMIT_SOURCE_HEALTH": "ec2-api=https://source.example:5001/health,",
+        "READMIT_SOURCE_PAGE": "ec2-api=https://source.example:5001,",
+    }
+    assert servers.replaced == ("ec2-api",)
+
+
+def test_a_data_api_without_a_token_leaves_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert select(monkeypatch, SOURCE_URL="http://10.0.0.7:5001").secrets == {"source_token": ""}
+
+
+def test_an_instance_needs_a_certificate_and_credentials_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StackError, match="^READMIT_SOURCE_CA is not set"):
+        select(monkeypatch, EC2_INSTANCE_ID="i-0123456789abcdef0")
+    (tmp_path / "ca.pem").write_text(make_certificate(("ec2-api",))[0])
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS is not set"):
+        select(monkeypatch, SOURCE_CA=str(tmp_path / "ca.pem"))
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*No such file"):
+        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "missing"))
+    (tmp_path / "credentials").write_text("[default]")
+    servers = select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
+    names = ("own-source", "own-source-tls", "own-source-instance")
+    assert servers.files == tuple(f"compose/{name}.yaml" for name in names)
+    assert servers.variables["READMIT_SOURCE_URL"] == ""
+    assert servers.variables["READMIT_EC2_INSTANCE_ID"] == "i-0123456789abcdef0"
+    assert servers.variables["READMIT_EC2_HOURS"] == "08:55-23:55 America/Lima"
+    assert servers.secrets["ec2_credentials.ini"] == "[default]"
+
+
+def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credentials").write_text("[default]")
+    variables = {"SOURCE_URL": "https://source.example:5001", "EC2_CREDENTIALS": str(tmp_path / "credentials")}
+    servers = select(monkeypatch, EC2_TAG="Name=readmit", **variables)
+    assert servers.files == ("compose/own-source.yaml", "compose/own-source-instance.yaml")
+    assert servers.variables["READMIT_EC2_TAG"] == "Name=readmit"
+    assert servers.variables["READMIT_SOURCE_URL"] == "https://source.example:5001"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_an_address_of_this_machine_alone_is_rejected_for_containers(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StackError, match="^READMIT_SOURCE_URL: .* is not reachable from containers"):
+        select(monkeypatch, SOURCE_URL=f"http://{host}:5001")
+
+
+def test_the_users_own_token_becomes_that_of_the_stacks_data_api(tmp_path: Path) -> None:
+    secrets.create_missing(tmp_path, {})
+    generated = (tmp_path / "source_token").read_text()
+    assert len(generated) == 32
+    secrets.create_missing(tmp_path, {}, {"source_token": "mine"})
+    assert (tmp_path / "source_token").read_text() == "mine"
+
+
+def test_a_load_test_on_this_machine_gets_the_token_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SOURCE_TOKEN", "another")
+    environment = load_test_environment(load())
+    assert environment["READMIT_SOURCE_TOKEN_FILE"] == str(SECRETS / "source_token")
+    assert "READMIT_SOURCE_TOKEN" not in environment
+    monkeypatch.setenv("READMIT_SOURCE_URL", "https://source.example:5001")
+    environment = load_test_environment(load())
+    assert environment["READMIT_SOURCE_TOKEN"] == "another"
+    assert "READMIT_SOURCE_TOKEN_FILE" not in environment

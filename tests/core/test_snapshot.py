@@ -18,6 +18,7 @@ from readmit.core.snapshot import (
     content_hash,
     hash_id,
     pseudonymize,
+    require_no_gap,
 )
 from readmit.core.snapshot_part import Part
 
@@ -118,3 +119,18 @@ def test_a_batch_of_15000_encounters_has_one_hash_per_cell_and_stays_small(rows:
     assert dataset[ENCOUNTER_KEY].str.len_bytes().unique().to_list() == [64]
     assert dataset[ENCOUNTER_KEY].n_unique() == 15_000
     assert dataset.estimated_size("mb") < 50
+
+
+def test_a_batch_that_is_set_aside_counts_as_empty() -> None:
+    require_no_gap(4, {1, 3} | {2})
+    snapshot = assemble(4, parts(1, 2, 3, 4), {2, 9})
+    assert {part.batch for part in snapshot.parts} == {1, 3, 4}
+    assert snapshot.set_aside == (2,)
+    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+    assert snapshot.hash == assemble(4, parts(1, 3, 4), {2}).hash != assemble(4, parts(1, 2, 3, 4)).hash
+    with pytest.raises(MissingBatches, match="not uploaded yet: 3"):
+        assemble(4, parts(1, 4), {2})
+
+
+def test_a_snapshot_without_such_a_batch_is_written_as_by_earlier_releases() -> None:
+    assert json.loads(assemble(1, parts(1)).to_json()).keys() == {"batch", "hash", "parts"}

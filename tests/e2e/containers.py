@@ -29,7 +29,7 @@ DAY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.5
 CLEARED_SETTINGS = (
     *("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE"),
-    "AIRFLOW_SCHEDULE",
+    *("AIRFLOW_SCHEDULE", "SOURCE_TOKEN", "SOURCE_CA", "EC2_INSTANCE_ID", "EC2_TAG"),
 )
 """Settings of the user's stack that do not apply to this one; an empty value counts as unset."""
 
@@ -48,8 +48,16 @@ class Stack:
 
     def get(self, service: str, path: str, **query: str) -> Any:
         """Return the JSON response of a service."""
-        response = httpx.get(f"{self.addresses[service]}{path}", params=query, timeout=60.0, trust_env=False)
+        headers = self.source_headers if service == "ec2-api" else {}
+        address = f"{self.addresses[service]}{path}"
+        response = httpx.get(address, params=query, headers=headers, timeout=60.0, trust_env=False)
         return response.raise_for_status().json()
+
+    @property
+    def source_headers(self) -> dict[str, str]:
+        """The header with the token of the data API."""
+        token = (Path(self.project.variables["READMIT_SECRETS"]) / "source_token").read_text()
+        return {"Authorization": f"Bearer {token}"}
 
     @property
     def prefect(self) -> flow_runs.PrefectServer:
@@ -114,9 +122,13 @@ def temporary_stack(
     secrets_folder: Path,
     only: Sequence[str] = (),
     without: Sequence[str] = (),
+    files: Sequence[str] = (),
     **overrides: str,
 ) -> Iterator[Stack]:
-    """Run a stack on free ports and empty volumes; remove everything at the end, except its log."""
+    """Run a stack on free ports and empty volumes; remove everything at the end, except its log.
+
+    `files`: further Compose files, merged over the others.
+    """
     ports = {
         f"READMIT_{name}_PORT": str(port) for name, port in zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True)
     }
@@ -127,10 +139,12 @@ def temporary_stack(
         "READMIT_RETRY_DELAY_SECONDS": "0",
         # No scheduled day starts during the tests.
         "READMIT_SCHEDULE": "0 0 29 2 *",
+        # A run takes one batch, so that tests may look at the results in between.
+        "READMIT_DAY_MAX_BATCHES": "1",
         **{f"READMIT_{name}": "" for name in CLEARED_SETTINGS},
     }
     # Days run without outgoing traffic: nothing needs the Internet, and there is no telemetry.
-    project = Project(name, {**settings, **ports, **overrides}, ("tests/e2e/no-outgoing.yaml",))
+    project = Project(name, {**settings, **ports, **overrides}, ("tests/e2e/no-outgoing.yaml", *files))
     services = project.services()
     addresses = {service.name: service.ports[0].address for service in services if service.ports}
     selected = select_services(services, UpOptions(only, without, with_day=False, publish_stores=False))

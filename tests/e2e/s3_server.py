@@ -12,7 +12,8 @@ import pytest
 
 from readmit.core.errors import StoreUnavailable
 from readmit.io.object_store import Bucket
-from readmit.settings import SettingError, bypass_proxy, load
+from readmit.proxy_bypass import bypass_proxy
+from readmit.settings import SettingError, load
 from tests.e2e.s3_clients import Boto3Client, Client, Login, MinioClient, s3_error
 
 PAGE_SIZE = 1_000

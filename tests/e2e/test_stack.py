@@ -109,7 +109,8 @@ def test_every_other_batch_is_ingested_and_the_last_one_is_trained_on(stack: Sta
 def test_raw_rows_are_exactly_those_of_the_source(stack: Stack) -> None:
     for batch in range(1, stack.get("ec2-api", "/health")["batches"] + 1):
         address = f"{stack.addresses['ec2-api']}/batches/{batch}"
-        text = httpx.get(address, headers={"Accept": "text/csv"}, timeout=60.0, trust_env=False).raise_for_status().text
+        headers = {"Accept": "text/csv", **stack.source_headers}
+        text = httpx.get(address, headers=headers, timeout=60.0, trust_env=False).raise_for_status().text
         names, *expected = csv.reader(io.StringIO(text))
         quoted = ", ".join(f"`{name}`" for name in COLUMNS)
         stored = stack.sql(f"SELECT {quoted} FROM raw_data_db.encounters WHERE batch = {batch} ORDER BY position")

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from readmit.settings import environment_with
 from tests.e2e.containers import ROOT, Stack
 
 pytestmark = pytest.mark.e2e
@@ -13,6 +15,10 @@ pytestmark = pytest.mark.e2e
 def test_the_api_sustains_the_load_of_just_load_ci(stack: Stack) -> None:
     addresses = ("--host", stack.addresses["api"], "--source", stack.addresses["ec2-api"])
     command = [sys.executable, "locust/run.py", "ci", *addresses]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    token = {"READMIT_SOURCE_TOKEN_FILE": str(Path(stack.project.variables["READMIT_SECRETS"]) / "source_token")}
+    environment = environment_with(token, without=["READMIT_SOURCE_TOKEN"])
+    result = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     print(result.stdout)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -23,6 +23,8 @@ BATCHES, BATCH_SIZE = 3, 5_000
 DAY_SERVICES = ("ec2-api", "api", "flows")
 """The services that a day needs, without their dependencies."""
 MODEL_STEPS = ("train", "register", "promote")
+NEXT = "next_batch"
+"""The task that starts the next run."""
 RUN_SPECIFIC_FACTS = {"run", "fit_seconds"}
 """Facts that differ with every fit: the id of the run, and its duration."""
 
@@ -117,22 +119,26 @@ print(json.dumps([rows, dag.dag_id, dag.schedule, dag.max_active_runs, dag.catch
 def test_the_dag_has_the_steps_of_the_pipeline_with_their_dependencies(stack: Stack) -> None:
     output = stack.project.output("exec", "-T", "airflow", "python", "-c", DAG)
     rows, *plan = json.loads(output.splitlines()[-1])
+    assert rows.pop(NEXT)[0] == [STEPS[-1].name]
     # The stack under test retries without a delay.
     assert rows == {
         step.name: [sorted(step.needs), step.retries, 0.0, step.timeout_seconds, step.describe(0.0)] for step in STEPS
     }
     assert all(step.original_task in rows[step.name][-1] for step in STEPS)
-    assert plan[:5] == ["mlops_diabetes_pipeline", None, 1, False, ["batch", "train"]]
+    assert plan[:5] == ["mlops_diabetes_pipeline", None, 1, False, ["batch", "max_batches", "train"]]
     assert plan[5:] == [["daily", "readmit"], "From the data API to a served model, one batch a day"]
 
 
 def test_the_same_batches_give_the_same_results_under_both_orchestrators(
     prefect_results: Results, stack: Stack, airflow: Airflow
 ) -> None:
-    for batch in (1, 2):
-        run = airflow.wait_for_end(airflow.start(batch=batch))
-        assert run.tasks == {step.name: "success" for step in STEPS}
+    # A run takes one batch and starts the next one.
+    first = airflow.wait_for_end(airflow.start(max_batches=2))
+    (second,) = set(airflow.runs()) - {first.id}
+    for run, next_batch in ((first, "success"), (airflow.wait_for_end(second), "skipped")):
+        assert run.tasks == {step.name: "success" for step in STEPS} | {NEXT: next_batch}
         assert run.state == "success"
+    assert len(airflow.runs()) == 2
     results = results_of(stack)
     assert results.content == prefect_results.content
     assert results.signatures == prefect_results.signatures
@@ -194,7 +200,8 @@ def test_a_step_that_fails_on_every_attempt_shows_its_message_in_both_and_ends_t
     assert address in flow_run.message
     run = airflow.wait_for_end(dag_run)
     assert run.state == "failed"
-    assert run.tasks == {step.name: "upstream_failed" for step in STEPS} | {"check_source": "failed"}
+    skipped = dict.fromkeys([*(step.name for step in STEPS), NEXT], "upstream_failed")
+    assert run.tasks == skipped | {"check_source": "failed"}
     for attempt in range(1, 2 + STEPS[0].retries):
         assert address in airflow.log(dag_run, "check_source", attempt)
     failures = stack.sql(

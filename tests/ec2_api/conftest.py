@@ -57,7 +57,11 @@ def serve(clock: SimpleNamespace) -> Callable[[SourceSettings], FlaskClient]:
     def start(settings: SourceSettings) -> FlaskClient:
         source = open_source(settings, lambda: clock.now)
         return create_app(
-            source, SourceMetrics(source.release.total, source.rows), settings.allowed_hosts, lambda: clock.now
+            source,
+            SourceMetrics(source.release.total, source.rows),
+            settings.allowed_hosts,
+            settings.token,
+            lambda: clock.now,
         ).test_client()
 
     return start

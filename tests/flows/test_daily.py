@@ -119,6 +119,46 @@ def test_without_training_the_day_ends_after_ingestion(run_flow: RunFlow) -> Non
     assert {(request.batch, request.train) for _, request in attempts} == {(4, False)}
 
 
+@pytest.fixture
+def week(run_flow: RunFlow, monkeypatch: pytest.MonkeyPatch) -> list[int]:  # noqa: ARG001 - the databases and the tasks
+    """Let the source have seven batches that are not done; return those whose last step has run."""
+    done: list[int] = []
+
+    def attempt(name: str, request: RunRequest) -> Facts:
+        if name == "check_source":
+            pending = [batch for batch in range(1, 8) if batch not in done]
+            batch = request.batch or (pending[0] if pending else None)
+            remaining = 0 if request.batch else max(0, len(pending) - 1)
+            return ADMISSION | {"go_on": batch is not None, "batch": batch, "remaining": remaining}
+        assert request.batch is not None
+        if name == "signal":
+            done.append(request.batch)
+        return facts_of(name)
+
+    monkeypatch.setattr(daily, "attempt", attempt)
+    return done
+
+
+def test_the_run_after_an_outage_of_a_week_takes_every_batch_oldest_first(week: list[int]) -> None:
+    assert daily.daily() is True
+    assert week == [1, 2, 3, 4, 5, 6, 7]
+    assert newest_run_name() == "daily batches 1 to 7"
+    assert daily.daily() is False
+
+
+def test_a_setting_or_a_parameter_bounds_the_batches_of_a_run(week: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_DAY_MAX_BATCHES", "2")
+    daily.daily()
+    assert week == [1, 2]
+    daily.daily(max_batches=1)
+    assert week == [1, 2, 3]
+
+
+def test_a_run_that_was_given_a_batch_does_that_one_alone(week: list[int]) -> None:
+    daily.daily(batch=5)
+    assert week == [5]
+
+
 def test_training_alone_is_a_flow_of_its_own(run_flow: RunFlow) -> None:
     attempts = run_flow(flow=daily.train, batch=4)
     assert {(request.batch, request.ingest) for _, request in attempts} == {(4, False)}

@@ -72,7 +72,7 @@ def test_a_source_that_responds_with_rows_is_rejected_without_them(stub_server: 
     for body in (f'[{{"race": "{VALUE}"}}]', VALUE, f'{{"race": "{VALUE}"}}'):
         url = stub_server(lambda _, body=body: (200, {}, body.encode()))  # type: ignore[operator]  # the fixture is typed as object
         with pytest.raises(ContractViolated) as rejected:
-            source_client.fetch_state(url)
+            source_client.fetch_state(source_client.SourceEndpoint(url))
         assert VALUE not in str(rejected.value)
 
 

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +13,10 @@ from errors import LoadRefused
 from readmit.core.applicability import is_applicable
 from readmit.core.encounter import BY_NAME, EXCLUDED_DISPOSITIONS, FEATURES
 from readmit.core.request import RecordRejected, cell_text, parse
+from readmit.stacks.certificates import make_certificate
+from target import RowSource
 from tests.ec2_api.conftest import clock, make_settings, serve, small_csv
+from tests.ec2_api.source_process import running
 
 __all__ = ["clock", "make_settings", "serve", "small_csv"]
 REQUIRED = {name for name in FEATURES if BY_NAME[name].required}
@@ -65,7 +69,7 @@ def test_a_row_that_the_api_rejects_is_not_an_encounter(wrong: dict[str, object]
 def test_a_stay_that_ended_in_death_or_hospice_is_not_posted(disposition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = {**ROW, "discharge_disposition_id": int(disposition)}
     monkeypatch.setattr(payloads, "_first_batch", lambda _: [ROW, ended])
-    assert payloads.source_payloads("http://127.0.0.1:5001").rows == [ROW]
+    assert payloads.source_payloads(RowSource("http://127.0.0.1:5001")).rows == [ROW]
     made = [json.loads(body) for body in payloads.synthetic_payloads(500).singles]
     assert int(disposition) not in {row.get("discharge_disposition_id") for row in made}
 
@@ -77,7 +81,7 @@ def test_rows_of_the_source_are_posted_unchanged(
 ) -> None:
     batch = serve(make_settings()).get("/batches/1").get_json()
     monkeypatch.setattr(payloads, "_first_batch", lambda _: batch)
-    result = payloads.source_payloads("http://127.0.0.1:5001")
+    result = payloads.source_payloads(RowSource("http://127.0.0.1:5001"))
     ended = [row for row in batch if not is_applicable(row)]
     assert len(result.rows) == len(batch) - len(ended)
     assert all(row in batch and parse(row) for row in map(json.loads, result.singles))
@@ -87,7 +91,7 @@ def test_rows_of_the_source_are_posted_unchanged(
 
 def test_invalid_rows_are_excluded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payloads, "_first_batch", lambda _: [ROW, {**ROW, "age": "old"}])
-    result = payloads.source_payloads("http://127.0.0.1:5001")
+    result = payloads.source_payloads(RowSource("http://127.0.0.1:5001"))
     assert result.rows == [ROW]
     assert result.description.endswith("(1 of its first batch get no prediction)")
 
@@ -96,4 +100,25 @@ def test_an_unavailable_source_is_an_error_and_not_replaced_by_synthetic_rows() 
     with pytest.raises(
         LoadRefused, match="the source at http://127.0.0.1:1 returned no rows .*; use --made for synthetic encounters"
     ):
-        payloads.source_payloads("http://127.0.0.1:1")
+        payloads.source_payloads(RowSource("http://127.0.0.1:1"))
+
+
+def test_an_instance_whose_address_changes_is_replaced_by_synthetic_rows() -> None:
+    assert payloads.of_source(None).description.startswith("2,000 synthetic encounters")
+
+
+def test_the_token_is_sent_to_the_source_and_a_wrong_one_is_reported_with_the_setting(
+    small_csv: Path, tmp_path: Path
+) -> None:
+    changes = {"DATA": str(small_csv), "SOURCE_STATE": str(tmp_path / "state"), "SOURCE_TOKEN": "hush"}
+    certificate, key = make_certificate(("localhost",))
+    for name, text in (("certificate.pem", certificate), ("key.pem", key)):
+        (tmp_path / name).write_text(text)
+    tls = {"SOURCE_TLS_CERTIFICATE": str(tmp_path / "certificate.pem"), "SOURCE_TLS_KEY": str(tmp_path / "key.pem")}
+    with running(tmp_path / "log", **changes, **tls) as (_, client):
+        url, ca_file = f"https://localhost:{client.base_url.port}", tmp_path / "certificate.pem"
+        assert len(payloads.source_payloads(RowSource(url, "hush", ca_file)).rows) > 500
+        with pytest.raises(LoadRefused, match="set READMIT_SOURCE_TOKEN, or use --made"):
+            payloads.source_payloads(RowSource(url, "wrong", ca_file))
+        with pytest.raises(LoadRefused, match="CERTIFICATE_VERIFY_FAILED"):
+            payloads.source_payloads(RowSource(url, "hush"))

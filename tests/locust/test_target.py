@@ -4,6 +4,7 @@ import pytest
 
 import target
 from errors import LoadRefused
+from target import RowSource
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8000", "http://localhost:8000/", "http://api:8000"])
@@ -30,8 +31,26 @@ def test_load_on_another_host_is_refused(address: str) -> None:
 def test_the_default_target_is_the_running_stack() -> None:
     assert target.api_url(None, {}) == "http://127.0.0.1:8000"
     assert target.api_url(None, {"READMIT_API_PORT": "8001"}) == "http://127.0.0.1:8001"
-    assert target.source_url({"READMIT_EC2_API_PORT": "5002"}) == "http://127.0.0.1:5002"
-    assert target.source_url({"READMIT_SOURCE_URL": "http://ec2-api:5001/"}) == "http://ec2-api:5001"
+    assert target.row_source(environ={"READMIT_EC2_API_PORT": "5002"}) == RowSource("http://127.0.0.1:5002")
+    assert target.row_source(environ={"READMIT_SOURCE_URL": "http://ec2-api:5001/"}) == RowSource("http://ec2-api:5001")
+
+
+def test_the_source_has_a_token_and_a_ca_certificate_if_they_are_set(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("hush\n")
+    environ = {"READMIT_SOURCE_TOKEN_FILE": str(file), "READMIT_SOURCE_CA": "ca.pem"}
+    source = target.row_source("https://ec2-api:5001", environ)
+    assert source == RowSource("https://ec2-api:5001", "hush", Path("ca.pem"))
+    assert "hush" not in repr(source)
+    file.write_text("\n")
+    assert target.row_source(environ=environ) == RowSource("http://127.0.0.1:5001", None, Path("ca.pem"))
+
+
+@pytest.mark.parametrize("name", ["READMIT_EC2_INSTANCE_ID", "READMIT_EC2_TAG"])
+def test_an_instance_is_no_source_of_rows_unless_its_address_is_given(name: str) -> None:
+    environ = {name: "Name=readmit", "READMIT_SOURCE_URL": ""}
+    assert target.row_source(environ=environ) is None
+    assert target.row_source("http://127.0.0.1:5001", environ) == RowSource("http://127.0.0.1:5001")
 
 
 def test_a_configured_key_is_sent_with_every_request(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ RECIPES = [
         ("e2e",),
         ("why",),
     ),
+    *(("ops::set-aside",), ("ops::set-aside", "3", "--why"), ("ops::set-aside", "3", "--why", "b", "--by")),
     *(("bench",), ("load",), ("ops::s3",), ("ops::fuzz",), ("ops::airflow-test",), ("ops::browser",)),
     *(("ops::e2e-airflow",), ("ops::drill",), ("ops::boards",)),
 ]

@@ -9,7 +9,8 @@ import pytest
 from readmit import __version__
 from readmit.containers import secrets
 from readmit.containers.__main__ import READER_DATABASE_URL
-from readmit.containers.external_stores import DATABASE_URLS, select_stores
+from readmit.containers.external_source import SOURCE_HEALTH, SOURCE_PAGE, select_source
+from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
 from readmit.containers.up import REQUIRED_FOR_DAY
 from readmit.embedded.stack import configured_ports
 from readmit.settings import Settings, load
@@ -26,6 +27,7 @@ PUBLISHED = {
 }
 """The port of each service that is published. The stores are not among them."""
 SECRET_NAMES = re.compile(r"PASSWORD|SECRET|TOKEN|ACCESS_KEY")
+DECLARED_SECRETS = {**read(COMPOSE / "shared.yaml")["secrets"], **read(COMPOSE / "ec2-api.yaml")["secrets"]}
 TEXTS = {file: file.read_text() for file in [ROOT / "compose.yaml", *sorted(COMPOSE.glob("*.yaml"))]}
 
 
@@ -143,12 +145,12 @@ def test_no_environment_contains_a_secret(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_secret_that_is_read_is_mounted_and_one_that_is_mounted_is_created(name: str, tmp_path: Path) -> None:
     secrets.create_missing(tmp_path / "secrets", {})
-    declared, config = read(COMPOSE / "shared.yaml")["secrets"], SERVICES[name].config
+    config = SERVICES[name].config
     mounted = set(config.get("secrets", []))
     read_by_path = set(re.findall(r"/run/secrets/(\w+(?:\.toml)?)", str(config)))
     assert read_by_path <= mounted
     for secret in mounted:
-        assert (tmp_path / "secrets" / declared[secret]["file"].rpartition("/")[2]).exists()
+        assert (tmp_path / "secrets" / secret_file(DECLARED_SECRETS[secret])).exists()
 
 
 def test_only_their_owner_can_reach_the_secrets_and_containers_can_read_them(tmp_path: Path) -> None:
@@ -188,10 +190,70 @@ def test_an_external_login_is_mounted_from_where_it_is_written(
     stores = select_stores(load())
     secrets.create_missing(tmp_path / "secrets", stores.secrets)
     (file,) = stores.files
-    files = {name: secret["file"].rpartition("/")[2] for name, secret in read(ROOT / file)["secrets"].items()}
+    files = {name: secret_file(secret) for name, secret in read(ROOT / file)["secrets"].items()}
     assert set(files.values()) == {path.name for path in (tmp_path / "secrets" / secrets.EXTERNAL_FOLDER).iterdir()}
-    shared = read(COMPOSE / "shared.yaml")["secrets"]
-    assert {name: shared[name]["file"].rpartition("/")[2] for name in files} == files
+    assert {name: secret_file(DECLARED_SECRETS[name]) for name in files} == files
+
+
+def secret_file(secret: dict[str, str]) -> str:
+    """Return the name of the file of a secret."""
+    return secret["file"].rpartition("/")[2].rstrip("}")
+
+
+@pytest.fixture
+def external_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExternalServers:
+    """Select a data API on an EC2 instance, with every secret that it may have."""
+    (tmp_path / "ca.pem").write_text(make_certificate(("ec2-api",))[0])
+    (tmp_path / "credentials").write_text("[default]\naws_access_key_id = me\n")
+    variables = {"EC2_TAG": "Name=readmit", "SOURCE_TOKEN": "mine", "SOURCE_CA": str(tmp_path / "ca.pem")}
+    for name, value in {**variables, "EC2_CREDENTIALS": str(tmp_path / "credentials")}.items():
+        monkeypatch.setenv(f"READMIT_{name}", value)
+    return select_source(load())
+
+
+def test_the_secrets_of_an_external_data_api_are_mounted_from_where_they_are_written(
+    external_source: ExternalServers, tmp_path: Path
+) -> None:
+    secrets.create_missing(tmp_path / "secrets", external_source.secrets)
+    written = {file.name: file.read_text() for file in (tmp_path / "secrets" / secrets.EXTERNAL_FOLDER).iterdir()}
+    assert written == external_source.secrets
+    declared = {name: file for path in external_source.files for name, file in read(ROOT / path)["secrets"].items()}
+    assert {secret_file(secret) for secret in declared.values()} == set(written)
+    assert declared.keys() == {"source_token", "source_ca", "ec2_credentials"}
+
+
+def test_aws_credentials_are_mounted_into_flows_and_airflow_only(external_source: ExternalServers) -> None:
+    *_, instance = (read(ROOT / file)["services"] for file in external_source.files)
+    mounting = {name for name, config in instance.items() if "ec2_credentials" in config.get("secrets", [])}
+    assert mounting == {"flows", "airflow"}
+    reading = {name for name, config in instance.items() if "READMIT_EC2_CREDENTIALS" in config["environment"]}
+    assert reading == mounting
+    assert not [
+        name for name, service in SERVICES.items() if any("EC2" in variable for variable in service.environment)
+    ]
+
+
+def test_every_client_of_the_data_api_gets_its_token_its_certificate_and_no_fixed_address_of_an_instance(
+    external_source: ExternalServers,
+) -> None:
+    _, tls, instance = (read(ROOT / file)["services"] for file in external_source.files)
+    clients = {name for name, service in SERVICES.items() if "READMIT_SOURCE_URL" in service.environment} - {"migrate"}
+    assert clients == {"flows", "airflow", "ui", "locust"}
+    for name in clients:
+        assert SERVICES[name].environment["READMIT_SOURCE_TOKEN_FILE"] == "/run/secrets/source_token"
+        assert instance[name]["environment"]["READMIT_SOURCE_URL"] == "${READMIT_SOURCE_URL:-}"
+    assert set(tls) == {*clients, "api"}, "the inference API probes its health"
+    for config in tls.values():
+        assert config == {"environment": {"READMIT_SOURCE_CA": "/run/secrets/source_ca"}, "secrets": ["source_ca"]}
+
+
+def test_the_own_data_api_is_probed_and_linked_unless_an_external_one_replaces_it(
+    external_source: ExternalServers,
+) -> None:
+    environment = SERVICES["api"].environment
+    assert f"${{{SOURCE_HEALTH}-ec2-api=http://ec2-api:5001/health,}}" in str(environment["READMIT_SERVICES"])
+    assert f"${{{SOURCE_PAGE}-ec2-api=http://127.0.0.1:" in str(environment["READMIT_PAGES"])
+    assert (external_source.variables[SOURCE_HEALTH], external_source.variables[SOURCE_PAGE]) == ("", "")
 
 
 def test_mysql_clients_mount_the_authority_of_an_external_server(
@@ -261,10 +323,10 @@ def test_what_an_image_copies_exists_and_is_not_ignored() -> None:
 
 def test_every_variable_of_the_files_is_a_documented_setting() -> None:
     documented = set(re.findall(r"^# ([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    undocumented = {"READMIT_SECRETS", *DATABASE_URLS}
+    undocumented = {"READMIT_SECRETS", SOURCE_HEALTH, SOURCE_PAGE, *DATABASE_URLS}
     for file, text in TEXTS.items():
         used = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +(READMIT_\w+):$", text, re.M))
-        assert used - undocumented <= documented, file.name
+        assert {name.removesuffix("_FILE") for name in used - undocumented} <= documented, file.name
 
 
 def test_the_root_file_is_short_and_includes_every_part() -> None:

@@ -74,6 +74,17 @@ def test_a_service_can_be_named_in_the_question_why_it_is_not_healthy(recording:
     assert recording("ops::report") == ["-m", "readmit.stacks", "report"]
 
 
+def test_a_batch_is_set_aside_and_taken_back_by_the_user_who_runs_the_recipe(
+    recording: Callable[..., list[str]],
+) -> None:
+    command = ["-m", "readmit.stacks", "on", "set-aside", "--batch", "3", "--why"]
+    by = ["--by", getpass.getuser()]
+    assert recording("ops::set-aside", "3", "--why", "it's empty") == [*command, "it's empty", *by]
+    assert recording("ops::set-aside", "3", "--undo") == [*command, *by, "--undo"], (
+        "the stub leaves out empty arguments"
+    )
+
+
 def test_services_to_leave_out_of_the_footprint_are_one_argument(recording: Callable[..., list[str]]) -> None:
     assert recording("ops::footprint", "--without", "grafana $(id)")[-1] == "grafana $(id)"
 

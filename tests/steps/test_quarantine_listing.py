@@ -14,8 +14,10 @@ from readmit.core.encounter import ENCOUNTER
 from readmit.io import source_client
 from readmit.io.database import ledger, rows
 from readmit.io.object_store import Bucket, from_parquet, to_parquet
+from readmit.io.source_client import SourceEndpoint
 from readmit.quarantine_listing import Listing
 from readmit.settings import Settings
+from readmit.source_access import current_endpoint
 
 Damage = Callable[[pl.DataFrame], pl.DataFrame]
 ROWS = 400
@@ -29,14 +31,17 @@ class Hospital:
         self.declares: dict[int, int] = {}
         self._fetch = source_client.fetch_batch
 
-    def fetch(self, url: str, batch: int) -> source_client.FetchedBatch:
-        frame = self.damage.get(batch, lambda whole: whole)(self.whole(url, batch))
+    def fetch(self, source: SourceEndpoint, batch: int) -> source_client.FetchedBatch:
+        frame = self.damage.get(batch, lambda whole: whole)(self._whole(source, batch))
         content = to_parquet(frame)
         declared = self.declares.get(batch, frame.height)
         return source_client.FetchedBatch(content, hashlib.sha256(content).hexdigest(), declared)
 
-    def whole(self, url: str, batch: int) -> pl.DataFrame:
-        return from_parquet(self._fetch(url, batch).content).head(ROWS)
+    def whole(self, settings: Settings, batch: int) -> pl.DataFrame:
+        return self._whole(current_endpoint(settings), batch)
+
+    def _whole(self, source: SourceEndpoint, batch: int) -> pl.DataFrame:
+        return from_parquet(self._fetch(source, batch).content).head(ROWS)
 
 
 @pytest.fixture
@@ -94,7 +99,7 @@ def test_a_damaged_batch_is_rejected_and_listed_and_once_corrected_released_with
     assert "the source declares 401" in run_command("day", "--train", "no", code=1)
     assert "Not done, stopped at fetch: batch 2 has 400 rows, but the source declares 401" in run_command("quarantine")
 
-    first = hospital.whole(settings.source_url, 1)[ENCOUNTER][0]
+    first = hospital.whole(settings, 1)[ENCOUNTER][0]
     hospital.declares.clear()
     hospital.damage[2] = all_of(
         cells("age", "old", 1, 20), cells("num_medications", "-1", 16, 10), cells(ENCOUNTER, first, 31, 1)
@@ -112,7 +117,7 @@ def test_a_damaged_batch_is_rejected_and_listed_and_once_corrected_released_with
     assert "No longer in quarantine: 26" in run_command("release", "--batch", "2", "--train", "no")
     assert ledger.done_batches() == {1, 2}
     assert_consistent(2)
-    assert rows.raw_rows(2)["age"].to_list() == hospital.whole(settings.source_url, 2)["age"].to_list()
+    assert rows.raw_rows(2)["age"].to_list() == hospital.whole(settings, 2)["age"].to_list()
     assert "Nothing is in quarantine." in run_command("quarantine")
     assert "The source has not changed" in run_command("release", "--batch", "2", "--train", "no")
 
@@ -138,7 +143,7 @@ def test_a_release_that_fails_leaves_the_batch_open_to_the_next_day_and_closed_t
 def test_of_an_encounter_in_two_batches_one_stays_whichever_batch_is_corrected_and_released(
     settings: Settings, hospital: Hospital, run_command: Callable[..., str]
 ) -> None:
-    numbers = hospital.whole(settings.source_url, 1)[ENCOUNTER]
+    numbers = hospital.whole(settings, 1)[ENCOUNTER]
     hospital.damage[1] = cells("age", "old", 1, 1)
     hospital.damage[2] = all_of(cells(ENCOUNTER, numbers[0], 1, 1), cells(ENCOUNTER, numbers[1], 2, 1))
     for batch in ("1", "2"):

@@ -29,19 +29,31 @@ def run_command(command: Sequence[str], project: Project, terminal: Console) -> 
     _require_running(project)
     prefect = flow_runs.prefect_server(project)
     if args.command == "backfill":
-        for batch in backfill_range(args.first, args.last, _released_batches(project)):
+        for batch in backfill_range(args.first, args.last, *_released_and_set_aside(project)):
             follow(prefect, flow_runs.start(prefect, {"batch": batch}), terminal)
     elif args.command == "train":
         follow(prefect, flow_runs.start(prefect, _batch_parameter(args.batch), "train"), terminal)
     else:
-        parameters = {"train": args.train == "yes", **_batch_parameter(args.batch)}
+        only_next = {} if args.batch is not None else {"max_batches": 1}
+        parameters = {"train": args.train == "yes", **_batch_parameter(args.batch), **only_next}
         follow(prefect, flow_runs.start(prefect, parameters), terminal)
 
 
-def _released_batches(project: Project) -> int:
-    """Return the number of released batches of the configured source, which may not be the stack's own."""
-    code = "from readmit.step_attempt import released; print(released())"
-    return int(project.output("exec", "-T", "flows", "python", "-c", code))
+RELEASED_AND_SET_ASIDE = """
+from readmit.io.database import set_aside_batches
+from readmit.io.database.connection import connect
+from readmit.settings import load
+from readmit.step_attempt import released
+
+connect(load().database_address)
+print(released(), *set_aside_batches.numbers())
+"""
+
+
+def _released_and_set_aside(project: Project) -> tuple[int, list[int]]:
+    """Return the number of released batches of the source, which may not be the stack's own, and those set aside."""
+    released, *set_aside = project.output("exec", "-T", "flows", "python", "-c", RELEASED_AND_SET_ASIDE).split()
+    return int(released), list(map(int, set_aside))
 
 
 def _batch_parameter(batch: int | None) -> dict[str, int]:

@@ -14,16 +14,20 @@ DATABASE_CA = "database_ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """`files`: the Compose files that replace a server; `secrets` and `variables`: how to reach the external one."""
+class ExternalServers:
+    """`files`: the Compose files that replace a server; `secrets` and `variables`: how to reach the external one.
+
+    `replaced`: services of the stack that a user may name, and that do not exist then.
+    """
 
     files: tuple[str, ...]
     secrets: Mapping[str, str]
     variables: Mapping[str, str]
+    replaced: tuple[str, ...] = ()
 
 
-def select_stores(settings: Settings) -> Stores:
-    """Return the stores that the settings select. Raises StackError when a setting of an external one is missing."""
+def select_stores(settings: Settings) -> ExternalServers:
+    """Return the external stores that the settings select. Raises StackError when a setting of one is missing."""
     files, secrets, variables = list[str](), dict[str, str](), dict[str, str]()
     if "database_url" in settings.model_fields_set:
         files.append("compose/own-mysql.yaml")
@@ -37,7 +41,7 @@ def select_stores(settings: Settings) -> Stores:
         files.append("compose/own-s3.yaml")
         secrets |= {name: _required_secret(settings, name) for name in ("s3_access_key", "s3_secret_key")}
         variables["READMIT_S3_URL"] = settings.s3_url
-    return Stores(tuple(files), secrets, variables)
+    return ExternalServers(tuple(files), secrets, variables)
 
 
 def _authority_certificate(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from readmit.containers import flow_runs, preflight, secrets
+from readmit.containers.external_source import SOURCE_TOKEN
 from readmit.containers.project import ROOT, ComposeService, Project, output
 from readmit.containers.up import UpOptions, select_services
 from readmit.containers.user_project import project_of
@@ -99,7 +100,8 @@ def _temporary_project() -> Iterator[Project]:
     with tempfile.TemporaryDirectory() as folder:
         secrets_folder = Path(folder) / "secrets"
         secrets.create_missing(secrets_folder, {})
-        overrides = {"READMIT_SECRETS": str(secrets_folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
+        token = {"READMIT_SOURCE_TOKEN_FILE": str(secrets_folder / SOURCE_TOKEN)}
+        overrides = {"READMIT_SECRETS": str(secrets_folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0", **token}
         project = Project(NAME, {**user_stack.variables, **overrides})
         try:
             yield project
@@ -134,7 +136,7 @@ def _on_demand_memory(project: Project, services: Sequence[ComposeService]) -> d
 
 
 def _run_day(prefect: flow_runs.PrefectServer) -> None:
-    run = flow_runs.start(prefect, {})
+    run = flow_runs.start(prefect, {"max_batches": 1})
     while (run := flow_runs.refresh(prefect, run)).state not in flow_runs.TERMINAL_STATES:
         time.sleep(POLL_SECONDS)
     if run.state != "COMPLETED":

@@ -15,7 +15,7 @@ GENERATED = (
     *("mysql_root_password", "flows_password", "mlflow_password", "reader_password", "exporter_password"),
     *("s3_access_key", "s3_secret_key", "reload_token", "key_secret", "grafana_password", "airflow_password"),
     *("s3_volume_write_key", "s3_volume_read_key", "s3_filer_write_key", "s3_filer_read_key"),
-    *("prefect_password", "locust_password"),
+    *("prefect_password", "locust_password", "source_token"),
 )
 
 INNER_CERTIFICATE, INNER_KEY = "s3_inner.crt", "s3_inner.key"
@@ -34,18 +34,19 @@ EXTERNAL_FOLDER = "given"
 """The subfolder with the secrets of external servers, which compose/own-*.yaml mount."""
 
 
-def create_missing(folder: Path, external: Mapping[str, str], api_key: str = "") -> None:
+def create_missing(folder: Path, external: Mapping[str, str], from_user: Mapping[str, str] | None = None) -> None:
     """Create the missing secrets. Existing ones stay: another key secret would give encounters other keys.
 
     `external`: secrets of external servers, stored apart so that the stack's own servers keep theirs.
-    `api_key`: the key that the user has set; an empty file means that the API requires none.
+    `from_user`: those that the user has set; without `api_key` among them, the API requires none.
     """
     atomic_file.make_folder(folder)
     for name in GENERATED:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(16))
     _create_missing_certificate(folder)
-    _write(folder / "api_key", api_key)
+    for name, secret in {"api_key": "", **(from_user or {})}.items():
+        _write(folder / name, secret)
     if not (folder / UI_SECRETS).exists():
         _write(folder / UI_SECRETS, "# Add an [auth] section, as Streamlit documents it, to make users sign in.\n")
     _write_derived(folder)

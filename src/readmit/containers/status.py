@@ -15,8 +15,9 @@ LOGIN_HINTS = {
     "airflow": "user admin, {}/airflow_password",
     "prefect": "{}/prefect_login",
     "locust": "user admin, {}/locust_password",
+    "ec2-api": "token for batches: {}/source_token",
 }
-"""Where user name and password are stored; other services require none on 127.0.0.1."""
+"""Where user name and password, or the token, are stored; other services require none on 127.0.0.1."""
 
 
 def fetch_days(project: Project) -> DaysSummary:
@@ -61,5 +62,5 @@ def summary_lines(project: Project) -> list[str]:
         days = fetch_days(project)
     except StackError as error:
         days = error
-    api, source = (services[name].ports[0].address for name in ("api", "ec2-api"))
-    return status_lines(days, api, source)
+    source = services["ec2-api"].ports[0].address if "ec2-api" in services else None
+    return status_lines(days, services["api"].ports[0].address, source)

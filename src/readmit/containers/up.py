@@ -1,12 +1,13 @@
 """`just up`: check the requirements, then create secrets, build images, start containers, and start the first day."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
 from readmit.containers.container_diagnosis import diagnose
+from readmit.containers.external_source import SOURCE_TOKEN, select_servers
 from readmit.containers.project import ComposeService, Project
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, external_secrets, project_of
 from readmit.settings import Settings, load
@@ -35,16 +36,25 @@ def up(options: UpOptions, terminal: Console) -> None:
     settings = load()
     _require_data_file(settings)
     preflight.require_engine()
-    api_key = "" if settings.api_key is None else settings.secret("api_key")
-    secrets.create_missing(SECRETS, external_secrets(settings), api_key)
+    servers = select_servers(settings)
+    secrets.create_missing(SECRETS, external_secrets(settings), _user_secrets(settings))
     project = project_of(settings, options.publish_stores)
     services = project.services()
+    options = replace(options, only=[name for name in options.only if name not in servers.replaced])
     selected = select_services(services, options)
     preflight.require_ports(project, services, selected)
     _start(project, selected, terminal)
-    if options.with_day and set(selected) >= REQUIRED_FOR_DAY:
+    if options.with_day and set(selected) >= REQUIRED_FOR_DAY - set(servers.replaced):
         _start_first_day(project, terminal)
     status.show(project, SHOWN_SECRETS, terminal)
+
+
+def _user_secrets(settings: Settings) -> dict[str, str]:
+    """Return the secrets of the stack's own services that the user has set. Without a key the API requires none."""
+    secrets = {"api_key": "" if settings.api_key is None else settings.secret("api_key")}
+    if settings.source_token is not None:
+        secrets[SOURCE_TOKEN] = settings.secret("source_token")
+    return secrets
 
 
 def _start(project: Project, services: Sequence[str], terminal: Console) -> None:
@@ -91,5 +101,5 @@ def _start_first_day(project: Project, terminal: Console) -> None:
     if status.fetch_days(project).done:
         return
     prefect = flow_runs.prefect_server(project)
-    page = flow_runs.page_url(prefect, flow_runs.start(prefect, {}))
+    page = flow_runs.page_url(prefect, flow_runs.start(prefect, {"max_batches": 1}))
     terminal.print(f"The first day has started: {page}, or `just logs flows`.", soft_wrap=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from readmit.containers.external_stores import select_stores
+from readmit.containers.external_source import SOURCE_TOKEN, select_servers, select_source
 from readmit.containers.project import ROOT, Project, container_ids
-from readmit.settings import Settings
+from readmit.settings import Settings, environment_with
 
 NAME = "readmit"
 SECRETS = ROOT / "var/compose/secrets"
@@ -15,21 +15,31 @@ WEBHOOK_FILE = "compose/own-webhook.yaml"
 
 def project_of(settings: Settings, publish_stores: bool = False) -> Project:
     """Return the project. Raises StackError when a setting of an external server is missing."""
-    stores = select_stores(settings)
+    servers = select_servers(settings)
     data = {} if settings.data is None else {"READMIT_DATA": str(settings.data.expanduser().absolute())}
     webhook = () if settings.alert_webhook is None else (WEBHOOK_FILE,)
     published = ("compose/publish-stores.yaml",) if publish_stores else ()
-    variables = {**data, **stores.variables, "READMIT_SECRETS": str(SECRETS)}
-    return Project(NAME, variables, (*stores.files, *webhook, *published))
+    own = {"READMIT_SECRETS": str(SECRETS), "READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}
+    return Project(NAME, {**data, **servers.variables, **own}, (*servers.files, *webhook, *published))
 
 
 def external_secrets(settings: Settings) -> Mapping[str, str]:
-    """Return the secrets of servers outside the stack, by file name: external stores and the alert webhook.
+    """Return the secrets of servers outside the stack, by file name: stores, data API and the alert webhook.
 
-    Raises StackError when a setting of an external store is missing.
+    Raises StackError when a setting of an external server is missing.
     """
     webhook = {} if settings.alert_webhook is None else {"alert_webhook": settings.secret("alert_webhook")}
-    return {**select_stores(settings).secrets, **webhook}
+    return {**select_servers(settings).secrets, **webhook}
+
+
+def load_test_environment(settings: Settings) -> dict[str, str]:
+    """Return this process's environment with the token of the stack's data API, for a load test on this machine."""
+    if select_source(settings).files:
+        # That of an external data API is in the environment, if it has any.
+        return environment_with({})
+    return environment_with(
+        {"READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}, without=["READMIT_SOURCE_TOKEN"]
+    )
 
 
 def is_up() -> bool:

@@ -53,6 +53,24 @@ class SourceUnavailable(ReadmitError):
     """The data API, or the instance that runs it, does not respond."""
 
 
+class SourceAccessDenied(ReadmitError):
+    """The data API requires a token, or another one."""
+
+    final = True
+
+
+class InstanceNotFound(ReadmitError):
+    """No EC2 instance that can be started matches the settings, or more than one does."""
+
+    final = True
+
+
+class BatchSetAside(ReadmitError):
+    """An operator has set the batch aside, so no day runs on it; or it can't be set aside, or is not set aside."""
+
+    final = True
+
+
 class StoreUnavailable(ReadmitError):
     """The database or the S3 server does not respond, or refuses the connection."""
 

@@ -6,7 +6,7 @@ from readmit.core.errors import RollbackRejected
 from readmit.core.version import Version
 
 MAX_NOTE_LENGTH = 200
-"""Characters of a rollback's operator name or reason."""
+"""Characters of an operator's name or reason."""
 
 
 def last_in_production(versions: Iterable[Version], target: str, excluding: str = "") -> Version | None:
@@ -62,6 +62,11 @@ def validate_note(name: str, text: str) -> str:
     Raises RollbackRejected when it is empty, too long, or not printable on one line.
     """
     note = text.strip()
-    if not note or len(note) > MAX_NOTE_LENGTH or not note.isprintable():
+    if not is_note(note):
         raise RollbackRejected(f"a rollback requires `{name}`: 1 to {MAX_NOTE_LENGTH} printable characters on one line")
     return note
+
+
+def is_note(text: str) -> bool:
+    """Return whether a stripped text can be recorded as the name or the reason of an operator."""
+    return 0 < len(text) <= MAX_NOTE_LENGTH and text.isprintable()

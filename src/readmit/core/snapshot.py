@@ -21,10 +21,14 @@ DATASET_COLUMNS = (ENCOUNTER_KEY, PATIENT_KEY, *FEATURES, OUTCOME)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The data for fitting and evaluating a model of batch n: the parts of batches 1 to n, in order."""
+    """The data for fitting and evaluating a model of batch n: the parts of batches 1 to n, in order.
+
+    `set_aside`: those of the batches that an operator has set aside, and that therefore have no parts.
+    """
 
     batch: int
     parts: tuple[Part, ...]
+    set_aside: tuple[int, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -41,32 +45,39 @@ class Snapshot:
 
     def to_json(self) -> bytes:
         """Return the snapshot as JSON, with its hash."""
-        return json.dumps({"batch": self.batch, "hash": self.hash, "parts": [asdict(p) for p in self.parts]}).encode()
+        document = {"batch": self.batch, "hash": self.hash, "parts": [asdict(part) for part in self.parts]}
+        # Without such a batch the bytes, and so the name of the object, are those of earlier releases.
+        return json.dumps(document | ({"set_aside": self.set_aside} if self.set_aside else {})).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> "Snapshot":
         """Read what `to_json` wrote."""
         document = json.loads(text)
-        return cls(document["batch"], tuple(Part(**part) for part in document["parts"]))
+        parts = tuple(Part(**part) for part in document["parts"])
+        return cls(document["batch"], parts, tuple(document.get("set_aside", ())))
 
 
-def require_no_gap(batch: int, uploaded: Collection[int]) -> None:
-    """Check that all batches before this one are uploaded. Raises MissingBatches otherwise."""
-    _require_batches(batch, range(1, batch), uploaded)
+def require_no_gap(batch: int, present: Collection[int]) -> None:
+    """Check that all batches before this one are uploaded or set aside (`present`). Raises MissingBatches otherwise."""
+    _require_batches(batch, range(1, batch), present)
 
 
-def _require_batches(batch: int, required: Iterable[int], uploaded: Collection[int]) -> None:
-    if missing := sorted(set(required) - set(uploaded)):
+def _require_batches(batch: int, required: Iterable[int], present: Collection[int]) -> None:
+    if missing := sorted(set(required) - set(present)):
         raise MissingBatches(
             f"batch {batch} requires all earlier batches; not uploaded yet: {', '.join(map(str, missing))}"
         )
 
 
-def assemble(batch: int, parts: Sequence[Part]) -> Snapshot:
-    """Return the snapshot of batches 1 to `batch`. Raises MissingBatches when one of them has no parts."""
-    _require_batches(batch, range(1, batch + 1), {part.batch for part in parts})
-    included = (part for part in parts if part.batch <= batch)
-    return Snapshot(batch, tuple(sorted(included, key=lambda part: (part.batch, part.split))))
+def assemble(batch: int, parts: Sequence[Part], set_aside: Collection[int] = ()) -> Snapshot:
+    """Return the snapshot of batches 1 to `batch`, in which those that are set aside count as empty.
+
+    Raises MissingBatches when another one has no parts.
+    """
+    _require_batches(batch, range(1, batch + 1), {part.batch for part in parts} | set(set_aside))
+    included = [part for part in parts if part.batch <= batch and part.batch not in set_aside]
+    empty = tuple(sorted(number for number in set_aside if number <= batch))
+    return Snapshot(batch, tuple(sorted(included, key=lambda part: (part.batch, part.split))), empty)
 
 
 def hash_id(secret: str, number: int) -> str:

@@ -54,6 +54,8 @@ def airflow_variables(home: Path) -> Mapping[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
         "READMIT_PIPELINE_PYTHON": sys.executable,
+        # No scheduler would execute the run that the last task starts for the next batch.
+        "READMIT_DAY_MAX_BATCHES": "1",
         "PYTHONPATH": str(ROOT / "src"),
     }
 

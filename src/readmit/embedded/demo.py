@@ -25,9 +25,10 @@ from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
 from readmit.embedded.summary import print_summary, settings_mismatch
 from readmit.io import api_reload, source_client
-from readmit.io.database import ledger, rows
+from readmit.io.database import ledger, rows, set_aside_batches
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.registry.model_versions import Registry
+from readmit.io.source_client import SourceEndpoint
 from readmit.settings import SettingError, Settings, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -74,9 +75,10 @@ def _demo(settings: Settings, terminal: Console) -> None:
 
 
 def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -> Report:
-    data = source_client.fetch_state(stack.addresses["ec2-api"])
+    data = source_client.fetch_state(SourceEndpoint(stack.addresses["ec2-api"]))
     done_before, last_attempt = ledger.done_batches(), max((run.number for run in ledger.list_step_runs()), default=0)
-    plan = Plan.of(set(range(1, data.released + 1)) - done_before, data.rows / data.batches)
+    pending = set(range(1, data.released + 1)) - done_before - set_aside_batches.numbers()
+    plan = Plan.of(pending, data.rows / data.batches)
     print_source_status(data, plan, terminal)
     stack.processes.start(flow(stack.environment))
     code = ProgressView(terminal, last_attempt, data, plan).follow(lambda seconds: stack.processes.wait(FLOW, seconds))

@@ -20,10 +20,18 @@ TELEMETRY_OFF = {
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
 }
 """No tool reports to its vendor."""
-ADDED_SECRETS = SIGNING_KEYS
+TOKEN = "READMIT_SOURCE_TOKEN"
+ADDED_SECRETS = (*SIGNING_KEYS, TOKEN)
 """Secrets that a stack of an earlier version lacks; no stored data depend on them."""
 REMOVED_VARIABLES = ("PREFECT_API_URL", "PREFECT_API_KEY")
 """Inherited variables with which the flow would report to a Prefect server outside this stack."""
+
+
+OTHER_SOURCE = (
+    *("READMIT_EC2_INSTANCE_ID", "READMIT_EC2_TAG", "READMIT_SOURCE_CA"),
+    *("READMIT_SOURCE_TLS_CERTIFICATE", "READMIT_SOURCE_TLS_KEY"),
+)
+"""Settings of a source on another machine: this stack has its own, reached over HTTP on this machine."""
 
 
 def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
@@ -35,7 +43,8 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
     prefect_login = f"admin:{secrets.token_hex(16)}"
     stack_secrets, source = _secrets(folder / "secrets.json"), urlsplit(addresses["ec2-api"])
     return {
-        **{name: stack_secrets[name] for name in SECRETS},
+        **{name: stack_secrets[name] for name in (*SECRETS, TOKEN)},
+        **dict.fromkeys(OTHER_SOURCE, ""),
         "READMIT_SOURCE_URL": addresses["ec2-api"],
         "READMIT_SOURCE_HOST": str(source.hostname),
         "READMIT_SOURCE_PORT": str(source.port),

@@ -15,6 +15,7 @@ from readmit.embedded.stack import StackState
 from readmit.io import source_client
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
+from readmit.io.source_client import SourceEndpoint
 from readmit.run_history import RunHistory
 from readmit.stacks.day_status import DaysSummary, status_lines
 from readmit.stacks.terminal import counted
@@ -31,7 +32,7 @@ def show_services(addresses: Mapping[str, str], terminal: Console) -> None:
 
 def show_source(address: str, terminal: Console) -> None:
     """Print the source of the encounters, and how many of its batches are done."""
-    data = source_client.fetch_state(address)
+    data = source_client.fetch_state(SourceEndpoint(address))
     done = len(ledger.done_batches())
     terminal.print(
         f"Source: {SOURCE_LABELS[data.kind]}; {data.rows:,} encounters, {data.released} of "
@@ -61,4 +62,4 @@ def _read_days(state: StackState) -> DaysSummary | ReadmitError:
         history = RunHistory.read()
     except ReadmitError as error:
         return error
-    return DaysSummary(history.done, history.last)
+    return DaysSummary(history.done, history.last, history.not_today, history.set_aside)

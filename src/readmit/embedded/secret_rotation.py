@@ -7,13 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from readmit.embedded.environment import SECRETS
-from readmit.embedded.seaweedfs import SIGNING_KEYS
+from readmit.embedded.environment import ADDED_SECRETS, SECRETS
 from readmit.settings import PREFIX
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 
-EMBEDDED_SECRETS = {name.removeprefix(PREFIX).lower(): name for name in (*SECRETS, *SIGNING_KEYS)}
+EMBEDDED_SECRETS = {name.removeprefix(PREFIX).lower(): name for name in (*SECRETS, *ADDED_SECRETS)}
 """The name of each secret on the command line, and in the secrets file."""
 
 

@@ -19,7 +19,8 @@ from readmit.io.database import leases
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
-from readmit.settings import Settings, bypass_proxy, environment_with, load
+from readmit.proxy_bypass import bypass_proxy
+from readmit.settings import Settings, environment_with, load
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 

@@ -1,8 +1,9 @@
 """Health probe of a service: one GET request with the standard library only."""
 
+import ssl
 import time
 from http.client import HTTPException
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from readmit.core.errors import ReadmitError
 
@@ -21,14 +22,15 @@ class _NoRedirects(HTTPRedirectHandler):
 _OPENER = build_opener(_NoRedirects)
 
 
-def probe_latency_ms(address: str, timeout: float) -> float:
+def probe_latency_ms(address: str, timeout: float, tls: ssl.SSLContext | None = None) -> float:
     """Return how many milliseconds a service takes to respond with 200; `timeout` in seconds.
 
-    Raises ProbeFailed when it does not.
+    `tls`: verifies its certificate; None: the CAs of the system do. Raises ProbeFailed when it does not respond.
     """
+    opener = _OPENER if tls is None else build_opener(_NoRedirects, HTTPSHandler(context=tls))
     start = time.perf_counter()
     try:
-        with _OPENER.open(Request(address), timeout=timeout) as response:
+        with opener.open(Request(address), timeout=timeout) as response:
             response.read(1)
     # ValueError: the address is malformed.
     except (OSError, HTTPException, ValueError) as error:

@@ -1,17 +1,31 @@
 """Client of the data API: its state, and each batch as Parquet."""
 
 import hashlib
-from dataclasses import dataclass
+import ssl
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import httpx
 
-from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceUnavailable
+from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceAccessDenied, SourceUnavailable
 
 PARQUET = "application/vnd.apache.parquet"
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 UNAVAILABLE_REASONS = {404: "the batch does not exist", 425: "the batch is not released yet"}
 Value = TypeVar("Value", str, int, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEndpoint:
+    """Where the data API is, and how to access it. `token`: for batches; `tls`: None: the CAs of the system.
+
+    `server_name`: the host of its certificate and of requests to it, if the address has another one.
+    """
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +48,13 @@ class FetchedBatch:
     rows: int
 
 
-def fetch_state(url: str) -> SourceState:
+def fetch_state(source: SourceEndpoint) -> SourceState:
     """Return the state at `/health`, which has no side effects.
 
     Raises SourceUnavailable when the data API can't be reached, ContractViolated when the response is not as agreed.
     """
-    address = f"{url.rstrip('/')}/health"
-    response = _get(address)
+    address = f"{source.url.rstrip('/')}/health"
+    response = _get(source, address, {"Accept": "application/json"})
     try:
         body = response.json()
     except ValueError:
@@ -68,14 +82,15 @@ def _typed_field(body: dict[str, object], name: str, kind: type[Value]) -> Value
     return value
 
 
-def fetch_batch(url: str, batch: int) -> FetchedBatch:
+def fetch_batch(source: SourceEndpoint, batch: int) -> FetchedBatch:
     """Fetch a batch.
 
-    Raises PrerequisiteMissing when it does not exist or is not released yet, ContractViolated when it does not match
-    its ETag and X-Rows headers.
+    Raises PrerequisiteMissing when it does not exist or is not released yet, SourceAccessDenied when the token is
+    missing or wrong, and ContractViolated when the batch does not match its ETag and X-Rows headers.
     """
-    address = f"{url.rstrip('/')}/batches/{batch}"
-    response = _get(address, accept=PARQUET)
+    address = f"{source.url.rstrip('/')}/batches/{batch}"
+    authorization = {} if source.token is None else {"Authorization": f"Bearer {source.token}"}
+    response = _get(source, address, {"Accept": PARQUET, **authorization})
     declared, rows = response.headers.get("ETag", "").strip('"'), response.headers.get("X-Rows", "")
     sha256 = hashlib.sha256(response.content).hexdigest()
     if sha256 != declared:
@@ -85,15 +100,31 @@ def fetch_batch(url: str, batch: int) -> FetchedBatch:
     return FetchedBatch(response.content, sha256, int(rows))
 
 
-def _get(address: str, accept: str = "application/json") -> httpx.Response:
+def _get(source: SourceEndpoint, address: str, headers: dict[str, str]) -> httpx.Response:
     try:
-        response = httpx.get(address, headers={"Accept": accept}, timeout=TIMEOUT)
+        with httpx.Client(verify=source.tls or True, timeout=TIMEOUT) as client:
+            request = client.build_request("GET", address, headers=headers)
+            if source.server_name is not None:
+                request.headers["Host"] = f"{source.server_name}:{request.url.port or 443}"
+                request.extensions["sni_hostname"] = source.server_name
+            response = client.send(request)
     # A malformed address raises InvalidURL, a malformed host name UnicodeError.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        raise SourceUnavailable(f"{address}: {error!r}") from error
+        raise SourceUnavailable(f"{address}: {error!r}{_tls_advice(error)}") from error
     status = response.status_code
+    if status == httpx.codes.UNAUTHORIZED:
+        raise SourceAccessDenied(
+            f"{address}: the data API requires {'another' if source.token else 'a'} token: set READMIT_SOURCE_TOKEN to "
+            "that of the data API"
+        )
     if status in UNAVAILABLE_REASONS:
         raise PrerequisiteMissing(f"{address}: {UNAVAILABLE_REASONS[status]} (status {status})")
     if status != 200:
         raise SourceUnavailable(f"{address}: status {status}")
     return response
+
+
+def _tls_advice(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+        return ""
+    return ": set READMIT_SOURCE_CA to the CA certificate, or the self-signed certificate, of the data API"

@@ -1,13 +1,15 @@
 """`just status`, `just down`, `just why` and the commands that run on the stack that is up, whichever it is."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from readmit.containers import __main__ as containers
 from readmit.containers import user_project
 from readmit.embedded import local_stack
-from readmit.settings import SettingError
+from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
@@ -15,13 +17,16 @@ from readmit.stacks.terminal import console
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code.
 
-    `status`, `down [--volumes]`, `why [SERVICE ...]`, `report`, `rotate NAME ...`, or `on` with a `readmit` command.
+    `status`, `down [--volumes]`, `why [SERVICE ...]`, `report`, `rotate NAME ...`, `load`, or `on` with a `readmit`
+    command.
     """
     command, *rest = arguments
     logging.disable(logging.WARNING)
     try:
         if command == "down":
             return _down(rest)
+        if command == "load":
+            _load(rest)
         if command == "rotate":
             # Stopped containers count, too: their secrets are files.
             stack_main = containers.main if user_project.exists() else local_stack.main
@@ -42,6 +47,17 @@ def _down(rest: Sequence[str]) -> int:
     if local_stack.is_up() or not exit_codes:
         exit_codes.append(local_stack.main(["down"]))
     return max(exit_codes)
+
+
+def _load(options: Sequence[str]) -> NoReturn:
+    """Replace this process by a load test of the stack that is up; without one, of what `options` name."""
+    if user_project.is_up():
+        environment = user_project.load_test_environment(load())
+    elif local_stack.is_up():
+        environment = environment_with(local_stack.find_running_stack()[1].variables)
+    else:
+        environment = environment_with({})
+    os.execve(sys.executable, [sys.executable, "locust/run.py", *options], environment)
 
 
 def _container_stack_is_up() -> bool:

@@ -1,5 +1,6 @@
 """Data API to S3 `raw/`: one batch as an immutable Parquet object, checked against what the source declares."""
 
+from readmit import source_access
 from readmit.core.errors import ContractViolated
 from readmit.io import source_client
 from readmit.io.database import ledger
@@ -11,9 +12,10 @@ from readmit.settings import Settings
 def run(batch: int, settings: Settings) -> Facts:
     """Fetch the batch and store it. `changed`: it was fetched before with other content; later steps replace the old.
 
-    Raises ContractViolated when the number of rows is not the declared one.
+    Raises ContractViolated when the number of rows is not the declared one, SourceUnavailable when the source has
+    stopped meanwhile: another day takes the batch.
     """
-    fetched = source_client.fetch_batch(settings.source_url, batch)
+    fetched = source_client.fetch_batch(source_access.current_endpoint(settings), batch)
     rows = from_parquet(fetched.content).height
     if rows != fetched.rows:
         raise ContractViolated(f"batch {batch} has {rows} rows, but the source declares {fetched.rows}")

@@ -5,11 +5,12 @@ import json
 from readmit.core.errors import PrerequisiteMissing
 from readmit.core.verdict import Verdict
 from readmit.io import api_reload
-from readmit.io.database import ledger, promotions
+from readmit.io.database import ledger, promotions, set_aside_batches
 from readmit.io.database.tables import StepRun
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import Facts
+from readmit.run_history import set_aside_text, skipped_days
 from readmit.settings import Settings
 
 
@@ -31,12 +32,18 @@ def run(batch: int, settings: Settings) -> Facts:
 
 
 def _report(batch: int) -> dict[str, object]:
-    """Return the day's report, from the ledger: the last successful attempt at each earlier step, and the verdict."""
+    """Return the day's report, from the ledger: the last successful attempt at each earlier step, and the verdict.
+
+    `not_today`: the runs since the day before that found the source stopped outside its hours.
+    """
     verdict, runs = _verdict(batch), _successful_runs(batch)
+    earlier = [row.done_at for row in ledger.list_batches() if row.batch < batch and row.done_at is not None]
     return {
         "batch": batch,
         "steps": {name: {"seconds": run.seconds, **ledger.parse_facts(run)} for name, run in runs.items()},
         "verdict": None if verdict is None else json.loads(verdict.to_json()),
+        "not_today": skipped_days(max(earlier, default=None)),
+        "set_aside": [set_aside_text(entry) for entry in set_aside_batches.list_current()],
     }
 
 

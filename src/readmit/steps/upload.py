@@ -7,7 +7,7 @@ from readmit.core.errors import BatchRejected, PrerequisiteMissing
 from readmit.core.snapshot import assemble, content_hash, pseudonymize
 from readmit.core.snapshot_part import Part
 from readmit.core.splitting import SPLIT, Split
-from readmit.io.database import ledger, rows
+from readmit.io.database import ledger, rows, set_aside_batches
 from readmit.io.object_store import Bucket, to_parquet
 from readmit.pipeline import Facts
 from readmit.settings import Settings
@@ -31,7 +31,7 @@ def run(batch: int, settings: Settings) -> Facts:
     secret = settings.secret("key_secret")
     parts = [_put(bucket, batch, split, encounters.filter(pl.col(SPLIT) == split), secret) for split in Split]
     ledger.replace_parts(batch, parts)
-    snapshot = assemble(batch, ledger.parts_up_to(batch))
+    snapshot = assemble(batch, ledger.parts_up_to(batch), set_aside_batches.numbers())
     name = bucket.put_immutable(f"snapshots/{batch:04d}-", ".json", snapshot.to_json())
     ledger.update_batch(batch, snapshot_object=name)
     return {"snapshot": snapshot.hash[:16], **{split.value: snapshot.rows(split) for split in Split}}

@@ -121,11 +121,13 @@ def _as_json(facts: Mapping[str, object]) -> str:
     return json.dumps(encodable, allow_nan=False)
 
 
-def list_step_runs(after: int = 0, batch: int | None = None) -> list[StepRun]:
-    """Return the attempts at steps with numbers above `after`, oldest first: of all batches or of one."""
+def list_step_runs(after: int = 0, batch: int | None = None, step: str | None = None) -> list[StepRun]:
+    """Return the attempts at steps with numbers above `after`, oldest first: of all batches and steps, or of one."""
     query = StepRun.select().where(StepRun.number > after).order_by(StepRun.number)
     if batch is not None:
         query = query.where(StepRun.batch == batch)
+    if step is not None:
+        query = query.where(StepRun.step == step)
     with using(RAW):
         return list(query)
 

@@ -14,7 +14,7 @@ import peewee as pw
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount
+from readmit.io.database.tables import EncounterCount, SetAside
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -54,7 +54,16 @@ def counts_of_batches(database: pw.DatabaseProxy, models: Tables) -> None:
             count_all_batches()
 
 
-MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (tables, mysql_as_sqlite, counts_of_batches)
+def batches_set_aside(database: pw.DatabaseProxy, models: Tables) -> None:  # noqa: ARG001 - all have the same parameters
+    """Add the table of the batches that operators have set aside."""
+    if SetAside in models:
+        SetAside.create_table(safe=True)
+
+
+MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
+    *(tables, mysql_as_sqlite, counts_of_batches),
+    batches_set_aside,
+)
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 
 

@@ -11,6 +11,7 @@ from readmit.core.batch_counts import counts_of_batch
 from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.quarantine_reasons import DUPLICATE
+from readmit.core.splitting import SPLIT
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, now, quote_column, using
 from readmit.io.database.readmission_counts import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
@@ -26,6 +27,12 @@ def replace_clean(batch: int, encounters: pl.DataFrame) -> None:
     with using(CLEAN), CLEAN.atomic():
         _delete_and_insert(CleanEncounter, batch, encounters, now())
         replace_counts(batch, counts_of_batch(batch, encounters))
+
+
+def remove_clean(batch: int) -> None:
+    """Remove a batch's clean encounters, their counts and their splits."""
+    replace_clean(batch, pl.DataFrame(schema=CLEAN_SCHEMA))
+    replace_splits(batch, pl.DataFrame(schema={ENCOUNTER: pl.Int64, SPLIT: pl.String}))
 
 
 def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
@@ -73,14 +80,15 @@ def known_encounters_before(batch: int) -> list[str]:
 
 
 def valid_encounters() -> pl.DataFrame:
-    """Return batch, position and encounter_id of all encounters that are not in quarantine."""
+    """Return batch, position and encounter_id of all encounters that are not in quarantine, nor set aside."""
     return _read_valid("e.batch > 0").with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
 
 
 def _read_valid(condition: str) -> pl.DataFrame:
     query = (
         f"SELECT e.batch, e.{POSITION}, e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
-        f"AND q.{POSITION} = e.{POSITION} WHERE {condition} AND q.batch IS NULL"
+        f"AND q.{POSITION} = e.{POSITION} WHERE {condition} AND q.batch IS NULL "
+        "AND e.batch NOT IN (SELECT batch FROM set_aside WHERE undone_at IS NULL)"
     )
     return _read(RAW, query, pl.Schema({"batch": pl.Int64, POSITION: pl.Int64, ENCOUNTER: pl.String}))
 

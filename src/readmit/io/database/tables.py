@@ -115,6 +115,21 @@ class DatasetPart(Raw):
         primary_key = pw.CompositeKey("batch", "split")
 
 
+class SetAside(Raw):
+    """One batch that an operator has set aside, and who has undone that, if anybody has."""
+
+    number = pw.AutoField()
+    batch = pw.IntegerField(index=True)
+    operator = pw.CharField(255)
+    reason = pw.CharField(255)
+    created_at = pw.DateTimeField()
+    undone_by = pw.CharField(255, null=True)
+    undone_at = pw.DateTimeField(null=True)
+
+    class Meta:
+        table_name = "set_aside"
+
+
 class SplitRow(pw.Model):
     """The split of an encounter, which depends on its patient."""
 
@@ -166,4 +181,7 @@ class Promotion(pw.Model):
         table_name = "promotions"
 
 
-TABLES = (RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SplitRow, EncounterCount, Promotion)
+TABLES = (
+    *(RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SetAside),
+    *(SplitRow, EncounterCount, Promotion),
+)

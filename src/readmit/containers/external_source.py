@@ -1,0 +1,79 @@
+"""The data API: the stack's own, or an external one, at a fixed address or on an EC2 instance."""
+
+from urllib.parse import urlsplit
+
+from readmit.containers.external_stores import ExternalServers, select_stores
+from readmit.settings import Settings
+from readmit.stacks.errors import StackError
+
+OWN_SERVICE = "ec2-api"
+SOURCE_HEALTH, SOURCE_PAGE = "READMIT_SOURCE_HEALTH", "READMIT_SOURCE_PAGE"
+"""Variables of Compose with the entry of an external data API in READMIT_SERVICES and READMIT_PAGES, or with none."""
+SOURCE_TOKEN, SOURCE_CA, EC2_CREDENTIALS = "source_token", "source_ca.pem", "ec2_credentials.ini"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def select_servers(settings: Settings) -> ExternalServers:
+    """Return all external servers that the settings select. Raises StackError when a setting of one is missing."""
+    stores, source = select_stores(settings), select_source(settings)
+    return ExternalServers(
+        (*stores.files, *source.files),
+        {**stores.secrets, **source.secrets},
+        {**stores.variables, **source.variables},
+        source.replaced,
+    )
+
+
+def select_source(settings: Settings) -> ExternalServers:
+    """Return the external data API, if the settings select one. Raises StackError when a setting of it is missing."""
+    if not settings.has_ec2_instance and "source_url" not in settings.model_fields_set:
+        return ExternalServers((), {}, {})
+    url = _reachable_url(settings)
+    files = ["compose/own-source.yaml"]
+    secrets = {SOURCE_TOKEN: "" if settings.source_token is None else settings.secret("source_token")}
+    variables = {
+        "READMIT_SOURCE_URL": url,
+        SOURCE_HEALTH: f"{OWN_SERVICE}={url}/health," if url else "",
+        SOURCE_PAGE: f"{OWN_SERVICE}={url}," if url else "",
+    }
+    if settings.source_ca is not None:
+        files.append("compose/own-source-tls.yaml")
+        secrets[SOURCE_CA] = settings.source_ca.read_text()
+    if settings.has_ec2_instance:
+        files.append("compose/own-source-instance.yaml")
+        secrets[EC2_CREDENTIALS] = _credentials(settings)
+        variables |= _instance_variables(settings)
+    return ExternalServers(tuple(files), secrets, variables, (OWN_SERVICE,))
+
+
+def _reachable_url(settings: Settings) -> str:
+    """Return the address of the data API without a trailing slash, empty when it is that of an instance."""
+    if settings.fixed_source_url is None:
+        if settings.source_ca is None:
+            raise StackError("READMIT_SOURCE_CA is not set, but it verifies the data API on your EC2 instance")
+        return ""
+    if urlsplit(settings.fixed_source_url).hostname in LOOPBACK:
+        raise StackError(
+            f"READMIT_SOURCE_URL: {settings.fixed_source_url} is not reachable from containers, in which that address "
+            "is their own: use an address of this machine on a network, or unset it"
+        )
+    return settings.fixed_source_url.rstrip("/")
+
+
+def _credentials(settings: Settings) -> str:
+    if settings.ec2_credentials is None:
+        raise StackError("READMIT_EC2_CREDENTIALS is not set, but containers need it to start your EC2 instance")
+    try:
+        return settings.ec2_credentials.expanduser().read_text()
+    except OSError as error:
+        raise StackError(f"READMIT_EC2_CREDENTIALS: {error}") from error
+
+
+def _instance_variables(settings: Settings) -> dict[str, str]:
+    return {
+        "READMIT_EC2_INSTANCE_ID": settings.ec2_instance_id or "",
+        "READMIT_EC2_TAG": "" if settings.ec2_tag is None else "=".join(settings.ec2_tag),
+        "READMIT_EC2_HOURS": str(settings.ec2_hours),
+        "AWS_DEFAULT_REGION": settings.aws_default_region,
+        "AWS_ENDPOINT_URL_EC2": settings.aws_endpoint_url_ec2 or "",
+    }

@@ -1,0 +1,115 @@
+"""How the text of a setting is checked and parsed, by kind of setting. Each function raises ValueError."""
+
+import ipaddress
+import re
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from readmit.core.opening_hours import OpeningHours
+
+HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+TAG = re.compile(r"([^=]{1,128})=(.{1,256})")
+PRIVATE_SUFFIXES = (".internal", ".local", ".localhost", ".svc", ".lan", ".home.arpa", ".test")
+"""Ends of host names that exist on private networks only."""
+
+
+def split_commas(value: object) -> object:
+    """Return the parts of a text, without blanks and empty parts."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def named_addresses(value: object) -> object:
+    """Return the pairs of a text NAME=ADDRESS,NAME=ADDRESS."""
+    if not isinstance(value, str):
+        return value
+    pairs = tuple(tuple(part.strip().split("=", 1)) for part in value.split(",") if part.strip())
+    for pair in pairs:
+        parts = urlsplit(pair[-1])
+        if len(pair) < 2 or not pair[0] or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{pair[0]!r} has no address: write NAME=ADDRESS, as in mlflow=http://HOST:PORT/health")
+    return pairs
+
+
+def web_address(value: str) -> str:
+    """Return an address with the scheme http or https, and a host."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an address such as http://HOST:PORT")
+    return value
+
+
+def source_address(value: str) -> str:
+    """Return the address of the data API, whose rows must not travel over a public network unencrypted."""
+    parts = urlsplit(web_address(value))
+    if parts.scheme == "http" and not _is_private(str(parts.hostname)):
+        raise ValueError(
+            "patient rows would travel over a public network unencrypted: use https:// (READMIT_SOURCE_TLS_CERTIFICATE "
+            "on the data API, READMIT_SOURCE_CA here), or a tunnel to 127.0.0.1"
+        )
+    return value
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(PRIVATE_SUFFIXES)
+
+
+def host_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return host names without ports, in lower case."""
+    for name in value:
+        if not HOST_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not a host without port, such as localhost, 127.0.0.1 or [::1]")
+    return tuple(name.lower() for name in value)
+
+
+def database_address(value: str) -> str:
+    """Return the address of an SQLite folder or of a MySQL server."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("sqlite", "mysql"):
+        raise ValueError("not a sqlite:// or mysql:// URL")
+    if parts.scheme == "mysql" and not (parts.username and parts.hostname):
+        raise ValueError("user or host is missing: write mysql://USER@HOST:PORT")
+    return value
+
+
+def opening_hours(value: object) -> object:
+    """Return the hours of a text such as `08:55-23:55 America/Lima`."""
+    if not isinstance(value, str):
+        return value
+    hours = OpeningHours.parse(value)
+    try:
+        ZoneInfo(hours.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{hours.zone!r} is not a time zone, such as America/Lima") from None
+    return hours
+
+
+def tag(value: object) -> object:
+    """Return the key and the value of a text KEY=VALUE."""
+    if not isinstance(value, str):
+        return value
+    match = TAG.fullmatch(value)
+    if match is None:
+        raise ValueError("not a tag such as Name=readmit-source")
+    return match.groups()
+
+
+def ca_file(value: Path) -> Path:
+    """Return the absolute path of a file with a CA certificate."""
+    ca_context(value)
+    return value.absolute()
+
+
+def ca_context(file: Path) -> ssl.SSLContext:
+    """Return a TLS context for clients that trusts the CA certificate, or self-signed certificate, in a file."""
+    try:
+        context = ssl.create_default_context(cafile=file)
+    except OSError as error:
+        raise ValueError(f"{file} can't be read as a CA certificate: {error}") from error
+    # Python 3.13 rejects self-signed certificates without the extension key usage, as `openssl req -x509` makes them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
