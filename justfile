@@ -7,6 +7,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Occasional tasks: `just --list ops`
 mod ops "compose/ops.just"
+# The data API on EC2: `just --list aws`
+mod aws "aws/aws.just"
 
 groups := "ec2-api mlflow flows api ui locust"
 # Airflow sets no upper bounds: use the package versions of its release date, which it was tested with.

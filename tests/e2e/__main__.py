@@ -26,7 +26,7 @@ def main(options: Sequence[str]) -> int:
     try:
         with published_stores() as variables:
             codes = [_pytest(["-m", "mysql", "tests/io", *options], variables)]
-            codes.append(_pytest(["-m", "e2e", "tests/e2e", "tests/security", *options], variables))
+            codes.append(_pytest(["-m", "e2e", "tests/e2e", "tests/security", "tests/aws", *options], variables))
     except StackError as error:
         print(error, file=sys.stderr)
         return 1

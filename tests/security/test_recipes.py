@@ -28,6 +28,7 @@ RECIPES = [
     *(("ops::set-aside",), ("ops::set-aside", "3", "--why"), ("ops::set-aside", "3", "--why", "b", "--by")),
     *(("bench",), ("load",), ("ops::s3",), ("ops::fuzz",), ("ops::airflow-test",), ("ops::browser",)),
     *(("ops::e2e-airflow",), ("ops::drill",), ("ops::boards",)),
+    *(("aws::up",), ("aws::status",), ("aws::schedule", "a"), ("aws::schedule", "a", "b"), ("aws::down",)),
 ]
 
 

@@ -31,6 +31,7 @@ from readmit.io.registry.experiment_runs import EXPERIMENT
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
 from tests.stack.compose_files import services
+from tests.stack.test_readme import recipes
 from tools.boards.__main__ import BOARDS
 from tools.metrics_page import all_metrics
 
@@ -202,7 +203,7 @@ def existing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         ),
         "board": {board.uid for board in BOARDS},
         "panel": {panel.title for board in BOARDS for row in board.rows for panel in row.panels},
-        "recipe": _matches_in(r"^([a-z]\w*)(?: [^:\n]*)?:(?!=)", ROOT / "justfile"),
+        "recipe": recipes(ROOT / "justfile"),
     }
 
 

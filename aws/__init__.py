@@ -1,0 +1,1 @@
+"""The EC2 instance of the data API: Lambda function, infrastructure and the recipes `aws::...`."""

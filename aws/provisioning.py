@@ -1,0 +1,154 @@
+"""`just aws::up`, `just aws::schedule` and `just aws::down`: what differs is changed, and nothing else."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from aws.adopted_instance import AdoptedInstance
+from aws.aws_cron import TIME_ZONE, daily_hours
+from aws.clients import AwsClients
+from aws.errors import AwsCommandError
+from aws.function_code import FunctionCode
+from aws.infrastructure import TAG, InfrastructureStack
+from aws.local_files import LocalFiles
+from aws.schedule_pair import SchedulePair
+from aws.source_parameters import SourceParameters
+from aws.up_options import SourceOptions
+
+Output = Callable[[str], None]
+
+
+class Deployable(Protocol):
+    """A part of what runs in the account, which can be created twice and removed twice."""
+
+    @property
+    def label(self) -> str:
+        """The part, for people."""
+
+    def difference(self) -> str | None:
+        """Return what `apply` would do, or None when the part is as wanted. Changes nothing."""
+
+    def apply(self) -> None:
+        """Make the part as wanted."""
+
+    def remains(self) -> str | None:
+        """Return what `remove` would delete, or None when there is nothing. Changes nothing."""
+
+    def remove(self) -> None:
+        """Delete the part."""
+
+
+def up(clients: AwsClients, options: SourceOptions, dry_run: bool, output: Output) -> None:
+    """Create or update everything, or with `dry_run` list what would be done. Raises AwsCommandError."""
+    created = InfrastructureStack(clients.cloudformation, options.name, {}).parameters().get("CreateInstance")
+    if options.instance_id and created == "yes":
+        raise AwsCommandError(
+            f"--instance: stack {options.name} has an instance of its own: run just aws::down first, or choose a --name"
+        )
+    if options.allowed_cidr:
+        _require_certificate(clients, options)
+    adopts = bool(options.instance_id) or created == "no"
+    _apply(_adopting_parts(clients, options) if adopts else _own_parts(clients, options), dry_run, output)
+    if not dry_run:
+        _print_settings(clients, options.name, adopts, output)
+
+
+def schedule(clients: AwsClients, name: str, crons: tuple[str, str], dry_run: bool, output: Output) -> None:
+    """Set the checked cron expressions of the start and the stop. Raises AwsCommandError without a stack."""
+    start, stop = crons
+    stack = require_stack(clients, name)
+    _apply([SchedulePair(clients.scheduler, stack, {"start": start, "stop": stop})], dry_run, output)
+    output(_hours_line({"start": start, "stop": stop}))
+
+
+def down(clients: AwsClients, name: str, dry_run: bool, confirmed: bool, output: Output) -> None:
+    """Delete everything after a confirmation. Raises AwsCommandError when the user does not confirm."""
+    found = [(part, remains) for part in _removable_parts(clients, name) if (remains := part.remains())]
+    if not found:
+        output(f"There is nothing to remove: no stack {name} in {clients.region}.")
+        return
+    for part, remains in found:
+        output(f"{'would delete' if dry_run else 'deletes'}: {part.label} ({remains})")
+    if dry_run:
+        return
+    if not confirmed and (not sys.stdin.isatty() or input(f"Type {name} to continue: ") != name):
+        raise AwsCommandError("nothing was removed: the deletion was not confirmed")
+    for part, _ in found:
+        part.remove()
+    output("Everything was removed.")
+
+
+def require_stack(clients: AwsClients, name: str) -> InfrastructureStack:
+    """Return the stack. Raises AwsCommandError when it does not exist."""
+    stack = InfrastructureStack(clients.cloudformation, name, {})
+    if not stack.outputs():
+        raise AwsCommandError(f"there is no stack {name} in {clients.region}: just aws::up creates it")
+    return stack
+
+
+def _apply(parts: Sequence[Deployable], dry_run: bool, output: Output) -> None:
+    for part in parts:
+        difference = part.difference()
+        if difference is None:
+            output(f"unchanged: {part.label}")
+        elif dry_run:
+            output(f"would change: {part.label}: {difference}")
+        else:
+            output(f"changes: {part.label}: {difference}")
+            part.apply()
+
+
+def _own_parts(clients: AwsClients, options: SourceOptions) -> list[Deployable]:
+    parameters = SourceParameters(clients.ssm, options.name, options.given)
+    wanted = {"CreateInstance": "yes", "AllowedCidr": options.allowed_cidr}
+    # Another image would replace the instance.
+    initial = {"Ami": parameters.path("ami")}
+    stack = InfrastructureStack(clients.cloudformation, options.name, wanted, initial)
+    return [parameters, stack, *_function_parts(clients, stack), LocalFiles(options.name, parameters.values)]
+
+
+def _adopting_parts(clients: AwsClients, options: SourceOptions) -> list[Deployable]:
+    stack = InfrastructureStack(clients.cloudformation, options.name, {"CreateInstance": "no"})
+    return [AdoptedInstance(clients.ec2, options.name, options.instance_id), stack, *_function_parts(clients, stack)]
+
+
+def _function_parts(clients: AwsClients, stack: InfrastructureStack) -> list[Deployable]:
+    code = FunctionCode(clients.functions, f"{stack.name}-start-stop")
+    return [code, SchedulePair(clients.scheduler, stack, {})]
+
+
+def _removable_parts(clients: AwsClients, name: str) -> list[Deployable]:
+    stack = InfrastructureStack(clients.cloudformation, name, {})
+    adopted: list[Deployable] = [] if "InstanceId" in stack.outputs() else [AdoptedInstance(clients.ec2, name, None)]
+    local: list[Deployable] = [SourceParameters(clients.ssm, name, {}), LocalFiles(name, dict)]
+    return [SchedulePair(clients.scheduler, stack, {}), stack, *adopted, *local]
+
+
+def _require_certificate(clients: AwsClients, options: SourceOptions) -> None:
+    stored = SourceParameters(clients.ssm, options.name, {}).values()
+    if "tls_certificate" not in {**stored, **options.given}:
+        raise AwsCommandError(
+            "--allow: patient data do not travel over plain HTTP: add --certificate FILE and --key FILE, or leave the "
+            "port closed and use a tunnel (docs/aws.md)"
+        )
+
+
+def _print_settings(clients: AwsClients, name: str, adopts: bool, output: Output) -> None:
+    stack, files = InfrastructureStack(clients.cloudformation, name, {}), LocalFiles(name, dict)
+    output("\nSettings of the pipeline (.env):")
+    output(f"READMIT_EC2_TAG={TAG}={name}")
+    output(_hours_line(SchedulePair(clients.scheduler, stack, {}).expressions()))
+    if adopts:
+        return
+    output(f"READMIT_SOURCE_TOKEN_FILE={files.path('source_token').absolute()}")
+    if stack.parameters()["AllowedCidr"]:
+        output(f"READMIT_SOURCE_CA={files.path('tls_certificate').absolute()}")
+    else:
+        output("READMIT_SOURCE_URL=http://127.0.0.1:5001, through a tunnel (docs/aws.md)")
+
+
+def _hours_line(expressions: dict[str, str]) -> str:
+    hours = daily_hours(expressions["start"], expressions["stop"])
+    if hours is None:
+        return f"READMIT_EC2_HOURS: these schedules are not one daily period in {TIME_ZONE}; leave it unset"
+    return f'READMIT_EC2_HOURS="{hours}"'

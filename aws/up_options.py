@@ -1,0 +1,71 @@
+"""What `just aws::up` is to create, checked before AWS sees it."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws.errors import AwsCommandError
+
+MAX_ADDRESSES = 256
+MAX_PARAMETER_BYTES = 4096
+"""The longest value that Parameter Store takes at no charge."""
+NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Options of `up`. `given`: new parameters of the data API by name; `allowed_cidr`: empty closes port 5001."""
+
+    name: str
+    instance_id: str | None
+    allowed_cidr: str
+    given: Mapping[str, str]
+
+
+def check_options(
+    name: str, image: str | None, instance_id: str | None, allow: str | None, tls: tuple[Path | None, Path | None]
+) -> SourceOptions:
+    """Return the options. `tls`: files of the certificate and its key. Raises AwsCommandError naming an invalid one."""
+    certificate, key = tls
+    if instance_id and (image or allow or certificate or key):
+        raise AwsCommandError("--instance: an existing instance keeps its own image, network and certificate")
+    if (certificate is None) != (key is None):
+        raise AwsCommandError("--certificate, --key: one needs the other")
+    given = {"image": image} if image else {}
+    for option, parameter, file in (("--certificate", "tls_certificate", certificate), ("--key", "tls_key", key)):
+        if file is not None:
+            given[parameter] = _pem(option, file)
+    return SourceOptions(check_name(name), instance_id, check_network(allow) if allow else "", given)
+
+
+def check_name(name: str) -> str:
+    """Return the name of a stack. Raises AwsCommandError when AWS would refuse it."""
+    if not NAME.fullmatch(name):
+        raise AwsCommandError(f"--name: {name!r} is not a name of lower-case letters, digits and hyphens")
+    return name
+
+
+def check_network(text: str) -> str:
+    """Return a network that may reach port 5001. Raises AwsCommandError for more than 256 addresses, or all of them."""
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise AwsCommandError(f"--allow: {text!r} is not an IPv4 network, such as 203.0.113.7/32: {error}") from error
+    if network.num_addresses > MAX_ADDRESSES:
+        raise AwsCommandError(
+            f"--allow: {network} has {network.num_addresses:,} addresses, and port 5001 serves patient data: allow at "
+            f"most {MAX_ADDRESSES} (such as 203.0.113.7/32), or leave the port closed and use a tunnel (docs/aws.md)"
+        )
+    return str(network)
+
+
+def _pem(option: str, file: Path) -> str:
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AwsCommandError(f"{option}: {file}: {error}") from error
+    if not text.startswith("-----BEGIN ") or len(text) > MAX_PARAMETER_BYTES:
+        raise AwsCommandError(f"{option}: {file} is not a PEM file of at most {MAX_PARAMETER_BYTES:,} bytes")
+    return text
