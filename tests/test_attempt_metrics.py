@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,17 @@ import pytest
 
 from readmit import step_attempt
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.core.errors import ContractViolated, MissingBatches, StoreUnavailable
+from readmit.core.errors import (
+    ContractViolated,
+    InstanceNotFound,
+    MissingBatches,
+    PrerequisiteMissing,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from readmit.core.verdict import Verdict
 from readmit.io import source_client
-from readmit.io.database import day_queries, ledger, promotions, rows
+from readmit.io.database import day_queries, ledger, promotions, rows, set_aside_batches
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, STEPS, Facts, RunRequest, run_step_in_process
@@ -233,6 +241,7 @@ def test_the_metrics_of_a_day_are_those_of_the_ledger_after_its_last_step(
         "readmit_day_batch": 1,
         "readmit_batches_released": 3,
         "readmit_batches_done": 1,
+        "readmit_batches_set_aside": 0,
         "readmit_batches_backlog": 2,
         "readmit_production_version": 2,
         "readmit_evaluated_version": 2,
@@ -278,6 +287,57 @@ def test_a_day_without_a_new_batch_keeps_the_metrics_of_the_last_one_and_counts_
     assert after.keys() == before.keys()
     assert {key for key in after if after[key] != before[key] and after[key] == after[key]} == set()
     assert value_of(gateway, "readmit_batches_backlog") == 0
+
+
+def source_state(gateway: PushgatewayRecorder) -> list[str]:
+    """Return the states of the source whose metric is 1."""
+    return [state for (state,), value in day(gateway.series(), "readmit_source_state").items() if value]
+
+
+def test_a_day_on_which_the_source_is_stopped_changes_its_state_alone(fake: Fake, gateway: PushgatewayRecorder) -> None:
+    record_day(1, 2, VERDICT)
+    finish_day(fake, 1)
+    before = gateway.series()
+    fake("check_source", {"instance": "i-1", "instance_started": False, "not_today": "i-1 is stopped"})
+    assert attempt(CHECK_SOURCE, RunRequest("b", None))["go_on"] is False
+    after = gateway.series()
+    assert {key for key in after if after[key] != before[key] and after[key] == after[key]} == {
+        ("readmit_source_state", "running"),
+        ("readmit_source_state", "stopped"),
+    }, "a failed day before it must keep its alert, so that this one does not count as finished"
+    assert "failed_timestamp_seconds" not in gateway.step("check_source")
+
+
+def test_the_state_of_the_source_is_that_of_the_last_check_which_found_it(
+    fake: Fake, gateway: PushgatewayRecorder
+) -> None:
+    running = {"instance": "i-1", "released": 3, "batches": 5}
+    for found, expected in (
+        (running | {"instance_started": True}, "started"),
+        (running | {"instance_started": False}, "running"),
+        (SourceUnavailable("no response"), "unavailable"),
+        (InstanceNotFound("no instance with the tag"), "unavailable"),
+        (running, "running"),
+    ):
+        fake("check_source", found)
+        with suppress(SourceUnavailable, InstanceNotFound):
+            attempt(CHECK_SOURCE, RunRequest("a", 1))
+        assert source_state(gateway) == [expected]
+    with pytest.raises(PrerequisiteMissing):
+        attempt(CHECK_SOURCE, RunRequest("a", 9))
+    assert source_state(gateway) == ["running"], "the error was not about the source"
+
+
+def test_a_batch_that_is_set_aside_is_not_in_the_backlog(fake: Fake, gateway: PushgatewayRecorder) -> None:
+    finish_day(fake, 1)
+    assert value_of(gateway, "readmit_batches_backlog") == 2
+    set_aside_batches.add(2, "ana", "it is damaged")
+    lease_batch(1)
+    assert value_of(gateway, "readmit_batches_set_aside") == 1
+    assert value_of(gateway, "readmit_batches_backlog") == 1
+    set_aside_batches.undo(2, "ana")
+    lease_batch(1)
+    assert value_of(gateway, "readmit_batches_backlog") == 2
 
 
 def test_a_day_that_fails_does_not_count_as_finished(fake: Fake, gateway: PushgatewayRecorder) -> None:

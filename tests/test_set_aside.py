@@ -97,7 +97,7 @@ def test_it_is_undone_and_both_are_kept_on_record(capsys: pytest.CaptureFixture[
 def test_what_can_not_be_set_aside_is_rejected_and_changes_nothing(
     arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ledger.finish_step(ledger.start_step("run", "signal", 1), 1, 1.0, {})
+    ledger.finish_step(ledger.start_step("run", "check_source", 9), 9, 1.0, "PrerequisiteMissing: there is no batch 9")
     assert cli.main(["set-aside", *arguments]) == 1
     assert message in capsys.readouterr().err
     assert (set_aside_batches.numbers(), ledger.uploaded_batches(), counted()) == (set(), {1, 2}, 4)

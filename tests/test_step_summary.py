@@ -17,6 +17,14 @@ def test_each_candidate_has_its_own_line_with_its_main_figures() -> None:
     assert second.index("ROC-AUC") == first.index("ROC-AUC")
 
 
+def test_the_source_is_shown_with_what_was_started_and_what_else_waits() -> None:
+    facts: Facts = {"word": "batch 2", "released": 5, "batches": 7, "remaining": 0}
+    assert lines("check_source", facts) == ["check_source  batch 2, the source has released 5 of 7"]
+    facts |= {"instance": "i-1", "instance_started": True, "remaining": 3}
+    (line,) = lines("check_source", facts)
+    assert line.endswith(", EC2 instance i-1 was started, more batches waiting: 3")
+
+
 def test_a_verdict_is_shown_with_its_reason() -> None:
     (line,) = lines("promote", VERDICT)
     assert "verdict on version 2: refused; log loss 0.4 is not below 0.3; ROC-AUC 0.6123 on test" in line

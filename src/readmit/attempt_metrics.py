@@ -7,10 +7,20 @@ import time
 from readmit.core.candidates import by_candidate
 from readmit.core.errors import ReadmitError
 from readmit.core.promotion_gates import gates_passed
-from readmit.core.pushed_metrics import DayMetrics, PushedGroup, StepMetrics, day_group, step_group
+from readmit.core.pushed_metrics import (
+    SOURCE_RUNNING,
+    SOURCE_STARTED,
+    SOURCE_STOPPED,
+    SOURCE_UNAVAILABLE,
+    DayMetrics,
+    PushedGroup,
+    StepMetrics,
+    day_group,
+    step_group,
+)
 from readmit.io import process_memory, pushgateway
 from readmit.io.database import day_queries, ledger, promotions
-from readmit.io.database.tables import Batch
+from readmit.io.database.tables import Batch, StepRun
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +80,8 @@ def read_day() -> DayMetrics:
         production=_number(state.signalled.get("version")),
         released=_number(state.checked.get("released")),
         done=state.done,
+        set_aside=state.set_aside,
+        source_state=None if state.source_check is None else _source_state(state.source_check),
         finished_at=state.finished_at,
         batch_done_at=state.batch_done_at,
     )
@@ -88,6 +100,16 @@ def _outcome(row: Batch | None, decided: tuple[str, str] | None) -> str | None:
     if row.version is None:
         return None if row.done_at is None else "not_trained"
     return decided[1] if decided is not None and decided[0] == str(row.version) else None
+
+
+def _source_state(check: StepRun) -> str:
+    """Return the state of the source by an attempt at `check_source` that found it, or found it unavailable."""
+    if check.error is not None:
+        return SOURCE_UNAVAILABLE
+    facts = ledger.parse_facts(check)
+    if "not_today" in facts:
+        return SOURCE_STOPPED
+    return SOURCE_STARTED if facts.get("instance_started") else SOURCE_RUNNING
 
 
 def _candidate_metrics(facts: day_queries.Facts) -> dict[str, dict[str, float]]:

@@ -19,7 +19,8 @@ def set_aside(batch: int, by: str | None, why: str | None) -> list[str]:
     is missing, and LeaseLost when a run works on it.
     """
     operator, reason = _note("by", login_name() if by is None else by), _note("why", why or "")
-    if not ledger.list_step_runs(batch=batch):
+    # A run that was given a batch that does not exist is no work on it.
+    if all(row.batch != batch for row in ledger.list_batches()):
         raise BatchSetAside(f"batch {batch} can't be set aside: no run has worked on it")
     with _leased(batch):
         if (entry := set_aside_batches.get(batch)) is not None:

@@ -37,6 +37,10 @@ def _items(step: str, facts: Mapping[str, object]) -> Iterator[str]:
         yield str(facts["word"])
         if "released" in facts:
             yield f"the source has released {facts['released']} of {facts['batches']}"
+        if facts.get("instance_started"):
+            yield f"EC2 instance {facts['instance']} was started"
+        if facts.get("remaining"):
+            yield f"more batches waiting: {facts['remaining']}"
     elif step == "promote":
         yield _verdict(facts)
     else:

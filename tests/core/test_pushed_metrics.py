@@ -7,6 +7,7 @@ from readmit.core.model import CANDIDATES
 from readmit.core.promotion_gates import gates_passed
 from readmit.core.pushed_metrics import (
     ALL_NAMES,
+    BATCHES_BACKLOG,
     CANDIDATE_METRIC,
     CANDIDATE_METRICS,
     CHAMPION_METRIC,
@@ -15,6 +16,8 @@ from readmit.core.pushed_metrics import (
     DAY_QUARANTINED,
     MODEL_METRIC,
     OUTCOMES,
+    SOURCE_STATE,
+    SOURCE_STATES,
     STEP_GAUGES,
     DayMetrics,
     PushedGroup,
@@ -44,6 +47,8 @@ WORST_DAY = DayMetrics(
     production=2,
     released=5,
     done=3,
+    set_aside=1,
+    source_state="running",
     finished_at=1_795_750_000.5,
     batch_done_at=1_795_750_000.5,
 )
@@ -101,6 +106,16 @@ def test_one_outcome_is_1_and_none_while_it_is_not_known() -> None:
     assert set(unknown.values()) == {False}
 
 
+def test_one_state_of_the_source_is_1_and_none_before_the_first_day() -> None:
+    assert day_group(WORST_DAY).samples[SOURCE_STATE] == {(name,): name == "running" for name in SOURCE_STATES}
+    unknown = day_group(replace(WORST_DAY, source_state=None)).samples[SOURCE_STATE]
+    assert set(unknown.values()) == {False}
+
+
+def test_batches_that_are_done_or_set_aside_are_not_in_the_backlog() -> None:
+    assert day_group(WORST_DAY).samples[BATCHES_BACKLOG] == {(): 5 - 3 - 1}
+
+
 def test_a_failed_attempt_leaves_the_time_and_the_seconds_of_the_last_successful_one() -> None:
     done, failed = step_group(replace(FAILED, succeeded=True)), step_group(FAILED)
     names = [{gauge.name.removeprefix("readmit_step_") for gauge in group.samples} for group in (done, failed)]
@@ -110,9 +125,14 @@ def test_a_failed_attempt_leaves_the_time_and_the_seconds_of_the_last_successful
 
 
 def test_before_the_first_day_only_what_is_known_is_pushed() -> None:
-    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, 0, None, None)
+    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, 0, 0, None, None, None)
     group = day_group(nothing)
     known = {gauge.name for gauge, values in group.samples.items() if values}
-    assert known == {"readmit_batches_done", "readmit_day_outcome"}
+    assert known == {
+        "readmit_batches_done",
+        "readmit_batches_set_aside",
+        "readmit_day_outcome",
+        "readmit_source_state",
+    }
     assert group.replaces_all, "the quarantine of an earlier day must not remain"
     assert group.samples[DAY_QUARANTINED] == {}

@@ -170,6 +170,6 @@ class BatchesHeldBack(Fault):
             self._drill.run_good_day(done + 1)
 
     def _seen_backlog(self) -> float:
-        query = "max(readmit_source_batches_released) - max(readmit_batches_done)"
+        query = "max(readmit_source_batches_released) - max(readmit_batches_done) - max(readmit_batches_set_aside)"
         result = self._drill.stack.get("prometheus", "/api/v1/query", query=query)["data"]["result"]
         return float(result[0]["value"][1]) if result else 0.0

@@ -41,7 +41,13 @@ WAS_UP = (
 DOWN = f"{STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}"
 NO_REPLICA = 'group by (job) (max_over_time(up{job="api", job=~"$job"}[1d])) unless on (job) up{job="api"}'
 """The API, once it has no target left: when no replica runs, its name has no address."""
+BACKLOG = (
+    "max(readmit_source_batches_released) - (max(readmit_batches_done) or vector(0)) "
+    "- (max(readmit_batches_set_aside) or vector(0)) or max(readmit_batches_backlog)"
+)
+"""As of now; with a data API that Prometheus does not scrape, as of the last attempt at a step."""
 NO_ALERT = "no alert is firing"
+STATE_COLORS = {"running": GREEN, "started": GREEN, "stopped": BLUE, "unavailable": RED}
 
 NOW = PanelRow(
     "Now",
@@ -85,9 +91,9 @@ NOW = PanelRow(
         ),
         tile(
             "Backlog",
-            "Released batches that no day has processed yet.",
+            "Released batches that no day has processed yet, without those that are set aside.",
             "none",
-            (Query("max(readmit_source_batches_released) - (max(readmit_batches_done) or vector(0))"),),
+            (Query(BACKLOG),),
             thresholds=((None, GREEN), (1, ORANGE), (alert_threshold("Backlog") + 1, RED)),
             alerts=("Backlog",),
         ),
@@ -130,21 +136,22 @@ SOURCE = PanelRow(
     (
         graph(
             "Batches",
-            "Batches of the source, those released so far, and those that a day has completed.",
+            "Batches of the source, those released so far, those that a day completed, and those that are set aside.",
             "none",
             (
                 Query("max(readmit_source_batches)", "in the source"),
-                Query("max(readmit_source_batches_released)", "released"),
+                Query("max(readmit_source_batches_released) or max(readmit_batches_released)", "released"),
                 Query("max(readmit_batches_done)", "done"),
+                Query("max(readmit_batches_set_aside)", "set aside"),
             ),
             style=Style(
                 stepped=True,
                 low=0,
                 decimals=0,
-                colors={"in the source": "text", "released": BLUE, "done": GREEN},
+                colors={"in the source": "text", "released": BLUE, "done": GREEN, "set aside": ORANGE},
                 calcs=("lastNotNull",),
             ),
-            width=9,
+            width=8,
             alerts=("BatchLate", "Backlog"),
         ),
         tile(
@@ -156,6 +163,22 @@ SOURCE = PanelRow(
             height=GRAPH_HEIGHT,
             alerts=("BatchLate",),
         ),
+        tile(
+            "State of the source",
+            "As the last day found it: running; started, if the day started its EC2 instance; stopped outside its "
+            "hours, so that there was no day; or unavailable.",
+            "none",
+            (
+                Query(
+                    "max by (state) (readmit_source_state) == 1",
+                    "{{state}}",
+                    empty_when="no day has checked the source yet",
+                ),
+            ),
+            style=Style(colors=STATE_COLORS, text="name"),
+            height=GRAPH_HEIGHT,
+            alerts=("DayFailed",),
+        ),
         graph(
             "Requests to the source",
             "Requests to the data API per second, by route and status.",
@@ -166,6 +189,7 @@ SOURCE = PanelRow(
                     "{{route}} {{status}}",
                 ),
             ),
+            width=10,
             alerts=("ServiceDown",),
         ),
     ),

@@ -94,12 +94,18 @@ PRODUCTION_VERSION = PushedGauge(
 )
 BATCHES_RELEASED = PushedGauge("readmit_batches_released", "Batches that the source had released when last checked.")
 BATCHES_DONE = PushedGauge("readmit_batches_done", "Batches done so far.")
-BATCHES_BACKLOG = PushedGauge("readmit_batches_backlog", "Batches released and not done.")
+BATCHES_SET_ASIDE = PushedGauge("readmit_batches_set_aside", "Batches that an operator has set aside.")
+BATCHES_BACKLOG = PushedGauge("readmit_batches_backlog", "Batches released, and neither done nor set aside.")
 BATCH_DONE = PushedGauge("readmit_batch_done_timestamp_seconds", "When the last batch was done for the first time.")
+SOURCE_STATE = PushedGauge(
+    "readmit_source_state",
+    "1 for the state in which the source was found last, 0 for the others; all 0 before the first day.",
+    ("state",),
+)
 DAY_GAUGES = (
     *(DAY_BATCH, DAY_ROWS, DAY_QUARANTINED, DAY_FINISHED, DAY_OUTCOME, GATE_PASSED, CANDIDATE_METRIC, MODEL_METRIC),
-    *(CHAMPION_METRIC, EVALUATED_VERSION, PRODUCTION_VERSION, BATCHES_RELEASED, BATCHES_DONE, BATCHES_BACKLOG),
-    BATCH_DONE,
+    *(CHAMPION_METRIC, EVALUATED_VERSION, PRODUCTION_VERSION, BATCHES_RELEASED, BATCHES_DONE, BATCHES_SET_ASIDE),
+    *(BATCHES_BACKLOG, BATCH_DONE, SOURCE_STATE),
 )
 
 RUN_FAILED = PushedGauge(
@@ -112,9 +118,13 @@ RUN_FAILED_LABELS = {"run": "failed"}
 ALL_NAMES = frozenset(gauge.name for gauge in (*STEP_GAUGES, *DAY_GAUGES, RUN_FAILED))
 
 OUTCOMES = ("promoted", "provisional", "refused", "not_trained")
+SOURCE_RUNNING, SOURCE_STARTED, SOURCE_STOPPED, SOURCE_UNAVAILABLE = SOURCE_STATES = (
+    *("running", "started", "stopped", "unavailable"),
+)
+"""Started: its EC2 instance, by the day; stopped: the instance, outside its hours, so that there was no day."""
 CANDIDATE_METRICS = (
-    *("roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "log_loss", "log_loss_low", "log_loss_high"),
-    *("brier", "ece", "observed_expected", "fit_seconds"),
+    *("roc_auc", "roc_auc_low", "roc_auc_high", "pr_auc", "log_loss", "brier", "ece", "observed_expected"),
+    "fit_seconds",
 )
 """The metrics of a candidate that are pushed; MLflow has all."""
 SAME_FOR_BOTH = "base_rate"
@@ -138,7 +148,8 @@ class DayMetrics:
     """The metrics of the day as of the most recent attempt, None where the ledger has no value yet.
 
     `rows` by stage, `quarantined` by field, `gates` and `candidates` by name. `outcome`: one of OUTCOMES.
-    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last.
+    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last. `released`, `done`
+    and `set_aside`: numbers of batches. `source_state`: one of SOURCE_STATES.
     """
 
     batch: int | None
@@ -151,6 +162,8 @@ class DayMetrics:
     production: int | None
     released: int | None
     done: int
+    set_aside: int
+    source_state: str | None
     finished_at: float | None
     batch_done_at: float | None
 
@@ -176,13 +189,15 @@ def day_group(day: DayMetrics) -> PushedGroup:
         PRODUCTION_VERSION: day.production,
         BATCHES_RELEASED: day.released,
         BATCHES_DONE: day.done,
-        BATCHES_BACKLOG: None if day.released is None else day.released - day.done,
+        BATCHES_SET_ASIDE: day.set_aside,
+        BATCHES_BACKLOG: None if day.released is None else day.released - day.done - day.set_aside,
         BATCH_DONE: day.batch_done_at,
     }
     labelled: Samples = {
         DAY_ROWS: {(stage,): rows for stage, rows in day.rows.items()},
         DAY_QUARANTINED: {(field,): encounters for field, encounters in day.quarantined.items()},
         DAY_OUTCOME: {(outcome,): outcome == day.outcome for outcome in OUTCOMES},
+        SOURCE_STATE: {(state,): state == day.source_state for state in SOURCE_STATES},
         GATE_PASSED: {(gate,): passed for gate, passed in day.gates.items()},
         CANDIDATE_METRIC: {
             (candidate, name): metrics[name]

@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import peewee as pw
 
+from readmit.core.errors import InstanceNotFound, SourceUnavailable
 from readmit.io.database.connection import RAW, using
 from readmit.io.database.ledger import parse_facts
-from readmit.io.database.tables import Batch, Quarantined, StepRun
+from readmit.io.database.tables import Batch, Quarantined, SetAside, StepRun
 
 Facts = dict[str, int | float | str | bool | None]
-NOTHING_TO_DO, SOURCE_QUERIED = '"go_on": false', '"released": '
-"""Parts of the JSON facts of `check_source`: no batch was chosen, and the source was queried."""
+NOTHING_TO_DO, SOURCE_QUERIED, NOT_TODAY = '"go_on": false', '"released": ', '"not_today": '
+"""Parts of the JSON facts of `check_source`: no batch was chosen, the source was queried, and it was stopped."""
+NOT_FOUND = (SourceUnavailable.__name__, InstanceNotFound.__name__)
+"""Errors by which the source was not found, with which the text of an error in the ledger begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,9 @@ class LedgerState:
 
     `quarantined`: encounters of that batch by field. `checked`, `trained` and `signalled`: the facts of the last
     successful attempt at `check_source`, as far as it queried the source, at `train` and at `signal`; empty if none.
-    `done`: number of batches that are done. `batch_done_at` and `finished_at`: when the last one was done, and when a
-    day last ended, even one without a new batch; in seconds since 1970, None before the first.
+    `source_check`: the last attempt that found the source in some state, or unavailable. `done`, `set_aside`: numbers
+    of batches. `batch_done_at` and `finished_at`: when the last one was done, and when a day last ended, even one
+    without a new batch, but not one on which the source was stopped; in seconds since 1970, None before the first.
     """
 
     current: Batch | None
@@ -30,7 +36,9 @@ class LedgerState:
     checked: Facts
     trained: Facts
     signalled: Facts
+    source_check: StepRun | None
     done: int
+    set_aside: int
     batch_done_at: float | None
     finished_at: float | None
 
@@ -42,14 +50,17 @@ def read_ledger_state() -> LedgerState:
         batches = list(Batch.select())
         current = _current({row.batch: row for row in batches})
         done = [_to_epoch(row.done_at) for row in batches if row.done_at is not None]
-        ended = _last_done(signals | (checks & StepRun.facts.contains(NOTHING_TO_DO)))
+        skipped = StepRun.facts.contains(NOT_TODAY)
+        ended = _last_done(signals | (checks & StepRun.facts.contains(NOTHING_TO_DO) & ~skipped))
         return LedgerState(
             current=current,
             quarantined={} if current is None else _quarantined(current.batch),
             checked=_facts(_last_done(checks & StepRun.facts.contains(SOURCE_QUERIED))),
             trained=_facts(_last_done(StepRun.step == "train")),
             signalled=_facts(_last_done(signals)),
+            source_check=_last_source_check(checks),
             done=len(done),
+            set_aside=SetAside.select().where(SetAside.undone_at.is_null()).count(),
             batch_done_at=max(done, default=None),
             finished_at=max([*done, *_end(ended)], default=None),
         )
@@ -76,6 +87,13 @@ def _quarantined(batch: int) -> dict[str, int]:
 def _last_done(condition: pw.Expression) -> StepRun | None:
     query = StepRun.select().where(condition & (StepRun.state == "done")).order_by(StepRun.number.desc()).limit(1)
     last: StepRun | None = query.first()
+    return last
+
+
+def _last_source_check(checks: pw.Expression) -> StepRun | None:
+    found = StepRun.facts.contains(SOURCE_QUERIED) | StepRun.facts.contains(NOT_TODAY)
+    missing = reduce(or_, (StepRun.error.startswith(f"{name}: ") for name in NOT_FOUND))
+    last: StepRun | None = StepRun.select().where(checks & (found | missing)).order_by(StepRun.number.desc()).first()
     return last
 
 
