@@ -140,6 +140,7 @@ def test_the_instance_is_a_small_encrypted_one_whose_metadata_no_container_can_r
     assert DOCUMENT["Parameters"]["InstanceType"]["Default"] == "t3.micro"
     assert DOCUMENT["Parameters"]["Ami"]["Default"] == UBUNTU
     assert instance["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    assert instance["CreditSpecification"] == {"CPUCredits": "standard"}, "unlimited credits would be billed"
     (device,) = instance["BlockDeviceMappings"]
     assert device["Ebs"]["Encrypted"] is True
     assert device["Ebs"]["DeleteOnTermination"] is True

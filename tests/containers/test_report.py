@@ -40,7 +40,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("READMIT_API_KEY", "planted-api-key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-aws-key")
     monkeypatch.chdir(tmp_path)
-    secrets.create_missing(secrets_folder, {"flows_password": "planted-external"}, {"api_key": "planted-api-key"})
+    credentials = "[default]\naws_access_key_id = planted-key-id\naws_secret_access_key = planted-%-cloud\n"
+    external = {"flows_password": "planted-external", "ec2_credentials.ini": credentials}
+    secrets.create_missing(secrets_folder, external, {"api_key": "planted-api-key"})
     (secrets_folder / secrets.UI_SECRETS).write_text(
         '[auth]\nredirect_uri = "http://127.0.0.1:8501/oauth2callback"\ncookie_secret = "planted-cookie"\n'
         '[auth.hospital]\nclient_id = "readmit"\nclient_secret = "planted-client"\n'
@@ -58,7 +60,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def planted_secrets(secrets_folder: Path) -> set[str]:
     generated = {(secrets_folder / name).read_text() for name in (*secrets.GENERATED, secrets.PREFECT_LOGIN)}
     key = set((secrets_folder / secrets.INNER_KEY).read_text().splitlines())
-    external = {"planted-external", "planted-api-key", "planted-aws-key", "planted-cookie", "planted-client"}
+    external = {
+        *("planted-external", "planted-api-key", "planted-aws-key", "planted-cookie", "planted-client"),
+        *("planted-key-id", "planted-%-cloud"),
+    }
     return generated | key | external
 
 

@@ -24,7 +24,7 @@ def running(log: Path, **changes: str) -> Iterator[tuple[subprocess.Popen[bytes]
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "ec2_api"], env=environ, stderr=file, cwd=ROOT)
     try:
-        address = within(20, lambda: re.search(r"listening on (http\S+)", log.read_text()), process)
+        address = within(60, lambda: re.search(r"listening on (http\S+)", log.read_text()), process)
         with httpx.Client(base_url=address[1], timeout=20) as client:
             yield process, client
     finally:

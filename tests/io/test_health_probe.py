@@ -19,7 +19,7 @@ def test_a_certificate_is_verified_by_the_given_context_and_otherwise_by_the_sys
     changes = {"DATA": str(tmp_path / "sample.csv"), "SOURCE_STATE": str(tmp_path / "state")}
     tls = {"SOURCE_TLS_CERTIFICATE": str(certificate), "SOURCE_TLS_KEY": str(key)}
     with running(tmp_path / "log", **changes, **tls) as (_, client):
-        address = f"{client.base_url}health"
+        address = str(client.base_url.join("/health"))
         assert probe_latency_ms(address, 10.0, ca_context(certificate)) > 0
         with pytest.raises(ProbeFailed, match="CERTIFICATE_VERIFY_FAILED"):
             probe_latency_ms(address, 10.0)

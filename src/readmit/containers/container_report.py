@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from configparser import ConfigParser
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def _secrets_in(folder: Path) -> Iterator[str]:
             yield file.read_text(errors="replace")
         elif file.suffix == ".toml":
             yield from _sign_in_secrets(file)
+        elif file.suffix == ".ini":
+            yield from _cloud_secrets(file)
+
+
+def _cloud_secrets(file: Path) -> Iterator[str]:
+    """Yield the secrets of each profile of a file with AWS credentials."""
+    profiles = ConfigParser(interpolation=None)
+    profiles.read(file)
+    for profile in profiles.sections():
+        yield from secret_values(profiles[profile])
 
 
 def _sign_in_secrets(file: Path) -> Iterator[str]:
