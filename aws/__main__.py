@@ -8,7 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.aws_cron import START, STOP, check_aws_cron
+from aws.aws_cron import START, STOP, check_schedules
 from aws.clients import connect
 from aws.errors import AwsCommandError, explain
 from aws.instance_status import status_lines
@@ -60,14 +60,14 @@ def _dispatch(args: argparse.Namespace) -> None:
     name, now = check_name(args.name), datetime.now(UTC)
     if args.command == "up":
         options = check_options(name, args.image, args.instance, args.allow, (args.certificate, args.key))
-        up(connect(), options, args.dry_run, print)
+        up(connect(), options, args.dry_run, now, print)
     elif args.command == "status":
         clients = connect()
         for line in status_lines(clients, require_stack(clients, name), now):
             print(line)
     elif args.command == "schedule":
-        crons = check_aws_cron(args.start, now), check_aws_cron(args.stop, now)
-        schedule(connect(), name, crons, args.dry_run, print)
+        crons = check_schedules(args.start, args.stop, now)
+        schedule(connect(), name, crons, args.dry_run, now, print)
     else:
         down(connect(), name, args.dry_run, args.yes, print)
 

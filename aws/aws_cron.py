@@ -1,7 +1,8 @@
 """Cron expressions of EventBridge Scheduler, checked before AWS sees them, and when they come due."""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from aws_croniter import AwsCroniter
@@ -11,6 +12,8 @@ from aws.errors import AwsCommandError
 TIME_ZONE = "America/Lima"
 START = "55 8 * * ? *"
 STOP = "55 23 * * ? *"
+WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+DAY, YEAR = timedelta(days=1), timedelta(days=364)
 FIELDS = "minute hour day-of-month month day-of-week year, with ? for one of the two days, such as 55 8 * * ? *"
 
 
@@ -30,6 +33,15 @@ def check_aws_cron(text: str, now: datetime) -> str:
     return expression
 
 
+def check_schedules(start: str, stop: str, now: datetime) -> dict[str, str]:
+    """Return the checked expressions by action. Raises AwsCommandError also when both come due at the same time."""
+    crons = {"start": check_aws_cron(start, now), "stop": check_aws_cron(stop, now)}
+    due = {action: next_due(cron, now) for action, cron in crons.items()}
+    if due["start"] == due["stop"]:
+        raise AwsCommandError(f"{start!r} and {stop!r} come due at the same time: which comes first is not defined")
+    return crons
+
+
 def next_due(expression: str, after: datetime, time_zone: str = TIME_ZONE) -> datetime | None:
     """Return when an expression comes due next, in its time zone, or None for never.
 
@@ -41,9 +53,28 @@ def next_due(expression: str, after: datetime, time_zone: str = TIME_ZONE) -> da
     return None if due is None else due.replace(tzinfo=zone)
 
 
-def daily_hours(start: str, stop: str, time_zone: str = TIME_ZONE) -> str | None:
-    """Return two expressions as READMIT_EC2_HOURS, or None when they are not two times of every day."""
-    fields = [expression.split(" ") for expression in (start, stop)]
-    if any(rest != ["*", "*", "?", "*"] or not (minute + hour).isdecimal() for minute, hour, *rest in fields):
+def opening_hours(start: str, stop: str, now: datetime, time_zone: str = TIME_ZONE) -> str | None:
+    """Return when the instance runs by two expressions, as READMIT_EC2_HOURS, such as `MON,FRI 08:55-23:55 UTC`.
+
+    None when that is not one period on the same days of every week, for a year from `now`.
+    """
+    runs = list(_runs(start, stop, now, time_zone))
+    periods = {f"{began:%H:%M}-{ended:%H:%M}" for began, ended in runs}
+    days = {began.weekday() for began, _ in runs}
+    expected = sum((now + timedelta(days=offset)).weekday() in days for offset in range(YEAR.days))
+    # A day more or less at the ends of the year.
+    if len(periods) != 1 or abs(len(runs) - expected) > 1 or any(ended - began >= DAY for began, ended in runs):
         return None
-    return "{}-{} {}".format(*(f"{int(hour):02}:{int(minute):02}" for minute, hour, *_ in fields), time_zone)
+    names = f"{','.join(WEEKDAYS[day] for day in sorted(days))} " if len(days) < len(WEEKDAYS) else ""
+    return f"{names}{periods.pop()} {time_zone}"
+
+
+def _runs(start: str, stop: str, now: datetime, time_zone: str) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when the instance starts and stops, for a year. One that runs is not started again."""
+    began = next_due(start, now, time_zone)
+    while began is not None and began < now + YEAR:
+        ended = next_due(stop, began, time_zone)
+        if ended is None:
+            return
+        yield began, ended
+        began = next_due(start, ended, time_zone)

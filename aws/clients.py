@@ -28,12 +28,12 @@ class AwsClients:
     @property
     def region(self) -> str:
         """The region of all clients."""
-        return self._session.region_name
+        return str(self._session.region_name)
 
     @cached_property
     def account(self) -> str:
         """The number of the account, which only valid credentials can read."""
-        return self._session.client("sts", config=CONFIG).get_caller_identity()["Account"]
+        return str(self._session.client("sts", config=CONFIG).get_caller_identity()["Account"])
 
     @cached_property
     def cloudformation(self) -> "CloudFormationClient":

@@ -5,7 +5,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,
     NoCredentialsError,
-    NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
     TokenRetrievalError,
@@ -28,8 +27,6 @@ def explain(error: BotoCoreError | ClientError) -> str:
     """Return an error of boto3 as one sentence that says what to do."""
     if isinstance(error, NO_CREDENTIALS):
         return f"no usable AWS credentials ({str(error).rstrip('.')}): {HOW_TO_LOG_IN}"
-    if isinstance(error, NoRegionError):
-        return "no AWS region is configured: set AWS_REGION"
     if isinstance(error, ConnectionError):
         return f"AWS can't be reached: {error}"
     if not isinstance(error, ClientError):

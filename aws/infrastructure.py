@@ -1,6 +1,7 @@
 """The CloudFormation stack of template.yaml: created, updated and deleted as a whole."""
 
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,13 +12,20 @@ from aws.errors import AwsCommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef, WaiterConfigTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        ParameterTypeDef,
+        StackEventTypeDef,
+        StackTypeDef,
+        WaiterConfigTypeDef,
+    )
 
 TAG = "readmit-source"
 """Key of the tag that marks the instance; its value is the name of the stack."""
 TEMPLATE = Path(__file__).with_name("template.yaml")
 FAILED_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 """States that can only be deleted."""
+BEGIN = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+"""States of the stack when an operation has begun."""
 POLL: "WaiterConfigTypeDef" = {"Delay": 5, "MaxAttempts": 120}
 """Seconds between two looks at an operation, and their number: ten minutes."""
 
@@ -124,13 +132,18 @@ class InfrastructureStack:
 
     def _failures(self) -> str:
         """Return the reasons of the resources that failed, without those that were only cancelled."""
-        events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=self.name)
+        newest_first = (event for page in pages for event in page["StackEvents"])
         reasons = {
             f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
-            for event in events
+            for event in takewhile(lambda event: not self._is_begin(event), newest_first)
             if event.get("ResourceStatus", "").endswith("_FAILED") and event.get("ResourceStatusReason")
         }
         return "; ".join(sorted(reason for reason in reasons if "cancelled" not in reason))
+
+    def _is_begin(self, event: "StackEventTypeDef") -> bool:
+        """Return whether the event is the begin of an operation on the stack: those before it are of an older one."""
+        return event.get("LogicalResourceId") == self.name and event.get("ResourceStatus") in BEGIN
 
 
 def find_stack(client: "CloudFormationClient", name: str) -> "StackTypeDef | None":

@@ -1,16 +1,17 @@
 """`just aws::up`, `just aws::schedule` and `just aws::down`: what differs is changed, and nothing else."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from aws.adopted_instance import AdoptedInstance
-from aws.aws_cron import TIME_ZONE, daily_hours
 from aws.clients import AwsClients
 from aws.errors import AwsCommandError
 from aws.function_code import FunctionCode
-from aws.infrastructure import TAG, InfrastructureStack
+from aws.infrastructure import InfrastructureStack
 from aws.local_files import LocalFiles
+from aws.pipeline_settings import SourceDeployment, adopted_setting_lines, hours_lines, setting_lines
 from aws.schedule_pair import SchedulePair
 from aws.source_parameters import SourceParameters
 from aws.up_options import SourceOptions
@@ -38,27 +39,30 @@ class Deployable(Protocol):
         """Delete the part."""
 
 
-def up(clients: AwsClients, options: SourceOptions, dry_run: bool, output: Output) -> None:
+def up(clients: AwsClients, options: SourceOptions, dry_run: bool, now: datetime, output: Output) -> None:
     """Create or update everything, or with `dry_run` list what would be done. Raises AwsCommandError."""
     created = InfrastructureStack(clients.cloudformation, options.name, {}).parameters().get("CreateInstance")
     if options.instance_id and created == "yes":
         raise AwsCommandError(
             f"--instance: stack {options.name} has an instance of its own: run just aws::down first, or choose a --name"
         )
+    adopts = bool(options.instance_id) or created == "no"
+    if adopts:
+        _refuse_options_of_own_instance(options)
     if options.allowed_cidr:
         _require_certificate(clients, options)
-    adopts = bool(options.instance_id) or created == "no"
     _apply(_adopting_parts(clients, options) if adopts else _own_parts(clients, options), dry_run, output)
     if not dry_run:
-        _print_settings(clients, options.name, adopts, output)
+        _print_settings(clients, options, adopts, now, output)
 
 
-def schedule(clients: AwsClients, name: str, crons: tuple[str, str], dry_run: bool, output: Output) -> None:
+def schedule(
+    clients: AwsClients, name: str, crons: Mapping[str, str], dry_run: bool, now: datetime, output: Output
+) -> None:
     """Set the checked cron expressions of the start and the stop. Raises AwsCommandError without a stack."""
-    start, stop = crons
-    stack = require_stack(clients, name)
-    _apply([SchedulePair(clients.scheduler, stack, {"start": start, "stop": stop})], dry_run, output)
-    output(_hours_line({"start": start, "stop": stop}))
+    _apply([SchedulePair(clients.scheduler, require_stack(clients, name), crons)], dry_run, output)
+    for line in hours_lines(crons, now):
+        output(line)
 
 
 def down(clients: AwsClients, name: str, dry_run: bool, confirmed: bool, output: Output) -> None:
@@ -133,22 +137,24 @@ def _require_certificate(clients: AwsClients, options: SourceOptions) -> None:
         )
 
 
-def _print_settings(clients: AwsClients, name: str, adopts: bool, output: Output) -> None:
-    stack, files = InfrastructureStack(clients.cloudformation, name, {}), LocalFiles(name, dict)
-    output("\nSettings of the pipeline (.env):")
-    output(f"READMIT_EC2_TAG={TAG}={name}")
-    output(_hours_line(SchedulePair(clients.scheduler, stack, {}).expressions()))
-    if adopts:
-        return
-    output(f"READMIT_SOURCE_TOKEN_FILE={files.path('source_token').absolute()}")
-    if stack.parameters()["AllowedCidr"]:
-        output(f"READMIT_SOURCE_CA={files.path('tls_certificate').absolute()}")
-    else:
-        output("READMIT_SOURCE_URL=http://127.0.0.1:5001, through a tunnel (docs/aws.md)")
+def _refuse_options_of_own_instance(options: SourceOptions) -> None:
+    if options.given or options.allowed_cidr:
+        raise AwsCommandError(
+            f"--image, --allow, --certificate, --key: stack {options.name} starts and stops an instance that existed "
+            "before, which keeps its own; for an instance with these options, choose another --name"
+        )
 
 
-def _hours_line(expressions: dict[str, str]) -> str:
-    hours = daily_hours(expressions["start"], expressions["stop"])
-    if hours is None:
-        return f"READMIT_EC2_HOURS: these schedules are not one daily period in {TIME_ZONE}; leave it unset"
-    return f'READMIT_EC2_HOURS="{hours}"'
+def _print_settings(clients: AwsClients, options: SourceOptions, adopts: bool, now: datetime, output: Output) -> None:
+    stack = InfrastructureStack(clients.cloudformation, options.name, {})
+    parameters = SourceParameters(clients.ssm, options.name, {}).values()
+    deployment = SourceDeployment(
+        options.name,
+        clients.region,
+        SchedulePair(clients.scheduler, stack, {}).expressions(),
+        has_certificate="tls_certificate" in parameters,
+        is_open=bool(stack.parameters().get("AllowedCidr")),
+    )
+    output("")
+    for line in (adopted_setting_lines if adopts else setting_lines)(deployment, now):
+        output(line)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,9 @@ def check_options(
     if (certificate is None) != (key is None):
         raise AwsCommandError("--certificate, --key: one needs the other")
     given = {"image": image} if image else {}
-    for option, parameter, file in (("--certificate", "tls_certificate", certificate), ("--key", "tls_key", key)):
-        if file is not None:
-            given[parameter] = _pem(option, file)
+    if certificate is not None and key is not None:
+        given |= {"tls_certificate": _text("--certificate", certificate), "tls_key": _text("--key", key)}
+        _check_pair(certificate, key)
     return SourceOptions(check_name(name), instance_id, check_network(allow) if allow else "", given)
 
 
@@ -61,11 +62,28 @@ def check_network(text: str) -> str:
     return str(network)
 
 
-def _pem(option: str, file: Path) -> str:
+def _text(option: str, file: Path) -> str:
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise AwsCommandError(f"{option}: {file}: {error}") from error
-    if not text.startswith("-----BEGIN ") or len(text) > MAX_PARAMETER_BYTES:
-        raise AwsCommandError(f"{option}: {file} is not a PEM file of at most {MAX_PARAMETER_BYTES:,} bytes")
+    if len(text) > MAX_PARAMETER_BYTES:
+        raise AwsCommandError(f"{option}: {file} is longer than {MAX_PARAMETER_BYTES:,} bytes")
     return text
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Raise AwsCommandError when a server could not use the files, such as a key that is not the certificate's."""
+    if "PRIVATE KEY-----" in certificate.read_text():
+        raise AwsCommandError(f"--certificate: {certificate} contains a private key, which no client may get")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except (ssl.SSLError, ValueError) as error:
+        raise AwsCommandError(
+            f"--certificate, --key: {certificate} and {key} are not a certificate and its private key, in PEM and "
+            f"without a password: {error}"
+        ) from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")

@@ -60,8 +60,7 @@ def make_available(settings: Settings, now: Callable[[], datetime] = lambda: dat
 
 
 def _is_open(hours: OpeningHours, at: datetime) -> bool:
-    local = at.astimezone(ZoneInfo(hours.zone))
-    return hours.includes(60 * local.hour + local.minute)
+    return hours.includes(at.astimezone(ZoneInfo(hours.zone)))
 
 
 def _wait_until_running(settings: Settings, instance: InstanceState) -> InstanceState:

@@ -1,12 +1,15 @@
 """When cron expressions of AWS come due, and the hours that two of them make."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from aws.aws_cron import START, STOP, TIME_ZONE, check_aws_cron, daily_hours, next_due
+from aws.aws_cron import START, STOP, TIME_ZONE, check_aws_cron, next_due, opening_hours
 from aws.errors import AwsCommandError
 from readmit import pipeline
+from readmit.core.opening_hours import OpeningHours
 
 NOON = datetime(2026, 11, 29, 17, 0, tzinfo=UTC)
 """Noon in Lima."""
@@ -38,11 +41,51 @@ def test_a_field_out_of_range_is_refused(text: str) -> None:
         check_aws_cron(text, NOON)
 
 
-def test_two_times_of_every_day_are_hours() -> None:
-    assert daily_hours(START, STOP) == "08:55-23:55 America/Lima"
-    assert daily_hours("5 9 * * ? *", "0 18 * * ? *") == "09:05-18:00 America/Lima"
+@pytest.mark.parametrize(
+    ("start", "stop", "expected"),
+    [
+        (START, STOP, "08:55-23:55"),
+        ("5 9 * * ? *", "0 18 ? * * *", "09:05-18:00"),
+        ("55 8 ? * MON-FRI *", STOP, "MON,TUE,WED,THU,FRI 08:55-23:55"),
+        ("55 8 ? * 2-6 *", "55 23 ? * MON-FRI *", "MON,TUE,WED,THU,FRI 08:55-23:55"),
+        ("0 22 ? * SUN,WED *", "30 6 * * ? *", "WED,SUN 22:00-06:30"),
+        ("0 8,9 * * ? *", "0 18 * * ? *", "08:00-18:00"),
+    ],
+)
+def test_schedules_of_one_period_on_the_same_days_of_every_week_are_hours(start: str, stop: str, expected: str) -> None:
+    hours = opening_hours(start, stop, NOON)
+    assert hours == f"{expected} {TIME_ZONE}"
+    assert str(OpeningHours.parse(hours)) == hours
+    for moment in (NOON + timedelta(hours=offset) for offset in range(7 * 24, 14 * 24)):
+        local = moment.astimezone(ZoneInfo(TIME_ZONE))
+        assert OpeningHours.parse(hours).includes(local) is is_running(start, stop, moment), local
 
 
-@pytest.mark.parametrize("start", ["55 8 ? * MON-FRI *", "*/5 8 * * ? *", "55 8,20 * * ? *", "55 8 1 * ? *"])
-def test_other_expressions_are_no_hours(start: str) -> None:
-    assert daily_hours(start, STOP) is None
+def is_running(start: str, stop: str, moment: datetime) -> bool:
+    """Return whether the last call before a moment was one to start, counted from a week before."""
+    calls = [(due, action) for action, cron in (("start", start), ("stop", stop)) for due in dues(cron, moment)]
+    return max(calls)[1] == "start"
+
+
+def dues(cron: str, end: datetime) -> Iterator[datetime]:
+    due = next_due(cron, end - timedelta(days=7))
+    while due is not None and due <= end:
+        yield due
+        due = next_due(cron, due)
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [
+        ("*/5 8 * * ? *", "7 8 * * ? *"),
+        ("55 8,20 * * ? *", "0 12,22 * * ? *"),
+        ("55 8 1 * ? *", STOP),
+        ("55 8 ? * MON *", "55 23 ? * FRI *"),
+        ("55 8 ? JAN-JUN * *", STOP),
+        ("55 8 ? * MON#1 *", STOP),
+        (START, START),
+        (START, "55 23 * * ? 2026"),
+    ],
+)
+def test_other_schedules_are_no_hours(start: str, stop: str) -> None:
+    assert opening_hours(start, stop, NOON) is None

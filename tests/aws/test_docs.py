@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
 from aws.clients import AwsClients
+from aws.infrastructure import TAG
 from aws.running_cost import cost_of
+from readmit.io import ec2_instance
+from tests.aws.account import ingress, remaining, run_on_terminal, schedules, tagged_instance
 from tests.aws.moto_server import MotoServer
-from tests.aws.test_recipes import ingress, remaining, run_on_terminal, schedules, tagged_instance
 from tests.aws.test_template import RESOURCES
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
@@ -66,7 +69,10 @@ def test_every_command_of_the_page_works_in_its_order(moto: MotoServer, clients:
     crons = [schedules(clients)[f"readmit-{action}"]["ScheduleExpression"] for action in ("start", "stop")]
     assert crons == ["cron(55 8 * * ? *)", "cron(55 23 * * ? *)"]
     recorded = (project / "recorded").read_text().splitlines()
-    assert [shlex.split(line)[:2] for line in recorded] == [["docker", "build"], ["docker", "push"], ["aws", "ssm"]]
+    assert [shlex.split(line)[:2] for line in recorded] == [
+        *(["docker", "build"], ["docker", "push"]),
+        *(["aws", "iam"], ["aws", "iam"], ["aws", "iam"], ["aws", "ssm"]),
+    ]
     for command in COMMANDS[COMMANDS.index("just aws::down --dry-run") :]:
         follow(command)
     assert remaining(clients) == []
@@ -85,6 +91,23 @@ def test_its_costs_are_those_of_the_price_list() -> None:
     assert f"{month.total:.1f}0 USD a month" in PAGE
     assert f"without\na schedule it would be {always.total:.1f}0" in PAGE
     assert f"8 GB {100 * month.disk:.0f} cents a month" in PAGE
+
+
+@pytest.mark.usefixtures("moto")
+def test_the_user_of_the_pipeline_may_do_what_the_pipeline_does_and_nothing_else() -> None:
+    (command,) = [shlex.split(command) for command in COMMANDS if "put-user-policy" in command]
+    file = ROOT / command[command.index("--policy-document") + 1].removeprefix("file://")
+    iam = boto3.client("iam")
+    iam.create_user(UserName="readmit-pipeline")
+    iam.put_user_policy(UserName="readmit-pipeline", PolicyName="start", PolicyDocument=file.read_text())
+    stored = iam.get_user_policy(UserName="readmit-pipeline", PolicyName="start")["PolicyDocument"]
+    start, describe = stored["Statement"]
+    assert (start["Action"], start["Resource"]) == ("ec2:StartInstances", "arn:aws:ec2:*:*:instance/*")
+    assert start["Condition"] == {"StringLike": {f"aws:ResourceTag/{TAG}": "?*"}}
+    assert describe == {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}
+    # The calls of the product, by the names of their methods.
+    calls = set(re.findall(r"\bclient\.(\w+)\(", Path(ec2_instance.__file__).read_text()))
+    assert calls == {"get_paginator", "start_instances"}
 
 
 def test_its_tunnel_is_a_document_of_session_manager_to_the_port_of_the_data_api() -> None:

@@ -1,5 +1,8 @@
 """The template and its policies, checked as documents: what moto's CloudFormation does not do."""
 
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,10 +124,11 @@ def test_the_function_has_more_time_than_its_requests_take() -> None:
     assert function["LoggingConfig"] == {"LogFormat": "JSON", "LogGroup": {"Ref": "FunctionLog"}}
 
 
-def test_until_its_code_is_uploaded_the_function_fails_loudly() -> None:
-    code = compile(properties("Function")["Code"]["ZipFile"], "index.py", "exec")
-    with pytest.raises(RuntimeError, match="run just aws::up"):
-        exec(code)
+def test_until_its_code_is_uploaded_no_call_succeeds() -> None:
+    module, _, _ = properties("Function")["Handler"].partition(".")
+    # Inline code is that of index.py.
+    assert module != "index"
+    assert compile(properties("Function")["Code"]["ZipFile"], "index.py", "exec").co_names == ()
 
 
 def test_a_failed_call_is_repeated_twice_and_then_kept_for_two_weeks() -> None:
@@ -137,7 +141,7 @@ def test_a_failed_call_is_repeated_twice_and_then_kept_for_two_weeks() -> None:
 
 def test_the_instance_is_a_small_encrypted_one_whose_metadata_no_container_can_read() -> None:
     instance = properties("Instance")
-    assert DOCUMENT["Parameters"]["InstanceType"]["Default"] == "t3.micro"
+    assert instance["InstanceType"] == "t3.micro"
     assert DOCUMENT["Parameters"]["Ami"]["Default"] == UBUNTU
     assert instance["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
     assert instance["CreditSpecification"] == {"CPUCredits": "standard"}, "unlimited credits would be billed"
@@ -158,18 +162,29 @@ def test_no_port_is_open_unless_one_network_is_allowed_to_reach_the_data_api() -
     assert (rule["FromPort"], rule["ToPort"], rule["CidrIp"]) == (PORT, PORT, {"Ref": "AllowedCidr"})
 
 
-def test_the_instance_gets_the_unit_and_the_script_of_this_folder() -> None:
+def test_each_start_of_the_instance_writes_the_unit_and_the_script_of_this_folder(tmp_path: Path) -> None:
     user_data: dict[str, Any] = yaml.safe_load(properties("Instance")["UserData"]["Fn::Base64"]["Sub"])
-    files = {item["path"]: item["content"] for item in user_data["write_files"]}
-    # CloudFormation would replace ${...} in them.
-    for name, path in (
-        ("readmit-ec2-api.service", "/etc/systemd/system/readmit-ec2-api.service"),
-        ("source_environment.py", "/opt/readmit/source_environment.py"),
-    ):
-        assert files[path] == (FOLDER / name).read_text()
-        assert "${" not in files[path]
+    assert set(user_data) == {"package_update", "packages", "bootcmd", "runcmd"}
     assert user_data["packages"] == ["docker.io", "python3-boto3"]
-    assert user_data["runcmd"][-1] == "systemctl enable --now readmit-ec2-api.service"
+    assert user_data["bootcmd"][-1] == "systemctl daemon-reload"
+    assert user_data["runcmd"] == ["systemctl enable --now readmit-ec2-api.service"]
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    for command in user_data["bootcmd"][:-1]:
+        # The only values of CloudFormation.
+        script = command.replace("${AWS::Region}", "us-east-1").replace("${AWS::StackName}", "readmit")
+        assert "${" not in script
+        below = re.sub(r"(?<=[ ])/(etc|opt)/", rf"{tmp_path}/\1/", script)
+        subprocess.run(["sh", "-euc", below], check=True)
+    assert (tmp_path / "etc/readmit/instance.env").read_text().splitlines() == [
+        *("AWS_DEFAULT_REGION=us-east-1", "READMIT_PARAMETERS=/readmit/readmit")
+    ]
+    for name, path in (
+        ("readmit-ec2-api.service", "etc/systemd/system/readmit-ec2-api.service"),
+        ("source_environment.py", "opt/readmit/source_environment.py"),
+    ):
+        assert (tmp_path / path).read_text() == re.sub(
+            r"(?<=[ ])/(etc|opt)/", rf"{tmp_path}/\1/", (FOLDER / name).read_text()
+        )
 
 
 def test_the_user_data_fits_into_the_limit_of_ec2() -> None:

@@ -12,8 +12,8 @@ from aws.aws_cron import next_due
 from aws.clients import AwsClients
 from aws.handler import handler
 from aws.running_cost import cost_of
+from tests.aws.account import UP, tagged_instance
 from tests.aws.test_handler import state_of
-from tests.aws.test_recipes import UP, tagged_instance
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
 

@@ -1,0 +1,81 @@
+"""The recipes' test account: what exists in it, and a recipe on a terminal."""
+
+import os
+import pty
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aws.clients import AwsClients
+from readmit.stacks.certificates import make_certificate
+
+IMAGE = "registry.example/readmit-ec2-api:0.1.0"
+UP = ("up", "--image", IMAGE)
+TOKEN = Path("var/aws/readmit_source_token")
+
+
+def tagged_instance(clients: AwsClients) -> dict[str, Any]:
+    filters = [{"Name": "tag:readmit-source", "Values": ["readmit"]}]
+    (reservation,) = clients.ec2.describe_instances(Filters=filters)["Reservations"]
+    return dict(reservation["Instances"][0])
+
+
+def schedules(clients: AwsClients) -> dict[str, dict[str, Any]]:
+    names = [item["Name"] for item in clients.scheduler.list_schedules()["Schedules"]]
+    found = {name: dict(clients.scheduler.get_schedule(Name=name)) for name in names}
+    for schedule in found.values():
+        del schedule["ResponseMetadata"]
+    return found
+
+
+def remaining(clients: AwsClients) -> list[object]:
+    """Return everything of ours that exists in the account and on this machine."""
+    stacks = [stack["StackName"] for stack in clients.cloudformation.describe_stacks()["Stacks"]]
+    functions = [item["FunctionName"] for item in clients.functions.list_functions()["Functions"]]
+    parameters = [
+        item["Name"] for item in clients.ssm.get_parameters_by_path(Path="/readmit", Recursive=True)["Parameters"]
+    ]
+    instances = [
+        item["InstanceId"]
+        for reservation in clients.ec2.describe_instances()["Reservations"]
+        for item in reservation["Instances"]
+        if item["State"]["Name"] != "terminated"
+    ]
+    queues = clients.sqs.list_queues().get("QueueUrls", [])
+    return [*stacks, *functions, *parameters, *instances, *queues, *schedules(clients), *Path("var").rglob("*_*")]
+
+
+def ingress(clients: AwsClients) -> list[tuple[int, int, list[str]]]:
+    groups = clients.cloudformation.list_stack_resources(StackName="readmit")["StackResourceSummaries"]
+    (group,) = [item["PhysicalResourceId"] for item in groups if item["ResourceType"] == "AWS::EC2::SecurityGroup"]
+    (found,) = clients.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    return [
+        (rule["FromPort"], rule["ToPort"], [item["CidrIp"] for item in rule["IpRanges"]])
+        for rule in found["IpPermissions"]
+    ]
+
+
+def certificate_options() -> tuple[str, ...]:
+    """Write a certificate and its key into the working directory, and return the options that name them."""
+    for path, text in zip(("certificate.pem", "key.pem"), make_certificate(["ec2-api"]), strict=True):
+        Path(path).write_text(text)
+    return "--certificate", "certificate.pem", "--key", "key.pem"
+
+
+def run_on_terminal(command: Sequence[str], typed: str, environment: Mapping[str, str]) -> int:
+    terminal, child = pty.openpty()
+    os.write(terminal, f"{typed}\n".encode())
+    try:
+        path = str(Path(__file__).parents[2])
+        result = subprocess.run(
+            command,
+            stdin=child,
+            env={**os.environ, **environment, "PYTHONPATH": path},
+            check=False,
+            capture_output=True,
+        )
+    finally:
+        os.close(child)
+        os.close(terminal)
+    return result.returncode
