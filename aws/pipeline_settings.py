@@ -30,8 +30,8 @@ def setting_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
     if not deployment.is_open:
         scheme = "https" if deployment.has_certificate else "http"
         yield "# Port 5001 is closed, so that the pipeline can't reach the data API: open it to the network of the"
-        yield "# pipeline with --allow, --certificate and --key. Through a tunnel (docs/aws.md), which is for programs on"
-        yield f"# this machine and not for containers, the data API is at {scheme}://127.0.0.1:5001."
+        yield "# pipeline with --allow, --certificate and --key. Through a tunnel (docs/aws.md), for programs on this"
+        yield f"# machine and not for containers, the data API is at {scheme}://127.0.0.1:5001."
 
 
 def adopted_setting_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
@@ -49,5 +49,5 @@ def hours_lines(crons: Mapping[str, str], now: datetime) -> Iterator[str]:
     if hours is not None:
         yield f'READMIT_EC2_HOURS="{hours}"'
         return
-    yield "# READMIT_EC2_HOURS can't express these schedules: they are not the same hours of the same days in every"
-    yield "# week. Set it to hours that a stop always follows: a day may start the instance in them, but does not stop it."
+    yield "# READMIT_EC2_HOURS can't express these schedules: they are not the same hours of the same days of every"
+    yield "# week. Set it to hours that a stop always follows: a day may start the instance, and never stops it."

@@ -1,13 +1,18 @@
 """The day, and its training alone, as Prefect flows: loops over batches and the step table, without other logic."""
 
+from typing import Annotated
+
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from pydantic import Field
 
 from flows import notifications
 from readmit.pipeline import STEPS, Facts, RunRequest, Step, attempt, day, has_next_batch
 from readmit.retry import is_retryable
 from readmit.settings import load
+
+BatchLimit = Annotated[int | None, Field(ge=1)]
 
 
 def as_task(step: Step) -> Task[[RunRequest], Facts]:
@@ -35,12 +40,13 @@ TASKS = {step.name: as_task(step) for step in STEPS}
 
 
 @flow(name="daily")
-def daily(batch: int | None = None, train: bool = True, max_batches: int | None = None) -> bool:
+def daily(batch: int | None = None, train: bool = True, max_batches: BatchLimit = None) -> bool:
     """Run the eleven steps for a batch or, by default, for all that are released and not done, oldest first.
 
     `max_batches`: None: as the setting READMIT_DAY_MAX_BATCHES. Return whether there was work to do.
     """
-    limit, request = max_batches or load().day_max_batches, RunRequest(str(flow_run.id), batch, train)
+    limit = load().day_max_batches if max_batches is None else max_batches
+    request = RunRequest(str(flow_run.id), batch, train)
     days = [_run_day(request)]
     while has_next_batch(batch, None if limit is None else limit + 1 - len(days), days[-1]):
         days.append(_run_day(request, first=days[0]["batch"]))

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from errors import LoadRefused
 from readmit.core.encounter import (
@@ -42,6 +42,13 @@ MISSING_SHARE = 0.3
 TIMEOUT_SECONDS = 60.0
 
 Row = Mapping[str, object]
+
+
+class NoRedirects(HTTPRedirectHandler):
+    """Reports a redirect as an error: urllib would send the token on to the other host."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return no request to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ def _first_batch(source: RowSource) -> list[Row]:
     request = Request(f"{address}/batches/1", headers={"Accept": "application/json", **authorization})
     try:
         # Without a proxy: the source is on the same network as the API.
-        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_tls_context(source.ca_file)))
+        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=_tls_context(source.ca_file)), NoRedirects)
         with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
             rows = json.load(response)
     except (OSError, ValueError) as error:

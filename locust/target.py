@@ -56,14 +56,19 @@ class RowSource:
 def row_source(url: str | None = None, environ: Mapping[str, str] = os.environ) -> RowSource | None:
     """Return the data API at a URL, or the one that the running stack reads from.
 
-    None: the latter is on an EC2 instance, whose address changes. Raises LoadRefused when the token is unreadable.
+    None: the latter is on an EC2 instance, whose address changes. The token is for the data API of the stack: another
+    URL gets it only over https, verified by the stack's CA certificate. Raises LoadRefused when it is unreadable.
     """
-    url = url or environ.get("READMIT_SOURCE_URL")
-    if not url and (environ.get("READMIT_EC2_INSTANCE_ID") or environ.get("READMIT_EC2_TAG")):
+    has_instance = environ.get("READMIT_EC2_INSTANCE_ID") or environ.get("READMIT_EC2_TAG")
+    default = "" if has_instance else f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
+    configured = (environ.get("READMIT_SOURCE_URL") or default).rstrip("/")
+    address = (url or configured).rstrip("/")
+    if not address:
         return None
-    url = url or f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
     ca_file = environ.get("READMIT_SOURCE_CA")
-    return RowSource(url.rstrip("/"), _secret("READMIT_SOURCE_TOKEN", environ), Path(ca_file) if ca_file else None)
+    may_have_token = address == configured or (ca_file and urlsplit(address).scheme == "https")
+    token = _secret("READMIT_SOURCE_TOKEN", environ) if may_have_token else None
+    return RowSource(address, token, Path(ca_file) if ca_file else None)
 
 
 def auth_headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -94,7 +94,14 @@ def test_a_source_that_is_stopped_outside_its_hours_ends_the_day_without_an_erro
 ) -> None:
     reason = "EC2 instance i-1 is stopped, outside its hours 08:55-23:55 America/Lima"
     facts = {"instance": "i-1", "instance_running": False, "instance_started": False, "not_today": reason}
-    monkeypatch.setattr("readmit.steps.check_source.run", lambda _: facts)
+    with monkeypatch.context() as patch:
+        patch.setattr("readmit.steps.check_source.run", lambda _: facts)
+        expect_no_day(reason)
+    attempt(CHECK_SOURCE, RunRequest("b", 1))
+    assert RunHistory.read().not_today is None, "the source has been up since"
+
+
+def expect_no_day(reason: str) -> None:
     for requested in (None, 1):
         admission = attempt(CHECK_SOURCE, RunRequest("a", requested))
         assert (admission["go_on"], admission["word"]) == (False, f"not today: {reason}")
@@ -106,8 +113,6 @@ def test_a_source_that_is_stopped_outside_its_hours_ends_the_day_without_an_erro
     (line,) = RunHistory.read().lines()[1:]
     assert line.startswith("Not today, ")
     assert line.endswith(f"UTC: {reason}")
-    finish(1)
-    assert RunHistory.read().not_today is None, "a day has been completed since"
 
 
 def test_a_batch_that_is_set_aside_is_passed_over_and_counts_as_empty() -> None:
@@ -124,6 +129,26 @@ def test_a_batch_that_is_set_aside_is_passed_over_and_counts_as_empty() -> None:
     assert attempt(CHECK_SOURCE, RunRequest("e", None))["batch"] == 1
     with pytest.raises(MissingBatches, match="not uploaded yet: 1"):
         attempt(CHECK_SOURCE, RunRequest("f", 2))
+
+
+@pytest.mark.parametrize("requested", [None, 1])
+def test_a_batch_that_is_set_aside_just_before_its_lease_is_acquired_is_not_run(
+    requested: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = leases.acquire
+
+    def set_aside_and_acquire(batch: int, run_id: str, at: float, seconds: float) -> bool:
+        if batch == 1 and not set_aside_batches.numbers():
+            set_aside_batches.add(1, "ana", "it is empty")
+        return acquire(batch, run_id, at, seconds)
+
+    monkeypatch.setattr(leases, "acquire", set_aside_and_acquire)
+    if requested is None:
+        assert attempt(CHECK_SOURCE, RunRequest("a", None))["batch"] == 2
+    else:
+        with pytest.raises(BatchSetAside):
+            attempt(CHECK_SOURCE, RunRequest("a", requested))
+    assert ledger.get_batch(1).leased_by is None
 
 
 def test_with_every_batch_done_there_is_no_new_batch() -> None:

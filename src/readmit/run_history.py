@@ -26,11 +26,11 @@ class RunHistory:
         """Read the history from the ledger."""
         rows = [row for row in ledger.list_batches() if row.done_at is not None]
         last = max(rows, key=lambda row: str(row.done_at), default=None)
-        skipped = skipped_days(None if last is None else last.done_at)
+        checks = ledger.list_step_runs(step="check_source")
         return cls(
             tuple(row.batch for row in rows),
             None if last is None else _summary(last),
-            skipped[-1] if skipped else None,
+            not_today_text(checks[-1]) if checks else None,
             tuple(set_aside_text(entry) for entry in set_aside_batches.list_current()),
         )
 
@@ -50,16 +50,13 @@ class RunHistory:
 def skipped_days(after: datetime | None) -> list[str]:
     """Return a text for each run since a time that found the source stopped outside its hours, oldest first."""
     runs = ledger.list_step_runs(step="check_source")
-    return [
-        f"Not today, {run.started_at:%Y-%m-%d %H:%M} UTC: {reason}"
-        for run in runs
-        if (after is None or run.started_at > after) and (reason := _reason(run)) is not None
-    ]
+    return [text for run in runs if (after is None or run.started_at > after) and (text := not_today_text(run))]
 
 
-def _reason(run: StepRun) -> str | None:
+def not_today_text(run: StepRun) -> str | None:
+    """Return a text for a run of `check_source` that found the source stopped outside its hours, else None."""
     reason = ledger.parse_facts(run).get("not_today")
-    return None if reason is None else str(reason)
+    return None if reason is None else f"Not today, {run.started_at:%Y-%m-%d %H:%M} UTC: {reason}"
 
 
 def set_aside_text(entry: SetAside) -> str:

@@ -7,13 +7,13 @@ import importlib
 import logging
 import threading
 import time
-from dataclasses import dataclass
 
 from readmit.attempt_log import log_attempt
 from readmit.attempt_metrics import AttemptMetrics
-from readmit.core.errors import BatchSetAside, LeaseLost, PrerequisiteMissing, SourceUnavailable, StoreUnavailable
+from readmit.batch_choice import choose_batch, is_taken_meanwhile
+from readmit.core.errors import LeaseLost, SourceUnavailable, StoreUnavailable
 from readmit.core.snapshot import require_no_gap
-from readmit.io.database import leases, ledger, promotions, set_aside_batches
+from readmit.io.database import leases, ledger, set_aside_batches
 from readmit.io.database.connection import connect
 from readmit.pipeline import LEASE_SECONDS, RENEW_SECONDS, WAIT_SECONDS, Facts, RunRequest, Step
 from readmit.retry import is_retryable
@@ -130,20 +130,6 @@ class _LeaseHeartbeat:
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The batch chosen for a run, and the facts of the source. `batch` None: nothing to do; `summary` says why.
-
-    `remaining`: how many more batches are released and not done, if the run was not given one.
-    """
-
-    source: Facts
-    batch: int | None
-    summary: str
-    training_alone: bool = False
-    remaining: int = 0
-
-
 def admit(request: RunRequest, settings: Settings) -> Facts:
     """Choose the batch and take its lease, waiting while another run holds it.
 
@@ -151,7 +137,7 @@ def admit(request: RunRequest, settings: Settings) -> Facts:
     """
     deadline, waited_for = time.time() + WAIT_SECONDS, set[int]()
     while True:
-        choice = _choose_batch(request, settings, waited_for)
+        choice = choose_batch(request, settings, waited_for)
         facts = {
             **choice.source,
             "batch": choice.batch,
@@ -164,7 +150,7 @@ def admit(request: RunRequest, settings: Settings) -> Facts:
             return facts | {"batch": request.batch, "go_on": False}
         require_no_gap(batch, ledger.uploaded_batches() | set_aside_batches.numbers())
         if leases.acquire(batch, request.run_id, time.time(), LEASE_SECONDS):
-            if choice.training_alone or not _done_meanwhile(batch, request, waited_for):
+            if choice.training_alone or not is_taken_meanwhile(batch, request, waited_for):
                 return facts | {"go_on": True}
             leases.release(batch, request.run_id)
         if time.time() > deadline:
@@ -173,63 +159,3 @@ def admit(request: RunRequest, settings: Settings) -> Facts:
             log.warning("batch %d is leased by another run: waiting until it is done or its lease expires", batch)
             waited_for.add(batch)
         time.sleep(POLL_SECONDS)
-
-
-def _choose_batch(request: RunRequest, settings: Settings, waited_for: set[int]) -> _Choice:
-    """Choose the requested batch, unless another run did it meanwhile; else the lowest that is released and not done.
-
-    A run that only trains takes the last uploaded batch and does not query the source.
-    """
-    if not request.ingest:
-        batch = _uploaded_batch(request.batch)
-        return _Choice({}, batch, f"batch {batch}, training only", training_alone=True)
-    source = check_source.run(settings)
-    if "not_today" in source:
-        return _Choice(source, None, f"not today: {source['not_today']}")
-    released, requested, done = int(str(source["released"])), request.batch, ledger.done_batches()
-    if requested is not None:
-        _require_not_set_aside(requested)
-        if not 1 <= requested <= released:
-            raise PrerequisiteMissing(f"there is no batch {requested}: the source has released batches 1 to {released}")
-        if requested in waited_for and requested in done:
-            return _Choice(source, None, f"batch {requested} was completed by another run in the meantime")
-        return _Choice(source, requested, f"batch {requested}")
-    if pending := set(range(1, released + 1)) - done - set_aside_batches.numbers():
-        return _Choice(source, min(pending), f"batch {min(pending)}", remaining=len(pending) - 1)
-    retrained = _trained_for_another_target(settings.target) if request.train else None
-    if retrained is None:
-        return _Choice(source, None, "no new batch")
-    return _Choice(source, retrained, f"batch {retrained}, retrained for {settings.target}", training_alone=True)
-
-
-def _require_not_set_aside(batch: int) -> None:
-    if (entry := set_aside_batches.get(batch)) is not None:
-        raise BatchSetAside(
-            f"batch {batch} is set aside ({entry.operator}: {entry.reason}): first run "
-            f"`just ops::set-aside {batch} --undo`"
-        )
-
-
-def _uploaded_batch(requested: int | None) -> int:
-    """Return the batch to train on: the requested one, or the last that is uploaded."""
-    uploaded = ledger.uploaded_batches()
-    if requested is not None and requested not in uploaded:
-        raise PrerequisiteMissing(f"batch {requested} is not uploaded yet: training needs its snapshot")
-    if not uploaded:
-        raise PrerequisiteMissing("no batch is uploaded yet: run a day before training alone")
-    return max(uploaded) if requested is None else requested
-
-
-def _trained_for_another_target(target: str) -> int | None:
-    """Return the last batch that was trained on, if its model predicts another target than this one."""
-    set_aside = set_aside_batches.numbers()
-    trained = [row for row in ledger.list_batches() if row.version is not None and row.batch not in set_aside]
-    if not trained:
-        return None
-    last = trained[-1]
-    return None if promotions.get_target(str(last.version)) in (None, target) else int(last.batch)
-
-
-def _done_meanwhile(batch: int, request: RunRequest, waited_for: set[int]) -> bool:
-    """Return whether another run finished the batch between the choice and the lease."""
-    return (request.batch is None or batch in waited_for) and batch in ledger.done_batches()

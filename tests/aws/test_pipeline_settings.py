@@ -51,7 +51,7 @@ def test_with_an_open_port_they_are_all_but_the_key_of_the_user(
 
 
 @pytest.mark.usefixtures("moto")
-def test_with_a_closed_port_they_say_how_to_open_it_and_what_a_tunnel_serves(
+def test_with_a_closed_port_they_say_how_to_open_it_and_what_a_tunnel_is_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     values, comments = printed(capsys, UP)

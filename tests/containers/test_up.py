@@ -6,7 +6,7 @@ from readmit.containers import secrets
 from readmit.containers.external_source import select_servers
 from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
 from readmit.containers.project import ComposeService
-from readmit.containers.up import UpOptions, select_services
+from readmit.containers.up import UpOptions, select_services, user_secrets
 from readmit.containers.user_project import (
     SECRETS,
     WEBHOOK_FILE,
@@ -122,6 +122,17 @@ def test_a_file_with_more_than_the_address_of_the_webhook_is_rejected(
         load()
 
 
+CREDENTIALS = """[default]
+region = us-east-1
+aws_access_key_id = MINE
+aws_secret_access_key = 50%
+
+[admin]
+aws_access_key_id = ADMIN
+aws_secret_access_key = ADMIN
+"""
+
+
 def select(monkeypatch: pytest.MonkeyPatch, **variables: str) -> ExternalServers:
     for name, value in variables.items():
         monkeypatch.setenv(f"READMIT_{name}", value)
@@ -158,20 +169,29 @@ def test_an_instance_needs_a_certificate_and_credentials_that_can_be_read(
         select(monkeypatch, SOURCE_CA=str(tmp_path / "ca.pem"))
     with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*No such file"):
         select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "missing"))
-    (tmp_path / "credentials").write_text("[default]")
+    (tmp_path / "credentials").write_text("[other]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    with pytest.raises(
+        StackError, match=r"has no aws_access_key_id and no aws_secret_access_key in a profile \[default\]"
+    ):
+        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
+    (tmp_path / "credentials").write_text("aws_access_key_id = A\n")
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*no section headers"):
+        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
+    (tmp_path / "credentials").write_text(CREDENTIALS)
     servers = select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
     names = ("own-source", "own-source-tls", "own-source-instance")
     assert servers.files == tuple(f"compose/{name}.yaml" for name in names)
     assert servers.variables["READMIT_SOURCE_URL"] == ""
     assert servers.variables["READMIT_EC2_INSTANCE_ID"] == "i-0123456789abcdef0"
     assert servers.variables["READMIT_EC2_HOURS"] == "08:55-23:55 America/Lima"
-    assert servers.secrets["ec2_credentials.ini"] == "[default]"
+    expected = "[default]\naws_access_key_id = MINE\naws_secret_access_key = 50%\n"
+    assert servers.secrets["ec2_credentials.ini"] == expected, "the other profiles stay on this machine"
 
 
 def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "credentials").write_text("[default]")
+    (tmp_path / "credentials").write_text(CREDENTIALS)
     variables = {"SOURCE_URL": "https://source.example:5001", "EC2_CREDENTIALS": str(tmp_path / "credentials")}
     servers = select(monkeypatch, EC2_TAG="Name=readmit", **variables)
     assert servers.files == ("compose/own-source.yaml", "compose/own-source-instance.yaml")
@@ -193,6 +213,13 @@ def test_the_users_own_token_becomes_that_of_the_stacks_data_api(tmp_path: Path)
     assert len(generated) == 32
     secrets.create_missing(tmp_path, {}, {"source_token": "mine"})
     assert (tmp_path / "source_token").read_text() == "mine"
+
+
+def test_the_token_of_an_external_data_api_is_not_that_of_the_stacks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_SOURCE_TOKEN", "mine")
+    assert user_secrets(load(), select_servers(load()))["source_token"] == "mine"
+    monkeypatch.setenv("READMIT_SOURCE_URL", "https://source.example:5001")
+    assert "source_token" not in user_secrets(load(), select_servers(load()))
 
 
 def test_a_load_test_on_this_machine_gets_the_token_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:

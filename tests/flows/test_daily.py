@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.events.actions import CallWebhook
 from prefect.events.schemas.automations import AutomationCore
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ParameterTypeError, PrefectException
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
@@ -151,6 +151,9 @@ def test_a_setting_or_a_parameter_bounds_the_batches_of_a_run(week: list[int], m
     daily.daily()
     assert week == [1, 2]
     daily.daily(max_batches=1)
+    assert week == [1, 2, 3]
+    with pytest.raises(ParameterTypeError, match="max_batches"):
+        daily.daily(max_batches=0)
     assert week == [1, 2, 3]
 
 

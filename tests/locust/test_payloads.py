@@ -2,7 +2,9 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from flask.testing import FlaskClient
@@ -122,3 +124,21 @@ def test_the_token_is_sent_to_the_source_and_a_wrong_one_is_reported_with_the_se
             payloads.source_payloads(RowSource(url, "wrong", ca_file))
         with pytest.raises(LoadRefused, match="CERTIFICATE_VERIFY_FAILED"):
             payloads.source_payloads(RowSource(url, "hush"))
+
+
+def test_a_redirect_is_not_followed_and_takes_the_token_nowhere() -> None:
+    requests: list[str | None] = []
+
+    class Redirect(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            requests.append(self.headers["Authorization"])
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirect) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(LoadRefused, match="returned no rows .*302"):
+            payloads.source_payloads(RowSource(f"http://127.0.0.1:{server.server_port}", "hush"))
+        server.shutdown()
+    assert requests == ["Bearer hush"]

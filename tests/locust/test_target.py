@@ -46,6 +46,27 @@ def test_the_source_has_a_token_and_a_ca_certificate_if_they_are_set(tmp_path: P
     assert target.row_source(environ=environ) == RowSource("http://127.0.0.1:5001", None, Path("ca.pem"))
 
 
+@pytest.mark.parametrize(
+    ("url", "settings", "expected"),
+    [
+        (None, {}, "hush"),
+        ("http://127.0.0.1:5001/", {}, "hush"),
+        ("http://127.0.0.1:5002", {}, None),
+        ("https://other:5001", {}, None),
+        ("https://other:5001", {"READMIT_SOURCE_CA": "ca.pem"}, "hush"),
+        ("http://other:5001", {"READMIT_SOURCE_CA": "ca.pem"}, None),
+        ("http://ec2-api:5001", {"READMIT_SOURCE_URL": "http://ec2-api:5001/"}, "hush"),
+        ("http://127.0.0.1:5001", {"READMIT_EC2_TAG": "Name=readmit"}, None),
+    ],
+)
+def test_the_token_is_only_for_the_data_api_of_the_stack(
+    url: str | None, settings: dict[str, str], expected: str | None
+) -> None:
+    source = target.row_source(url, {"READMIT_SOURCE_TOKEN": "hush", **settings})
+    assert source is not None
+    assert source.token == expected
+
+
 @pytest.mark.parametrize("name", ["READMIT_EC2_INSTANCE_ID", "READMIT_EC2_TAG"])
 def test_an_instance_is_no_source_of_rows_unless_its_address_is_given(name: str) -> None:
     environ = {name: "Name=readmit", "READMIT_SOURCE_URL": ""}

@@ -1,5 +1,7 @@
 """The data API: the stack's own, or an external one, at a fixed address or on an EC2 instance."""
 
+from configparser import Error as ConfigParserError
+from configparser import RawConfigParser
 from urllib.parse import urlsplit
 
 from readmit.containers.external_stores import ExternalServers, select_stores
@@ -10,6 +12,8 @@ OWN_SERVICE = "ec2-api"
 SOURCE_HEALTH, SOURCE_PAGE = "READMIT_SOURCE_HEALTH", "READMIT_SOURCE_PAGE"
 """Variables of Compose with the entry of an external data API in READMIT_SERVICES and READMIT_PAGES, or with none."""
 SOURCE_TOKEN, SOURCE_CA, EC2_CREDENTIALS = "source_token", "source_ca.pem", "ec2_credentials.ini"
+KEY, SESSION = ("aws_access_key_id", "aws_secret_access_key"), "aws_session_token"
+"""Entries of an AWS credentials file: those of a key, and that of a temporary one."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -61,12 +65,18 @@ def _reachable_url(settings: Settings) -> str:
 
 
 def _credentials(settings: Settings) -> str:
+    """Return the key of the profile `default` of the user's file, and nothing else of it: containers need no more."""
     if settings.ec2_credentials is None:
         raise StackError("READMIT_EC2_CREDENTIALS is not set, but containers need it to start your EC2 instance")
+    file, profiles = settings.ec2_credentials.expanduser(), RawConfigParser()
     try:
-        return settings.ec2_credentials.expanduser().read_text()
-    except OSError as error:
-        raise StackError(f"READMIT_EC2_CREDENTIALS: {error}") from error
+        profiles.read_string(file.read_text())
+    except (OSError, UnicodeDecodeError, ConfigParserError) as error:
+        raise StackError(f"READMIT_EC2_CREDENTIALS: {file}: {error}") from error
+    profile = profiles["default"] if profiles.has_section("default") else {}
+    if missing := [name for name in KEY if name not in profile]:
+        raise StackError(f"READMIT_EC2_CREDENTIALS: {file} has no {' and no '.join(missing)} in a profile [default]")
+    return "\n".join(["[default]", *(f"{name} = {profile[name]}" for name in (*KEY, SESSION) if name in profile), ""])
 
 
 def _instance_variables(settings: Settings) -> dict[str, str]:

@@ -29,12 +29,13 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
     """Replace some secrets and recreate the running services that use them.
 
     MySQL accepts the old password along with the new one until the end, so an interrupted rotation can be repeated.
-    Raises StackError when a secret is unknown, or a server that stores it itself does not run.
+    Raises StackError when a secret is unknown or missing, or a server that stores it itself does not run.
     """
     if unknown := sorted(set(names) - set(secrets.ROTATABLE_SECRETS)):
         raise StackError(
             f"unknown secret {', '.join(unknown)}; known secrets: {', '.join(sorted(secrets.ROTATABLE_SECRETS))}"
         )
+    secrets.require_complete(folder)
     states = project.states()
     running = {state.service for state in states if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}

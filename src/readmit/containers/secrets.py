@@ -57,6 +57,12 @@ def create_missing(folder: Path, external: Mapping[str, str], from_user: Mapping
         _write_s3_login(folder / EXTERNAL_FOLDER, external)
 
 
+def require_complete(folder: Path) -> None:
+    """Raise StackError when a secret is missing: this version of Readmit has more of them than the one before."""
+    if missing := [name for name in GENERATED if not (folder / name).exists()]:
+        raise StackError(f"{', '.join(missing)} missing in {folder}: run `just up`, which creates it, and try again")
+
+
 def replace(folder: Path, values: Mapping[str, str]) -> list[Path]:
     """Write new values of some ROTATABLE_SECRETS and of the files derived from them. Return the changed files.
 

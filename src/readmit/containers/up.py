@@ -7,7 +7,8 @@ from rich.console import Console
 
 from readmit.containers import flow_runs, preflight, secrets, status
 from readmit.containers.container_diagnosis import diagnose
-from readmit.containers.external_source import SOURCE_TOKEN, select_servers
+from readmit.containers.external_source import OWN_SERVICE, SOURCE_TOKEN, select_servers
+from readmit.containers.external_stores import ExternalServers
 from readmit.containers.project import ComposeService, Project
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, external_secrets, project_of
 from readmit.settings import Settings, load
@@ -37,7 +38,7 @@ def up(options: UpOptions, terminal: Console) -> None:
     _require_data_file(settings)
     preflight.require_engine()
     servers = select_servers(settings)
-    secrets.create_missing(SECRETS, external_secrets(settings), _user_secrets(settings))
+    secrets.create_missing(SECRETS, external_secrets(settings), user_secrets(settings, servers))
     project = project_of(settings, options.publish_stores)
     services = project.services()
     options = replace(options, only=[name for name in options.only if name not in servers.replaced])
@@ -49,10 +50,10 @@ def up(options: UpOptions, terminal: Console) -> None:
     status.show(project, SHOWN_SECRETS, terminal)
 
 
-def _user_secrets(settings: Settings) -> dict[str, str]:
+def user_secrets(settings: Settings, servers: ExternalServers) -> dict[str, str]:
     """Return the secrets of the stack's own services that the user has set. Without a key the API requires none."""
     secrets = {"api_key": "" if settings.api_key is None else settings.secret("api_key")}
-    if settings.source_token is not None:
+    if settings.source_token is not None and OWN_SERVICE not in servers.replaced:
         secrets[SOURCE_TOKEN] = settings.secret("source_token")
     return secrets
 
