@@ -240,6 +240,7 @@ def test_the_metrics_of_a_day_are_those_of_the_ledger_after_its_last_step(
     assert single == {
         "readmit_day_batch": 1,
         "readmit_batches_released": 3,
+        "readmit_batches_expected": 5,
         "readmit_batches_done": 1,
         "readmit_batches_set_aside": 0,
         "readmit_batches_backlog": 2,

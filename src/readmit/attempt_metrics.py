@@ -79,6 +79,7 @@ def read_day() -> DayMetrics:
         verdict=verdict,
         production=_number(state.signalled.get("version")),
         released=_number(state.checked.get("released")),
+        expected=_number(state.checked.get("batches")),
         done=state.done,
         set_aside=state.set_aside,
         source_state=None if state.source_check is None else _source_state(state.source_check),

@@ -31,7 +31,7 @@ from readmit.embedded.stack import HOST, SERVICES, free_ports
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
 from readmit.settings import environment_with
 from readmit.stacks.certificates import make_certificate
-from tests.aws.moto_server import MotoServer
+from tests.aws.moto_server import ACCOUNT, MotoServer
 from tests.aws.unit_container import (
     IMAGE,
     ROOT,
@@ -62,7 +62,9 @@ def main() -> int:
     treat_signals_as_interrupt()
     try:
         with TemporaryDirectory(prefix=f"{NAME}-") as folder, MotoServer.running() as server:
+            os.environ.update({**server.environment, **no_files(Path(folder))})
             server.reset()
+            require_account_of_server()
             Walk(Path(folder), server).run()
     except (WalkFailed, AssertionError) as error:
         print(f"failed: {error}", file=sys.stderr)
@@ -90,7 +92,6 @@ class Walk:
             raise WalkFailed("the second up changed something")
         for schedule in SCHEDULES:
             self._just("schedule", *schedule)
-        os.environ.update(self.server.environment)
         for action in ("stop", "start"):
             print(f"the function, called to {action}: {handler({'action': action, 'tag': TAG})['outcome']}")
         with self._instance():
@@ -103,7 +104,7 @@ class Walk:
     def _just(self, recipe: str, *arguments: str) -> str:
         """Run a recipe in the folder, which keeps its files, and return what it printed."""
         print(f"\n$ just aws::{recipe} {shlex.join(arguments)}", flush=True)
-        environment = environment_with({**self.server.environment, "PYTHONPATH": str(ROOT)})
+        environment = environment_with({"PYTHONPATH": str(ROOT)})
         return self._output([sys.executable, "-m", "aws", recipe, *arguments], environment)
 
     def _certificate(self) -> tuple[str, str]:
@@ -205,6 +206,19 @@ class Walk:
         return result.stdout
 
 
+def no_files(folder: Path) -> Mapping[str, str]:
+    """Return variables by which boto3 reads no configuration of the user."""
+    missing = str(folder / "none")
+    return {"AWS_CONFIG_FILE": missing, "AWS_SHARED_CREDENTIALS_FILE": missing}
+
+
+def require_account_of_server() -> None:
+    """Raise WalkFailed when boto3 would use another account than that of moto's server."""
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    if account != ACCOUNT:
+        raise WalkFailed(f"boto3 uses account {account} and not that of the local server, {ACCOUNT}: nothing was done")
+
+
 def _remove_leftovers() -> None:
     """Remove what a killed walk has left."""
     for command in (("rm", "--force", NAME), ("volume", "rm", "--force", NAME), ("network", "rm", "--force", NAME)):
@@ -227,7 +241,3 @@ def subnet_around(address: str) -> tuple[str, str, str]:
         if ipaddress.IPv4Address(address) not in (network.network_address, network.broadcast_address):
             return str(network), "--gateway", str(second if str(first) == address else first)
     raise WalkFailed(f"{address} is the end of every subnet")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -46,6 +46,7 @@ WORST_DAY = DayMetrics(
     verdict=VERDICT,
     production=2,
     released=5,
+    expected=7,
     done=3,
     set_aside=1,
     source_state="running",
@@ -125,7 +126,7 @@ def test_a_failed_attempt_leaves_the_time_and_the_seconds_of_the_last_successful
 
 
 def test_before_the_first_day_only_what_is_known_is_pushed() -> None:
-    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, 0, 0, None, None, None)
+    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, None, 0, 0, None, None, None)
     group = day_group(nothing)
     known = {gauge.name for gauge, values in group.samples.items() if values}
     assert known == {

@@ -41,11 +41,12 @@ WAS_UP = (
 DOWN = f"{STATE} == 0 and on (job, instance) {WAS_UP.format(period='[1d]')}"
 NO_REPLICA = 'group by (job) (max_over_time(up{job="api", job=~"$job"}[1d])) unless on (job) up{job="api"}'
 """The API, once it has no target left: when no replica runs, its name has no address."""
+RELEASED = "(max(readmit_source_batches_released) or max(readmit_batches_released))"
+EXPECTED = "(max(readmit_source_batches) or max(readmit_batches_expected))"
+"""As of now; with a data API that Prometheus does not scrape, as of the last time a day checked it."""
 BACKLOG = (
-    "max(readmit_source_batches_released) - (max(readmit_batches_done) or vector(0)) "
-    "- (max(readmit_batches_set_aside) or vector(0)) or max(readmit_batches_backlog)"
+    f"{RELEASED} - (max(readmit_batches_done) or vector(0)) - (max(readmit_batches_set_aside) or vector(0))"
 )
-"""As of now; with a data API that Prometheus does not scrape, as of the last attempt at a step."""
 NO_ALERT = "no alert is firing"
 STATE_COLORS = {"running": GREEN, "started": GREEN, "stopped": BLUE, "unavailable": RED}
 
@@ -139,8 +140,8 @@ SOURCE = PanelRow(
             "Batches of the source, those released so far, those that a day completed, and those that are set aside.",
             "none",
             (
-                Query("max(readmit_source_batches)", "in the source"),
-                Query("max(readmit_source_batches_released) or max(readmit_batches_released)", "released"),
+                Query(EXPECTED, "in the source"),
+                Query(RELEASED, "released"),
                 Query("max(readmit_batches_done)", "done"),
                 Query("max(readmit_batches_set_aside)", "set aside"),
             ),
@@ -158,7 +159,7 @@ SOURCE = PanelRow(
             "Source",
             "Exhausted: the source has released its last batch, and no further one will follow.",
             "none",
-            (Query("max(readmit_source_batches_released) >= bool max(readmit_source_batches)"),),
+            (Query(f"{RELEASED} >= bool {EXPECTED}"),),
             style=Style(mappings={"0": ("releasing", GREEN), "1": ("exhausted", BLUE)}),
             height=GRAPH_HEIGHT,
             alerts=("BatchLate",),

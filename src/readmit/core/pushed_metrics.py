@@ -93,6 +93,9 @@ PRODUCTION_VERSION = PushedGauge(
     "Version in production when the last day with training ended; absent before the first.",
 )
 BATCHES_RELEASED = PushedGauge("readmit_batches_released", "Batches that the source had released when last checked.")
+BATCHES_EXPECTED = PushedGauge(
+    "readmit_batches_expected", "Batches in the source, released or not, when it was last checked."
+)
 BATCHES_DONE = PushedGauge("readmit_batches_done", "Batches done so far.")
 BATCHES_SET_ASIDE = PushedGauge("readmit_batches_set_aside", "Batches that an operator has set aside.")
 BATCHES_BACKLOG = PushedGauge("readmit_batches_backlog", "Batches released, and neither done nor set aside.")
@@ -104,8 +107,8 @@ SOURCE_STATE = PushedGauge(
 )
 DAY_GAUGES = (
     *(DAY_BATCH, DAY_ROWS, DAY_QUARANTINED, DAY_FINISHED, DAY_OUTCOME, GATE_PASSED, CANDIDATE_METRIC, MODEL_METRIC),
-    *(CHAMPION_METRIC, EVALUATED_VERSION, PRODUCTION_VERSION, BATCHES_RELEASED, BATCHES_DONE, BATCHES_SET_ASIDE),
-    *(BATCHES_BACKLOG, BATCH_DONE, SOURCE_STATE),
+    *(CHAMPION_METRIC, EVALUATED_VERSION, PRODUCTION_VERSION, BATCHES_RELEASED, BATCHES_EXPECTED, BATCHES_DONE),
+    *(BATCHES_SET_ASIDE, BATCHES_BACKLOG, BATCH_DONE, SOURCE_STATE),
 )
 
 RUN_FAILED = PushedGauge(
@@ -148,8 +151,8 @@ class DayMetrics:
     """The metrics of the day as of the most recent attempt, None where the ledger has no value yet.
 
     `rows` by stage, `quarantined` by field, `gates` and `candidates` by name. `outcome`: one of OUTCOMES.
-    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last. `released`, `done`
-    and `set_aside`: numbers of batches. `source_state`: one of SOURCE_STATES.
+    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last. `released`,
+    `expected`, `done` and `set_aside`: numbers of batches. `source_state`: one of SOURCE_STATES.
     """
 
     batch: int | None
@@ -161,6 +164,7 @@ class DayMetrics:
     verdict: Verdict | None
     production: int | None
     released: int | None
+    expected: int | None
     done: int
     set_aside: int
     source_state: str | None
@@ -188,6 +192,7 @@ def day_group(day: DayMetrics) -> PushedGroup:
         EVALUATED_VERSION: None if day.verdict is None else int(day.verdict.version),
         PRODUCTION_VERSION: day.production,
         BATCHES_RELEASED: day.released,
+        BATCHES_EXPECTED: day.expected,
         BATCHES_DONE: day.done,
         BATCHES_SET_ASIDE: day.set_aside,
         BATCHES_BACKLOG: None if day.released is None else day.released - day.done - day.set_aside,
