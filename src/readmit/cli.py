@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for library in ("httpx", "botocore"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     try:
         _dispatch(args)
     except (ReadmitError, SettingError) as error:

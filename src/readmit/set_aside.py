@@ -15,8 +15,8 @@ from readmit.rollback import login_name
 def set_aside(batch: int, by: str | None, why: str | None) -> list[str]:
     """Set a batch aside and return a report as lines. `by` None: the login name.
 
-    Its clean encounters are removed: it counts as empty. Raises BatchSetAside when its day has not failed or the reason
-    is missing, and LeaseLost when a run works on it.
+    Its clean encounters are removed: it counts as empty. Raises BatchSetAside when no run has worked on it, when it is
+    done or already set aside, or when the reason is missing, and LeaseLost when a run works on it.
     """
     operator, reason = _note("by", login_name() if by is None else by), _note("why", why or "")
     # A run that was given a batch that does not exist is no work on it.

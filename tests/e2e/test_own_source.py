@@ -150,7 +150,7 @@ def test_the_stack_has_no_data_api_of_its_own_and_the_other_services_do_without(
 def test_the_instance_serves_rows_over_https_and_with_the_token_only(stack: Stack) -> None:
     code = f"""
 import httpx
-for scheme, token in (("http", ""), ("https", ""), ("https", {TOKEN!r})):
+for scheme, token in (("http", {TOKEN!r}), ("https", "wrong"), ("https", {TOKEN!r})):
     headers = {{"Host": "ec2-api", "Authorization": f"Bearer {{token}}"}}
     try:
         print(httpx.get(f"{{scheme}}://{ADDRESS}:5001/batches/1", headers=headers, verify=False).status_code)
