@@ -1,11 +1,8 @@
-"""What is pushed after each attempt at a step: real SQLite and a real HTTP server, with fake steps."""
+"""What is pushed of the day after each attempt at a step, from the ledger."""
 
-import logging
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,198 +12,16 @@ from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.core.errors import (
     ContractViolated,
     InstanceNotFound,
-    MissingBatches,
     PrerequisiteMissing,
     SourceUnavailable,
-    StoreUnavailable,
 )
 from readmit.core.verdict import Verdict
 from readmit.io import source_client
-from readmit.io.database import day_queries, ledger, promotions, rows, set_aside_batches
-from readmit.io.database.connection import connect
-from readmit.io.database.schema import migrate
-from readmit.pipeline import BY_NAME, STEPS, Facts, RunRequest, run_step_in_process
+from readmit.io.database import ledger, promotions, rows, set_aside_batches
+from readmit.pipeline import BY_NAME, RunRequest
 from readmit.step_attempt import attempt
-from tests.core.test_promotion_gates import GOOD, blended, verdict
-from tests.pushgateway_recorder import PushgatewayRecorder, Series, recording_pushgateway
-
-RUN, SLOW = RunRequest("a", 1), 0.02
-CHECK_SOURCE, CLEAN, SIGNAL = BY_NAME["check_source"], BY_NAME["clean"], BY_NAME["signal"]
-VERDICT = verdict(GOOD, blended(0.3))
-"""Version 2 is promoted, against version 1."""
-Fake = Callable[[str, Facts | BaseException], None]
-
-
-@pytest.fixture(autouse=True)
-def empty_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Provide empty databases, and a source that has released three batches."""
-    monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{tmp_path / 'db'}")
-    connect(f"sqlite:///{tmp_path / 'db'}")
-    migrate()
-    monkeypatch.setattr(source_client, "fetch_state", lambda _: source_client.SourceState("sample", 20, 5, 3, False))
-    monkeypatch.setattr(step_attempt, "POLL_SECONDS", 0.01)
-
-
-@pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[PushgatewayRecorder]:
-    """Run a Pushgateway that READMIT_PUSHGATEWAY_URL names."""
-    with recording_pushgateway() as recorder:
-        monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", recorder.url)
-        yield recorder
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """Return a function that replaces a step by one that returns these facts or raises this error."""
-
-    def replace_step(name: str, result: Facts | BaseException) -> None:
-        def run(*_: object) -> Facts:
-            time.sleep(SLOW)
-            if isinstance(result, BaseException):
-                raise result
-            return result
-
-        monkeypatch.setattr(f"readmit.steps.{name}.run", run)
-
-    return replace_step
-
-
-def lease_batch(batch: int = 1) -> None:
-    """Leave batch 1, or another, chosen and leased by run `a`."""
-    assert attempt(CHECK_SOURCE, RunRequest("a", batch))["go_on"] is True
-
-
-def day(series: Series, metric: str) -> dict[tuple[str, ...], float]:
-    """Return the values of a metric by its label values."""
-    return {labels: value for (name, *rest), value in series.items() if name == metric for labels in [tuple(rest)]}
-
-
-def value_of(gateway: PushgatewayRecorder, metric: str) -> float | None:
-    return day(gateway.series(), metric).get(())
-
-
-@pytest.mark.parametrize("step", STEPS[1:], ids=lambda step: step.name)
-def test_every_step_pushes_after_a_success_and_after_a_failure(
-    step: object, fake: Fake, gateway: PushgatewayRecorder
-) -> None:
-    name = str(getattr(step, "name", ""))
-    lease_batch()
-    fake(name, {"rows": 1, "version": "2"})
-    attempt(BY_NAME[name], RUN)
-    done = gateway.step(name)
-    assert SLOW <= done["seconds"] < 30
-    assert done["peak_memory_bytes"] > 10 * 1024**2
-    assert done["succeeded_timestamp_seconds"] == pytest.approx(time.time(), abs=30)
-    assert "failed_timestamp_seconds" not in done
-    fake(name, ContractViolated("rows are missing"))
-    lease_batch()
-    with pytest.raises(ContractViolated, match="^rows are missing$"):
-        attempt(BY_NAME[name], RUN)
-    failed = gateway.step(name)
-    assert failed["failed_timestamp_seconds"] > done["succeeded_timestamp_seconds"]
-    assert {key: failed[key] for key in ("seconds", "succeeded_timestamp_seconds")} == {
-        key: done[key] for key in ("seconds", "succeeded_timestamp_seconds")
-    }
-    assert value_of(gateway, "readmit_day_batch") == 1
-
-
-def test_check_source_pushes_after_a_success_and_after_a_failure(gateway: PushgatewayRecorder) -> None:
-    with pytest.raises(MissingBatches):
-        attempt(CHECK_SOURCE, RunRequest("a", 3))
-    assert "succeeded_timestamp_seconds" not in gateway.step("check_source")
-    assert "failed_timestamp_seconds" in gateway.step("check_source")
-    assert value_of(gateway, "readmit_day_batch") is None
-    lease_batch()
-    assert "succeeded_timestamp_seconds" in gateway.step("check_source")
-
-
-def test_a_step_in_a_process_of_its_own_as_airflow_starts_it_pushes_the_same(
-    fake: Fake, gateway: PushgatewayRecorder
-) -> None:
-    lease_batch()
-    admission: Facts = {"go_on": True, "batch": 1}
-    fake("clean", {"clean": 3})
-    assert run_step_in_process("clean", RunRequest("a", None), admission) == {"clean": 3}
-    assert "failed_timestamp_seconds" not in gateway.step("clean")
-    fake("clean", MissingBatches("batch 1 is missing"))
-    with pytest.raises(RuntimeError, match="batch 1 is missing"):
-        run_step_in_process("clean", RunRequest("a", None), admission)
-    assert gateway.step("clean").keys() >= {"failed_timestamp_seconds", "succeeded_timestamp_seconds", "seconds"}
-
-
-def test_an_interrupted_step_pushes_that_it_failed(fake: Fake, gateway: PushgatewayRecorder) -> None:
-    lease_batch()
-    fake("clean", KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        attempt(CLEAN, RUN)
-    assert "failed_timestamp_seconds" in gateway.step("clean")
-
-
-def test_without_the_setting_nothing_is_pushed_or_measured(
-    fake: Fake, gateway: PushgatewayRecorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("READMIT_PUSHGATEWAY_URL")
-    for function in ("readmit.io.pushgateway.push", "readmit.io.process_memory.reset_peak"):
-        monkeypatch.setattr(function, lambda *_: pytest.fail("it was called"))
-    lease_batch()
-    fake("clean", {"clean": 3})
-    assert attempt(CLEAN, RUN) == {"clean": 3}
-    assert gateway.pushes == []
-
-
-@pytest.mark.parametrize("status", [None, 400], ids=["unavailable", "rejecting"])
-def test_a_pushgateway_that_fails_only_causes_a_warning(
-    status: int | None,
-    fake: Fake,
-    gateway: PushgatewayRecorder,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    if status is None:
-        monkeypatch.setenv("READMIT_PUSHGATEWAY_URL", "http://127.0.0.1:9")
-    else:
-        gateway.status = status
-    lease_batch()
-    fake("clean", {"clean": 3})
-    with caplog.at_level(logging.WARNING):
-        assert attempt(CLEAN, RUN) == {"clean": 3}
-        fake("clean", ContractViolated("rows are missing"))
-        with pytest.raises(ContractViolated, match="^rows are missing$"):
-            attempt(CLEAN, RUN)
-    assert "READMIT_PUSHGATEWAY_URL" in caplog.text
-    assert [run.state for run in ledger.list_step_runs()] == ["done", "done", "failed"]
-
-
-@pytest.mark.parametrize("error", [StoreUnavailable("raw_data_db: no answer"), ValueError("a damaged verdict")])
-def test_a_ledger_that_cannot_be_read_still_pushes_the_metrics_of_the_step(
-    error: Exception,
-    fake: Fake,
-    gateway: PushgatewayRecorder,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    lease_batch()
-
-    def fail() -> None:
-        raise error
-
-    monkeypatch.setattr(day_queries, "read_ledger_state", fail)
-    gateway.groups.clear()
-    fake("clean", {"clean": 3})
-    with caplog.at_level(logging.WARNING):
-        assert attempt(CLEAN, RUN) == {"clean": 3}
-    assert list(gateway.groups) == ["/metrics/job/flows/step/clean"]
-    assert str(error) in caplog.text
-
-
-def test_a_step_that_fails_because_the_database_is_unavailable_pushes_that_it_failed(
-    gateway: PushgatewayRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{tmp_path / 'without tables'}")
-    with pytest.raises(StoreUnavailable):
-        attempt(CLEAN, RUN)
-    assert list(gateway.groups) == ["/metrics/job/flows/step/clean"]
-    assert "failed_timestamp_seconds" in gateway.step("clean")
+from tests.attempt_metrics.conftest import CHECK_SOURCE, CLEAN, RUN, SIGNAL, VERDICT, Fake, day, lease_batch, value_of
+from tests.pushgateway_recorder import PushgatewayRecorder
 
 
 def faults(*cells: tuple[int, str]) -> pl.DataFrame:

@@ -1,0 +1,116 @@
+"""A registry in memory, with models that hold a share of the true risk, for the tests of `promote`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from readmit import challenger_verdict
+from readmit.core.dataset import Dataset
+from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
+from readmit.core.production_history import rollback_target
+from readmit.core.version import Version
+from readmit.io.database import ledger
+from readmit.io.database.connection import connect
+from readmit.io.database.schema import migrate
+from readmit.io.registry.audit_note import create_note
+from readmit.settings import Settings
+from readmit.steps import promote
+
+RNG = np.random.default_rng(5)
+RISK = RNG.beta(1.2, 7, 1_500)
+LABELS = (RNG.random(RISK.size) < RISK).astype(int).tolist()
+NOISE = RNG.random(RISK.size) * 2 * RISK.mean()
+TEST = Dataset(pd.DataFrame({"risk": RISK, "noise": NOISE}), LABELS, [str(row // 2) for row in range(RISK.size)])
+WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
+
+
+@dataclass
+class FakeModel:
+    """A model whose predictions hold a share of the true risk, the rest is noise."""
+
+    share: float
+
+    def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
+        p = self.share * frame["risk"].to_numpy() + (1 - self.share) * frame["noise"].to_numpy()
+        return np.column_stack([1 - p, p])
+
+
+@dataclass
+class FakeRegistry:
+    """Versions by number, and the alias of production. `broken`: the errors of versions that can't be loaded."""
+
+    stored: dict[str, Version] = field(default_factory=dict)
+    models: dict[str, FakeModel] = field(default_factory=dict)
+    alias: str | None = None
+    broken: dict[str, ReadmitError] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+    unavailable_after_alias: bool = False
+
+    def version(self, number: str) -> Version:
+        return self.stored[number]
+
+    def versions(self) -> list[Version]:
+        return list(self.stored.values())
+
+    def production(self) -> Version | None:
+        return None if self.alias is None else self.stored[self.alias]
+
+    def load(self, version: Version) -> Any:
+        assert version.model_file, "without a hash nothing is loaded"
+        if version.number in self.broken:
+            raise self.broken[version.number]
+        return self.models[version.number]
+
+    def scorer(self, version: Version) -> bytes:
+        if not version.scorer:
+            raise VersionUnusable(f"version {version.number} can't be served")
+        return self.artifacts[version.number]
+
+    def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
+        assert verdict.startswith(("promoted: ", "refused: "))
+        self.stored[version] = replace(self.stored[version], figures=figures)
+
+    def set_production(self, version: str, by: str, why: str, at: datetime) -> None:
+        assert by == "promote"
+        promoted_note = create_note(at, by, why, self.versions())
+        self.stored[version], self.alias = replace(self.stored[version], promoted_note=promoted_note), version
+        if self.unavailable_after_alias:
+            raise RegistryUnavailable("no answer")
+
+    def roll_back(self, to: str | None = None) -> None:
+        """Roll back as a person does."""
+        replaced, restored = rollback_target(self.versions(), self.production(), to)
+        rollback_note = create_note(datetime.now(UTC), "ana", "flags everybody", self.versions())
+        self.stored[replaced.number], self.stored[restored.number] = (
+            replace(replaced, rolled_back_note=rollback_note),
+            replace(restored, promoted_note=rollback_note),
+        )
+        self.alias = restored.number
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
+    connect(f"sqlite:///{tmp_path / 'db'}")
+    migrate()
+    fake = FakeRegistry()
+    monkeypatch.setattr(promote, "Registry", lambda _: fake)
+    monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: TEST)
+    return fake
+
+
+def register(registry: FakeRegistry, batch: int, share: float, target: str = "within_30_days") -> str:
+    """Register a new version and record it with its batch, as the step `register` does."""
+    number = str(len(registry.stored) + 1)
+    registry.stored[number] = Version(
+        number, "lightgbm", target, 1 / 7, batch, "snapshot", "code", "run", scorer="a hash", model_file="another"
+    )
+    registry.models[number] = FakeModel(share)
+    ledger.update_batch(batch, version=int(number))
+    return number

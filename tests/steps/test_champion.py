@@ -1,0 +1,105 @@
+"""A champion that `promote` cannot use, or that has no note or hash."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sklearn.metrics import log_loss
+
+from readmit import challenger_verdict
+from readmit.core.dataset import Dataset
+from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
+from readmit.core.model import model_input, probabilities
+from readmit.io.database import promotions
+from readmit.retry import is_retryable
+from readmit.steps import promote
+from tests.api.conftest import FittedVersion, additive, served
+from tests.steps.fake_registry import WITHIN, FakeRegistry, register, registry
+
+__all__ = ["additive", "registry", "served"]
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (VersionUnusable("version 1: model.skops has SHA-256 0f, not 1e as registered"), False),
+        (RegistryUnavailable("MLflow at http://mlflow:5000: no answer"), True),
+    ],
+)
+def test_a_champion_that_can_not_be_loaded_stops_the_promotion_and_stays_in_production(
+    error: ReadmitError, retryable: bool, registry: FakeRegistry
+) -> None:
+    register(registry, 1, 0.3)
+    promote.run(1, WITHIN)
+    registry.broken["1"] = error
+    register(registry, 2, 0.6)
+    with pytest.raises(type(error), match=str(error)) as raised:
+        promote.run(2, WITHIN)
+    assert is_retryable(raised.value) is retryable
+    assert registry.alias == "1"
+    assert promotions.get_verdict("2") is None
+
+
+def test_the_error_for_an_unusable_champion_gives_a_remedy_that_works(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.3)
+    promote.run(1, WITHIN)
+    registry.broken["1"] = VersionUnusable("version 1 can't be read")
+    register(registry, 2, 0.6)
+    with pytest.raises(VersionUnusable, match=r"`just rollback NUMBER --why ...` \(NUMBER may be 2\)"):
+        promote.run(2, WITHIN)
+    registry.roll_back(to="2")
+    assert promote.run(2, WITHIN)["outcome"] == "provisional"
+    assert registry.alias == "2"
+
+
+@pytest.fixture
+def champion_without_model_hash(
+    registry: FakeRegistry,
+    served: FittedVersion,
+    additive: FittedVersion,
+    random_encounters: Callable[[int], dict[str, list[str | int]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Dataset:
+    """Register a champion without a model hash and a challenger, both real models; return the test patients."""
+    registry.artifacts = {"1": served.artifact, "2": additive.artifact}
+    columns = random_encounters(300)
+    labels = [int(int(stays) > 5) for stays in columns["number_inpatient"]]
+    test = Dataset(model_input(columns), labels, [str(row) for row in range(300)])
+    monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: test)
+    for batch in (1, 2):
+        register(registry, batch, 0.5)
+    registry.stored["1"] = replace(registry.stored["1"], model_file="")
+    registry.set_production("1", "promote", "first", datetime.now(UTC))
+    return test
+
+
+def test_a_champion_without_model_hash_is_judged_by_its_compiled_model(
+    champion_without_model_hash: Dataset, served: FittedVersion, additive: FittedVersion
+) -> None:
+    promote.run(2, WITHIN)
+    verdict = promotions.get_verdict("2")
+    assert verdict is not None
+    assert verdict.rival == "1"
+    for figures, pipeline in ((verdict.figures, additive.pipeline), (verdict.rival_figures, served.pipeline)):
+        predicted = probabilities(pipeline, champion_without_model_hash.encounters)
+        assert figures["log_loss"] == pytest.approx(log_loss(champion_without_model_hash.labels, predicted), abs=1e-7)
+
+
+@pytest.mark.usefixtures("champion_without_model_hash")
+def test_a_champion_without_any_hash_stops_the_promotion(registry: FakeRegistry) -> None:
+    registry.stored["1"] = replace(registry.stored["1"], scorer="")
+    with pytest.raises(VersionUnusable, match=r"version 2 is not promoted.*version 1 can't be served"):
+        promote.run(2, WITHIN)
+    assert registry.alias == "1"
+
+
+def test_a_version_in_production_without_a_promotion_note_is_the_champion(
+    registry: FakeRegistry,
+) -> None:
+    register(registry, 1, 0.6)
+    promote.run(1, WITHIN)
+    registry.stored["1"] = replace(registry.stored["1"], promoted_note=None)
+    register(registry, 2, 0.4)
+    assert promote.run(2, WITHIN)["outcome"] == "refused"
+    assert registry.alias == "1"
