@@ -17,6 +17,8 @@ from readmit.pipeline import STEPS
 from tests.e2e.containers import Stack, temporary_stack
 from tests.e2e.dag_runs import Airflow
 from tests.e2e.test_stack import stored_content
+from tests.stack.promql import metrics_in
+from tools.boards import overview
 
 pytestmark = pytest.mark.airflow
 BATCHES, BATCH_SIZE = 3, 5_000
@@ -157,6 +159,9 @@ def test_airflow_exports_the_tasks_that_succeeded(stack: Stack, airflow: Airflow
         time.sleep(5)
     counts = dict(re.findall(r'^airflow_ti_successes_total\{.*task_id="(\w+)"\} (\d+)$', text, re.MULTILINE))
     assert all(int(counts[step.name]) >= 1 for step in STEPS if step.group == "ingestion")
+    (panel,) = [panel for row in overview.BOARD.rows for panel in row.panels if panel.title == "Tasks of Airflow"]
+    named = {name for query in panel.queries for name in metrics_in(query.expr)}
+    assert named == {"airflow_ti_successes_total", "airflow_ti_failures_total"}
 
 
 def test_of_two_simultaneous_runs_one_does_the_batch_and_the_other_finds_it_done(

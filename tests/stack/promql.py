@@ -5,6 +5,7 @@ import re
 from tools.metrics_page import all_metrics
 
 EXPORTED_BY = {
+    "airflow-metrics": ("airflow_ti_successes_total", "airflow_ti_failures_total"),
     "api": ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"),
     "flows": ("probe_success",),
     "mysqld-exporter": ("mysql_up",),

@@ -44,10 +44,8 @@ NO_REPLICA = 'group by (job) (max_over_time(up{job="api", job=~"$job"}[1d])) unl
 RELEASED = "(max(readmit_source_batches_released) or max(readmit_batches_released))"
 EXPECTED = "(max(readmit_source_batches) or max(readmit_batches_expected))"
 """As of now; with a data API that Prometheus does not scrape, as of the last time a day checked it."""
-BACKLOG = (
-    f"{RELEASED} - (max(readmit_batches_done) or vector(0)) - (max(readmit_batches_set_aside) or vector(0))"
-)
-NO_ALERT = "no alert is firing"
+BACKLOG = f"{RELEASED} - (max(readmit_batches_done) or vector(0)) - (max(readmit_batches_set_aside) or vector(0))"
+NO_ALERT, NO_AIRFLOW = "no alert is firing", "Airflow, which starts on demand, is not running"
 STATE_COLORS = {"running": GREEN, "started": GREEN, "stopped": BLUE, "unavailable": RED}
 
 NOW = PanelRow(
@@ -246,6 +244,20 @@ SERVICES = PanelRow(
             style=Style(low=0, high=1, colors={"disk": ORANGE}),
             width=8,
             alerts=("DiskFillsSoon",),
+        ),
+        graph(
+            "Tasks of Airflow",
+            "Tasks that succeeded and that failed since Airflow was started. Airflow runs on demand.",
+            "none",
+            (
+                Query("sum(airflow_ti_successes_total)", "succeeded", empty_when=NO_AIRFLOW),
+                Query("sum(airflow_ti_failures_total)", "failed", empty_when="no task of Airflow has failed"),
+            ),
+            style=Style(
+                stepped=True, low=0, decimals=0, colors={"succeeded": GREEN, "failed": RED}, calcs=("lastNotNull",)
+            ),
+            width=24,
+            alerts=("DayFailed",),
         ),
     ),
 )
