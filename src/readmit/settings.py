@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     )
     ec2_hours: Annotated[OpeningHours, NoDecode, BeforeValidator(setting_values.opening_hours)] = Field(
         OpeningHours.parse("08:55-23:55 America/Lima"),
-        description="hours in which the instance may be started; outside them, a day ends when the instance is stopped",
+        description="hours in which the instance may be started, also of some days (MON-FRI 08:55-23:55 America/Lima); "
+        "outside them, a day ends when the instance is stopped",
     )
     ec2_credentials: Path | None = Field(
         None,

@@ -25,6 +25,8 @@ from readmit.embedded.stack import free_ports
 NAME = "readmit-e2e"
 PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA", "LOCUST")
 LOGS = ROOT / "var/e2e"
+BATCH_SIZE = 30_000
+"""Of the stack that most tests share: the real file has three such batches, and a day on each takes a while."""
 DAY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.5
 CLEARED_SETTINGS = (
@@ -97,11 +99,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the real file if READMIT_DATA names it, else a sample of four batches."""
+    """Return the real file if READMIT_DATA names it, else a sample of three batches."""
     if path := os.environ.get("READMIT_DATA"):
         return Path(path).absolute()
     sample = tmp_path_factory.mktemp("data") / "sample.csv"
-    write_sample(sample, rows=4 * 15_000)
+    write_sample(sample, rows=3 * BATCH_SIZE)
     return sample
 
 
@@ -110,7 +112,8 @@ def containers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("e2e") / "secrets"
     secrets.create_missing(folder, {})
     # Grafana's image is not available everywhere, and nothing depends on it.
-    with temporary_stack(NAME, data, folder, without=("grafana",)) as stack:
+    size = {"READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
+    with temporary_stack(NAME, data, folder, without=("grafana",), **size) as stack:
         yield stack
     shutil.rmtree(folder)
 
