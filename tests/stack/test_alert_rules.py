@@ -21,7 +21,7 @@ RULES = {
 }
 PAGE = ROOT / "grafana/consoles/runbooks.html"
 RUNBOOKS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", SOURCE.read_text(), re.M | re.S))
-PARTS = ("What it means.", "What to look at.", "What to do.")
+PARTS = ("What it means.", "What to look at.", "What to do.", "Tried.")
 TEST_FILES = sorted((ROOT / "tests/e2e/rules").glob("*.yml"))
 EXTERNAL_URL = "http://127.0.0.1:9090"
 
@@ -100,7 +100,7 @@ def test_an_alert_links_to_its_section_of_the_runbooks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_runbook_has_its_three_parts_in_order(name: str) -> None:
+def test_a_runbook_has_its_four_parts_in_order(name: str) -> None:
     assert tuple(re.findall(r"^\*\*(.+?)\*\*", RUNBOOKS[name], re.MULTILINE)) == PARTS
 
 

@@ -1,6 +1,7 @@
 """The drill causes a fault for each alert that it lists, under the committed rules; `just ops::drill` runs it."""
 
 import csv
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,26 @@ def test_the_page_names_each_alert_that_is_not_drilled_because_it_takes_too_long
     for name in ("BatchLate", "ModelStale", "DiskFillsSoon"):
         assert name in RULES
         assert name in text
+
+
+def test_each_runbook_names_the_faults_of_the_drill_that_raise_its_alert() -> None:
+    sections = re.split(r"^## ", (ROOT / "docs/runbooks.md").read_text(), flags=re.MULTILINE)
+    named = {
+        alert: set(re.findall(r"`(\w+)`", tried))
+        for section in sections
+        for alert, _, tried in [(section.partition("\n")[0], *section.partition("**Tried.** `just ops::drill`")[1:])]
+        if tried
+    }
+    caused: dict[str, set[str]] = {}
+    for fault in FAULTS:
+        caused.setdefault(fault.expect.name, set()).add(type(fault).__name__)
+    assert named == caused
+
+
+def test_the_page_has_a_row_for_each_fault_that_was_drilled() -> None:
+    measured = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \| \d+ \| \d+ \|$", measured, re.MULTILINE)
+    assert sorted(rows) == sorted((fault.title, str(fault.expect)) for fault in FAULTS)
 
 
 def test_the_source_still_releases_batches_at_the_end_of_the_drill() -> None:
