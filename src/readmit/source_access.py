@@ -60,7 +60,8 @@ def make_available(settings: Settings, now: Callable[[], datetime] = lambda: dat
 
 
 def _is_open(hours: OpeningHours, at: datetime) -> bool:
-    return hours.includes(at.astimezone(ZoneInfo(hours.zone)))
+    local = at.astimezone(ZoneInfo(hours.zone))
+    return hours.includes(local.weekday(), 60 * local.hour + local.minute)
 
 
 def _wait_until_running(settings: Settings, instance: InstanceState) -> InstanceState:

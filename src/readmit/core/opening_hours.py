@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 
 PATTERN = re.compile(r"(?:([A-Z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d) (\S+)", re.ASCII)
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -36,9 +35,11 @@ class OpeningHours:
             raise ValueError("the hours are empty: the whole day is 00:00-24:00")
         return cls(opens, closes, match[6], EVERY_DAY if match[1] is None else _days(match[1]))
 
-    def includes(self, local: datetime) -> bool:
-        """Return whether a time in the time zone is within the hours. The last minute is excluded."""
-        minute, today = 60 * local.hour + local.minute, local.weekday()
+    def includes(self, today: int, minute: int) -> bool:
+        """Return whether a time in the time zone is within the hours: a day of the week, and minutes since midnight.
+
+        The last minute is excluded.
+        """
         if self.opens < self.closes:
             return today in self.days and self.opens <= minute < self.closes
         # After midnight, the hours are those that began the day before.
