@@ -12,7 +12,7 @@ from aws.aws_cron import START, STOP, check_schedules
 from aws.clients import connect
 from aws.errors import AwsCommandError, explain
 from aws.instance_status import status_lines
-from aws.provisioning import down, require_stack, schedule, up
+from aws.provisioning import down, require_not_terminated, require_stack, schedule, up
 from aws.up_options import check_name, check_options
 
 
@@ -63,7 +63,9 @@ def _dispatch(args: argparse.Namespace) -> None:
         up(connect(), options, args.dry_run, now, print)
     elif args.command == "status":
         clients = connect()
-        for line in status_lines(clients, require_stack(clients, name), now):
+        stack = require_stack(clients, name)
+        require_not_terminated(clients, stack)
+        for line in status_lines(clients, stack, now):
             print(line)
     elif args.command == "schedule":
         crons = check_schedules(args.start, args.stop, now)

@@ -47,7 +47,8 @@ class AdoptedInstance:
 
     def remove(self) -> None:
         """Remove the tag; the instance itself is kept."""
-        self._client.delete_tags(Resources=self._tagged(), Tags=[{"Key": TAG, "Value": self._name}])
+        if tagged := self._tagged():
+            self._client.delete_tags(Resources=tagged, Tags=[{"Key": TAG, "Value": self._name}])
 
     def _tagged(self) -> list[str]:
         return [instance["InstanceId"] for instance in tagged_instances(self._client, self._name)]

@@ -13,7 +13,7 @@ TIME_ZONE = "America/Lima"
 START = "55 8 * * ? *"
 STOP = "55 23 * * ? *"
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-DAY, YEAR = timedelta(days=1), timedelta(days=364)
+DAY, WEEKS = timedelta(days=1), 52
 FIELDS = "minute hour day-of-month month day-of-week year, with ? for one of the two days, such as 55 8 * * ? *"
 
 
@@ -53,28 +53,26 @@ def next_due(expression: str, after: datetime, time_zone: str = TIME_ZONE) -> da
     return None if due is None else due.replace(tzinfo=zone)
 
 
-def opening_hours(start: str, stop: str, now: datetime, time_zone: str = TIME_ZONE) -> str | None:
-    """Return when the instance runs by two expressions, as READMIT_EC2_HOURS, such as `MON,FRI 08:55-23:55 UTC`.
+def opening_hours(start: str, stop: str, now: datetime) -> str | None:
+    """Return when the instance runs by two expressions, as READMIT_EC2_HOURS: `MON,FRI 08:55-23:55 America/Lima`.
 
     None when that is not one period on the same days of every week, for a year from `now`.
     """
-    runs = list(_runs(start, stop, now, time_zone))
+    runs = list(_runs(start, stop, now))
     periods = {f"{began:%H:%M}-{ended:%H:%M}" for began, ended in runs}
     days = {began.weekday() for began, _ in runs}
-    expected = sum((now + timedelta(days=offset)).weekday() in days for offset in range(YEAR.days))
-    # A day more or less at the ends of the year.
-    if len(periods) != 1 or abs(len(runs) - expected) > 1 or any(ended - began >= DAY for began, ended in runs):
+    is_weekly = len(runs) == len(days) * WEEKS and all(ended - began < DAY for began, ended in runs)
+    if len(periods) != 1 or not is_weekly:
         return None
     names = f"{','.join(WEEKDAYS[day] for day in sorted(days))} " if len(days) < len(WEEKDAYS) else ""
-    return f"{names}{periods.pop()} {time_zone}"
+    return f"{names}{periods.pop()} {TIME_ZONE}"
 
 
-def _runs(start: str, stop: str, now: datetime, time_zone: str) -> Iterator[tuple[datetime, datetime]]:
-    """Yield when the instance starts and stops, for a year. One that runs is not started again."""
-    began = next_due(start, now, time_zone)
-    while began is not None and began < now + YEAR:
-        ended = next_due(stop, began, time_zone)
-        if ended is None:
+def _runs(start: str, stop: str, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when the instance starts and stops, for a year from a stop. One that runs is not started again."""
+    stopped = first = next_due(stop, now)
+    while first is not None and stopped is not None and (began := next_due(start, stopped)) is not None:
+        if began >= first + timedelta(weeks=WEEKS):
             return
-        yield began, ended
-        began = next_due(start, ended, time_zone)
+        if (stopped := next_due(stop, began)) is not None:
+            yield began, stopped

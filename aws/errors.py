@@ -4,9 +4,12 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
+    CredentialRetrievalError,
+    LoginError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
     TokenRetrievalError,
 )
 
@@ -15,7 +18,10 @@ INVALID_CREDENTIALS = (
     *("ExpiredToken", "ExpiredTokenException"),
 )
 NOT_ALLOWED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound, TokenRetrievalError)
+NO_CREDENTIALS = (
+    *(NoCredentialsError, PartialCredentialsError, ProfileNotFound, CredentialRetrievalError),
+    *(SSOError, LoginError, TokenRetrievalError),
+)
 HOW_TO_LOG_IN = "run aws configure or aws sso login, or set AWS_PROFILE (to try it without an account: just aws::try)"
 
 

@@ -77,12 +77,16 @@ class InfrastructureStack:
         """Return what `remove` would delete, or None when there is no stack."""
         if find_stack(self._client, self.name) is None:
             return None
-        return "with its instance and disk" if "InstanceId" in self.outputs() else "with its function"
+        return "with its instance and disk" if self.creates_instance() else "with its function"
 
     def remove(self) -> None:
         """Delete the stack and wait for it. Raises AwsCommandError with the reasons when that fails."""
         self._client.delete_stack(StackName=self.name)
         self._wait(self._client.get_waiter("stack_delete_complete").wait)
+
+    def creates_instance(self) -> bool:
+        """Return whether the stack exists and has an instance of its own, also while it is being created."""
+        return self.parameters().get("CreateInstance") == "yes"
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of the stack by name; none when it does not exist."""

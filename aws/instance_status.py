@@ -22,7 +22,7 @@ def status_lines(clients: AwsClients, stack: InfrastructureStack, now: datetime)
     """Yield the lines of the status. `now`: with a time zone. Raises AwsCommandError when there is no instance."""
     instances = tagged_instances(clients.ec2, stack.name)
     if not instances:
-        raise AwsCommandError(f"no instance has the tag {TAG}={stack.name}: was it terminated? docs/aws.md")
+        raise AwsCommandError(f"no instance has the tag {TAG}={stack.name}: run just aws::up --instance ID")
     instance = instances[0]
     yield f"account    {clients.account}, {clients.region}"
     yield f"instance   {instance['InstanceId']} ({instance['InstanceType']}), {instance['State']['Name']}"

@@ -27,9 +27,8 @@ class LocalFiles:
 
     def difference(self) -> str | None:
         """Return what is to be done, or None when the files have the values of the parameters."""
-        values = self._current()
-        if "source_token" not in values:
-            return "write source_token"
+        # Before the first apply, the token is not yet generated.
+        values = {"source_token": "", **self._current()}
         return ", ".join(f"write {name}" for name in NAMES if self._read(name) != values.get(name)) or None
 
     def apply(self) -> None:

@@ -23,10 +23,10 @@ class SourceDeployment:
 def setting_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
     """Yield the settings for the data API of an instance that `aws::up` has created."""
     files = LocalFiles(deployment.name, dict)
-    yield from adopted_setting_lines(deployment, now)
-    yield f"READMIT_SOURCE_TOKEN_FILE={files.path('source_token').absolute()}"
+    yield from _instance_lines(deployment, now)
+    yield f'READMIT_SOURCE_TOKEN_FILE="{files.path("source_token").absolute()}"'
     if deployment.has_certificate:
-        yield f"READMIT_SOURCE_CA={files.path('tls_certificate').absolute()}"
+        yield f'READMIT_SOURCE_CA="{files.path("tls_certificate").absolute()}"'
     if not deployment.is_open:
         scheme = "https" if deployment.has_certificate else "http"
         yield "# Port 5001 is closed, so that the pipeline can't reach the data API: open it to the network of the"
@@ -35,7 +35,14 @@ def setting_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
 
 
 def adopted_setting_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
-    """Yield the settings for an instance that existed before: how to find it, and when to start it."""
+    """Yield the settings for an instance that existed before, whose data API is unknown here."""
+    yield from _instance_lines(deployment, now)
+    yield "# Also set READMIT_SOURCE_CA to the certificate of its data API, which is for the name ec2-api, and"
+    yield "# READMIT_SOURCE_TOKEN to its token."
+
+
+def _instance_lines(deployment: SourceDeployment, now: datetime) -> Iterator[str]:
+    """Yield how to find the instance, and when to start it."""
     yield "# Settings of the pipeline, for .env"
     yield f"READMIT_EC2_TAG={TAG}={deployment.name}"
     yield f"AWS_DEFAULT_REGION={deployment.region}"

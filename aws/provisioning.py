@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from aws.adopted_instance import AdoptedInstance
+from aws.adopted_instance import AdoptedInstance, tagged_instances
 from aws.clients import AwsClients
 from aws.errors import AwsCommandError
 from aws.function_code import FunctionCode
 from aws.infrastructure import InfrastructureStack
+from aws.instance_restart import InstanceRestart
 from aws.local_files import LocalFiles
 from aws.pipeline_settings import SourceDeployment, adopted_setting_lines, hours_lines, setting_lines
 from aws.schedule_pair import SchedulePair
@@ -41,12 +42,14 @@ class Deployable(Protocol):
 
 def up(clients: AwsClients, options: SourceOptions, dry_run: bool, now: datetime, output: Output) -> None:
     """Create or update everything, or with `dry_run` list what would be done. Raises AwsCommandError."""
-    created = InfrastructureStack(clients.cloudformation, options.name, {}).parameters().get("CreateInstance")
-    if options.instance_id and created == "yes":
+    _print_place(clients, output)
+    found = InfrastructureStack(clients.cloudformation, options.name, {})
+    if options.instance_id and found.creates_instance():
         raise AwsCommandError(
             f"--instance: stack {options.name} has an instance of its own: run just aws::down first, or choose a --name"
         )
-    adopts = bool(options.instance_id) or created == "no"
+    require_not_terminated(clients, found)
+    adopts = bool(options.instance_id) or (bool(found.parameters()) and not found.creates_instance())
     if adopts:
         _refuse_options_of_own_instance(options)
     if options.allowed_cidr:
@@ -60,6 +63,7 @@ def schedule(
     clients: AwsClients, name: str, crons: Mapping[str, str], dry_run: bool, now: datetime, output: Output
 ) -> None:
     """Set the checked cron expressions of the start and the stop. Raises AwsCommandError without a stack."""
+    _print_place(clients, output)
     _apply([SchedulePair(clients.scheduler, require_stack(clients, name), crons)], dry_run, output)
     for line in hours_lines(crons, now):
         output(line)
@@ -67,15 +71,16 @@ def schedule(
 
 def down(clients: AwsClients, name: str, dry_run: bool, confirmed: bool, output: Output) -> None:
     """Delete everything after a confirmation. Raises AwsCommandError when the user does not confirm."""
+    _print_place(clients, output)
     found = [(part, remains) for part in _removable_parts(clients, name) if (remains := part.remains())]
-    if not found:
+    if all(isinstance(part, LocalFiles) for part, _ in found):
         output(f"There is nothing to remove: no stack {name} in {clients.region}.")
         return
     for part, remains in found:
         output(f"{'would delete' if dry_run else 'deletes'}: {part.label} ({remains})")
     if dry_run:
         return
-    if not confirmed and (not sys.stdin.isatty() or input(f"Type {name} to continue: ") != name):
+    if not confirmed and not _is_confirmed(name):
         raise AwsCommandError("nothing was removed: the deletion was not confirmed")
     for part, _ in found:
         part.remove()
@@ -88,6 +93,26 @@ def require_stack(clients: AwsClients, name: str) -> InfrastructureStack:
     if not stack.outputs():
         raise AwsCommandError(f"there is no stack {name} in {clients.region}: just aws::up creates it")
     return stack
+
+
+def require_not_terminated(clients: AwsClients, stack: InfrastructureStack) -> None:
+    """Raise AwsCommandError when the instance of the stack no longer exists: CloudFormation does not replace it."""
+    if "InstanceId" in stack.outputs() and not tagged_instances(clients.ec2, stack.name):
+        raise AwsCommandError(
+            f"the instance of stack {stack.name} was terminated: run just aws::down and then just aws::up"
+        )
+
+
+def _print_place(clients: AwsClients, output: Output) -> None:
+    output(f"account {clients.account}, {clients.region}")
+
+
+def _is_confirmed(name: str) -> bool:
+    """Return whether a person types the name of the stack; on no terminal, nobody does."""
+    try:
+        return sys.stdin.isatty() and input(f"Type {name} to continue: ") == name
+    except EOFError:
+        return False
 
 
 def _apply(parts: Sequence[Deployable], dry_run: bool, output: Output) -> None:
@@ -104,11 +129,13 @@ def _apply(parts: Sequence[Deployable], dry_run: bool, output: Output) -> None:
 
 def _own_parts(clients: AwsClients, options: SourceOptions) -> list[Deployable]:
     parameters = SourceParameters(clients.ssm, options.name, options.given)
+    restart = InstanceRestart(clients.ec2, options.name, parameters.has_new_certificate())
+    files = LocalFiles(options.name, lambda: {**parameters.values(), **options.given})
     wanted = {"CreateInstance": "yes", "AllowedCidr": options.allowed_cidr}
     # Another image would replace the instance.
     initial = {"Ami": parameters.path("ami")}
     stack = InfrastructureStack(clients.cloudformation, options.name, wanted, initial)
-    return [parameters, stack, *_function_parts(clients, stack), LocalFiles(options.name, parameters.values)]
+    return [parameters, restart, stack, *_function_parts(clients, stack), files]
 
 
 def _adopting_parts(clients: AwsClients, options: SourceOptions) -> list[Deployable]:
@@ -123,7 +150,7 @@ def _function_parts(clients: AwsClients, stack: InfrastructureStack) -> list[Dep
 
 def _removable_parts(clients: AwsClients, name: str) -> list[Deployable]:
     stack = InfrastructureStack(clients.cloudformation, name, {})
-    adopted: list[Deployable] = [] if "InstanceId" in stack.outputs() else [AdoptedInstance(clients.ec2, name, None)]
+    adopted: list[Deployable] = [] if stack.creates_instance() else [AdoptedInstance(clients.ec2, name, None)]
     local: list[Deployable] = [SourceParameters(clients.ssm, name, {}), LocalFiles(name, dict)]
     return [SchedulePair(clients.scheduler, stack, {}), stack, *adopted, *local]
 

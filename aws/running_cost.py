@@ -22,7 +22,6 @@ PERIOD_SECONDS = 300
 class RunningCost:
     """Cost of some time, in USD."""
 
-    hours: float
     instance: float
     disk: float
 
@@ -66,7 +65,7 @@ def cost_of(hours: float, instance_type: str, disk_gb: float, months: float) -> 
     if instance_type not in HOURLY_USD:
         return None
     instance = hours * (HOURLY_USD[instance_type] + ADDRESS_HOURLY_USD)
-    return RunningCost(hours, instance, disk_gb * DISK_MONTHLY_USD * months)
+    return RunningCost(instance, disk_gb * DISK_MONTHLY_USD * months)
 
 
 def month_share(since: datetime, now: datetime) -> float:

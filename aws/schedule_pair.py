@@ -1,12 +1,14 @@
 """The two schedules of EventBridge Scheduler that call the function: start and stop."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from aws.aws_cron import START, STOP, TIME_ZONE
+from aws.errors import AwsCommandError
 from aws.infrastructure import TAG, InfrastructureStack
 
 if TYPE_CHECKING:
@@ -30,13 +32,12 @@ class SchedulePair:
         self._client, self._stack, self._crons = client, stack, crons
 
     def expressions(self) -> dict[str, str]:
-        """Return the cron expression of each schedule that exists, by action."""
+        """Return the cron expression of each schedule that exists, by action.
+
+        Raises AwsCommandError when somebody has given a schedule another kind of expression.
+        """
         found = {action: self._find(action) for action in DEFAULTS}
-        return {
-            action: schedule["ScheduleExpression"].removeprefix("cron(").removesuffix(")")
-            for action, schedule in found.items()
-            if schedule is not None
-        }
+        return {action: _cron_of(schedule) for action, schedule in found.items() if schedule is not None}
 
     def difference(self) -> str | None:
         """Return what is to be done, or None when both schedules are as wanted."""
@@ -57,12 +58,15 @@ class SchedulePair:
 
     def remains(self) -> str | None:
         """Return what `remove` would delete, or None when no schedule exists."""
-        return " and ".join(self.expressions()) or None
+        return " and ".join(self._existing()) or None
 
     def remove(self) -> None:
         """Delete the schedules that exist."""
-        for action in self.expressions():
+        for action in self._existing():
             self._client.delete_schedule(Name=self._schedule_name(action))
+
+    def _existing(self) -> list[str]:
+        return [action for action in DEFAULTS if self._find(action) is not None]
 
     def _wanted(self) -> dict[str, str]:
         return {**DEFAULTS, **self.expressions(), **self._crons}
@@ -98,3 +102,13 @@ class SchedulePair:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
                 return None
             raise
+
+
+def _cron_of(schedule: "GetScheduleOutputTypeDef") -> str:
+    match = re.fullmatch(r"cron\((.*)\)", schedule["ScheduleExpression"])
+    if match is None:
+        raise AwsCommandError(
+            f"schedule {schedule['Name']} is {schedule['ScheduleExpression']} and no cron expression, which somebody "
+            "has changed in AWS: delete it there, and just aws::up creates it again"
+        )
+    return match[1]

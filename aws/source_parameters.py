@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 """Canonical's public parameter with the newest image of Ubuntu 24.04."""
+TLS = ("tls_certificate", "tls_key")
 SECRET = ("source_token", "tls_key")
 TOKEN_BYTES = 32
 
@@ -33,6 +34,11 @@ class SourceParameters:
         """Return the decrypted values by the last part of their names."""
         pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path, WithDecryption=True)
         return {item["Name"].rpartition("/")[2]: item["Value"] for page in pages for item in page["Parameters"]}
+
+    def has_new_certificate(self) -> bool:
+        """Return whether a new value of the certificate or its key is given."""
+        current = self.values()
+        return any(current.get(name) != value for name, value in self._given.items() if name in TLS)
 
     def difference(self) -> str | None:
         """Return what is to be done, or None. Raises AwsCommandError when no image of the data API is known."""

@@ -4,11 +4,14 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from aws.errors import AwsCommandError
 
+SERVER_NAME = "ec2-api"
+"""The name in the certificate of the data API, whose address changes at each start."""
 MAX_ADDRESSES = 256
 MAX_PARAMETER_BYTES = 4096
 """The longest value that Parameter Store takes at no charge."""
@@ -73,16 +76,40 @@ def _text(option: str, file: Path) -> str:
 
 
 def _check_pair(certificate: Path, key: Path) -> None:
-    """Raise AwsCommandError when a server could not use the files, such as a key that is not the certificate's."""
+    """Raise AwsCommandError when no server could use the files, or no client of the pipeline would trust them."""
     if "PRIVATE KEY-----" in certificate.read_text():
         raise AwsCommandError(f"--certificate: {certificate} contains a private key, which no client may get")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(certificate, key, password=_no_password)
     except (ssl.SSLError, ValueError) as error:
         raise AwsCommandError(
             f"--certificate, --key: {certificate} and {key} are not a certificate and its private key, in PEM and "
             f"without a password: {error}"
         ) from error
+    try:
+        verify_certificate(server, certificate, SERVER_NAME)
+    except ssl.SSLError as error:
+        raise AwsCommandError(
+            f"--certificate: no client of the pipeline would trust {certificate}, for the name {SERVER_NAME}: {error}. "
+            "docs/aws.md shows how to create one"
+        ) from error
+
+
+def verify_certificate(server: ssl.SSLContext, trusted: Path, name: str) -> None:
+    """Shake hands in memory, as the pipeline does with the data API. Raises SSLError when the client refuses."""
+    client = ssl.create_default_context(cafile=trusted)
+    # As the pipeline: self-signed certificates may lack an extension that Python 3.13 requires by default.
+    client.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(to_client, to_server, server_hostname=name),
+        server.wrap_bio(to_server, to_client, server_side=True),
+    )
+    # Hello, certificate, end: each end has its turn twice.
+    for end in (*ends, *ends):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
 
 
 def _no_password() -> str:

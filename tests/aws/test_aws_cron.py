@@ -50,11 +50,13 @@ def test_a_field_out_of_range_is_refused(text: str) -> None:
         ("55 8 ? * 2-6 *", "55 23 ? * MON-FRI *", "MON,TUE,WED,THU,FRI 08:55-23:55"),
         ("0 22 ? * SUN,WED *", "30 6 * * ? *", "WED,SUN 22:00-06:30"),
         ("0 8,9 * * ? *", "0 18 * * ? *", "08:00-18:00"),
+        ("*/5 8 * * ? *", "7 8 * * ? *", "08:10-08:07"),
     ],
 )
 def test_schedules_of_one_period_on_the_same_days_of_every_week_are_hours(start: str, stop: str, expected: str) -> None:
     hours = opening_hours(start, stop, NOON)
     assert hours == f"{expected} {TIME_ZONE}"
+    assert {opening_hours(start, stop, NOON + timedelta(hours=each / 2)) for each in range(48)} == {hours}
     assert str(OpeningHours.parse(hours)) == hours
     for moment in (NOON + timedelta(hours=offset) for offset in range(7 * 24, 14 * 24)):
         local = moment.astimezone(ZoneInfo(TIME_ZONE))
@@ -78,7 +80,6 @@ def dues(cron: str, end: datetime) -> Iterator[datetime]:
 @pytest.mark.parametrize(
     ("start", "stop"),
     [
-        ("*/5 8 * * ? *", "7 8 * * ? *"),
         ("55 8,20 * * ? *", "0 12,22 * * ? *"),
         ("55 8 1 * ? *", STOP),
         ("55 8 ? * MON *", "55 23 ? * FRI *"),

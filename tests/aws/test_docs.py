@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from aws.clients import AwsClients
 from aws.infrastructure import TAG
 from aws.running_cost import cost_of
+from aws.up_options import verify_certificate
 from readmit.io import ec2_instance
 from tests.aws.account import ingress, remaining, run_on_terminal, schedules, tagged_instance
 from tests.aws.moto_server import MotoServer
@@ -66,6 +68,12 @@ def test_every_command_of_the_page_works_in_its_order(moto: MotoServer, clients:
     assert "would change: stack readmit: create" in printed[COMMANDS[3]]
     assert tagged_instance(clients)["InstanceId"] in printed["just aws::status"]
     assert ingress(clients) == [(5001, 5001, ["203.0.113.7/32"])]
+    key_pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    key_pair.load_cert_chain("ec2-api.pem", "ec2-api.key")
+    for name in ("ec2-api", "127.0.0.1"):
+        verify_certificate(key_pair, Path("ec2-api.pem"), name)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        verify_certificate(key_pair, Path("ec2-api.pem"), "localhost")
     crons = [schedules(clients)[f"readmit-{action}"]["ScheduleExpression"] for action in ("start", "stop")]
     assert crons == ["cron(55 8 * * ? *)", "cron(55 23 * * ? *)"]
     recorded = (project / "recorded").read_text().splitlines()
@@ -103,7 +111,7 @@ def test_the_user_of_the_pipeline_may_do_what_the_pipeline_does_and_nothing_else
     stored = iam.get_user_policy(UserName="readmit-pipeline", PolicyName="start")["PolicyDocument"]
     start, describe = stored["Statement"]
     assert (start["Action"], start["Resource"]) == ("ec2:StartInstances", "arn:aws:ec2:*:*:instance/*")
-    assert start["Condition"] == {"StringLike": {f"aws:ResourceTag/{TAG}": "?*"}}
+    assert start["Condition"] == {"StringEquals": {f"aws:ResourceTag/{TAG}": "readmit"}}
     assert describe == {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}
     # The calls of the product, by the names of their methods.
     calls = set(re.findall(r"\bclient\.(\w+)\(", Path(ec2_instance.__file__).read_text()))

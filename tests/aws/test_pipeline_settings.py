@@ -1,5 +1,7 @@
 """The settings of the pipeline that `aws::up` prints: a valid .env, with which the pipeline finds the instance."""
 
+import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tests.aws.test_handler import run_instance
 
 # What moto's CloudFormation lacks is checked as a document, in test_template.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
+JUST = str(shutil.which("just"))
 OPEN = ("--allow", "203.0.113.7/32")
 
 
@@ -22,15 +25,21 @@ def printed(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> tup
     capsys.readouterr()
     assert main(arguments) == 0
     lines = capsys.readouterr().out.partition("\n\n")[2]
-    Path("printed.env").write_text(lines)
-    values = dotenv_values("printed.env")
+    Path(".env").write_text(lines)
+    values = dotenv_values(".env")
     assert None not in values.values(), lines
+    # just reads it, too, and by another grammar.
+    Path("justfile").write_text("set dotenv-load\nshow:\n    @env -0\n")
+    seen = subprocess.run([JUST, "show"], capture_output=True, text=True, check=True).stdout.split("\0")
+    assert {f"{name}={value}" for name, value in values.items()} <= set(seen)
     return values, " ".join(line.removeprefix("# ") for line in lines.splitlines() if line.startswith("# "))
 
 
 def test_with_an_open_port_they_are_all_but_the_key_of_the_user(
-    clients: AwsClients, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    clients: AwsClients, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    (tmp_path / "with blank").mkdir()
+    monkeypatch.chdir(tmp_path / "with blank")
     values, comments = printed(capsys, [*UP, *OPEN, *certificate_options()])
     assert values == {
         "READMIT_EC2_TAG": "readmit-source=readmit",
@@ -67,7 +76,8 @@ def test_for_an_existing_instance_they_are_how_to_find_it_and_when_to_start_it(
     clients: AwsClients, capsys: pytest.CaptureFixture[str]
 ) -> None:
     instance = run_instance(clients.ec2, "Name=mine")
-    values, _ = printed(capsys, ["up", "--instance", instance])
+    values, comments = printed(capsys, ["up", "--instance", instance])
+    assert "Also set READMIT_SOURCE_CA to the certificate of its data API" in comments
     assert set(values) == {"READMIT_EC2_TAG", "AWS_DEFAULT_REGION", "READMIT_EC2_HOURS"}
 
 

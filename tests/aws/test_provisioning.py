@@ -9,7 +9,7 @@ from aws.clients import AwsClients
 from aws.infrastructure import InfrastructureStack
 from aws.lambda_package import SOURCE, build_package, code_sha256
 from tests.aws.account import TOKEN, UP, remaining, schedules, tagged_instance
-from tests.aws.moto_server import UBUNTU_AMI
+from tests.aws.moto_server import ACCOUNT, UBUNTU_AMI
 from tests.aws.test_handler import run_instance, state_of
 
 # What moto's CloudFormation lacks is checked as a document, in test_template.
@@ -55,7 +55,7 @@ def test_a_second_up_changes_nothing(clients: AwsClients, capsys: pytest.Capture
     capsys.readouterr()
     assert main(["up"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines[:5] if not line.startswith("unchanged: ")] == []
+    assert [line for line in lines[1:7] if not line.startswith("unchanged: ")] == []
     assert (tagged_instance(clients)["InstanceId"], TOKEN.read_text(), schedules(clients)) == before
 
 
@@ -81,7 +81,9 @@ def test_a_dry_run_of_up_lists_everything_and_creates_nothing(
     assert main([*UP, "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
+        f"account {ACCOUNT}, us-east-1",
         "would change: parameters: set ami, image, source_token",
+        "unchanged: running instance",
         "would change: stack readmit: create",
         "would change: function code: upload",
         "would change: schedules: start at 55 8 * * ? *, stop at 55 23 * * ? *, in America/Lima",
@@ -112,6 +114,16 @@ def test_an_existing_instance_is_adopted_and_survives_down(
     (instance,) = clients.ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"]
     assert instance["Tags"] == [{"Key": "Name", "Value": "mine"}]
     assert remaining(clients) == [instance_id]
+
+
+@pytest.mark.parametrize("command", ["up", "status"])
+def test_a_terminated_instance_is_reported_with_the_way_to_another(
+    clients: AwsClients, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main(UP) == 0
+    clients.ec2.terminate_instances(InstanceIds=[tagged_instance(clients)["InstanceId"]])
+    assert main([command]) == 1
+    assert "was terminated: run just aws::down and then just aws::up" in capsys.readouterr().err
 
 
 def test_a_stack_with_its_own_instance_adopts_no_other(clients: AwsClients, capsys: pytest.CaptureFixture[str]) -> None:

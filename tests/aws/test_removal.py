@@ -5,8 +5,10 @@ import sys
 import pytest
 
 from aws.__main__ import main
+from aws.adopted_instance import AdoptedInstance
 from aws.clients import AwsClients
-from tests.aws.account import UP, remaining, run_on_terminal
+from aws.infrastructure import InfrastructureStack
+from tests.aws.account import TOKEN, UP, remaining, run_on_terminal
 from tests.aws.moto_server import MotoServer
 
 # What moto's CloudFormation lacks is checked as a document, in test_template.
@@ -22,7 +24,7 @@ def test_down_leaves_nothing_and_a_second_one_finds_nothing(
     assert remaining(clients) == []
     capsys.readouterr()
     assert main(["down"]) == 0
-    assert capsys.readouterr().out == "There is nothing to remove: no stack readmit in us-east-1.\n"
+    assert capsys.readouterr().out.endswith("There is nothing to remove: no stack readmit in us-east-1.\n")
 
 
 def test_down_deletes_nothing_without_a_confirmation_or_in_a_dry_run(
@@ -36,6 +38,32 @@ def test_down_deletes_nothing_without_a_confirmation_or_in_a_dry_run(
     assert main(["down"]) == 1
     assert "nothing was removed: the deletion was not confirmed" in capsys.readouterr().err
     assert remaining(clients) == before
+
+
+def test_after_an_interrupted_up_the_instance_of_the_stack_is_not_taken_for_an_adopted_one(
+    clients: AwsClients, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(UP) == 0
+    with monkeypatch.context() as patch:
+        # As while the stack is being created.
+        patch.setattr(InfrastructureStack, "outputs", lambda _: {})
+        assert main(["down", "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "would delete: stack readmit (with its instance and disk)" in output
+    assert "tag of the instance" not in output
+    AdoptedInstance(clients.ec2, "another", None).remove()
+
+
+def test_down_leaves_the_files_of_a_stack_in_another_region(
+    clients: AwsClients, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(UP) == 0
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert main(["down", "--yes"]) == 0
+    assert "There is nothing to remove: no stack readmit in eu-west-1." in capsys.readouterr().out
+    assert TOKEN.exists()
+    monkeypatch.undo()
+    assert clients.region == "us-east-1"
 
 
 @pytest.mark.parametrize(("typed", "code"), [("readmit", 0), ("yes", 1)])

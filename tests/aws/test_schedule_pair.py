@@ -4,7 +4,7 @@ import pytest
 
 from aws.__main__ import main
 from aws.clients import AwsClients
-from tests.aws.account import UP, schedules
+from tests.aws.account import UP, remaining, schedules
 
 # What moto's CloudFormation lacks is checked as a document, in test_template.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
@@ -23,6 +23,20 @@ def test_schedule_changes_both_and_nothing_else(clients: AwsClients, capsys: pyt
     assert [item["Target"] for item in after.values()] == [item["Target"] for item in before.values()]
     assert main(["schedule", "0 9 * * ? *", "30 18 * * ? *"]) == 0
     assert "unchanged: schedules" in capsys.readouterr().out
+
+
+def test_a_schedule_that_somebody_gave_a_rate_is_reported_and_can_be_deleted(
+    clients: AwsClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(UP) == 0
+    schedule = schedules(clients)["readmit-stop"]
+    changed = {name: schedule[name] for name in ("Name", "FlexibleTimeWindow", "Target")}
+    clients.scheduler.update_schedule(**changed, ScheduleExpression="rate(1 day)")
+    for command in (["up"], ["status"]):
+        assert main(command) == 1
+        assert "schedule readmit-stop is rate(1 day) and no cron expression" in capsys.readouterr().err
+    assert main(["down", "--yes"]) == 0
+    assert remaining(clients) == []
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """Options of `aws::up`: the network that reaches the data API, its certificate, and what is refused."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from aws.__main__ import main
 from aws.clients import AwsClients
+from readmit.stacks import certificates
 from readmit.stacks.certificates import make_certificate
-from tests.aws.account import IMAGE, UP, certificate_options, ingress, remaining
+from tests.aws.account import IMAGE, UP, certificate_options, ingress, remaining, tagged_instance
 from tests.aws.test_handler import run_instance
 
 # What moto's CloudFormation lacks is checked as a document, in test_template.
@@ -59,6 +61,8 @@ def test_up_opens_the_port_to_one_network_only_with_a_certificate(
         ("certificate.pem", "text", "are not a certificate and its private key, in PEM"),
         ("certificate.pem", "long", "--key: long is longer than 4,096 bytes"),
         ("binary", "key.pem", "--certificate: binary: "),
+        ("named.pem", "named.key", "no client of the pipeline would trust named.pem, for the name ec2-api: "),
+        ("expired.pem", "expired.key", "certificate has expired"),
     ],
 )
 def test_up_refuses_files_that_no_server_could_use(
@@ -70,8 +74,35 @@ def test_up_refuses_files_that_no_server_could_use(
     Path("text").write_text("none")
     Path("long").write_text("-" * 5_000)
     Path("binary").write_bytes(b"\xff\xfe")
+    for name, text in zip(("named.pem", "named.key"), make_certificate(["other"]), strict=True):
+        Path(name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certificates, "NOT_AFTER", certificates.NOT_BEFORE + timedelta(days=1))
+        for name, text in zip(("expired.pem", "expired.key"), make_certificate(["ec2-api"]), strict=True):
+            Path(name).write_text(text)
     assert main([*UP, "--allow", "203.0.113.7/32", "--certificate", certificate, "--key", key]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_new_certificate_restarts_the_running_instance_before_the_port_is_opened(
+    clients: AwsClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(UP) == 0
+    instance_id = tagged_instance(clients)["InstanceId"]
+    clients.ec2.stop_instances(InstanceIds=[instance_id])
+    options = ["up", "--allow", "203.0.113.7/32", *certificate_options()]
+    assert main([*options, "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "unchanged: running instance" in output, "a stopped one reads its parameters at its start"
+    assert "would change: files var/aws/readmit_*: write tls_certificate" in output
+    clients.ec2.start_instances(InstanceIds=[instance_id])
+    assert main(options) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("changes: ")]
+    restart = lines.index("changes: running instance: restart, with the new certificate")
+    assert "set tls_certificate, tls_key" in lines[restart - 1]
+    assert lines[restart + 1].startswith("changes: stack readmit: update (AllowedCidr")
+    assert main(options) == 0
+    assert "unchanged: running instance" in capsys.readouterr().out
 
 
 def test_without_a_network_no_port_is_open(clients: AwsClients) -> None:
