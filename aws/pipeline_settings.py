@@ -55,6 +55,7 @@ def hours_lines(crons: Mapping[str, str], now: datetime) -> Iterator[str]:
     hours = opening_hours(crons["start"], crons["stop"], now)
     if hours is not None:
         yield f'READMIT_EC2_HOURS="{hours}"'
+        yield "# Days must start within these hours: READMIT_SCHEDULE, in America/Lima, is 30 9 * * * if unset."
         return
     yield "# READMIT_EC2_HOURS can't express these schedules: they are not the same hours of the same days of every"
     yield "# week. Set it to hours that a stop always follows: a day may start the instance, and never stops it."

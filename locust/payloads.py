@@ -152,7 +152,8 @@ def _first_batch(source: RowSource) -> list[Row]:
         with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
             rows = json.load(response)
     except (OSError, ValueError) as error:
-        token = "set READMIT_SOURCE_TOKEN, or " if getattr(error, "code", None) == 401 else ""
+        is_denied = getattr(error, "code", None) == 401
+        token = "set READMIT_SOURCE_TOKEN, which only the stack's own data API gets, or " if is_denied else ""
         raise LoadRefused(
             f"the source at {address} returned no rows ({error}); {token}use --made for synthetic encounters"
         ) from error

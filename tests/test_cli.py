@@ -55,6 +55,25 @@ def test_a_failed_step_is_retried_as_often_as_the_table_says(error: Exception, m
     assert attempts.steps == ["check_source", *["fetch"] * (1 + FETCH.retries), *(step.name for step in STEPS[2:])]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["day", "--batch", "1"], ["step", "clean", "--batch", "1"], ["release", "--batch", "1"], ["backfill", "1"]],
+    ids=lambda command: command[0],
+)
+def test_a_batch_that_was_asked_for_while_the_source_is_stopped_is_an_error_that_says_so(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("READMIT_DATABASE_URL", f"sqlite:///{tmp_path / 'db'}")
+    connect(f"sqlite:///{tmp_path / 'db'}")
+    migrate()
+    ledger.update_batch(1, rows=1)
+    stopped = ADMISSION | {"go_on": False, "batch": 1, "not_today": "i-1 is stopped"}
+    monkeypatch.setattr(cli, "attempt", lambda *_: stopped)
+    monkeypatch.setattr(cli, "released", lambda: 1)
+    assert cli.main(command) == 1
+    assert "readmit: batch 1 was not run, because the source is stopped: i-1 is stopped" in capsys.readouterr().err
+
+
 def test_a_step_that_always_fails_ends_the_day_with_its_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,10 +70,32 @@ def test_a_batch_that_is_set_aside_is_listed_with_who_when_and_why() -> None:
     assert f"  {text}" in list(Listing(2, False, None).lines())
 
 
+def test_after_later_batches_were_done_undo_says_how_they_get_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["set-aside", "--batch", "2", "--why", "damaged"])
+    ledger.update_batch(3, rows=2)
+    ledger.mark_done(3)
+    assert cli.main(["set-aside", "--batch", "2", "--undo"]) == 0
+    assert "Later batches were done without it: just backfill 2 runs it and them again." in capsys.readouterr().out
+
+
+def test_it_is_not_undone_while_a_run_works_on_a_batch_whose_snapshot_would_lack_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.main(["set-aside", "--batch", "2", "--why", "damaged"])
+    assert leases.acquire(3, "run", time.time(), 60.0)
+    assert cli.main(["set-aside", "--batch", "2", "--undo"]) == 1
+    assert "a run works on batch 3: wait until it has ended" in capsys.readouterr().err
+    leases.release(3, "run")
+    assert leases.acquire(3, "run", time.time() - 120, 60.0), "of a run that was killed"
+    assert cli.main(["set-aside", "--batch", "2", "--undo"]) == 0
+
+
 def test_it_is_undone_and_both_are_kept_on_record(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["set-aside", "--batch", "2", "--why", "damaged"])
     assert cli.main(["set-aside", "--batch", "2", "--undo", "--by", "ben"]) == 0
-    assert "Batch 2 is open again; recorded: ben." in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "Batch 2 is open again; recorded: ben. The next day takes it." in output
+    assert "Later batches" not in output
     assert set_aside_batches.numbers() == set()
     assert cli.main(["set-aside", "--batch", "2", "--undo"]) == 1
     assert "readmit: batch 2 is not set aside" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The data API on an EC2 instance: found, started within its hours, and left alone outside them. EC2 is moto's."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,6 +145,19 @@ def test_an_instance_that_does_not_start_in_time_fails_with_its_state(
     monkeypatch.setattr(source_access, "RUNNING_TIMEOUT_SECONDS", 0.0)
     with pytest.raises(SourceUnavailable, match=f"{instance.id} is still stopped, 0 s after a start was requested"):
         make_available(instance_settings, lambda: OPEN)
+
+
+def test_an_instance_that_was_starting_and_stops_again_is_not_started(
+    instance: Instance, instance_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.stop()
+    stopped = source_access.ec2_instance.describe(*source_access._selection(instance_settings))
+    seen = iter([replace(stopped, state="pending")])
+    monkeypatch.setattr(source_access.ec2_instance, "describe", lambda *_: next(seen, stopped))
+    monkeypatch.setattr(source_access, "RUNNING_TIMEOUT_SECONDS", 0.1)
+    with pytest.raises(SourceUnavailable, match=f"{instance.id} is still stopped"):
+        make_available(instance_settings, lambda: CLOSED)
+    assert instance.state == "stopped"
 
 
 def test_an_instance_that_stopped_after_the_check_fails_the_fetch_and_is_not_started_again(

@@ -74,8 +74,8 @@ def run_metrics() -> list[ExportedMetric]:
 def _registered(registry: CollectorRegistry, job: str) -> Iterator[ExportedMetric]:
     # Without a sample a metric does not show its labels, except in these private attributes.
     for collector in registry._collector_to_names:
-        labels = tuple(getattr(collector, "_labelnames", ()))
         for family in collector.collect():
+            labels = tuple(getattr(collector, "_labelnames", ()) or getattr(family, "_labelnames", ()))
             if family.name.startswith(PREFIX):
                 name = f"{family.name}_total" if family.type == "counter" else family.name
                 yield ExportedMetric(name, family.type, labels, family.documentation, job)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from readmit import sql, step_summary
 from readmit.cli_arguments import add_days, add_train, backfill_range, batch_number
-from readmit.core.errors import LeaseLost, ReadmitError
+from readmit.core.errors import LeaseLost, ReadmitError, SourceUnavailable
 from readmit.io.database import ledger, set_aside_batches
 from readmit.io.database.connection import connect, create_databases
 from readmit.io.database.schema import migrate
@@ -134,6 +134,9 @@ def run_step(name: str, batch: int | None) -> None:
             _print_facts(name, admission)
         elif admission["go_on"]:
             _print_facts(name, attempt(BY_NAME[name], request))
+        else:
+            _require_source(admission, batch)
+            _print_facts("check_source", admission)
     finally:
         release_lease(RunRequest(request.run_id, admitted if isinstance(admitted, int) else None))
 
@@ -147,9 +150,17 @@ def run_day(request: RunRequest, reopen: bool = False) -> bool:
     for name, facts in day(request, _attempt_with_retries):
         _print_facts(name, facts)
         steps += 1
+        if name == "check_source":
+            _require_source(facts, request.batch)
         if reopen and name == "check_source" and facts["go_on"]:
             ledger.reopen(int(str(facts["batch"])))
     return steps > 1
+
+
+def _require_source(admission: Facts, batch: int | None) -> None:
+    """Raise SourceUnavailable when a batch was asked for and the source is stopped, outside its hours."""
+    if batch is not None and "not_today" in admission:
+        raise SourceUnavailable(f"batch {batch} was not run, because the source is stopped: {admission['not_today']}")
 
 
 def backfill(first: int | None, last: int | None) -> None:

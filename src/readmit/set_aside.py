@@ -38,11 +38,20 @@ def set_aside(batch: int, by: str | None, why: str | None) -> list[str]:
 
 
 def undo_set_aside(batch: int, by: str | None) -> list[str]:
-    """Open a batch that was set aside and return a report as lines. Raises BatchSetAside when it is not set aside."""
+    """Open a batch that was set aside and return a report as lines.
+
+    Raises BatchSetAside when it is not set aside, and LeaseLost while a run works on any batch, whose snapshot would
+    lack this one.
+    """
     operator = _note("by", login_name() if by is None else by)
+    if leased := leases.leased_batches(time.time()):
+        raise LeaseLost(f"a run works on batch {leased[0]}: wait until it has ended")
     if not set_aside_batches.undo(batch, operator):
         raise BatchSetAside(f"batch {batch} is not set aside")
-    return [f"Batch {batch} is open again; recorded: {operator}. The next day takes it."]
+    opened = f"Batch {batch} is open again; recorded: {operator}. The next day takes it."
+    if any(done > batch for done in ledger.done_batches()):
+        return [opened, f"Later batches were done without it: just backfill {batch} runs it and them again."]
+    return [opened]
 
 
 def _note(name: str, text: str) -> str:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from readmit.core.opening_hours import OpeningHours
@@ -113,3 +113,16 @@ def ca_context(file: Path) -> ssl.SSLContext:
     # Python 3.13 rejects self-signed certificates without the extension key usage, as `openssl req -x509` makes them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+def with_login(url: str, password: str | None, ca_file: Path | None) -> str:
+    """Return the URL of a database with a password and, for verified TLS, a CA file. SQLite has neither."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return url
+    if ca_file is not None:
+        parts = parts._replace(query=urlencode({"ssl_ca": str(ca_file)}))
+    if password is not None:
+        host = parts.netloc.rpartition("@")[2]
+        parts = parts._replace(netloc=f"{parts.username}:{quote(password, safe='')}@{host}")
+    return urlunsplit(parts)

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -264,15 +263,9 @@ class Settings(BaseSettings):
     @property
     def database_address(self) -> str:
         """The database's URL with the password and, for verified TLS, the CA file."""
-        parts = urlsplit(self.database_url)
-        if parts.scheme == "sqlite":
-            return self.database_url
-        if self.database_tls == "verify":
-            parts = parts._replace(query=urlencode({"ssl_ca": str(self.database_tls_ca)}))
-        if self.database_password is None:
-            return urlunsplit(parts)
-        password, host = quote(self.database_password.get_secret_value(), safe=""), parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username}:{password}@{host}"))
+        password = None if self.database_password is None else self.database_password.get_secret_value()
+        ca_file = self.database_tls_ca if self.database_tls == "verify" else None
+        return setting_values.with_login(self.database_url, password, ca_file)
 
 
 def load() -> Settings:

@@ -68,9 +68,12 @@ def _wait_until_running(settings: Settings, instance: InstanceState) -> Instance
     """Start the instance, once it has stopped if it is stopping, and return it when it runs."""
     selection, access = _selection(settings)
     deadline = time.monotonic() + RUNNING_TIMEOUT_SECONDS
+    # Once: an instance that was starting and stops again has a fault that another start does not correct.
+    may_start = instance.state != "pending"
     while instance.state != "running":
-        if instance.state == "stopped":
+        if instance.state == "stopped" and may_start:
             ec2_instance.start(instance.instance_id, access)
+            may_start = False
         if time.monotonic() > deadline:
             raise SourceUnavailable(
                 f"EC2 instance {instance.instance_id} is still {instance.state}, {RUNNING_TIMEOUT_SECONDS:.0f} s after "

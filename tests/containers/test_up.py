@@ -6,7 +6,7 @@ from readmit.containers import secrets
 from readmit.containers.external_source import select_servers
 from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
 from readmit.containers.project import ComposeService
-from readmit.containers.up import UpOptions, select_services, user_secrets
+from readmit.containers.up import UpOptions, select_services, user_secrets, without_replaced
 from readmit.containers.user_project import (
     SECRETS,
     WEBHOOK_FILE,
@@ -155,45 +155,57 @@ def test_an_external_data_api_replaces_the_stacks_own(monkeypatch: pytest.Monkey
     assert servers.replaced == ("ec2-api",)
 
 
+def test_a_service_that_an_external_server_replaces_is_not_started_and_the_others_are() -> None:
+    options = UpOptions(["ec2-api", "ui"], ["ec2-api"], with_day=True, publish_stores=False)
+    assert without_replaced(options, ("ec2-api",)) == UpOptions(["ui"], [], with_day=True, publish_stores=False)
+    with pytest.raises(StackError, match="^ec2-api is not started here, because the settings select an external"):
+        without_replaced(UpOptions(["ec2-api"], [], with_day=True, publish_stores=False), ("ec2-api",))
+
+
 def test_a_data_api_without_a_token_leaves_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert select(monkeypatch, SOURCE_URL="http://10.0.0.7:5001").secrets == {"source_token": ""}
 
 
-def test_an_instance_needs_a_certificate_and_credentials_that_can_be_read(
+def test_an_instance_needs_a_certificate_and_to_be_started_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StackError, match="^READMIT_SOURCE_CA is not set"):
         select(monkeypatch, EC2_INSTANCE_ID="i-0123456789abcdef0")
     (tmp_path / "ca.pem").write_text(make_certificate(("ec2-api",))[0])
-    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS is not set"):
-        select(monkeypatch, SOURCE_CA=str(tmp_path / "ca.pem"))
-    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*No such file"):
-        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "missing"))
-    (tmp_path / "credentials").write_text("[other]\naws_access_key_id = A\naws_secret_access_key = B\n")
-    with pytest.raises(
-        StackError, match=r"has no aws_access_key_id and no aws_secret_access_key in a profile \[default\]"
-    ):
-        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
-    (tmp_path / "credentials").write_text("aws_access_key_id = A\n")
-    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*no section headers"):
-        select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
-    (tmp_path / "credentials").write_text(CREDENTIALS)
-    servers = select(monkeypatch, EC2_CREDENTIALS=str(tmp_path / "credentials"))
+    servers = select(monkeypatch, SOURCE_CA=str(tmp_path / "ca.pem"))
     names = ("own-source", "own-source-tls", "own-source-instance")
     assert servers.files == tuple(f"compose/{name}.yaml" for name in names)
     assert servers.variables["READMIT_SOURCE_URL"] == ""
     assert servers.variables["READMIT_EC2_INSTANCE_ID"] == "i-0123456789abcdef0"
     assert servers.variables["READMIT_EC2_HOURS"] == "08:55-23:55 America/Lima"
-    expected = "[default]\naws_access_key_id = MINE\naws_secret_access_key = 50%\n"
-    assert servers.secrets["ec2_credentials.ini"] == expected, "the other profiles stay on this machine"
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS is not set"):
+        external_secrets(load())
 
 
-def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(
+def test_only_the_key_of_the_default_profile_is_given_to_containers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "ca.pem").write_text(make_certificate(("ec2-api",))[0])
+    select(monkeypatch, EC2_TAG="Name=readmit", SOURCE_CA=str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("READMIT_EC2_CREDENTIALS", str(tmp_path / "credentials"))
+    assert project_of(load()).files, "without the file the stack can still be stopped"
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*No such file"):
+        external_secrets(load())
+    (tmp_path / "credentials").write_text("[other]\naws_access_key_id = A\naws_secret_access_key = B\n")
+    with pytest.raises(
+        StackError, match=r"has no aws_access_key_id and no aws_secret_access_key in a profile \[default\]"
+    ):
+        external_secrets(load())
+    (tmp_path / "credentials").write_text("aws_access_key_id = A\n")
+    with pytest.raises(StackError, match="^READMIT_EC2_CREDENTIALS: .*no section headers"):
+        external_secrets(load())
     (tmp_path / "credentials").write_text(CREDENTIALS)
-    variables = {"SOURCE_URL": "https://source.example:5001", "EC2_CREDENTIALS": str(tmp_path / "credentials")}
-    servers = select(monkeypatch, EC2_TAG="Name=readmit", **variables)
+    expected = "[default]\naws_access_key_id = MINE\naws_secret_access_key = 50%\n"
+    assert external_secrets(load())["ec2_credentials.ini"] == expected, "the other profiles stay on this machine"
+
+
+def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = select(monkeypatch, EC2_TAG="Name=readmit", SOURCE_URL="https://source.example:5001")
     assert servers.files == ("compose/own-source.yaml", "compose/own-source-instance.yaml")
     assert servers.variables["READMIT_EC2_TAG"] == "Name=readmit"
     assert servers.variables["READMIT_SOURCE_URL"] == "https://source.example:5001"

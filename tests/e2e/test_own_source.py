@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from ec2_api.sample import write_sample
 from readmit.containers import secrets
-from readmit.containers.external_source import select_source
+from readmit.containers.external_source import instance_credentials, select_source
 from readmit.embedded.stack import free_ports
 from readmit.pipeline import STEPS
 from readmit.settings import Settings
@@ -102,7 +102,7 @@ def stack(cloud: Cloud, data: Path, folder: Path) -> Iterator[Stack]:
         source_token=SecretStr(TOKEN),
     )
     servers = select_source(settings)
-    secrets.create_missing(folder / "secrets", servers.secrets)
+    secrets.create_missing(folder / "secrets", {**servers.secrets, **instance_credentials(settings)})
     hour = (datetime.now(UTC).hour + 12) % 24
     variables = {
         **servers.variables,

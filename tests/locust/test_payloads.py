@@ -120,7 +120,9 @@ def test_the_token_is_sent_to_the_source_and_a_wrong_one_is_reported_with_the_se
     with running(tmp_path / "log", **changes, **tls) as (_, client):
         url, ca_file = f"https://localhost:{client.base_url.port}", tmp_path / "certificate.pem"
         assert len(payloads.source_payloads(RowSource(url, "hush", ca_file)).rows) > 500
-        with pytest.raises(LoadRefused, match="set READMIT_SOURCE_TOKEN, or use --made"):
+        with pytest.raises(
+            LoadRefused, match="set READMIT_SOURCE_TOKEN, which only the stack's own data API gets, or use"
+        ):
             payloads.source_payloads(RowSource(url, "wrong", ca_file))
         with pytest.raises(LoadRefused, match="CERTIFICATE_VERIFY_FAILED"):
             payloads.source_payloads(RowSource(url, "hush"))

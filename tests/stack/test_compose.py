@@ -2,6 +2,7 @@
 
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from readmit import __version__
 from readmit.containers import secrets
 from readmit.containers.__main__ import READER_DATABASE_URL
-from readmit.containers.external_source import SOURCE_HEALTH, SOURCE_PAGE, select_source
+from readmit.containers.external_source import SOURCE_HEALTH, SOURCE_PAGE, instance_credentials, select_source
 from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
 from readmit.containers.up import REQUIRED_FOR_DAY
 from readmit.embedded.stack import configured_ports
@@ -204,11 +205,12 @@ def secret_file(secret: dict[str, str]) -> str:
 def external_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExternalServers:
     """Select a data API on an EC2 instance, with every secret that it may have."""
     (tmp_path / "ca.pem").write_text(make_certificate(("ec2-api",))[0])
-    (tmp_path / "credentials").write_text("[default]\naws_access_key_id = me\n")
+    (tmp_path / "credentials").write_text("[default]\naws_access_key_id = me\naws_secret_access_key = mine\n")
     variables = {"EC2_TAG": "Name=readmit", "SOURCE_TOKEN": "mine", "SOURCE_CA": str(tmp_path / "ca.pem")}
     for name, value in {**variables, "EC2_CREDENTIALS": str(tmp_path / "credentials")}.items():
         monkeypatch.setenv(f"READMIT_{name}", value)
-    return select_source(load())
+    servers = select_source(load())
+    return replace(servers, secrets={**servers.secrets, **instance_credentials(load())})
 
 
 def test_the_secrets_of_an_external_data_api_are_mounted_from_where_they_are_written(

@@ -36,6 +36,7 @@ def test_a_row_has_the_type_the_labels_and_the_unit() -> None:
     assert rows["readmit_prediction_duration_seconds"][:3] == ["histogram", "`route`", "seconds"]
     assert rows["readmit_step_peak_memory_bytes"][:3] == ["gauge", "`step`", "bytes"]
     assert rows["readmit_run_failed_timestamp_seconds"][:3] == ["gauge", "`run`", "seconds since 1970"]
+    assert rows["readmit_model_promoted_timestamp_seconds"][:3] == ["gauge", "`cause`", "seconds since 1970"]
     assert rows["readmit_candidate_metric"][:3] == ["gauge", "`candidate`, `metric`", "number"]
 
 

@@ -1,7 +1,7 @@
 """An event of Prefect's is never left waiting for one that is already done."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -65,3 +65,24 @@ def test_an_event_waits_for_the_one_before_it() -> None:
 
     asyncio.run(deliver_in_reverse())
     assert processed == [first.id, second.id]
+
+
+def test_an_event_waits_at_most_a_minute_for_one_that_a_killed_server_has_processed() -> None:
+    follower, order = event(uuid4()), CausalOrdering("restarted")
+
+    async def is_accepted(received: ReceivedEvent) -> bool:
+        try:
+            await order.wait_for_leader(received)
+        except EventArrivedEarly:
+            return False
+        return True
+
+    async def lost() -> list[UUID]:
+        return [waiting.id for waiting in await order.get_lost_followers()]
+
+    assert asyncio.run(is_accepted(follower)) is False
+    assert asyncio.run(lost()) == []
+    order._waitlist[follower.id] -= timedelta(minutes=1)
+    assert asyncio.run(lost()) == [follower.id]
+    older = follower.model_copy(update={"received": follower.received - timedelta(minutes=1)})
+    assert asyncio.run(is_accepted(older)) is True

@@ -45,9 +45,16 @@ def select_source(settings: Settings) -> ExternalServers:
         secrets[SOURCE_CA] = settings.source_ca.read_text()
     if settings.has_ec2_instance:
         files.append("compose/own-source-instance.yaml")
-        secrets[EC2_CREDENTIALS] = _credentials(settings)
         variables |= _instance_variables(settings)
     return ExternalServers(tuple(files), secrets, variables, (OWN_SERVICE,))
+
+
+def instance_credentials(settings: Settings) -> dict[str, str]:
+    """Return the secret of an EC2 instance by file name, if the settings select one: the key that may start it.
+
+    Only `just up` needs it: a stack can be stopped without. Raises StackError when a setting of it is missing.
+    """
+    return {EC2_CREDENTIALS: _credentials(settings)} if settings.has_ec2_instance else {}
 
 
 def _reachable_url(settings: Settings) -> str:

@@ -41,8 +41,7 @@ def up(options: UpOptions, terminal: Console) -> None:
     secrets.create_missing(SECRETS, external_secrets(settings), user_secrets(settings, servers))
     project = project_of(settings, options.publish_stores)
     services = project.services()
-    options = replace(options, only=[name for name in options.only if name not in servers.replaced])
-    selected = select_services(services, options)
+    selected = select_services(services, without_replaced(options, servers.replaced))
     preflight.require_ports(project, services, selected)
     _start(project, selected, terminal)
     if options.with_day and set(selected) >= REQUIRED_FOR_DAY - set(servers.replaced):
@@ -61,7 +60,8 @@ def user_secrets(settings: Settings, servers: ExternalServers) -> dict[str, str]
 def _start(project: Project, services: Sequence[str], terminal: Console) -> None:
     """Start services and wait until they are healthy. Raises StackError, after the reasons, when one is not."""
     try:
-        project.run("up", "--detach", "--build", "--wait", *services)
+        # Orphans: the container of a service that an external server has replaced since.
+        project.run("up", "--detach", "--build", "--wait", "--remove-orphans", *services)
     except StackError:
         print_diagnoses(diagnose(project, ()), terminal)
         raise
@@ -70,6 +70,15 @@ def _start(project: Project, services: Sequence[str], terminal: Console) -> None
 def _require_data_file(settings: Settings) -> None:
     if settings.data is not None and not settings.data.expanduser().is_file():
         raise StackError(f"READMIT_DATA: {settings.data} is not a file")
+
+
+def without_replaced(options: UpOptions, replaced: Sequence[str]) -> UpOptions:
+    """Return the options without services that an external server replaces. Raises StackError when none is left."""
+    only, without = ([name for name in names if name not in replaced] for names in (options.only, options.without))
+    if options.only and not only:
+        names = ", ".join(options.only)
+        raise StackError(f"{names} is not started here, because the settings select an external server in its place")
+    return replace(options, only=only, without=without)
 
 
 def select_services(services: Sequence[ComposeService], options: UpOptions) -> list[str]:

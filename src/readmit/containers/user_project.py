@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from readmit.containers.external_source import SOURCE_TOKEN, select_servers, select_source
+from readmit.containers.external_source import SOURCE_TOKEN, instance_credentials, select_servers, select_source
 from readmit.containers.project import ROOT, Project, container_ids
 from readmit.settings import Settings, environment_with
 
@@ -29,7 +29,7 @@ def external_secrets(settings: Settings) -> Mapping[str, str]:
     Raises StackError when a setting of an external server is missing.
     """
     webhook = {} if settings.alert_webhook is None else {"alert_webhook": settings.secret("alert_webhook")}
-    return {**select_servers(settings).secrets, **webhook}
+    return {**select_servers(settings).secrets, **instance_credentials(settings), **webhook}
 
 
 def load_test_environment(settings: Settings) -> dict[str, str]:

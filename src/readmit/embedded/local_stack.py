@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from readmit.embedded import log_rotation
 from readmit.embedded.liveness import wait_for_exit
 from readmit.embedded.local_report import local_report, local_secrets
 from readmit.embedded.local_status import show_page, show_services, show_source, summary_lines
@@ -170,6 +171,7 @@ def _report(terminal: Console, _: list[str]) -> int:
 def _run_on_stack(_: Console, rest: list[str]) -> int:
     bypass_proxy_for_stack()
     folder, state = find_running_stack()
+    log_rotation.rotate_if_full(folder / COMMANDS_LOG)
     environment = environment_with({**state.variables, COMMAND_LOG: str((folder / COMMANDS_LOG).resolve())})
     # Replaces this process, so that a signal reaches the command itself.
     os.execve(sys.executable, [sys.executable, "-m", "readmit.cli", *rest], environment)

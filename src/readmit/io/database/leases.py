@@ -26,6 +26,12 @@ def renew(batch: int, run_id: str, until: float) -> None:
             raise LeaseLost(f"batch {batch} is leased by another run: {run_id} no longer holds its lease")
 
 
+def leased_batches(at: float) -> list[int]:
+    """Return the batches that a run has leased at a time, in order."""
+    with using(RAW):
+        return [int(row.batch) for row in Batch.select().where(Batch.lease_until >= at).order_by(Batch.batch)]
+
+
 def release(batch: int, run_id: str) -> None:
     """Release the lease of a batch, if this run holds it."""
     with using(RAW):
