@@ -11,7 +11,7 @@ from datetime import timedelta
 from prefect.server.events.ordering import EventArrivedEarly, memory
 from prefect.server.events.schemas.events import ReceivedEvent
 
-memory.PRECEDING_EVENT_LOOKBACK = timedelta(minutes=1)
+memory.PRECEDING_EVENT_LOOKBACK = timedelta(minutes=1)  # type: ignore[attr-defined]  # it is imported there
 """How long an event waits for the one that it follows."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from aws.clients import AwsClients
 from readmit.stacks.certificates import make_certificate
 
@@ -30,7 +32,12 @@ def schedules(clients: AwsClients) -> dict[str, dict[str, Any]]:
 
 
 def remaining(clients: AwsClients) -> list[object]:
-    """Return everything of ours that exists in the account and on this machine."""
+    """Return everything of ours that exists in the account and in the working directory."""
+    return [*in_account(clients), *Path("var").rglob("*_*")]
+
+
+def in_account(clients: AwsClients) -> list[str]:
+    """Return everything that exists in the account, without what every account has."""
     stacks = [stack["StackName"] for stack in clients.cloudformation.describe_stacks()["Stacks"]]
     functions = [item["FunctionName"] for item in clients.functions.list_functions()["Functions"]]
     parameters = [
@@ -43,7 +50,24 @@ def remaining(clients: AwsClients) -> list[object]:
         if item["State"]["Name"] != "terminated"
     ]
     queues = clients.sqs.list_queues().get("QueueUrls", [])
-    return [*stacks, *functions, *parameters, *instances, *queues, *schedules(clients), *Path("var").rglob("*_*")]
+    started = [*functions, *instances, *queues, *schedules(clients)]
+    return [*stacks, *parameters, *started, *identities(), *security_groups(clients)]
+
+
+def identities() -> list[str]:
+    """Return the roles and instance profiles, and the log groups."""
+    iam, logs = boto3.client("iam"), boto3.client("logs")
+    return [
+        *(role["RoleName"] for role in iam.list_roles()["Roles"]),
+        *(profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]),
+        *(group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]),
+    ]
+
+
+def security_groups(clients: AwsClients) -> list[str]:
+    """Return the security groups, without those that every account has."""
+    groups = clients.ec2.describe_security_groups()["SecurityGroups"]
+    return [group["GroupId"] for group in groups if group["GroupName"] != "default"]
 
 
 def ingress(clients: AwsClients) -> list[tuple[int, int, list[str]]]:

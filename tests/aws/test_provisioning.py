@@ -1,7 +1,10 @@
 """`aws::up` on moto's server; asserted by reading back."""
 
+import ast
 import json
+from typing import Any
 
+import boto3
 import pytest
 
 from aws.__main__ import main
@@ -38,6 +41,28 @@ def test_up_creates_instance_function_and_schedules(clients: AwsClients) -> None
         assert json.loads(target["Input"]) == {"action": action, "tag": "readmit-source=readmit"}
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600}
         assert target["DeadLetterConfig"] == {"Arn": outputs["QueueArn"]}
+
+
+def test_up_creates_roles_with_the_policies_of_the_template_and_a_log_of_thirty_days(clients: AwsClients) -> None:
+    assert main(UP) == 0
+    resources = clients.cloudformation.list_stack_resources(StackName="readmit")["StackResourceSummaries"]
+    ids = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in resources}
+    start_and_stop, *_ = role_statements(ids["FunctionRole"], "start-and-stop")
+    assert start_and_stop["Action"] == ["ec2:StartInstances", "ec2:StopInstances"]
+    assert start_and_stop["Resource"] == f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/*"
+    assert start_and_stop["Condition"] == {"StringEquals": {"aws:ResourceTag/readmit-source": "readmit"}}
+    invoke, *_ = role_statements(ids["SchedulerRole"], "invoke")
+    function = clients.functions.get_function_configuration(FunctionName="readmit-start-stop")
+    assert (invoke["Action"], invoke["Resource"]) == ("lambda:InvokeFunction", function["FunctionArn"])
+    (group,) = boto3.client("logs").describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/readmit-start-stop", 30)
+
+
+def role_statements(role: str, policy: str) -> list[dict[str, Any]]:
+    """Return the statements of a role's policy, which moto's CloudFormation stores as the text of a Python object."""
+    document: Any = boto3.client("iam").get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    statements: list[dict[str, Any]] = ast.literal_eval(document)["Statement"]
+    return statements
 
 
 def test_up_generates_a_token_that_only_its_owner_can_read(clients: AwsClients) -> None:

@@ -19,7 +19,7 @@ def test_down_leaves_nothing_and_a_second_one_finds_nothing(
     clients: AwsClients, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(UP) == 0
-    assert len(remaining(clients)) == 10
+    assert len(remaining(clients)) == 16
     assert main(["down", "--yes"]) == 0
     assert remaining(clients) == []
     capsys.readouterr()

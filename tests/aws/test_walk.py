@@ -13,6 +13,7 @@ RESOURCES = (
     ("ps", "--all", "--format", "{{.Names}}"),
     ("network", "ls", "--format", "{{.Name}}"),
     ("volume", "ls", "-q"),
+    ("images", "--format", "{{.Repository}}"),
 )
 
 

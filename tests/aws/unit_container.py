@@ -24,7 +24,9 @@ def unit_command(key: str) -> list[str]:
 
 
 @contextmanager
-def unit_container(name: str, run: Path, network: Sequence[str], variables: Mapping[str, str]) -> Iterator[None]:
+def unit_container(
+    name: str, run: Path, network: Sequence[str], variables: Mapping[str, str], image: str = IMAGE
+) -> Iterator[None]:
     """Run ExecStart in the background, and ExecStop at the end. The volume of the state stays.
 
     `name`: of container and volume; `run`: in place of /run/readmit; `network`: options in place of the published port.
@@ -37,7 +39,7 @@ def unit_container(name: str, run: Path, network: Sequence[str], variables: Mapp
     arguments[position : position + 2] = network
     given = [option for key, value in variables.items() for option in ("--env", f"{key}={value}")]
     options = [_on_this_machine(argument, name, run) for argument in arguments[2:-1]]
-    docker("run", "--detach", *options, *given, IMAGE)
+    docker("run", "--detach", *options, *given, image)
     try:
         yield
     finally:
@@ -46,22 +48,22 @@ def unit_container(name: str, run: Path, network: Sequence[str], variables: Mapp
         docker(*(_on_this_machine(argument, name, run) for argument in stop[1:]))
 
 
-def build_image() -> None:
+def build_image(image: str = IMAGE) -> None:
     """Build the image of the data API; without changes, that takes a moment."""
     docker(
-        "build", "--quiet", "--file", str(ROOT / "compose/Dockerfile"), "--target", "ec2-api", "--tag", IMAGE, str(ROOT)
+        "build", "--quiet", "--file", str(ROOT / "compose/Dockerfile"), "--target", "ec2-api", "--tag", image, str(ROOT)
     )
 
 
-def give_tls_files_to_service(run: Path) -> None:
+def give_tls_files_to_service(run: Path, image: str) -> None:
     """Make the user of the data API the owner of the TLS files, as root does on the instance."""
-    docker("run", "--rm", "--user", "0", "--volume", f"{run / 'tls'}:/tls", IMAGE, "chown", "-R", "10001:10001", "/tls")
+    docker("run", "--rm", "--user", "0", "--volume", f"{run / 'tls'}:/tls", image, "chown", "-R", "10001:10001", "/tls")
 
 
-def take_tls_files_back(run: Path) -> None:
+def take_tls_files_back(run: Path, image: str) -> None:
     """Make this process the owner of the TLS files again, so that it can delete them."""
     owner = f"{os.getuid()}:{os.getgid()}"
-    docker("run", "--rm", "--user", "0", "--volume", f"{run / 'tls'}:/tls", IMAGE, "chown", "-R", owner, "/tls")
+    docker("run", "--rm", "--user", "0", "--volume", f"{run / 'tls'}:/tls", image, "chown", "-R", owner, "/tls")
 
 
 def docker(*arguments: str) -> str:

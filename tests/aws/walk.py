@@ -7,6 +7,7 @@ the systemd unit. The day ends before the training. At the end nothing is left.
 import ipaddress
 import os
 import shlex
+import shutil
 import ssl
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import boto3
 import httpx
 
 from aws import source_environment
+from aws.clients import connect
 from aws.handler import handler
 from readmit.embedded.environment import s3_variables, variables
 from readmit.embedded.processes import Processes
@@ -31,9 +33,9 @@ from readmit.embedded.stack import HOST, SERVICES, free_ports
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
 from readmit.settings import environment_with
 from readmit.stacks.certificates import make_certificate
+from tests.aws.account import in_account
 from tests.aws.moto_server import ACCOUNT, MotoServer
 from tests.aws.unit_container import (
-    IMAGE,
     ROOT,
     build_image,
     docker,
@@ -58,6 +60,9 @@ def main() -> int:
     """Run the walk. Return 0 when each part gave the expected result, else 1 with the reason."""
     if sys.platform != "linux":
         print("just aws::try needs Linux: elsewhere the container's address can't be reached", file=sys.stderr)
+        return 1
+    if shutil.which("docker") is None:
+        print("just aws::try needs Docker, of which a container takes the place of the instance", file=sys.stderr)
         return 1
     treat_signals_as_interrupt()
     try:
@@ -85,7 +90,7 @@ class Walk:
     def run(self) -> None:
         """Create, change, use and remove everything."""
         certificate, key = self._certificate()
-        options = ("--image", IMAGE, "--allow", "203.0.113.7/32", "--certificate", certificate, "--key", key)
+        options = ("--image", NAME, "--allow", "203.0.113.7/32", "--certificate", certificate, "--key", key)
         self._just("up", *options, "--dry-run")
         self._just("up", *options)
         if "changes: " in self._just("up", "--allow", "203.0.113.7/32"):
@@ -100,6 +105,8 @@ class Walk:
         self._just("down", "--yes")
         if "nothing to remove" not in self._just("down", "--yes"):
             raise WalkFailed("the second down found something to remove")
+        if left := in_account(connect()):
+            raise WalkFailed(f"the account still has {', '.join(left)}")
 
     def _just(self, recipe: str, *arguments: str) -> str:
         """Run a recipe in the folder, which keeps its files, and return what it printed."""
@@ -116,21 +123,22 @@ class Walk:
     @contextmanager
     def _instance(self) -> Iterator[None]:
         """Run the container with the environment that the instance would read, at the address of the instance."""
-        build_image()
+        build_image(NAME)
         run, address = self.folder / "run", instance_address()
         os.environ["READMIT_PARAMETERS"] = "/readmit/readmit"
         if source_environment.main(run, os.getuid()) != 0:
             raise WalkFailed("the environment of the instance is not complete")
         sample = {"READMIT_SOURCE_DOWNLOAD_URL": "", "READMIT_SOURCE_INTERVAL_SECONDS": "0"}
         with ExitStack() as stack:
+            stack.callback(docker, "image", "rm", NAME)
             _remove_leftovers()
             docker("network", "create", "--subnet", *subnet_around(address), NAME)
             stack.callback(docker, "network", "rm", NAME)
             stack.callback(docker, "volume", "rm", "--force", NAME)
-            give_tls_files_to_service(run)
-            stack.callback(take_tls_files_back, run)
+            give_tls_files_to_service(run, NAME)
+            stack.callback(take_tls_files_back, run, NAME)
             print(f"\na container takes the place of the instance at {address}", flush=True)
-            stack.enter_context(unit_container(NAME, run, ("--network", NAME, "--ip", address), sample))
+            stack.enter_context(unit_container(NAME, run, ("--network", NAME, "--ip", address), sample, NAME))
             self._wait_until_healthy(address)
             yield
 
