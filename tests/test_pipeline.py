@@ -236,7 +236,7 @@ def test_a_request_has_the_days_last_step(train: bool, last: str) -> None:
         (None, None, {"go_on": True, "remaining": 0}, False),
         (None, None, {"go_on": False, "remaining": 0}, False),
         (None, None, {"go_on": True}, False),
-        (4, None, {"go_on": True, "remaining": 0}, False),
+        (4, None, {"go_on": True, "remaining": 3}, False),
     ],
 )
 def test_a_run_goes_on_while_batches_remain_unless_it_was_given_one_or_has_reached_its_limit(

@@ -13,7 +13,7 @@ from readmit.steps import check_source
 class BatchChoice:
     """The batch chosen for a run, and the facts of the source. `batch` None: nothing to do; `summary` says why.
 
-    `remaining`: how many more batches are released and not done, if the run was not given one.
+    `remaining`: how many other batches are released, and neither done nor set aside.
     """
 
     source: Facts
@@ -36,14 +36,15 @@ def choose_batch(request: RunRequest, settings: Settings, waited_for: set[int]) 
     if "not_today" in source:
         return BatchChoice(source, None, f"not today: {source['not_today']}")
     released, requested, done = int(str(source["released"])), request.batch, ledger.done_batches()
+    pending = set(range(1, released + 1)) - done - set_aside_batches.numbers()
     if requested is not None:
         _require_not_set_aside(requested)
         if not 1 <= requested <= released:
             raise PrerequisiteMissing(f"there is no batch {requested}: the source has released batches 1 to {released}")
         if requested in waited_for and requested in done:
             return BatchChoice(source, None, f"batch {requested} was completed by another run in the meantime")
-        return BatchChoice(source, requested, f"batch {requested}")
-    if pending := set(range(1, released + 1)) - done - set_aside_batches.numbers():
+        return BatchChoice(source, requested, f"batch {requested}", remaining=len(pending - {requested}))
+    if pending:
         return BatchChoice(source, min(pending), f"batch {min(pending)}", remaining=len(pending) - 1)
     retrained = _trained_for_another_target(settings.target) if request.train else None
     if retrained is None:
