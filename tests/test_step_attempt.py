@@ -78,7 +78,7 @@ def test_the_lowest_batch_that_is_released_and_not_done_is_chosen_and_leased() -
     assert lease_until(2) == pytest.approx(time.time() + LEASE_SECONDS, abs=5)
 
 
-def test_a_run_that_was_given_no_batch_knows_how_many_remain_after_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_knows_how_many_other_batches_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attempt(CHECK_SOURCE, RunRequest("a", None))["remaining"] == 1
     leases.release(1, "a")
     assert attempt(CHECK_SOURCE, RunRequest("a", 1))["remaining"] == 1, "whether or not the batch was asked for"
