@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.exceptions import AirflowSkipException
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param, RetryDecision, RetryPolicy, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from readmit.pipeline import DAG as NAME
 from readmit.pipeline import SKIP_EXIT_CODE, STEPS, TIME_ZONE, Step, has_next_batch

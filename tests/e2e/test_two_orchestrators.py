@@ -110,7 +110,7 @@ import json, runpy
 dag = runpy.run_path("/app/dags/daily.py")["dag"]
 rows = {
     task.task_id: [sorted(task.upstream_task_ids), task.retries, task.retry_delay.total_seconds(),
-                   task.execution_timeout.total_seconds(), task.doc_md]
+                   task.execution_timeout and task.execution_timeout.total_seconds(), task.doc_md]
     for task in dag.tasks
 }
 print(json.dumps([rows, dag.dag_id, dag.schedule, dag.max_active_runs, dag.catchup, sorted(dag.params),
