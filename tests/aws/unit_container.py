@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ UNIT = ROOT / "aws/readmit-ec2-api.service"
 IMAGE = "readmit-ec2-api:0.1.0"
 SERVICE = "readmit-ec2-api"
 DOCKER = "/usr/bin/docker"
+REMOVAL_SECONDS = 30
 PUBLISHED = ("--publish", "5001:5001")
 
 
@@ -46,6 +48,10 @@ def unit_container(
         stop = unit_command("ExecStop")
         assert stop[0] == DOCKER
         docker(*(_on_this_machine(argument, name, run) for argument in stop[1:]))
+        # With --rm, the engine removes it soon after.
+        deadline = time.monotonic() + REMOVAL_SECONDS
+        while name in docker("ps", "--all", "--format", "{{.Names}}").split() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def build_image(image: str = IMAGE) -> None:

@@ -25,8 +25,8 @@ from readmit.embedded.stack import free_ports
 NAME = "readmit-e2e"
 PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA", "LOCUST")
 LOGS = ROOT / "var/e2e"
-BATCH_SIZE = 30_000
-"""Of the stack that most tests share: the real file has three such batches, and a day on each takes a while."""
+BATCH_SIZE = 22_000
+"""Of the stack that most tests share: the real file has four such batches, and a day on each takes a while."""
 DAY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.5
 CLEARED_SETTINGS = (
@@ -99,11 +99,11 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the real file if READMIT_DATA names it, else a sample of three batches."""
+    """Return the real file if READMIT_DATA names it, else a sample of four batches."""
     if path := os.environ.get("READMIT_DATA"):
         return Path(path).absolute()
     sample = tmp_path_factory.mktemp("data") / "sample.csv"
-    write_sample(sample, rows=3 * BATCH_SIZE)
+    write_sample(sample, rows=4 * BATCH_SIZE)
     return sample
 
 

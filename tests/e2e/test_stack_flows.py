@@ -14,7 +14,7 @@ from readmit.containers import day_commands, flow_runs
 from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
 from readmit.stacks.errors import StackError
-from tests.e2e.containers import Stack
+from tests.e2e.containers import BATCH_SIZE, Stack
 from tests.e2e.test_stack import finished_runs, prediction, stored_content, versions
 
 pytestmark = pytest.mark.e2e
@@ -142,7 +142,7 @@ def test_a_backfill_prints_its_log_and_repeating_it_changes_nothing(
     assert after[0] == after[1]
     output = capsys.readouterr().out
     assert [output.count(f"check_source  batch {batch}") for batch in (1, 2, 3)] == [2, 2, 0]
-    assert output.count("fetch         rows 15,000") == 4
+    assert output.count(f"fetch         rows {BATCH_SIZE:,}") == 4
 
 
 def test_a_failed_run_is_reported_with_its_reason(stack: Stack) -> None:
