@@ -1,5 +1,4 @@
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -8,7 +7,7 @@ from io import BytesIO
 import pytest
 
 from ec2_api import bounded_server
-from ec2_api.bounded_server import create_bounded_server
+from tests.ec2_api.bounded_server_thread import serving
 
 LARGE = 8_000_000
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -22,19 +21,8 @@ def _application(environ: dict[str, Callable[..., Iterable[bytes]]], start: Call
 @pytest.fixture
 def address() -> Iterator[tuple[str, int]]:
     """Address of a server whose responses are larger than the buffers between it and the client."""
-    server = create_bounded_server(_application, "127.0.0.1", 0)
-    stopped = threading.Event()
-
-    def run() -> None:
-        # The loop ends when no socket is left.
-        with suppress(OSError, ValueError):
-            server.run()
-        stopped.set()
-
-    threading.Thread(target=run, daemon=True).start()
-    yield server.effective_listen[0][0], int(server.effective_listen[0][1])
-    server.close()
-    assert stopped.wait(10)
+    with serving(_application) as listening:
+        yield listening
 
 
 def _slow_reader(address: tuple[str, int]) -> socket.socket:

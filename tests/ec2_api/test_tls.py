@@ -3,7 +3,6 @@
 import hashlib
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -14,10 +13,10 @@ import httpx
 import pytest
 
 from ec2_api import bounded_server, healthcheck
-from ec2_api.bounded_server import create_bounded_server
 from ec2_api.errors import StartupError
 from ec2_api.tls_connection import RECORD_BYTES, create_tls_context
 from readmit.stacks.certificates import make_certificate
+from tests.ec2_api.bounded_server_thread import serving
 from tests.ec2_api.source_process import running
 
 LARGE = bytes(range(256)) * 30_000
@@ -48,18 +47,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def address(certificate: tuple[Path, Path]) -> Iterator[tuple[str, int]]:
-    server = create_bounded_server(_application, "127.0.0.1", 0, create_tls_context(*certificate))
-    stopped = threading.Event()
-
-    def run() -> None:
-        with suppress(OSError, ValueError):
-            server.run()
-        stopped.set()
-
-    threading.Thread(target=run, daemon=True).start()
-    yield server.effective_listen[0][0], int(server.effective_listen[0][1])
-    server.close()
-    assert stopped.wait(10)
+    with serving(_application, create_tls_context(*certificate)) as listening:
+        yield listening
 
 
 @pytest.fixture
