@@ -208,7 +208,7 @@ BOARD = Board(
         Variable("job", REQUESTS),
         Variable("instance", f'{REQUESTS}{{job=~"$job"}}'),
         Variable("route", f'{REQUESTS}{{job=~"$job"}}'),
-        Variable("version", 'readmit_predictions_total{job=~"$job"}'),
+        Variable("version", f"readmit_predictions_total{{{REPLICAS}}}"),
     ),
     rows=(NOW, TRAFFIC, LATENCY, ERRORS, PROCESSES),
     marks=PROMOTIONS,
