@@ -9,6 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 mod ops "compose/ops.just"
 # The data API on EC2: `just --list aws`
 mod aws "aws/aws.just"
+# The stack on Kubernetes: `just --list k3s`
+mod k3s "k3s/k3s.just"
 
 groups := "ec2-api mlflow flows api ui locust"
 # Airflow sets no upper bounds: use the package versions of its release date, which it was tested with.

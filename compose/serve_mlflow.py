@@ -10,6 +10,8 @@ DATABASE = "mlflow_db"
 PORT = "5000"
 HOSTS = "mlflow:*,mlflow,localhost:*,127.0.0.1:*"
 """Accepted Host headers; others are rejected, so that no website can reach the server through a user's browser."""
+FURTHER_HOSTS = "READMIT_MLFLOW_ALLOWED_HOSTS"
+"""The variable with further ones, separated by commas, where the server has another name, too."""
 
 
 def authority_file() -> str | None:
@@ -39,13 +41,20 @@ def create_database(address: str, password: str, authority: str | None) -> None:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{DATABASE}` COLLATE utf8mb4_0900_bin")
 
 
+def allowed_hosts(further: str) -> str:
+    """Return the accepted hosts, `further` ones with any port, in the form of MLflow."""
+    names = [name.strip() for name in further.split(",") if name.strip()]
+    return ",".join((HOSTS, *(form for name in names for form in (name, f"{name}:*"))))
+
+
 def main() -> None:
     """Replace this process by the MLflow server."""
     password = Path("/run/secrets/mlflow_password").read_text().strip()
     address = os.environ["READMIT_MLFLOW_DATABASE_URL"]
     create_database(address, password, authority_file())
     os.environ["MLFLOW_BACKEND_STORE_URI"] = backend_uri(address, password, authority_file())
-    network = ["--host", "0.0.0.0", "--port", PORT, "--allowed-hosts", HOSTS, "--workers", "1"]
+    hosts = allowed_hosts(os.environ.get(FURTHER_HOSTS, ""))
+    network = ["--host", "0.0.0.0", "--port", PORT, "--allowed-hosts", hosts, "--workers", "1"]
     storage = ["--artifacts-destination", "s3://mlflow", "--expose-prometheus", "/tmp/metrics"]
     os.execvp("mlflow", ["mlflow", "server", *network, *storage])
 

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from readmit.core.opening_hours import OpeningHours
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+REGISTRY = re.compile(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*")
 TAG = re.compile(r"([^=]{1,128})=(.{1,256})")
 PRIVATE_SUFFIXES = (".internal", ".local", ".localhost", ".svc", ".lan", ".home.arpa", ".test")
 """Ends of host names that exist on private networks only."""
@@ -30,6 +32,20 @@ def named_addresses(value: object) -> object:
         if len(pair) < 2 or not pair[0] or parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{pair[0]!r} has no address: write NAME=ADDRESS, as in mlflow=http://HOST:PORT/health")
     return pairs
+
+
+def registry(value: str) -> str:
+    """Return the name of a registry, which may have a port and a path: registry.example:5000/readmit."""
+    if not REGISTRY.fullmatch(value):
+        raise ValueError("not a registry such as registry.example:5000/readmit, in lower case and without https://")
+    return value
+
+
+def host_name(value: str) -> str:
+    """Return a host name in lower case."""
+    if not DNS_NAME.fullmatch(value.lower()):
+        raise ValueError("not a host name such as readmit.example.org, without https:// and port")
+    return value.lower()
 
 
 def web_address(value: str) -> str:

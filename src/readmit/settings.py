@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         description="addresses of the inference API, separated by commas; a host name may resolve to several replicas",
     )
     allowed_hosts: Annotated[Texts, AfterValidator(setting_values.host_names)] = Field(
-        ("localhost", "127.0.0.1", "[::1]", "api", "ec2-api", "ui"),
+        ("localhost", "127.0.0.1", "[::1]", "api", "api-replicas", "ec2-api", "ui"),
         description="hosts, without port, that requests to the APIs and the page may name in their Host and Origin "
         "headers, separated by commas",
     )
@@ -180,6 +180,30 @@ class Settings(BaseSettings):
     )
     alert_webhook: SecretStr | None = Field(
         None, description="address of the webhook that containers send alerts to, as a secret; unset: none are sent"
+    )
+    kubeconfig: Path | None = Field(
+        None,
+        validation_alias="KUBECONFIG",
+        description="file with the cluster of `just k3s::up`; unset: ~/.kube/config, or else k3s on this machine",
+    )
+    registry: Annotated[str, AfterValidator(setting_values.registry)] | None = Field(
+        None,
+        description="registry, with a path if it has one, that `just k3s::up` pushes our images to and the cluster "
+        "pulls them from; unset: they are imported into k3s on this machine",
+    )
+    registry_login: Path | None = Field(
+        None,
+        description="file with the login of that registry for the cluster, in the format of ~/.docker/config.json; "
+        "unset: pulling requires none",
+    )
+    ingress_api_host: Annotated[str, AfterValidator(setting_values.host_name)] | None = Field(
+        None, description="host name under which the cluster's ingress serves the inference API; unset: it does not"
+    )
+    ingress_ui_host: Annotated[str, AfterValidator(setting_values.host_name)] | None = Field(
+        None, description="the same for the web page"
+    )
+    mlflow_allowed_hosts: Annotated[Texts, AfterValidator(setting_values.host_names)] = Field(
+        (), description="further hosts, without port, that requests to the MLflow server may name, separated by commas"
     )
     mlflow_page_url: WebAddress | None = Field(
         None, description="address of the MLflow server for a browser; unset: MLFLOW_TRACKING_URI"

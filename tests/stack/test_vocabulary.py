@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("src", "flows", "api", "ui", "ec2_api", "aws", "locust", "tools")
+PRODUCT = ("src", "flows", "api", "ui", "ec2_api", "aws", "k3s", "locust", "tools")
 CONVENTIONAL = {
     *("app", "settings", "errors", "metrics", "routes", "schemas", "auth", "daily", "__init__", "__main__"),
 }

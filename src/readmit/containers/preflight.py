@@ -76,7 +76,7 @@ def _require_resources(engine: Engine) -> None:
 
 
 def _require_free(ports: Iterable[Port]) -> None:
-    taken = _listening_ports()
+    taken = listening_ports()
     for port in ports:
         if port.number in taken:
             raise StackError(
@@ -86,7 +86,7 @@ def _require_free(ports: Iterable[Port]) -> None:
             )
 
 
-def _listening_ports() -> dict[int, int | None]:
+def listening_ports() -> dict[int, int | None]:
     """Return the ports that programs listen on, with the process id where it is accessible."""
     try:
         connections = psutil.net_connections("tcp")

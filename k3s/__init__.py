@@ -1,0 +1,1 @@
+"""The stack on Kubernetes: manifests, and the recipes `k3s::...` that lift it to a cluster."""

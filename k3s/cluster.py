@@ -1,0 +1,111 @@
+"""The cluster that the settings name, reached by kubectl. The only caller of kubectl and k3s."""
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+
+from readmit.settings import Settings, environment_with
+from readmit.stacks.errors import StackError
+
+ROOT = Path(__file__).parents[1]
+NAMESPACE = "readmit"
+OWN_KUBECONFIG = Path("/etc/rancher/k3s/k3s.yaml")
+"""Where k3s writes the login of the cluster on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster. `kubeconfig`: the file with its address and login; None: as kubectl chooses it."""
+
+    kubeconfig: Path | None
+    namespace: str = NAMESPACE
+
+    def command(self, *arguments: str) -> Sequence[str]:
+        """Return the command line of kubectl."""
+        return [*kubectl(), "--namespace", self.namespace, *arguments]
+
+    def environment(self) -> Mapping[str, str]:
+        """Return this process's environment with the cluster's kubeconfig."""
+        return environment_with({} if self.kubeconfig is None else {"KUBECONFIG": str(self.kubeconfig)})
+
+    def output(self, *arguments: str, standard_input: str | None = None) -> str:
+        """Return the output of kubectl. Raises StackError with its error output when it fails."""
+        result = subprocess.run(
+            self.command(*arguments),
+            env=self.environment(),
+            cwd=ROOT,
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise StackError(result.stderr.strip() or f"kubectl {arguments[0]} failed with {result.returncode}")
+        return result.stdout
+
+    def objects(self, *arguments: str) -> Sequence[Mapping[str, Any]]:
+        """Return the objects of a `kubectl get`. Raises StackError when it fails."""
+        items: Sequence[Mapping[str, Any]] = json.loads(self.output("get", *arguments, "--output", "json"))["items"]
+        return items
+
+    def is_on_this_machine(self) -> bool:
+        """Return whether its API server has an address of this machine."""
+        server = self.output("config", "view", "--minify", "--output", "jsonpath={.clusters[0].cluster.server}")
+        try:
+            addresses = {item[4][0] for item in socket.getaddrinfo(urlsplit(server).hostname, None)}
+        except OSError:
+            return False
+        return bool(addresses & {item.address for items in psutil.net_if_addrs().values() for item in items})
+
+
+def kubectl() -> Sequence[str]:
+    """Return the command kubectl, or that of k3s. Raises StackError when neither is installed."""
+    if shutil.which("kubectl"):
+        return ["kubectl"]
+    if shutil.which("k3s"):
+        return ["k3s", "kubectl"]
+    raise StackError("kubectl is not installed: install k3s (https://docs.k3s.io/quick-start), which contains it")
+
+
+def cluster_of(settings: Settings) -> Cluster:
+    """Return the cluster that the settings name. Raises StackError when KUBECONFIG is not a readable file."""
+    file = settings.kubeconfig
+    if file is None and not Path("~/.kube/config").expanduser().exists() and OWN_KUBECONFIG.exists():
+        file = OWN_KUBECONFIG
+    if file is not None:
+        try:
+            file.expanduser().open().close()
+        except OSError as error:
+            raise StackError(f"KUBECONFIG: {file}: {error.strerror}") from error
+    return Cluster(None if file is None else file.expanduser())
+
+
+@contextmanager
+def forwarded(cluster: Cluster, service: str, port: int) -> Iterator[str]:
+    """Forward a free port of this machine to a service and yield its address.
+
+    Raises StackError when there is no ready pod behind the service.
+    """
+    command = cluster.command("port-forward", "--address", "127.0.0.1", f"service/{service}", f":{port}")
+    with subprocess.Popen(
+        command, env=cluster.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            # Forwarding from 127.0.0.1:34567 -> 8000
+            line = process.stdout.readline()
+            if not line:
+                raise StackError(f"port {port} of {service} cannot be forwarded: {process.stderr.read().strip()}")
+            yield f"http://{line.split()[2]}"
+        finally:
+            process.terminate()
