@@ -48,11 +48,11 @@ def import_missing(ids: Mapping[str, str], cluster: Cluster) -> Sequence[str]:
     """
     _require_single_local_node(cluster)
     labels = _labels()
-    missing = [image for image, id_ in ids.items() if f"{ID_LABEL}={id_}" not in labels.get(_reference(image), "")]
+    missing = [image for image, id_ in ids.items() if f"{ID_LABEL}={id_}" not in labels.get(full_name(image), "")]
     if missing:
         _import(missing)
         for image in missing:
-            _ctr("images", "label", _reference(image), PINNED, f"{ID_LABEL}={ids[image]}")
+            _ctr("images", "label", full_name(image), PINNED, f"{ID_LABEL}={ids[image]}")
     return missing
 
 
@@ -87,7 +87,7 @@ def _ctr_command() -> Sequence[str]:
     return [*([] if os.geteuid() == 0 else ["sudo"]), "k3s", "ctr"]
 
 
-def _reference(image: str) -> str:
+def full_name(image: str) -> str:
     """Return the full name of an image, as containerd has it."""
     first, _, rest = image.partition("/")
     if not rest:
