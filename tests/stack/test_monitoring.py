@@ -42,9 +42,19 @@ PROBES = {name for name, job in JOBS.items() if job.get("metrics_path") == "/pro
 SOURCES = {source["uid"]: source for source in load(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]}
 
 
+ALIASES = {
+    alias: name
+    for name, service in SERVICES.items()
+    if isinstance(service.config["networks"], dict)
+    for options in service.config["networks"].values()
+    for alias in (options or {}).get("aliases", ())
+}
+
+
 def service_at(address: str) -> str:
-    """Return the Compose service at HOST:PORT, whose configuration must name that port."""
-    host, _, port = address.rpartition(":")
+    """Return the Compose service at HOST:PORT, by its name or an alias; its configuration must name that port."""
+    name, _, port = address.rpartition(":")
+    host = ALIASES.get(name, name)
     assert re.search(rf"\b{port}\b", str(SERVICES[host].config)), f"{host} does not name port {port}"
     return host
 
@@ -133,7 +143,8 @@ def test_pushed_metrics_keep_the_labels_of_their_source() -> None:
 
 
 def test_every_replica_of_the_api_is_scraped() -> None:
-    assert JOBS["api"]["dns_sd_configs"] == [{"names": ["api"], "type": "A", "port": 8000}]
+    assert JOBS["api"]["dns_sd_configs"] == [{"names": ["api-replicas"], "type": "A", "port": 8000}]
+    assert SERVICES["api"].config["networks"]["services"] == {"aliases": ["api-replicas"]}
 
 
 @pytest.mark.parametrize(("metric", "job"), THIRD_PARTY_METRICS.items())
