@@ -28,7 +28,7 @@ PAGE = (ROOT / "docs/aws.md").read_text()
 COMMANDS = [
     line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
 ]
-COPIED = ("justfile", "pyproject.toml", "requirements/dev.txt", "aws", "compose/ops.just")
+COPIED = ("justfile", "pyproject.toml", "requirements/dev.txt", "aws", "compose/ops.just", "k3s/k3s.just")
 STUBBED = ("docker", "aws")
 """Programs that need a registry, or an instance: the test records their arguments."""
 
