@@ -9,10 +9,11 @@ from rich.console import Console
 
 from k3s import cluster_status
 from k3s.cluster import NAMESPACE, ROOT, Cluster, cluster_of
+from k3s.cluster_settings import ClusterSettings
 from k3s.manifests import render
 from k3s.open_pages import open_pages
 from k3s.rollout import RolloutOptions, prune, up
-from readmit.settings import SettingError, environment_with, load
+from readmit.settings import SettingError, environment_with
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _dispatch(args: argparse.Namespace, terminal: Console) -> None:
-    settings = load()
+    settings = ClusterSettings.from_environment()
     if args.command == "up":
         options = RolloutOptions(args.without, not args.no_day)
         up(options, settings, environment_with({}), terminal)

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from readmit.settings import Settings, environment_with
+from k3s.cluster_settings import ClusterSettings
+from readmit.settings import environment_with
 from readmit.stacks.errors import StackError
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +77,7 @@ def kubectl() -> Sequence[str]:
     raise StackError("kubectl is not installed: install k3s (https://docs.k3s.io/quick-start), which contains it")
 
 
-def cluster_of(settings: Settings) -> Cluster:
+def cluster_of(settings: ClusterSettings) -> Cluster:
     """Return the cluster that the settings name. Raises StackError when KUBECONFIG is not a readable file."""
     file = settings.kubeconfig
     if file is None and not Path("~/.kube/config").expanduser().exists() and OWN_KUBECONFIG.exists():

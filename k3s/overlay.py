@@ -13,9 +13,10 @@ from pathlib import Path
 import yaml
 
 from k3s.cluster import NAMESPACE, ROOT
+from k3s.cluster_settings import ClusterSettings
 from k3s.manifests import PART_OF, Workload
 from readmit.containers.secrets import UI_SECRETS
-from readmit.settings import PREFIX, Settings
+from readmit.settings import PREFIX
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 
@@ -31,6 +32,8 @@ PASSED_ON = (
 UNSUPPORTED = ("database_url", "s3_url", "source_url", "ec2_instance_id", "ec2_tag", "alert_webhook")
 """Settings of external servers, which are not supported here."""
 DATA_FOLDER = "/var/lib/readmit/data"
+DELETE = yaml.safe_dump({"$patch": "delete", "apiVersion": "v1", "kind": "Any", "metadata": {"name": "any"}})
+"""A patch that deletes its target; kustomize requires a kind and a name, and ignores them."""
 PULL_SECRET = "registry-login"
 
 
@@ -56,7 +59,7 @@ class Overlay:
         return replace(self, image_ids=ids, images=names, workloads=workloads)
 
 
-def select_overlay(settings: Settings, environment: Mapping[str, str], without: Sequence[str]) -> Overlay:
+def select_overlay(settings: ClusterSettings, environment: Mapping[str, str], without: Sequence[str]) -> Overlay:
     """Return the overlay that the settings select. Raises StackError when a setting is invalid or unsupported here."""
     if names := [f"{PREFIX}{name.upper()}" for name in UNSUPPORTED if name in settings.model_fields_set]:
         raise StackError(f"{names[0]} is set, but `just k3s::up` supports no external servers: unset it")
@@ -83,7 +86,7 @@ def data_path(file: Path) -> str:
         raise StackError(f"{PREFIX}DATA: {file}: {error.strerror}") from error
 
 
-def require_sign_in(hosts: Mapping[str, str], settings: Settings, secrets: Path) -> None:
+def require_sign_in(hosts: Mapping[str, str], settings: ClusterSettings, secrets: Path) -> None:
     """Raise StackError when a service would be reachable from other machines without a key or a sign-in."""
     if "api" in hosts and settings.api_key is None:
         raise StackError(f"{PREFIX}INGRESS_API_HOST is set, but {PREFIX}API_KEY is not: predictions would be public")
@@ -130,8 +133,7 @@ def _image(name: str, new: str) -> Mapping[str, str]:
 
 
 def _deletions(overlay: Overlay) -> list[Mapping[str, object]]:
-    delete = {"$patch": "delete", "apiVersion": "v1", "kind": "Any", "metadata": {"name": "any"}}
-    return [{"target": {"name": name}, "patch": yaml.safe_dump(delete)} for name in overlay.without]
+    return [{"target": {"name": name}, "patch": DELETE} for name in overlay.without]
 
 
 def _annotations(overlay: Overlay) -> list[Mapping[str, object]]:
@@ -162,8 +164,7 @@ def _hosts(overlay: Overlay) -> list[Mapping[str, object]]:
             patches.append(_json_patch(target, "/spec/rules/0/host", host))
             patches.append(_json_patch(target, "/spec/tls/0/hosts", [host]))
         elif overlay.ingress_hosts:
-            delete = {"$patch": "delete", "apiVersion": "v1", "kind": "Any", "metadata": {"name": "any"}}
-            patches.append({"target": target, "patch": yaml.safe_dump(delete)})
+            patches.append({"target": target, "patch": DELETE})
     return patches
 
 
@@ -171,14 +172,14 @@ def _json_patch(target: Mapping[str, str], path: str, value: object) -> Mapping[
     return {"target": target, "patch": yaml.safe_dump([{"op": "add", "path": path, "value": value}])}
 
 
-def _with_allowed_hosts(variables: dict[str, str], settings: Settings, hosts: Sequence[str]) -> dict[str, str]:
+def _with_allowed_hosts(variables: dict[str, str], settings: ClusterSettings, hosts: Sequence[str]) -> dict[str, str]:
     """Return the variables in which the ingress's hosts are accepted as well."""
     if not hosts:
         return variables
     return {**variables, f"{PREFIX}ALLOWED_HOSTS": ",".join(dict.fromkeys((*settings.allowed_hosts, *hosts)))}
 
 
-def _checked_login(settings: Settings) -> Path | None:
+def _checked_login(settings: ClusterSettings) -> Path | None:
     """Return the file with the registry's login, if any. Raises StackError when it has none for the registry."""
     if settings.registry_login is None:
         return None

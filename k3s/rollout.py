@@ -9,11 +9,11 @@ from rich.console import Console
 
 from k3s import image_delivery, overlay, source_data
 from k3s.cluster import Cluster, cluster_of, forwarded
+from k3s.cluster_settings import ClusterSettings
 from k3s.cluster_status import fetch_days
 from k3s.manifests import PART_OF, Manifests, render
 from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.flow_runs import PrefectServer
-from readmit.settings import Settings
 from readmit.stacks.errors import StackError
 
 TIMEOUT_SECONDS, POLL_SECONDS = 900.0, 1.0
@@ -35,7 +35,7 @@ class RolloutOptions:
     with_day: bool
 
 
-def up(options: RolloutOptions, settings: Settings, environment: Mapping[str, str], terminal: Console) -> None:
+def up(options: RolloutOptions, settings: ClusterSettings, environment: Mapping[str, str], terminal: Console) -> None:
     """Bring the stack up on the cluster. Raises StackError when a requirement is missing or a pod is not ready."""
     cluster = cluster_of(settings)
     cluster.output("get", "nodes")
@@ -52,7 +52,9 @@ def up(options: RolloutOptions, settings: Settings, environment: Mapping[str, st
         _start_first_day(cluster, terminal)
 
 
-def _write_with_images(selected: overlay.Overlay, cluster: Cluster, settings: Settings, terminal: Console) -> Manifests:
+def _write_with_images(
+    selected: overlay.Overlay, cluster: Cluster, settings: ClusterSettings, terminal: Console
+) -> Manifests:
     """Write the overlay, deliver the images that it names, write it with their ids, and return it rendered."""
     overlay.write(selected)
     manifests = render(cluster, overlay.FOLDER)
@@ -79,7 +81,7 @@ def prune(cluster: Cluster, keep: frozenset[tuple[str, str]], terminal: Console)
             terminal.print(f"Deleted {kind.lower()} {name}", markup=False)
 
 
-def _wait(cluster: Cluster, manifests: Manifests, settings: Settings, terminal: Console) -> None:
+def _wait(cluster: Cluster, manifests: Manifests, settings: ClusterSettings, terminal: Console) -> None:
     """Wait until every workload is rolled out; copy the user's data file when its pod waits for it.
 
     Raises StackError, after the state of each pod that is not ready, when it takes too long.

@@ -4,8 +4,12 @@ import ipaddress
 import re
 import ssl
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
 
 from readmit.core.opening_hours import OpeningHours
 
@@ -142,3 +146,9 @@ def with_login(url: str, password: str | None, ca_file: Path | None) -> str:
         host = parts.netloc.rpartition("@")[2]
         parts = parts._replace(netloc=f"{parts.username}:{quote(password, safe='')}@{host}")
     return urlunsplit(parts)
+
+
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]
+WebAddress = Annotated[str, AfterValidator(web_address)]
+WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(split_commas)]
+NamedAddresses = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(named_addresses)]

@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -18,16 +18,13 @@ from readmit import setting_values
 from readmit.core.opening_hours import OpeningHours
 from readmit.core.threshold import threshold_from_cost_ratio
 from readmit.cron import check_cron
+from readmit.setting_values import NamedAddresses, Texts, WebAddress, WebAddresses
 
 PREFIX = "READMIT_"
 COMMAND_LOG = "READMIT_COMMAND_LOG"
 """Not a setting of the user: `just` sets it for commands that it runs in a stack."""
 Port = Annotated[int, Field(ge=1, le=65535)]
-WebAddress = Annotated[str, AfterValidator(setting_values.web_address)]
 Cron = Annotated[str, AfterValidator(check_cron)]
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(setting_values.split_commas)]
-WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(setting_values.split_commas)]
-NamedAddresses = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(setting_values.named_addresses)]
 
 
 class SettingError(ValueError):
@@ -181,27 +178,6 @@ class Settings(BaseSettings):
     alert_webhook: SecretStr | None = Field(
         None, description="address of the webhook that containers send alerts to, as a secret; unset: none are sent"
     )
-    kubeconfig: Path | None = Field(
-        None,
-        validation_alias="KUBECONFIG",
-        description="file with the cluster of `just k3s::up`; unset: ~/.kube/config, or else k3s on this machine",
-    )
-    registry: Annotated[str, AfterValidator(setting_values.registry)] | None = Field(
-        None,
-        description="registry, with a path if it has one, that `just k3s::up` pushes our images to and the cluster "
-        "pulls them from; unset: they are imported into k3s on this machine",
-    )
-    registry_login: Path | None = Field(
-        None,
-        description="file with the login of that registry for the cluster, in the format of ~/.docker/config.json; "
-        "unset: pulling requires none",
-    )
-    ingress_api_host: Annotated[str, AfterValidator(setting_values.host_name)] | None = Field(
-        None, description="host name under which the cluster's ingress serves the inference API; unset: it does not"
-    )
-    ingress_ui_host: Annotated[str, AfterValidator(setting_values.host_name)] | None = Field(
-        None, description="the same for the web page"
-    )
     mlflow_allowed_hosts: Annotated[Texts, AfterValidator(setting_values.host_names)] = Field(
         (), description="further hosts, without port, that requests to the MLflow server may name, separated by commas"
     )
@@ -246,6 +222,18 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then the environment, then files."""
         return (sources["init_settings"], sources["env_settings"], FileSource(settings_cls))
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the settings of this process. Raises SettingError, which hides the value, when one is invalid."""
+        try:
+            return cls()
+        except ValidationError as error:
+            errors = [(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
+            # Pydantic locates a field by its alias, if any, or by its name.
+            names = [f"{PREFIX}{place.upper()}" if place in cls.model_fields else place for place, _ in errors]
+            messages = [f"{name}: {message}" for name, (_, message) in zip(names, errors, strict=True)]
+        raise SettingError("; ".join(messages))
 
     @property
     def has_ec2_instance(self) -> bool:
@@ -294,16 +282,7 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """Return the settings of this process. Raises SettingError, which hides the value, when one is invalid."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        errors = error.errors(include_input=False, include_url=False)
-        raise SettingError("; ".join(f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in errors)) from None
-
-
-def _variable(location: str) -> str:
-    """Return the environment variable of a field, which Pydantic locates by its alias, if any, or by its name."""
-    return f"{PREFIX}{location.upper()}" if location in Settings.model_fields else location
+    return Settings.from_environment()
 
 
 def command_log() -> str:

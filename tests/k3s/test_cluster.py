@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from k3s.cluster import ROOT, Cluster, cluster_of, forwarded
+from k3s.cluster_settings import ClusterSettings
 from k3s.cluster_status import RUN_CLI, fetch_days
 from k3s.manifests import PART_OF
 from k3s.overlay import FOLDER
-from readmit.settings import load
 from tests.stack.k3s_files import pods
 
 PODS = pods()
@@ -29,7 +29,7 @@ CONNECT = "import socket; socket.create_connection(('{}', {}), 3); print('connec
 
 @pytest.fixture(scope="module")
 def cluster() -> Cluster:
-    cluster = cluster_of(load())
+    cluster = cluster_of(ClusterSettings.from_environment())
     wait_until(lambda: bool(fetch_days(cluster).done), DAY_SECONDS)
     return cluster
 

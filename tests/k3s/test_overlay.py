@@ -10,10 +10,11 @@ import yaml
 
 from k3s import overlay
 from k3s.base.await_services import accepts_connections
+from k3s.cluster_settings import ClusterSettings
 from k3s.image_delivery import full_name
 from k3s.manifests import Workload
 from readmit.containers import secrets
-from readmit.settings import SettingError, load
+from readmit.settings import SettingError
 from readmit.stacks.errors import StackError
 
 HOSTS = ("READMIT_INGRESS_API_HOST", "READMIT_INGRESS_UI_HOST")
@@ -30,7 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_settings_of_the_user_are_passed_on_and_empty_ones_are_not(folder: Path) -> None:
-    selected = overlay.select_overlay(load(), {"READMIT_TARGET": "any", "READMIT_SCHEDULE": "", "HOME": "/"}, ())
+    selected = overlay.select_overlay(
+        ClusterSettings.from_environment(), {"READMIT_TARGET": "any", "READMIT_SCHEDULE": "", "HOME": "/"}, ()
+    )
     overlay.write(selected)
     assert (folder / "settings.env").read_text() == "READMIT_TARGET=any\n"
 
@@ -38,14 +41,14 @@ def test_settings_of_the_user_are_passed_on_and_empty_ones_are_not(folder: Path)
 def test_a_data_file_is_named_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data.csv").write_text("rows")
     monkeypatch.setenv("READMIT_DATA", str(tmp_path / "data.csv"))
-    selected = overlay.select_overlay(load(), {}, ())
+    selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
     assert selected.variables == {"READMIT_DATA": "/var/lib/readmit/data/bc51e9e65d79e1c9"}
 
 
 def test_a_data_file_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_DATA", str(tmp_path / "none.csv"))
     with pytest.raises(StackError, match=r"READMIT_DATA: .*none\.csv: No such file"):
-        overlay.select_overlay(load(), {}, ())
+        overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_an_external_server_is_refused_by_the_name_of_its_setting(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(StackError, match=f"{variable} is set"):
-        overlay.select_overlay(load(), {}, ())
+        overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
 
 
 @pytest.mark.parametrize(("variable", "missing"), [(HOSTS[0], "READMIT_API_KEY is not"), (HOSTS[1], r"no \[auth\]")])
@@ -65,9 +68,9 @@ def test_an_ingress_without_a_key_or_a_sign_in_is_refused(
     variable: str, missing: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "readmit.example.org")
-    selected = overlay.select_overlay(load(), {}, ())
+    selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
     with pytest.raises(StackError, match=f"{variable} is set, but .*{missing}"):
-        overlay.require_sign_in(selected.ingress_hosts, load(), folder / "secrets")
+        overlay.require_sign_in(selected.ingress_hosts, ClusterSettings.from_environment(), folder / "secrets")
 
 
 def test_an_ingress_with_a_key_and_a_sign_in_is_accepted_under_its_hosts(
@@ -79,8 +82,8 @@ def test_an_ingress_with_a_key_and_a_sign_in_is_accepted_under_its_hosts(
     sign_in = folder / "secrets" / secrets.UI_SECRETS
     sign_in.chmod(0o600)
     sign_in.write_text("[auth]\nredirect_uri = 'https://ui.example.org'\n")
-    selected = overlay.select_overlay(load(), {}, ())
-    overlay.require_sign_in(selected.ingress_hosts, load(), folder / "secrets")
+    selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
+    overlay.require_sign_in(selected.ingress_hosts, ClusterSettings.from_environment(), folder / "secrets")
     allowed = selected.variables["READMIT_ALLOWED_HOSTS"].split(",")
     assert {"api", "api-replicas", "api.example.org", "ui.example.org"} <= set(allowed)
     overlay.write(selected)
@@ -93,7 +96,7 @@ def test_an_ingress_with_a_key_and_a_sign_in_is_accepted_under_its_hosts(
 def test_a_host_of_the_ingress_that_is_none_is_rejected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOSTS[0], name)
     with pytest.raises(SettingError, match=HOSTS[0]):
-        load()
+        ClusterSettings.from_environment()
 
 
 def test_the_login_of_a_registry_must_be_in_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,10 +105,10 @@ def test_the_login_of_a_registry_must_be_in_its_file(tmp_path: Path, monkeypatch
     monkeypatch.setenv("READMIT_REGISTRY_LOGIN", str(file))
     file.write_text(json.dumps({"auths": {"registry.example:5000": {}}, "credsStore": "desktop"}))
     with pytest.raises(StackError, match=r"READMIT_REGISTRY_LOGIN: .* has no login for registry\.example:5000"):
-        overlay.select_overlay(load(), {}, ())
+        overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
     login = base64.b64encode(b"me:mine").decode()
     file.write_text(json.dumps({"auths": {"registry.example:5000": {"auth": login}}}))
-    assert overlay.select_overlay(load(), {}, ()).pull_secret == file
+    assert overlay.select_overlay(ClusterSettings.from_environment(), {}, ()).pull_secret == file
 
 
 def test_pods_carry_the_ids_of_their_images_and_a_registry_their_digests(folder: Path) -> None:
@@ -114,7 +117,7 @@ def test_pods_carry_the_ids_of_their_images_and_a_registry_their_digests(folder:
         Workload("StatefulSet", "mysql", ("mysql:9.7",)),
     ]
     names = {"readmit-api:0.1.0": "registry.example/readmit-api@sha256:d"}
-    selected = overlay.select_overlay(load(), {}, ("grafana",))
+    selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, ("grafana",))
     overlay.write(selected.with_images({"readmit-api:0.1.0": "sha256:i"}, names, workloads))
     written = yaml.safe_load((folder / "kustomization.yaml").read_text())
     expected = {"name": "readmit-api", "newName": "registry.example/readmit-api", "digest": "sha256:d"}

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from ec2_api import settings as source_settings
-from readmit.settings import PREFIX, Settings
+from k3s.cluster_settings import ClusterSettings
+from readmit.settings import PREFIX
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -16,7 +17,7 @@ COMPOSE_FILES = sorted((ROOT / "compose").glob("*.yaml"))
 
 def test_every_setting_is_documented_with_its_default_and_description() -> None:
     text = (ROOT / ".env.example").read_text()
-    for name, field in Settings.model_fields.items():
+    for name, field in ClusterSettings.model_fields.items():
         variable = str(field.validation_alias or f"{PREFIX}{name.upper()}")
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         assert DOCUMENTED[variable] == ("" if default is None else str(default)), variable
@@ -41,7 +42,9 @@ def test_every_port_of_the_containers_is_documented_with_its_default() -> None:
 
 
 def test_no_unused_setting_is_documented() -> None:
-    own = {str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in Settings.model_fields.items()}
+    own = {
+        str(field.validation_alias or f"{PREFIX}{name.upper()}") for name, field in ClusterSettings.model_fields.items()
+    }
     data_api = set(re.findall(r'"(READMIT_[A-Z_]+)"', Path(source_settings.__file__).read_text()))
     containers = {name for file in COMPOSE_FILES for name in re.findall(r"\$\{(READMIT_\w+_PORT)", file.read_text())}
     load = set(re.findall(r'"(READMIT_[A-Z_]+)"', LOAD.read_text()))
