@@ -19,15 +19,15 @@ from readmit.stacks.errors import StackError
 
 ROOT = Path(__file__).parents[1]
 NAMESPACE = "readmit"
-OWN_KUBECONFIG = Path("/etc/rancher/k3s/k3s.yaml")
-"""Where k3s writes the login of the cluster on this machine."""
+DEFAULT_KUBECONFIGS = (Path("~/.kube/config"), Path("/etc/rancher/k3s/k3s.yaml"))
+"""The user's own, and that of k3s on this machine, which only root can read by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster. `kubeconfig`: the file with its address and login; None: as kubectl chooses it."""
+    """A cluster. `kubeconfig`: the file with its address and login."""
 
-    kubeconfig: Path | None
+    kubeconfig: Path
     namespace: str = NAMESPACE
 
     def command(self, *arguments: str) -> Sequence[str]:
@@ -36,7 +36,7 @@ class Cluster:
 
     def environment(self) -> Mapping[str, str]:
         """Return this process's environment with the cluster's kubeconfig."""
-        return environment_with({} if self.kubeconfig is None else {"KUBECONFIG": str(self.kubeconfig)})
+        return environment_with({"KUBECONFIG": str(self.kubeconfig)})
 
     def output(self, *arguments: str, standard_input: str | None = None) -> str:
         """Return the output of kubectl. Raises StackError with its error output when it fails."""
@@ -78,25 +78,32 @@ def kubectl() -> Sequence[str]:
 
 
 def cluster_of(settings: ClusterSettings) -> Cluster:
-    """Return the cluster that the settings name. Raises StackError when KUBECONFIG is not a readable file."""
+    """Return the cluster that the settings name. Raises StackError when its file cannot be read."""
     file = settings.kubeconfig
-    if file is None and not Path("~/.kube/config").expanduser().exists() and OWN_KUBECONFIG.exists():
-        file = OWN_KUBECONFIG
-    if file is not None:
-        try:
-            file.expanduser().open().close()
-        except OSError as error:
-            raise StackError(f"KUBECONFIG: {file}: {error.strerror}") from error
-    return Cluster(None if file is None else file.expanduser())
+    if file is None:
+        file = next((path for path in DEFAULT_KUBECONFIGS if path.expanduser().exists()), None)
+    if file is None:
+        raise StackError(
+            "KUBECONFIG is not set, and k3s is not installed on this machine: set it to the cluster's file"
+        )
+    try:
+        file.expanduser().open().close()
+    except OSError as error:
+        raise StackError(
+            f"{file}, which has the login of the cluster: {error.strerror}. Set KUBECONFIG to a file that you can read"
+        ) from error
+    return Cluster(file.expanduser())
 
 
 @contextmanager
 def forwarded(cluster: Cluster, service: str, port: int) -> Iterator[str]:
     """Forward a free port of this machine to a service and yield its address.
 
-    Raises StackError when there is no ready pod behind the service.
+    Raises StackError when no pod of the service runs.
     """
-    command = cluster.command("port-forward", "--address", "127.0.0.1", f"service/{service}", f":{port}")
+    command = cluster.command(
+        "port-forward", "--pod-running-timeout=5s", "--address", "127.0.0.1", f"service/{service}", f":{port}"
+    )
     with subprocess.Popen(
         command, env=cluster.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

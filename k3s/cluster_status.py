@@ -34,9 +34,13 @@ def show(cluster: Cluster, terminal: Console) -> None:
         days = fetch_days(cluster)
     except StackError as error:
         days = error
-    with forwarded(cluster, "api", 8000) as api, forwarded(cluster, "ec2-api", 5001) as source:
-        for line in status_lines(days, api, source):
-            terminal.print(line, markup=False)
+    try:
+        with forwarded(cluster, "api", 8000) as api, forwarded(cluster, "ec2-api", 5001) as source:
+            lines = status_lines(days, api, source)
+    except StackError as error:
+        lines = [*([str(days)] if isinstance(days, StackError) else days.lines()), str(error)]
+    for line in lines:
+        terminal.print(line, markup=False)
     terminal.print("Pages: `just k3s::open`")
 
 
@@ -50,7 +54,7 @@ def _row(item: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Sequence
 
 
 def _problems(pods: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Return why containers wait, or cannot be scheduled, each reason once."""
+    """Return why containers wait or pods cannot be scheduled, each reason once."""
     states = [
         state
         for pod in pods

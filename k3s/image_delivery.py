@@ -37,7 +37,9 @@ def push(images: Sequence[str], registry: str) -> Mapping[str, str]:
         output(["docker", "push", "--quiet", name])
         digests = output(["docker", "image", "inspect", "--format", '{{join .RepoDigests " "}}', name]).split()
         repository = name.rpartition(":")[0]
-        names[image] = next(digest for digest in digests if digest.rpartition("@")[0] == repository)
+        if repository not in (found := dict(digest.split("@") for digest in digests)):
+            raise StackError(f"{PREFIX}REGISTRY: Docker has no digest of {repository}: write the name with its host")
+        names[image] = f"{repository}@{found[repository]}"
     return names
 
 

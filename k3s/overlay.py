@@ -1,9 +1,7 @@
 """The overlay of k3s/base that `just k3s::up` writes to var/k3s and applies: settings, secrets, images, components."""
 
 import base64
-import binascii
 import json
-import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,15 +39,15 @@ PULL_SECRET = "registry-login"
 class Overlay:
     """What the overlay adds to the base.
 
-    `variables`: settings of the pods; `ingress_hosts`: by service; `pull_secret`: a file in the format of
-    ~/.docker/config.json; `images`: the name in the cluster of each of our images that has another one there;
+    `variables`: settings of the pods; `ingress_hosts`: by service; `pull_secret`: the registry's login in
+    the format of ~/.docker/config.json, or empty; `images`: the name in the cluster of each of our images that has another one there;
     `image_ids`: by image; `workloads`: those that run our images.
     """
 
     variables: Mapping[str, str]
     without: Sequence[str] = ()
     ingress_hosts: Mapping[str, str] = field(default_factory=dict)
-    pull_secret: Path | None = None
+    pull_secret: str = field(default="", repr=False)
     images: Mapping[str, str] = field(default_factory=dict)
     image_ids: Mapping[str, str] = field(default_factory=dict)
     workloads: Sequence[Workload] = ()
@@ -74,7 +72,7 @@ def select_overlay(settings: ClusterSettings, environment: Mapping[str, str], wi
         variables=_with_allowed_hosts(variables, settings, tuple(selected.values())),
         without=without,
         ingress_hosts=selected,
-        pull_secret=_checked_login(settings),
+        pull_secret=_registry_login(settings),
     )
 
 
@@ -90,8 +88,14 @@ def require_sign_in(hosts: Mapping[str, str], settings: ClusterSettings, secrets
     """Raise StackError when a service would be reachable from other machines without a key or a sign-in."""
     if "api" in hosts and settings.api_key is None:
         raise StackError(f"{PREFIX}INGRESS_API_HOST is set, but {PREFIX}API_KEY is not: predictions would be public")
-    if "ui" in hosts and "auth" not in tomllib.loads((secrets / UI_SECRETS).read_text()):
-        file = (secrets / UI_SECRETS).relative_to(ROOT)
+    if "ui" not in hosts:
+        return
+    file = (secrets / UI_SECRETS).relative_to(ROOT)
+    try:
+        has_sign_in = "auth" in tomllib.loads((secrets / UI_SECRETS).read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise StackError(f"{file}: {error}") from error
+    if not has_sign_in:
         raise StackError(f"{PREFIX}INGRESS_UI_HOST is set, but {file} has no [auth] section, by which users sign in")
 
 
@@ -99,9 +103,7 @@ def write(overlay: Overlay) -> None:
     """Write the overlay with all secrets of SECRETS."""
     atomic_file.make_folder(FOLDER)
     atomic_file.write(FOLDER / "settings.env", "".join(f"{key}={text}\n" for key, text in overlay.variables.items()))
-    if overlay.pull_secret is not None:
-        shutil.copyfile(overlay.pull_secret, FOLDER / "registry-login.json")
-        (FOLDER / "registry-login.json").chmod(0o600)
+    atomic_file.write(FOLDER / "registry-login.json", overlay.pull_secret)
     text = yaml.safe_dump(_kustomization(overlay), sort_keys=False, width=120)
     atomic_file.write(FOLDER / "kustomization.yaml", f"# Written by `just k3s::up`.\n{text}")
 
@@ -110,7 +112,7 @@ def _kustomization(overlay: Overlay) -> Mapping[str, object]:
     secrets = [
         {"name": "readmit", "files": [f"secrets/{file.name}" for file in sorted(SECRETS.iterdir()) if file.is_file()]}
     ]
-    if overlay.pull_secret is not None:
+    if overlay.pull_secret:
         file = ".dockerconfigjson=registry-login.json"
         secrets.append({"name": PULL_SECRET, "type": "kubernetes.io/dockerconfigjson", "files": [file]})
     return {
@@ -150,7 +152,7 @@ def _annotations(overlay: Overlay) -> list[Mapping[str, object]]:
 
 
 def _pull_secrets(overlay: Overlay) -> list[Mapping[str, object]]:
-    if overlay.pull_secret is None:
+    if not overlay.pull_secret:
         return []
     path, secret = "/spec/template/spec/imagePullSecrets", [{"name": PULL_SECRET}]
     return [_json_patch({"kind": kind}, path, secret) for kind in ("Deployment", "StatefulSet")]
@@ -179,10 +181,10 @@ def _with_allowed_hosts(variables: dict[str, str], settings: ClusterSettings, ho
     return {**variables, f"{PREFIX}ALLOWED_HOSTS": ",".join(dict.fromkeys((*settings.allowed_hosts, *hosts)))}
 
 
-def _checked_login(settings: ClusterSettings) -> Path | None:
-    """Return the file with the registry's login, if any. Raises StackError when it has none for the registry."""
+def _registry_login(settings: ClusterSettings) -> str:
+    """Return the login of the registry, without others of its file. Raises StackError when the file has none for it."""
     if settings.registry_login is None:
-        return None
+        return ""
     variable, file = f"{PREFIX}REGISTRY_LOGIN", settings.registry_login.expanduser()
     if settings.registry is None:
         raise StackError(f"{variable} is set, but {PREFIX}REGISTRY is not")
@@ -192,8 +194,8 @@ def _checked_login(settings: ClusterSettings) -> Path | None:
         base64.b64decode(login, validate=True)
     except OSError as error:
         raise StackError(f"{variable}: {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StackError(
-            f"{variable}: {file} has no login for {host} in auths.{host}.auth (a credential helper keeps it elsewhere)"
+            f"{variable}: {file} has no login for {host} in auths.{host}.auth (perhaps a credential helper keeps it)"
         ) from error
-    return file
+    return json.dumps({"auths": {host: {"auth": login}}})

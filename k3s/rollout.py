@@ -22,7 +22,6 @@ PRUNED_KINDS = {
     **{"Deployment": "deployments", "StatefulSet": "statefulsets", "Service": "services", "ConfigMap": "configmaps"},
     **{"Secret": "secrets", "NetworkPolicy": "networkpolicies", "Ingress": "ingresses"},
     **{"HorizontalPodAutoscaler": "horizontalpodautoscalers", "PodDisruptionBudget": "poddisruptionbudgets"},
-    **{"ServiceAccount": "serviceaccounts", "Role": "roles", "RoleBinding": "rolebindings"},
 }
 """Kinds of objects that are deleted when the overlay no longer has them. Claims, which have the data, are not."""
 
@@ -41,15 +40,26 @@ def up(options: RolloutOptions, settings: ClusterSettings, environment: Mapping[
     cluster.output("get", "nodes")
     preflight.require_engine()
     selected = overlay.select_overlay(settings, environment, options.without)
+    _require_secrets_of_data(cluster)
     key = {"api_key": "" if settings.api_key is None else settings.secret("api_key")}
     secrets.create_missing(overlay.SECRETS, {}, key)
     overlay.require_sign_in(selected.ingress_hosts, settings, overlay.SECRETS)
     manifests = _write_with_images(selected, cluster, settings, terminal)
     cluster.output("apply", "--server-side", "--force-conflicts", "--filename", "-", standard_input=manifests.text)
+    _wait(cluster, manifests, selected.variables, settings, terminal)
+    # Last: until then, pods of the former template use the former secrets and files.
     prune(cluster, manifests.names, terminal)
-    _wait(cluster, manifests, settings, terminal)
     if options.with_day:
         _start_first_day(cluster, terminal)
+
+
+def _require_secrets_of_data(cluster: Cluster) -> None:
+    """Raise StackError when the cluster has data, but the secrets that they were stored with are not here."""
+    if not (overlay.SECRETS / "key_secret").exists() and cluster.objects("persistentvolumeclaims"):
+        raise StackError(
+            f"the cluster has data of an earlier `just k3s::up`, but {overlay.SECRETS} does not have their secrets: copy "
+            "that folder from where it ran"
+        )
 
 
 def _write_with_images(
@@ -75,13 +85,18 @@ def prune(cluster: Cluster, keep: frozenset[tuple[str, str]], terminal: Console)
     kinds = ",".join(PRUNED_KINDS.values())
     for item in cluster.objects(kinds, "--selector", SELECTOR):
         kind, name = str(item["kind"]), str(item["metadata"]["name"])
-        # A Service's endpoints have its labels, too, and are deleted with it.
-        if kind in PRUNED_KINDS and (kind, name) not in keep and "ownerReferences" not in item["metadata"]:
+        if (kind, name) not in keep:
             cluster.output("delete", PRUNED_KINDS[kind], name, "--wait=false")
             terminal.print(f"Deleted {kind.lower()} {name}", markup=False)
 
 
-def _wait(cluster: Cluster, manifests: Manifests, settings: ClusterSettings, terminal: Console) -> None:
+def _wait(
+    cluster: Cluster,
+    manifests: Manifests,
+    variables: Mapping[str, str],
+    settings: ClusterSettings,
+    terminal: Console,
+) -> None:
     """Wait until every workload is rolled out; copy the user's data file when its pod waits for it.
 
     Raises StackError, after the state of each pod that is not ready, when it takes too long.
@@ -92,7 +107,7 @@ def _wait(cluster: Cluster, manifests: Manifests, settings: ClusterSettings, ter
             terminal.print(cluster.output("get", "pods", "--output", "wide"), markup=False)
             raise StackError(f"not ready after {TIMEOUT_SECONDS:.0f} s: {', '.join(waiting)}; see `just k3s::status`")
         if settings.data is not None:
-            source_data.copy_if_awaited(cluster, settings.data.expanduser())
+            source_data.copy_if_awaited(cluster, settings.data.expanduser(), variables["READMIT_DATA"])
         if waiting != printed:
             terminal.print(f"Waiting for {', '.join(waiting)}", soft_wrap=True)
             printed = waiting

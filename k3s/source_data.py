@@ -4,16 +4,15 @@ import subprocess
 from pathlib import Path
 
 from k3s.cluster import Cluster
-from k3s.overlay import data_path
 from readmit.stacks.errors import StackError
 
 POD, CONTAINER = "ec2-api-0", "data"
 STORE = 'mkdir -p "${READMIT_DATA%/*}" && cat > "$READMIT_DATA.new" && mv "$READMIT_DATA.new" "$READMIT_DATA"'
 
 
-def copy_if_awaited(cluster: Cluster, file: Path) -> None:
-    """Copy the file if the pod of the data API waits for it. Raises StackError when it cannot be copied."""
-    if not _is_awaited(cluster, data_path(file)):
+def copy_if_awaited(cluster: Cluster, file: Path, path: str) -> None:
+    """Copy the file to a path, if the pod of the data API waits for it. Raises StackError when it cannot be copied."""
+    if not _is_awaited(cluster, path):
         return
     command = cluster.command("exec", "--stdin", POD, "--container", CONTAINER, "--", "sh", "-ec", STORE)
     with file.open("rb") as content:
@@ -29,4 +28,8 @@ def _is_awaited(cluster: Cluster, path: str) -> bool:
     if not any(state["name"] == CONTAINER and "running" in state["state"] for state in containers):
         return False
     check = f"test \"$READMIT_DATA\" = '{path}' && test ! -e '{path}' && echo lacks || true"
-    return cluster.output("exec", POD, "--container", CONTAINER, "--", "sh", "-c", check).strip() == "lacks"
+    try:
+        return cluster.output("exec", POD, "--container", CONTAINER, "--", "sh", "-c", check).strip() == "lacks"
+    except StackError:
+        # It has ended since; if the pod still waits, the next look finds it.
+        return False

@@ -97,7 +97,8 @@ def test_prometheus_reaches_every_target(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(("service", "port"), [("mysql", 3306), ("s3", 8333)])
 def test_a_pod_that_no_policy_names_reaches_no_store(service: str, port: int, cluster: Cluster) -> None:
-    assert not connects(cluster, "nobody", service, port)
+    (pod,) = stack_pods(cluster, service)
+    assert not connects(cluster, "nobody", pod["status"]["podIP"], port)
 
 
 @pytest.mark.parametrize("port", [8333, 9333, 8888, 18888, 19333])

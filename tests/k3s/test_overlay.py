@@ -107,8 +107,9 @@ def test_the_login_of_a_registry_must_be_in_its_file(tmp_path: Path, monkeypatch
     with pytest.raises(StackError, match=r"READMIT_REGISTRY_LOGIN: .* has no login for registry\.example:5000"):
         overlay.select_overlay(ClusterSettings.from_environment(), {}, ())
     login = base64.b64encode(b"me:mine").decode()
-    file.write_text(json.dumps({"auths": {"registry.example:5000": {"auth": login}}}))
-    assert overlay.select_overlay(ClusterSettings.from_environment(), {}, ()).pull_secret == file
+    file.write_text(json.dumps({"auths": {"registry.example:5000": {"auth": login}, "other.example": {"auth": login}}}))
+    pull_secret = overlay.select_overlay(ClusterSettings.from_environment(), {}, ()).pull_secret
+    assert json.loads(pull_secret) == {"auths": {"registry.example:5000": {"auth": login}}}
 
 
 def test_pods_carry_the_ids_of_their_images_and_a_registry_their_digests(folder: Path) -> None:

@@ -23,6 +23,7 @@ class Pod:
     kind: str
     spec: Mapping[str, Any]
     ports: Sequence[int]
+    claims: Sequence[str]
 
     @property
     def container(self) -> Mapping[str, Any]:
@@ -77,7 +78,13 @@ def pods() -> Mapping[str, Pod]:
         if item["kind"] == "Service"
     }
     return {
-        name: Pod(name, item["kind"], item["spec"]["template"]["spec"], ports[name])
+        name: Pod(
+            name,
+            item["kind"],
+            item["spec"]["template"]["spec"],
+            ports[name],
+            [claim["metadata"]["name"] for claim in item["spec"].get("volumeClaimTemplates", ())],
+        )
         for item in objects()
         if item["kind"] in WORKLOADS and (name := item["metadata"]["name"])
     }
