@@ -83,9 +83,7 @@ def cluster_of(settings: ClusterSettings) -> Cluster:
     if file is None:
         file = next((path for path in DEFAULT_KUBECONFIGS if path.expanduser().exists()), None)
     if file is None:
-        raise StackError(
-            "KUBECONFIG is not set, and k3s is not installed on this machine: set it to the cluster's file"
-        )
+        raise StackError("KUBECONFIG is not set, and this machine has no k3s: set it to the file of a cluster")
     try:
         file.expanduser().open().close()
     except OSError as error:

@@ -39,8 +39,8 @@ PULL_SECRET = "registry-login"
 class Overlay:
     """What the overlay adds to the base.
 
-    `variables`: settings of the pods; `ingress_hosts`: by service; `pull_secret`: the registry's login in
-    the format of ~/.docker/config.json, or empty; `images`: the name in the cluster of each of our images that has another one there;
+    `variables`: settings of the pods; `ingress_hosts`: by service; `pull_secret`: the registry's login in the format of
+    ~/.docker/config.json, or empty; `images`: the name in the cluster of each of our images that has another one there;
     `image_ids`: by image; `workloads`: those that run our images.
     """
 

@@ -57,8 +57,8 @@ def _require_secrets_of_data(cluster: Cluster) -> None:
     """Raise StackError when the cluster has data, but the secrets that they were stored with are not here."""
     if not (overlay.SECRETS / "key_secret").exists() and cluster.objects("persistentvolumeclaims"):
         raise StackError(
-            f"the cluster has data of an earlier `just k3s::up`, but {overlay.SECRETS} does not have their secrets: copy "
-            "that folder from where it ran"
+            f"the cluster has data of an earlier `just k3s::up`, but {overlay.SECRETS} lacks their secrets: copy that "
+            "folder from where it ran"
         )
 
 
