@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -14,10 +15,18 @@ from k3s.cluster_settings import ClusterSettings
 from k3s.image_delivery import full_name
 from k3s.manifests import Workload
 from readmit.containers import secrets
-from readmit.settings import SettingError
+from readmit.settings import PREFIX, SettingError
 from readmit.stacks.errors import StackError
 
 HOSTS = ("READMIT_INGRESS_API_HOST", "READMIT_INGRESS_UI_HOST")
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the settings of whoever runs the tests, such as READMIT_DATA."""
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture
