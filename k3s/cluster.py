@@ -18,17 +18,16 @@ from readmit.settings import environment_with
 from readmit.stacks.errors import StackError
 
 ROOT = Path(__file__).parents[1]
-NAMESPACE = "readmit"
 DEFAULT_KUBECONFIGS = (Path("~/.kube/config"), Path("/etc/rancher/k3s/k3s.yaml"))
 """The user's own, and that of k3s on this machine, which only root can read by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster. `kubeconfig`: the file with its address and login."""
+    """A namespace of a cluster. `kubeconfig`: the file with the cluster's address and login."""
 
     kubeconfig: Path
-    namespace: str = NAMESPACE
+    namespace: str
 
     def command(self, *arguments: str) -> Sequence[str]:
         """Return the command line of kubectl."""
@@ -57,6 +56,18 @@ class Cluster:
         """Return the objects of a `kubectl get`. Raises StackError when it fails."""
         items: Sequence[Mapping[str, Any]] = json.loads(self.output("get", *arguments, "--output", "json"))["items"]
         return items
+
+    def api_servers(self) -> Sequence[tuple[str, int]]:
+        """Return the addresses and ports of its API servers, as pods reach them."""
+        label = "kubernetes.io/service-name=kubernetes"
+        slices = self.objects("endpointslices.discovery.k8s.io", "--namespace", "default", "--selector", label)
+        return sorted(
+            (str(address), int(port["port"]))
+            for item in slices
+            for port in item["ports"]
+            for endpoint in item["endpoints"]
+            for address in endpoint["addresses"]
+        )
 
     def is_on_this_machine(self) -> bool:
         """Return whether its API server has an address of this machine."""
@@ -90,7 +101,7 @@ def cluster_of(settings: ClusterSettings) -> Cluster:
         raise StackError(
             f"{file}, which has the login of the cluster: {error.strerror}. Set KUBECONFIG to a file that you can read"
         ) from error
-    return Cluster(file.expanduser())
+    return Cluster(file.expanduser(), settings.namespace)
 
 
 @contextmanager

@@ -17,6 +17,9 @@ class ClusterSettings(Settings):
         validation_alias="KUBECONFIG",
         description="file with the cluster of `just k3s::up`; unset: ~/.kube/config, or else k3s on this machine",
     )
+    namespace: Annotated[str, AfterValidator(setting_values.namespace)] = Field(
+        "readmit", description="namespace of the cluster that `just k3s::up` creates, with the stack in it"
+    )
     registry: Annotated[str, AfterValidator(setting_values.registry)] | None = Field(
         None,
         description="registry, with a path if it has one, that `just k3s::up` pushes our images to and the cluster "

@@ -8,15 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from k3s.cluster import Cluster, forwarded
+from k3s.commands import run_cli
 from readmit.stacks.day_status import DaysSummary, status_lines
 from readmit.stacks.errors import StackError
-
-RUN_CLI = ("exec", "deployment/flows", "--container", "flows", "--", "python", "-m", "readmit.cli")
 
 
 def fetch_days(cluster: Cluster) -> DaysSummary:
     """Return the days. Raises StackError when the pod of the flows does not run or cannot reach the ledger."""
-    return DaysSummary(**json.loads(cluster.output(*RUN_CLI, "days", "--json")))
+    return DaysSummary(**json.loads(run_cli(cluster, "days", "--json")))
 
 
 def show(cluster: Cluster, terminal: Console) -> None:

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from k3s import image_delivery, overlay, source_data
+from k3s import image_delivery, kustomization, overlay, source_data
 from k3s.cluster import Cluster, cluster_of, forwarded
 from k3s.cluster_settings import ClusterSettings
 from k3s.cluster_status import fetch_days
+from k3s.commands import prefect_login
 from k3s.manifests import PART_OF, Manifests, render
 from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.flow_runs import PrefectServer
@@ -22,16 +24,18 @@ PRUNED_KINDS = {
     **{"Deployment": "deployments", "StatefulSet": "statefulsets", "Service": "services", "ConfigMap": "configmaps"},
     **{"Secret": "secrets", "NetworkPolicy": "networkpolicies", "Ingress": "ingresses"},
     **{"HorizontalPodAutoscaler": "horizontalpodautoscalers", "PodDisruptionBudget": "poddisruptionbudgets"},
+    **{"ServiceAccount": "serviceaccounts", "Role": "roles", "RoleBinding": "rolebindings"},
 }
 """Kinds of objects that are deleted when the overlay no longer has them. Claims, which have the data, are not."""
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """`without`: services to leave out."""
+    """`without`: services to leave out; `components`: what to add; `with_day`: whether to start the first day."""
 
     without: Sequence[str]
     with_day: bool
+    components: Sequence[str] = ()
 
 
 def up(options: RolloutOptions, settings: ClusterSettings, environment: Mapping[str, str], terminal: Console) -> None:
@@ -39,11 +43,13 @@ def up(options: RolloutOptions, settings: ClusterSettings, environment: Mapping[
     cluster = cluster_of(settings)
     cluster.output("get", "nodes")
     preflight.require_engine()
-    selected = overlay.select_overlay(settings, environment, options.without)
-    _require_secrets_of_data(cluster)
+    selected = overlay.select_overlay(settings, environment, options.without, options.components)
+    secrets_folder = overlay.folder_of(settings.namespace) / "secrets"
+    _require_secrets_of_data(cluster, secrets_folder)
     key = {"api_key": "" if settings.api_key is None else settings.secret("api_key")}
-    secrets.create_missing(overlay.SECRETS, {}, key)
-    overlay.require_sign_in(selected.ingress_hosts, settings, overlay.SECRETS)
+    secrets.create_missing(secrets_folder, {}, key)
+    overlay.require_sign_in(selected.ingress_hosts, settings, secrets_folder)
+    selected = replace(selected, api_servers=cluster.api_servers())
     manifests = _write_with_images(selected, cluster, settings, terminal)
     cluster.output("apply", "--server-side", "--force-conflicts", "--filename", "-", standard_input=manifests.text)
     _wait(cluster, manifests, selected.variables, settings, terminal)
@@ -53,11 +59,11 @@ def up(options: RolloutOptions, settings: ClusterSettings, environment: Mapping[
         _start_first_day(cluster, terminal)
 
 
-def _require_secrets_of_data(cluster: Cluster) -> None:
+def _require_secrets_of_data(cluster: Cluster, folder: Path) -> None:
     """Raise StackError when the cluster has data, but the secrets that they were stored with are not here."""
-    if not (overlay.SECRETS / "key_secret").exists() and cluster.objects("persistentvolumeclaims"):
+    if not (folder / "key_secret").exists() and cluster.objects("persistentvolumeclaims"):
         raise StackError(
-            f"the cluster has data of an earlier `just k3s::up`, but {overlay.SECRETS} lacks their secrets: copy that "
+            f"the cluster has data of an earlier `just k3s::up`, but {folder} lacks their secrets: copy that "
             "folder from where it ran"
         )
 
@@ -66,8 +72,9 @@ def _write_with_images(
     selected: overlay.Overlay, cluster: Cluster, settings: ClusterSettings, terminal: Console
 ) -> Manifests:
     """Write the overlay, deliver the images that it names, write it with their ids, and return it rendered."""
-    overlay.write(selected)
-    manifests = render(cluster, overlay.FOLDER)
+    folder = overlay.folder_of(selected.namespace)
+    kustomization.write(selected, folder)
+    manifests = render(cluster, folder)
     ours = [image for image in manifests.images if image.startswith(image_delivery.OUR_IMAGES)]
     image_delivery.build([image.removeprefix(image_delivery.OUR_IMAGES).partition(":")[0] for image in ours])
     ids, names = image_delivery.image_ids(manifests.images), {}
@@ -76,8 +83,8 @@ def _write_with_images(
     elif imported := image_delivery.import_missing(ids, cluster):
         terminal.print(f"Imported into k3s: {', '.join(imported)}", soft_wrap=True)
     own_ids = {image: ids[image] for image in ours}
-    overlay.write(selected.with_images(own_ids, names, manifests.workloads))
-    return render(cluster, overlay.FOLDER)
+    kustomization.write(selected.with_images(own_ids, names, manifests.workloads), folder)
+    return render(cluster, folder)
 
 
 def prune(cluster: Cluster, keep: frozenset[tuple[str, str]], terminal: Console) -> None:
@@ -142,6 +149,5 @@ def _start_first_day(cluster: Cluster, terminal: Console) -> None:
     if fetch_days(cluster).done:
         return
     with forwarded(cluster, "prefect", 4200) as address:
-        prefect = PrefectServer(address, (overlay.SECRETS / secrets.PREFECT_LOGIN).read_text())
-        run = flow_runs.start(prefect, {"max_batches": 1})
+        run = flow_runs.start(PrefectServer(address, prefect_login(cluster)), {"max_batches": 1})
     terminal.print(f"The first day has started: {run.name}. `just k3s::open` makes Prefect's page available.")

@@ -15,6 +15,7 @@ from readmit.core.opening_hours import OpeningHours
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 REGISTRY = re.compile(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*")
 TAG = re.compile(r"([^=]{1,128})=(.{1,256})")
 PRIVATE_SUFFIXES = (".internal", ".local", ".localhost", ".svc", ".lan", ".home.arpa", ".test")
@@ -50,6 +51,13 @@ def host_name(value: str) -> str:
     if not DNS_NAME.fullmatch(value.lower()):
         raise ValueError("not a host name such as readmit.example.org, without https:// and port")
     return value.lower()
+
+
+def namespace(value: str) -> str:
+    """Return the name of a Kubernetes namespace."""
+    if not DNS_LABEL.fullmatch(value):
+        raise ValueError("not a name of at most 63 lower-case letters, digits and hyphens")
+    return value
 
 
 def web_address(value: str) -> str:

@@ -1,10 +1,24 @@
-"""The fixture `stack`: the container stack under test."""
+"""The fixture `stack`: the stack under test, on containers or, with `--backend k3s`, on a cluster."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.containers import Stack
+from tests.e2e.backend import Backend
+from tests.k3s.cluster_stack import temporary_stack
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--backend", choices=["compose", "k3s"], default="compose")
 
 
 @pytest.fixture(scope="session")
-def stack(containers: Stack) -> Stack:
-    return containers
+def stack(request: pytest.FixtureRequest, data: Path) -> Iterator[Backend]:
+    # Another start of pytest has no such option: the file that adds it is read after the command line.
+    if request.config.getoption("--backend", "compose") == "k3s":
+        with temporary_stack(data) as cluster_stack:
+            yield cluster_stack
+        return
+    containers: Backend = request.getfixturevalue("containers")
+    yield containers

@@ -1,34 +1,27 @@
 """A temporary container stack with its own name, ports, secrets and volumes; the user's stack is not touched."""
 
-import csv
-import io
 import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from ec2_api.sample import write_sample
-from readmit.containers import flow_runs, secrets
+from readmit.containers import secrets
 from readmit.containers.__main__ import exec_options
-from readmit.containers.flow_runs import TERMINAL_STATES, FlowRun
 from readmit.containers.project import ROOT, Project
 from readmit.containers.up import UpOptions, select_services
 from readmit.embedded.stack import free_ports
+from tests.e2e.backend import Backend
 
 NAME = "readmit-e2e"
 PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA", "LOCUST")
 LOGS = ROOT / "var/e2e"
 BATCH_SIZE = 22_000
 """Of the stack that most tests share: the real file has four such batches, and a day on each takes a while."""
-DAY_TIMEOUT_SECONDS = 600.0
-POLL_SECONDS = 0.5
 CLEARED_SETTINGS = (
     *("DATABASE_URL", "S3_URL", "SOURCE_URL", "API_URLS", "TARGET", "COST_RATIO", "SOURCE_BATCH_SIZE"),
     *("AIRFLOW_SCHEDULE", "SOURCE_TOKEN", "SOURCE_CA", "EC2_INSTANCE_ID", "EC2_TAG"),
@@ -37,8 +30,8 @@ CLEARED_SETTINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """The stack under test. `addresses` by service."""
+class Stack(Backend):
+    """The container stack under test. `addresses` by service."""
 
     project: Project
     addresses: dict[str, str]
@@ -48,53 +41,23 @@ class Stack:
         """Start all services and wait until they are healthy."""
         self.project.output("up", "--detach", "--build", "--wait", *self.services)
 
-    def get(self, service: str, path: str, **query: str) -> Any:
-        """Return the JSON response of a service."""
-        headers = self.source_headers if service == "ec2-api" else {}
-        address = f"{self.addresses[service]}{path}"
-        response = httpx.get(address, params=query, headers=headers, timeout=60.0, trust_env=False)
-        return response.raise_for_status().json()
-
     @property
-    def source_headers(self) -> dict[str, str]:
-        """The header with the token of the data API."""
-        token = (Path(self.project.variables["READMIT_SECRETS"]) / "source_token").read_text()
-        return {"Authorization": f"Bearer {token}"}
+    def secrets_folder(self) -> Path:
+        return Path(self.project.variables["READMIT_SECRETS"])
 
-    @property
-    def prefect(self) -> flow_runs.PrefectServer:
-        """The Prefect server, with its login."""
-        login = Path(self.project.variables["READMIT_SECRETS"]) / secrets.PREFECT_LOGIN
-        return flow_runs.PrefectServer(self.addresses["prefect"], login.read_text())
-
-    def prefect_request(self, method: str, path: str, **body: object) -> Any:
-        """Return the JSON response of Prefect's API, whose 503 while its database is locked is retried."""
-        return flow_runs.request(self.prefect, method, path, body)
-
-    def run_day(self, **parameters: int | bool) -> FlowRun:
-        """Start a day in Prefect and wait for its end."""
-        prefect, deadline = self.prefect, time.monotonic() + DAY_TIMEOUT_SECONDS
-        run = flow_runs.start(prefect, parameters)
-        while (run := flow_runs.refresh(prefect, run)).state not in TERMINAL_STATES and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        return run
-
-    def sql(self, query: str) -> list[dict[str, str]]:
-        """Return the rows of a query."""
-        return list(csv.DictReader(io.StringIO(self.run_cli("sql", query))))
-
-    def run_cli(self, *command: str) -> str:
-        """Return the output of a `readmit` command, run as by `just`."""
-        options = exec_options(command[0], self.project)
-        return self.project.output("exec", "-T", *options, "flows", "python", "-m", "readmit.cli", *command)
-
-    def output_in_flows(self, code: str) -> str:
-        """Return the output of a Python program in the `flows` container."""
-        return self.project.output("exec", "-T", "flows", "python", "-c", code)
+    def exec(self, service: str, *command: str) -> str:
+        return self.project.output("exec", "-T", service, *command)
 
     def run_one_off(self, code: str) -> str:
-        """Return the output of a Python program in a new container on the stores' network."""
         return self.project.output("run", "--rm", "--no-deps", "-T", "flows", "python", "-c", code)
+
+    def restart(self) -> None:
+        self.project.output("stop")
+        self.up()
+
+    def run_cli(self, *command: str) -> str:
+        options = exec_options(command[0], self.project)
+        return self.project.output("exec", "-T", *options, "flows", "python", "-m", "readmit.cli", *command)
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from readmit.containers.project import output
 from readmit.core.encounter import COLUMNS
 from readmit.pipeline import STEPS
-from tests.e2e.containers import Stack
+from tests.e2e.backend import Backend
 
 pytestmark = pytest.mark.e2e
 EXAMPLE = json.loads((Path(__file__).parents[2] / "api/example.json").read_text())
@@ -35,7 +34,7 @@ WHERE column_name <> 'created_at' ORDER BY table_schema, table_name, ordinal_pos
 """
 
 
-def stored_content(stack: Stack) -> list[str]:
+def stored_content(stack: Backend) -> list[str]:
     """Return the row count and a hash sum of each table, without timestamps, and the objects in S3 with their hash."""
     cells = dict.fromkeys(TABLES, "''")
     for row in stack.sql(COLUMNS_OF_TABLES):
@@ -53,12 +52,12 @@ def stored_content(stack: Stack) -> list[str]:
     return [*(" ".join(row.values()) for row in rows), *objects]
 
 
-def versions(stack: Stack) -> list[str]:
+def versions(stack: Backend) -> list[str]:
     response = stack.get("mlflow", "/api/2.0/mlflow/model-versions/search", filter="name='readmit'")
     return sorted(version["version"] for version in response["model_versions"])
 
 
-def finished_runs(stack: Stack) -> int:
+def finished_runs(stack: Backend) -> int:
     (experiment,) = stack.get(
         "mlflow", "/api/2.0/mlflow/experiments/search", max_results="1", filter="name = 'readmit'"
     )["experiments"]
@@ -67,25 +66,17 @@ def finished_runs(stack: Stack) -> int:
     return len(httpx.post(address, json=body, timeout=60.0, trust_env=False).raise_for_status().json()["runs"])
 
 
-def prediction(stack: Stack) -> dict[str, object]:
+def prediction(stack: Backend) -> dict[str, object]:
     response = httpx.post(f"{stack.addresses['api']}/predict", json=EXAMPLE, timeout=30.0, trust_env=False)
     content: dict[str, object] = response.raise_for_status().json()
     return {name: value for name, value in content.items() if name != "request_id"}
 
 
-def test_the_days_run_without_outgoing_traffic(stack: Stack) -> None:
-    names = [f"{stack.project.name}_{network}" for network in ("stores", "services", "published")]
-    networks = json.loads(output(["docker", "network", "inspect", *names]))
-    for network in networks:
-        masquerades = network["Options"].get("com.docker.network.bridge.enable_ip_masquerade") != "false"
-        assert network["Internal"] or not masquerades, f"{network['Name']} reaches the outside"
-
-
-def test_before_the_first_day_the_api_is_up_and_reports_that_it_has_no_model(stack: Stack) -> None:
+def test_before_the_first_day_the_api_is_up_and_reports_that_it_has_no_model(stack: Backend) -> None:
     assert stack.get("api", "/health")["model_loaded"] is False
 
 
-def test_a_day_started_in_prefect_ends_with_a_served_model(stack: Stack) -> None:
+def test_a_day_started_in_prefect_ends_with_a_served_model(stack: Backend) -> None:
     run = stack.run_day()
     assert run.state == "COMPLETED"
     steps = stack.sql("SELECT step, state FROM raw_data_db.step_runs WHERE batch = 1 ORDER BY number")
@@ -96,7 +87,7 @@ def test_a_day_started_in_prefect_ends_with_a_served_model(stack: Stack) -> None
     assert 0 < float(str(prediction(stack)["probability"])) < 1
 
 
-def test_every_other_batch_is_ingested_and_the_last_one_is_trained_on(stack: Stack) -> None:
+def test_every_other_batch_is_ingested_and_the_last_one_is_trained_on(stack: Backend) -> None:
     batches = stack.get("ec2-api", "/health")["batches"]
     for _ in range(2, batches):
         assert stack.run_day(train=False).state == "COMPLETED"
@@ -106,7 +97,7 @@ def test_every_other_batch_is_ingested_and_the_last_one_is_trained_on(stack: Sta
     assert stack.get("api", "/health")["model_version"] in versions(stack)
 
 
-def test_raw_rows_are_exactly_those_of_the_source(stack: Stack) -> None:
+def test_raw_rows_are_exactly_those_of_the_source(stack: Backend) -> None:
     for batch in range(1, stack.get("ec2-api", "/health")["batches"] + 1):
         address = f"{stack.addresses['ec2-api']}/batches/{batch}"
         headers = {"Accept": "text/csv", **stack.source_headers}
@@ -118,7 +109,7 @@ def test_raw_rows_are_exactly_those_of_the_source(stack: Stack) -> None:
         assert [list(row.values()) for row in stored] == expected
 
 
-def test_every_encounter_is_stored_once_and_the_counts_add_up(stack: Stack) -> None:
+def test_every_encounter_is_stored_once_and_the_counts_add_up(stack: Backend) -> None:
     rows = stack.get("ec2-api", "/health")["rows"]
     (raw,) = stack.sql("SELECT COUNT(*) AS n, COUNT(DISTINCT encounter_id) AS d FROM raw_data_db.diabetes_raw")
     assert raw == {"n": str(rows), "d": str(rows)}
@@ -131,7 +122,7 @@ def test_every_encounter_is_stored_once_and_the_counts_add_up(stack: Stack) -> N
     assert sum(split.values()) == int(sums["c"])
 
 
-def test_objects_match_the_ledger(stack: Stack) -> None:
+def test_objects_match_the_ledger(stack: Backend) -> None:
     objects = [line.split() for line in stack.output_in_flows(OBJECTS).splitlines()]
     batches = stack.sql("SELECT raw_object, sha256, clean_object, snapshot_object FROM raw_data_db.batches")
     raw = {name: digest for bucket, name, digest in objects if bucket == "raw"}
@@ -140,7 +131,7 @@ def test_objects_match_the_ledger(stack: Stack) -> None:
     assert names >= {row["clean_object"] for row in batches} | {row["snapshot_object"] for row in batches}
 
 
-def test_mlflow_has_a_run_for_each_candidate_and_names_the_served_version(stack: Stack) -> None:
+def test_mlflow_has_a_run_for_each_candidate_and_names_the_served_version(stack: Backend) -> None:
     # Two trainings, each with four candidates and a refit.
     assert finished_runs(stack) == 10
     query = {"name": "readmit", "alias": "production"}
@@ -148,7 +139,7 @@ def test_mlflow_has_a_run_for_each_candidate_and_names_the_served_version(stack:
     assert stack.get("api", "/health")["model_version"] == production
 
 
-def test_repeating_a_batch_changes_nothing(stack: Stack) -> None:
+def test_repeating_a_batch_changes_nothing(stack: Backend) -> None:
     before = stored_content(stack), versions(stack), prediction(stack)
     last = stack.get("ec2-api", "/health")["batches"]
     assert stack.run_day(batch=1, train=False).state == "COMPLETED"
@@ -156,36 +147,35 @@ def test_repeating_a_batch_changes_nothing(stack: Stack) -> None:
     assert (stored_content(stack), versions(stack), prediction(stack)) == before
 
 
-def test_without_a_new_batch_a_day_succeeds_and_says_so(stack: Stack) -> None:
+def test_without_a_new_batch_a_day_succeeds_and_says_so(stack: Backend) -> None:
     assert stack.run_day().state == "COMPLETED"
     (last,) = stack.sql("SELECT step, facts FROM raw_data_db.step_runs ORDER BY number DESC LIMIT 1")
     assert last["step"] == "check_source"
     assert json.loads(last["facts"])["word"] == "no new batch"
 
 
-def test_prometheus_reaches_every_service_that_it_scrapes(stack: Stack) -> None:
+def test_prometheus_reaches_every_service_that_it_scrapes(stack: Backend) -> None:
     targets = stack.get("prometheus", "/api/v1/targets")["data"]["activeTargets"]
     assert {target["labels"]["job"]: target["health"] for target in targets if target["health"] != "up"} == {}
     (batches,) = stack.get("prometheus", "/api/v1/query", query="readmit_batches_done")["data"]["result"]
     assert int(batches["value"][1]) == stack.get("ec2-api", "/health")["batches"]
 
 
-def test_a_stop_and_a_start_lose_nothing(stack: Stack) -> None:
+def test_a_stop_and_a_start_lose_nothing(stack: Backend) -> None:
     before = stored_content(stack), versions(stack), prediction(stack)
     source = stack.get("ec2-api", "/batches")
-    stack.project.output("stop")
-    stack.up()
+    stack.restart()
     assert stack.get("ec2-api", "/batches") == source
     assert (stored_content(stack), versions(stack), prediction(stack)) == before
 
 
 @pytest.mark.parametrize("service", ["api", "ec2-api", "flows", "mlflow", "prefect", "ui"])
-def test_the_standard_library_of_an_image_is_compiled(service: str, stack: Stack) -> None:
+def test_the_standard_library_of_an_image_is_compiled(service: str, stack: Backend) -> None:
     code = "import os, urllib.request; print(os.path.exists(urllib.request.__cached__))"
-    assert stack.project.output("exec", "-T", service, "python", "-c", code).strip() == "True"
+    assert stack.exec(service, "python", "-c", code).strip() == "True"
 
 
-def test_the_account_of_just_sql_is_read_only(stack: Stack) -> None:
+def test_the_account_of_just_sql_is_read_only(stack: Backend) -> None:
     grants = " ".join(" ".join(row.values()) for row in stack.sql("SHOW GRANTS"))
     assert "SELECT" in grants
     assert not {"INSERT", "UPDATE", "DELETE", "CREATE", "ALL PRIVILEGES"} & set(grants.replace(",", " ").split())

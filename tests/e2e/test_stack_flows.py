@@ -1,5 +1,6 @@
 """Prefect on the container stack: deployments, artifacts, schedules, and runs that died."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from readmit.containers import day_commands, flow_runs
 from readmit.containers.flow_runs import FlowRun
+from readmit.containers.project import output
 from readmit.pipeline import LEASE_SECONDS, SCHEDULE, TIME_ZONE
 from readmit.stacks.errors import StackError
 from tests.e2e.containers import BATCH_SIZE, Stack
@@ -92,6 +94,14 @@ def abandoned(stack: Stack) -> Abandoned:
     stack.project.output("kill", "flows")
     stack.up()
     return Abandoned(run, before)
+
+
+def test_the_days_run_without_outgoing_traffic(stack: Stack) -> None:
+    names = [f"{stack.project.name}_{network}" for network in ("stores", "services", "published")]
+    networks = json.loads(output(["docker", "network", "inspect", *names]))
+    for network in networks:
+        masquerades = network["Options"].get("com.docker.network.bridge.enable_ip_masquerade") != "false"
+        assert network["Internal"] or not masquerades, f"{network['Name']} reaches the outside"
 
 
 @pytest.mark.parametrize("service", ["prefect", "mlflow", "ui"])

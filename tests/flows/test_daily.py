@@ -17,7 +17,7 @@ from prefect.schedules import Cron
 from prefect.settings import PREFECT_HOME, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import daily, notifications, serve
+from flows import daily, deployments, notifications
 from readmit.core.errors import MissingBatches, SourceUnavailable
 from readmit.core.pushed_metrics import JOB, RUN_FAILED, RUN_FAILED_LABELS
 from readmit.io.database.connection import connect
@@ -274,11 +274,11 @@ def test_prefects_server_pushes_when_a_run_failed(run_flow: RunFlow, monkeypatch
 @pytest.mark.usefixtures("prefect")
 def test_a_paused_deployment_stays_paused_when_it_is_deployed_again() -> None:
     schedule = Cron(SCHEDULE, timezone=TIME_ZONE)
-    deployment_id = serve.deployment(daily.daily, schedule).apply()
+    deployment_id = deployments.deployment(daily.daily, schedule).apply()
     with get_client(sync_client=True) as client:
         assert client.read_deployment(deployment_id).paused is False
         client.pause_deployment(deployment_id)
-        serve.deployment(daily.daily, schedule).apply()
+        deployments.deployment(daily.daily, schedule).apply()
         assert client.read_deployment(deployment_id).paused is True
 
 

@@ -4,12 +4,13 @@ import base64
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from k3s import overlay
+from k3s import kustomization, overlay
 from k3s.base.await_services import accepts_connections
 from k3s.cluster_settings import ClusterSettings
 from k3s.image_delivery import full_name
@@ -33,18 +34,35 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for the overlay, with secrets."""
     monkeypatch.setattr(overlay, "ROOT", tmp_path)
-    monkeypatch.setattr(overlay, "FOLDER", tmp_path / "k3s")
-    monkeypatch.setattr(overlay, "SECRETS", tmp_path / "k3s/secrets")
-    secrets.create_missing(tmp_path / "k3s/secrets", {})
-    return tmp_path / "k3s"
+    folder = overlay.folder_of("readmit")
+    secrets.create_missing(folder / "secrets", {})
+    return folder
 
 
 def test_settings_of_the_user_are_passed_on_and_empty_ones_are_not(folder: Path) -> None:
     selected = overlay.select_overlay(
         ClusterSettings.from_environment(), {"READMIT_TARGET": "any", "READMIT_SCHEDULE": "", "HOME": "/"}, ()
     )
-    overlay.write(selected)
+    kustomization.write(selected, folder)
     assert (folder / "settings.env").read_text() == "READMIT_TARGET=any\n"
+
+
+def test_components_are_added_and_only_the_worker_of_jobs_reaches_the_api_of_the_cluster(folder: Path) -> None:
+    selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, (), ("airflow", "jobs"))
+    kustomization.write(replace(selected, api_servers=[("192.0.2.1", 6443), ("2001:db8::1", 6443)]), folder)
+    written = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert written["components"] == ["../../../k3s/airflow", "../../../k3s/jobs"]
+    (patch,) = written["patches"]
+    assert patch["target"] == {"kind": "NetworkPolicy", "name": "kubernetes-api"}
+    (operation,) = yaml.safe_load(patch["patch"])
+    assert [rule["to"][0]["ipBlock"]["cidr"] for rule in operation["value"]] == ["192.0.2.1/32", "2001:db8::1/128"]
+
+
+@pytest.mark.parametrize("name", ["Readmit", "a.b", "-a", "a" * 64])
+def test_a_namespace_that_kubernetes_would_reject_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READMIT_NAMESPACE", name)
+    with pytest.raises(SettingError, match="READMIT_NAMESPACE: .*lower-case letters"):
+        ClusterSettings.from_environment()
 
 
 def test_a_data_file_is_named_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +113,9 @@ def test_an_ingress_with_a_key_and_a_sign_in_is_accepted_under_its_hosts(
     overlay.require_sign_in(selected.ingress_hosts, ClusterSettings.from_environment(), folder / "secrets")
     allowed = selected.variables["READMIT_ALLOWED_HOSTS"].split(",")
     assert {"api", "api-replicas", "api.example.org", "ui.example.org"} <= set(allowed)
-    overlay.write(selected)
+    kustomization.write(selected, folder)
     written = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    assert written["components"] == ["../../k3s/ingress"]
+    assert written["components"] == ["../../../k3s/ingress"]
     assert "api.example.org" in str(written["patches"])
 
 
@@ -128,7 +146,7 @@ def test_pods_carry_the_ids_of_their_images_and_a_registry_their_digests(folder:
     ]
     names = {"readmit-api:0.1.0": "registry.example/readmit-api@sha256:d"}
     selected = overlay.select_overlay(ClusterSettings.from_environment(), {}, ("grafana",))
-    overlay.write(selected.with_images({"readmit-api:0.1.0": "sha256:i"}, names, workloads))
+    kustomization.write(selected.with_images({"readmit-api:0.1.0": "sha256:i"}, names, workloads), folder)
     written = yaml.safe_load((folder / "kustomization.yaml").read_text())
     expected = {"name": "readmit-api", "newName": "registry.example/readmit-api", "digest": "sha256:d"}
     assert written["images"] == [expected]

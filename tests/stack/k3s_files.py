@@ -1,4 +1,4 @@
-"""The manifests of k3s/base as written: each service with its containers, ports, environment and mounted files."""
+"""The manifests of k3s as written: each service with its containers, ports, environment and mounted files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from typing import Any
 import yaml
 
 from k3s.manifests import WORKLOADS
+from k3s.overlay import COMPONENTS
 from tests.stack.compose_files import ROOT
 
 BASE = ROOT / "k3s/base"
+FOLDERS = (BASE, *(ROOT / "k3s" / name for name in COMPONENTS))
+NOT_OBJECTS = ("kustomization.yaml", "patch.yaml", "names.yaml")
 GENERATED_IN = (ROOT / "compose", ROOT / "grafana", BASE)
 """Folders whose kustomization generates ConfigMaps."""
 
@@ -61,13 +64,19 @@ class Pod:
     @property
     def secrets(self) -> Mapping[str, str]:
         """Path under /run/secrets of each secret, and its key."""
-        volumes = [item["secret"] for item in self.spec.get("volumes", ()) if "secret" in item]
+        sources = [source for item in self.spec.get("volumes", ()) for source in _sources(item)]
+        volumes = [source["secret"] for source in sources if "secret" in source]
         return {item["path"]: item["key"] for volume in volumes for item in volume["items"]}
 
 
+def _sources(volume: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    sources: Sequence[Mapping[str, Any]] = volume["projected"]["sources"] if "projected" in volume else [volume]
+    return sources
+
+
 def objects() -> Iterator[Mapping[str, Any]]:
-    for file in sorted(BASE.glob("*.yaml")):
-        if file.name != "kustomization.yaml":
+    for file in (file for folder in FOLDERS for file in sorted(folder.glob("*.yaml"))):
+        if file.name not in NOT_OBJECTS:
             yield from yaml.safe_load_all(file.read_text())
 
 

@@ -11,14 +11,14 @@ import yaml
 from k3s.image_delivery import OUR_IMAGES
 from k3s.overlay import PASSED_ON
 from tests.stack.compose_files import COMPOSE, ROOT, read, services
-from tests.stack.k3s_files import BASE, Pod, objects, pods
+from tests.stack.k3s_files import FOLDERS, NOT_OBJECTS, Pod, objects, pods
 from tests.stack.test_compose import DECLARED_SECRETS, secret_file, stages
 
-COMPOSE_SERVICES = {name: item for name, item in services().items() if "profiles" not in item.config}
+COMPOSE_SERVICES = services()
 PODS = pods()
 POLICIES = {item["metadata"]["name"]: item["spec"] for item in objects() if item["kind"] == "NetworkPolicy"}
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
-PLAIN_FILES = [file for file in sorted((ROOT / "k3s").rglob("*.yaml")) if file.name != "kustomization.yaml"]
+PLAIN_FILES = [file for file in sorted((ROOT / "k3s").rglob("*.yaml")) if file.name not in NOT_OBJECTS]
 
 NOT_A_POD = {"migrate": "an init container of flows: a Job could not be applied again with another image"}
 INTERPOLATED = re.compile(r"\$\{\w+(?::?-([^${}]*))?\}")
@@ -70,7 +70,8 @@ def mebibytes(text: str) -> int:
 
 def test_every_service_has_pods() -> None:
     assert set(COMPOSE_SERVICES) == set(PODS) | set(NOT_A_POD)
-    assert {file.stem for file in BASE.glob("*.yaml")} - {"kustomization", "namespace", "network"} == set(PODS)
+    files = {file.stem for folder in FOLDERS for file in folder.glob("*.yaml") if file.name not in NOT_OBJECTS}
+    assert files - {"namespace", "network", "access"} == set(PODS)
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
@@ -240,7 +241,7 @@ def test_nothing_is_allowed_by_default_and_the_stores_are_reached_at_their_own_p
         assert {port["port"] for rule in POLICIES[name]["ingress"] for port in rule["ports"]} == ports
         assert all(rule["from"] for rule in POLICIES[name]["ingress"])
     assert callers_by_policy("s3", 9327) == {"prometheus"}
-    assert set(POLICIES) == {*PODS, "default-deny", "inside"}
+    assert set(POLICIES) == {*PODS, "default-deny", "inside", "kubernetes-api"}
     for name in PODS:
         assert POLICIES[name]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": name}}
 

@@ -2,7 +2,8 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -23,14 +24,36 @@ HIDDEN_LINE = "Finished in state Completed()"
 
 def run_command(command: Sequence[str], project: Project, terminal: Console) -> None:
     """Run a command of `readmit.cli_arguments`. Raises StackError when Prefect is unavailable or a run fails."""
+    args = parse(command)
+    _require_running(project)
+    in_flows = partial(project.output, "exec", "-T", "flows", "python", "-c")
+    run_days(args, flow_runs.prefect_server(project), in_flows, terminal)
+
+
+def parse(command: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments of a command."""
     parser = argparse.ArgumentParser(prog="just")
     add_days(parser.add_subparsers(dest="command", required=True))
-    args = parser.parse_args(command)
-    _require_running(project)
-    prefect = flow_runs.prefect_server(project)
+    return parser.parse_args(command)
+
+
+def run_days(
+    args: argparse.Namespace,
+    prefect: PrefectServer,
+    in_flows: Callable[[str], str],
+    terminal: Console,
+    at_once: bool = False,
+) -> None:
+    """Run parsed arguments. Raises StackError when Prefect is unavailable or a run fails.
+
+    `in_flows`: returns the output of a Python program in the container of the flows. `at_once`: whether all batches of
+    a backfill start at once; then each must have been ingested before.
+    """
     if args.command == "backfill":
-        for batch in backfill_range(args.first, args.last, *_released_and_set_aside(project)):
-            follow(prefect, flow_runs.start(prefect, {"batch": batch}), terminal)
+        batches = backfill_range(args.first, args.last, *_released_and_set_aside(in_flows))
+        starts = (flow_runs.start(prefect, {"batch": batch}) for batch in batches)
+        for run in list(starts) if at_once else starts:
+            follow(prefect, run, terminal)
     elif args.command == "train":
         follow(prefect, flow_runs.start(prefect, _batch_parameter(args.batch), "train"), terminal)
     else:
@@ -50,9 +73,9 @@ print(released(), *set_aside_batches.numbers())
 """
 
 
-def _released_and_set_aside(project: Project) -> tuple[int, list[int]]:
+def _released_and_set_aside(in_flows: Callable[[str], str]) -> tuple[int, list[int]]:
     """Return the number of released batches of the source, which may not be the stack's own, and those set aside."""
-    released, *set_aside = project.output("exec", "-T", "flows", "python", "-c", RELEASED_AND_SET_ASIDE).split()
+    released, *set_aside = in_flows(RELEASED_AND_SET_ASIDE).split()
     return int(released), list(map(int, set_aside))
 
 

@@ -1,0 +1,74 @@
+"""Days as Kubernetes Jobs: several at once, each with exact rows."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from k3s.cluster_settings import ClusterSettings
+from k3s.rollout import RolloutOptions, up
+from readmit.containers import flow_runs
+from readmit.pipeline import STEPS
+from readmit.settings import environment_with
+from readmit.stacks.terminal import console
+from tests.e2e.test_stack import stored_content
+from tests.k3s.cluster_stack import ClusterStack
+from tests.k3s.waiting import wait_until
+
+pytestmark = pytest.mark.k3s
+BATCHES = (1, 2, 3)
+PODS_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def stack(cluster_stack: ClusterStack) -> Iterator[ClusterStack]:
+    """The stack that is up, with the component `jobs`, which is left out again at the end unless it was there."""
+    had_jobs = "serviceAccountName" in cluster_stack.flows_template["spec"]
+    settings = ClusterSettings.from_environment()
+    without = [] if cluster_stack.pods("grafana") else ["grafana"]
+    if not had_jobs:
+        up(RolloutOptions(without, with_day=False, components=["jobs"]), settings, environment_with({}), console())
+    cluster_stack.close()
+    yield cluster_stack
+    if not had_jobs:
+        up(RolloutOptions(without, with_day=False), settings, environment_with({}), console())
+    cluster_stack.close()
+
+
+def running_days(stack: ClusterStack) -> list[str]:
+    return [pod["metadata"]["name"] for pod in stack.pods("daily") if pod["status"]["phase"] == "Running"]
+
+
+def test_three_batches_run_as_jobs_at_once_with_exact_rows(stack: ClusterStack) -> None:
+    done = {row["batch"] for row in stack.sql("SELECT batch FROM raw_data_db.batches WHERE done_at IS NOT NULL")}
+    for batch in BATCHES:
+        if str(batch) not in done:
+            assert stack.run_day(batch=batch, train=False).state == "COMPLETED"
+    before = stored_content(stack)
+    prefect = stack.prefect
+    runs = [flow_runs.start(prefect, {"batch": batch}) for batch in BATCHES]
+    wait_until(lambda: len(running_days(stack)) == len(BATCHES), PODS_SECONDS)
+    assert [stack.finished(run).state for run in runs] == ["COMPLETED"] * len(BATCHES)
+    assert stored_content(stack) == before
+    for run, batch in zip(runs, BATCHES, strict=True):
+        query = f"SELECT step, state FROM raw_data_db.step_runs WHERE run_id = '{run.id}' AND batch = {batch}"
+        rows = stack.sql(f"{query} ORDER BY number")
+        assert [(row["step"], row["state"]) for row in rows] == [(step.name, "done") for step in STEPS]
+
+
+def test_a_job_contains_no_login(stack: ClusterStack) -> None:
+    jobs = stack.cluster.objects("jobs")
+    assert jobs
+    assert stack.prefect.login not in json.dumps(jobs)
+
+
+def test_a_day_whose_job_is_killed_is_marked_as_crashed_and_can_run_again(stack: ClusterStack) -> None:
+    before, prefect = stored_content(stack), stack.prefect
+    run = flow_runs.start(prefect, {"batch": BATCHES[0], "train": False})
+    wait_until(lambda: bool(running_days(stack)), PODS_SECONDS)
+    wait_until(lambda: flow_runs.refresh(prefect, run).state == "RUNNING", PODS_SECONDS)
+    for pod in running_days(stack):
+        stack.cluster.output("delete", "pod", pod, "--grace-period=0", "--force")
+    assert stack.finished(run).state == "CRASHED"
+    assert stack.run_day(batch=BATCHES[0], train=False).state == "COMPLETED"
+    assert stored_content(stack) == before
