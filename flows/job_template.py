@@ -17,7 +17,13 @@ VARIABLES = {
     "command": {"type": "string", "title": "Command"},
     "labels": {"type": "object", "title": "Labels", "additionalProperties": {"type": "string"}},
     "annotations": {"type": "object", "title": "Annotations", "additionalProperties": {"type": "string"}},
-    "env": {"type": "object", "title": "Environment", "additionalProperties": {"type": "string"}},
+    "env": {
+        "type": "object",
+        "title": "Environment",
+        "additionalProperties": {"type": "string"},
+        # Prefect passes all settings of the worker on, with this one from its profile: the login, in the Job's text.
+        "default": {"PREFECT_SERVER_API_AUTH_STRING": ""},
+    },
 }
 """Variables of Prefect's template that a deployment may set, as JSON schemas."""
 

@@ -1,17 +1,19 @@
 """Days as Kubernetes Jobs: several at once, each with exact rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from k3s.cluster_settings import ClusterSettings
 from k3s.rollout import RolloutOptions, up
 from readmit.containers import flow_runs
+from readmit.containers.flow_runs import FlowRun
 from readmit.pipeline import STEPS
 from readmit.settings import environment_with
 from readmit.stacks.terminal import console
 from tests.e2e.test_stack import stored_content
+from tests.e2e.test_stack_flows import KILL_ENGINES
 from tests.k3s.cluster_stack import ClusterStack
 from tests.k3s.waiting import wait_until
 
@@ -57,18 +59,33 @@ def test_three_batches_run_as_jobs_at_once_with_exact_rows(stack: ClusterStack) 
 
 
 def test_a_job_contains_no_login(stack: ClusterStack) -> None:
+    assert stack.run_day(batch=BATCHES[0], train=False).state == "COMPLETED"
     jobs = stack.cluster.objects("jobs")
     assert jobs
     assert stack.prefect.login not in json.dumps(jobs)
 
 
-def test_a_day_whose_job_is_killed_is_marked_as_crashed_and_can_run_again(stack: ClusterStack) -> None:
-    before, prefect = stored_content(stack), stack.prefect
-    run = flow_runs.start(prefect, {"batch": BATCHES[0], "train": False})
-    wait_until(lambda: bool(running_days(stack)), PODS_SECONDS)
-    wait_until(lambda: flow_runs.refresh(prefect, run).state == "RUNNING", PODS_SECONDS)
-    for pod in running_days(stack):
-        stack.cluster.output("delete", "pod", pod, "--grace-period=0", "--force")
-    assert stack.finished(run).state == "CRASHED"
+def run_and_lose(stack: ClusterStack, lose: Callable[[str], None]) -> FlowRun:
+    """Start a day, lose something of its pod while it runs, and return it at its end."""
+    run = flow_runs.start(stack.prefect, {"batch": BATCHES[0]})
+    wait_until(lambda: flow_runs.refresh(stack.prefect, run).state == "RUNNING", PODS_SECONDS)
+    (pod,) = running_days(stack)
+    lose(pod)
+    return stack.finished(run)
+
+
+def test_a_day_whose_pod_is_deleted_is_run_again_by_prefect(stack: ClusterStack) -> None:
+    before, jobs = stored_content(stack), len(stack.cluster.objects("jobs"))
+    run = run_and_lose(stack, lambda pod: print(stack.cluster.output("delete", "pod", pod, "--grace-period=5")))
+    assert run.state == "COMPLETED"
+    assert len(stack.cluster.objects("jobs")) == jobs + 2
+    assert stored_content(stack) == before
+
+
+def test_a_day_whose_process_is_killed_is_marked_as_crashed_and_can_be_run_again(stack: ClusterStack) -> None:
+    before = stored_content(stack)
+    kill = ("--", "python", "-c", KILL_ENGINES)
+    run = run_and_lose(stack, lambda pod: print(stack.cluster.output("exec", pod, "--container=prefect-job", *kill)))
+    assert run.state == "CRASHED"
     assert stack.run_day(batch=BATCHES[0], train=False).state == "COMPLETED"
     assert stored_content(stack) == before
