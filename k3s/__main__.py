@@ -13,12 +13,13 @@ from k3s.cluster_settings import ClusterSettings
 from k3s.commands import run_command
 from k3s.manifests import render
 from k3s.open_pages import open_pages
-from k3s.overlay import COMPONENTS
-from k3s.rollout import RolloutOptions, prune, up
+from k3s.overlay import COMPONENTS, OPTIONAL
+from k3s.rollout import SELECTOR, RolloutOptions, prune, up
 from readmit.settings import SettingError, environment_with
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
+STOP_TIMEOUT = "--timeout=180s"
 JOBS = "prefect.io/work-pool-name=kubernetes"
 """The label that Prefect's work pool gives its Jobs."""
 
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m k3s", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", prog="just k3s::up")
-    start.add_argument("--without", action="append", default=[], choices=["grafana", "ui", "alertmanager"])
+    start.add_argument("--without", action="append", default=[], choices=OPTIONAL)
     start.add_argument("--with", action="append", default=[], choices=COMPONENTS, dest="components")
     start.add_argument("--no-day", action="store_true", help="do not start the first day")
     commands.add_parser("status")
@@ -87,7 +88,10 @@ def down(cluster: Cluster, volumes: bool, terminal: Console) -> None:
     """
     if not volumes:
         prune(cluster, frozenset(), terminal)
-        cluster.output("delete", "jobs", "--selector", JOBS, "--wait=false")
+        # First the worker, which could start another Job.
+        cluster.output("wait", "pods", "--for=delete", "--selector", SELECTOR, STOP_TIMEOUT)
+        cluster.output("delete", "jobs", "--selector", JOBS)
+        cluster.output("wait", "pods", "--for=delete", "--selector", JOBS, STOP_TIMEOUT)
         terminal.print("The stack was removed; its data are kept. Start it with `just k3s::up`.")
         return
     terminal.print(f"This deletes the namespace {cluster.namespace} with all data: encounters, snapshots, models.")

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import psutil
@@ -104,25 +105,44 @@ def cluster_of(settings: ClusterSettings) -> Cluster:
     return Cluster(file.expanduser(), settings.namespace)
 
 
-@contextmanager
-def forwarded(cluster: Cluster, service: str, port: int) -> Iterator[str]:
-    """Forward a free port of this machine to a service and yield its address.
+def start_forwarding(cluster: Cluster, service: str, port: int) -> tuple[subprocess.Popen[str], str]:
+    """Forward a free port of this machine to a service; return the process that does it, and the address.
 
     Raises StackError when no pod of the service runs.
     """
-    command = cluster.command(
-        "port-forward", "--pod-running-timeout=5s", "--address", "127.0.0.1", f"service/{service}", f":{port}"
+    options = ("--pod-running-timeout=5s", "--address", "127.0.0.1")
+    process = subprocess.Popen(
+        cluster.command("port-forward", *options, f"service/{service}", f":{port}"),
+        env=cluster.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    with subprocess.Popen(
-        command, env=cluster.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            # Forwarding from 127.0.0.1:34567 -> 8000
-            line = process.stdout.readline()
-            if not line:
-                raise StackError(f"port {port} of {service} cannot be forwarded: {process.stderr.read().strip()}")
-            yield f"http://{line.split()[2]}"
-        finally:
-            process.terminate()
+    assert process.stdout is not None
+    # Forwarding from 127.0.0.1:34567 -> 8000
+    line = process.stdout.readline()
+    if not line.startswith("Forwarding from "):
+        process.terminate()
+        raise StackError(f"port {port} of {service} cannot be forwarded: {line}{process.stdout.read()}".rstrip())
+    # kubectl prints a line for each connection, and would wait when nobody reads them.
+    Thread(target=_drain, args=(process.stdout,), daemon=True).start()
+    return process, f"http://{line.split()[2]}"
+
+
+def _drain(output: TextIO) -> None:
+    for _ in output:
+        pass
+
+
+@contextmanager
+def forwarded(cluster: Cluster, service: str, port: int) -> Iterator[str]:
+    """Forward a free port of this machine to a service while the context lasts, and yield its address.
+
+    Raises StackError when no pod of the service runs.
+    """
+    process, address = start_forwarding(cluster, service, port)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from k3s.cluster import ROOT
 from k3s.manifests import PART_OF
-from k3s.overlay import Overlay, folder_of
+from k3s.overlay import Overlay
 from readmit.stacks import atomic_file
 
 ROOT_PATH = "../../../k3s"
@@ -27,7 +28,7 @@ def write(overlay: Overlay, folder: Path) -> None:
 
 def write_without_settings(components: Sequence[str]) -> Path:
     """Write the base with components alone, and return the folder."""
-    folder = folder_of("check")
+    folder = ROOT / "var/check/k3s"
     atomic_file.make_folder(folder)
     fields = {"resources": [f"{ROOT_PATH}/base"], "components": [f"{ROOT_PATH}/{name}" for name in components]}
     atomic_file.write(folder / "kustomization.yaml", yaml.safe_dump(fields))

@@ -17,6 +17,8 @@ from readmit.stacks.errors import StackError
 
 COMPONENTS = ("airflow", "jobs", "locust")
 """Components that are off by default, each a folder of k3s."""
+OPTIONAL = ("alertmanager", "grafana", "ui")
+"""Services that can be left out."""
 PASSED_ON = (
     *("AIRFLOW_SCHEDULE", "ALLOWED_HOSTS", "COST_RATIO", "DAY_MAX_BATCHES", "MLFLOW_ALLOWED_HOSTS"),
     *("MODEL_POLL_SECONDS", "RETRY_DELAY_SECONDS", "SCHEDULE", "SOURCE_BATCH_SIZE", "SOURCE_DOWNLOAD_URL"),
@@ -69,7 +71,7 @@ def select_overlay(
     selected = {name: host for name, host in hosts.items() if host}
     return Overlay(
         namespace=settings.namespace,
-        components=components,
+        components=tuple(dict.fromkeys(components)),
         variables=_with_allowed_hosts(variables, settings, tuple(selected.values())),
         without=without,
         ingress_hosts=selected,

@@ -57,6 +57,8 @@ def namespace(value: str) -> str:
     """Return the name of a Kubernetes namespace."""
     if not DNS_LABEL.fullmatch(value):
         raise ValueError("not a name of at most 63 lower-case letters, digits and hyphens")
+    if value == "default" or value.startswith("kube-"):
+        raise ValueError("a namespace of the cluster's own, whose pods the policies would cut off")
     return value
 
 

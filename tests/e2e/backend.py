@@ -13,6 +13,15 @@ import httpx
 from readmit.containers import flow_runs, secrets
 from readmit.containers.flow_runs import TERMINAL_STATES, FlowRun
 
+SETTINGS = {
+    "READMIT_SOURCE_INTERVAL_SECONDS": "0",
+    "READMIT_RETRY_DELAY_SECONDS": "0",
+    # No scheduled day starts during the tests.
+    "READMIT_SCHEDULE": "0 0 29 2 *",
+    # A run takes one batch, so that tests may look at the results in between.
+    "READMIT_DAY_MAX_BATCHES": "1",
+}
+"""Settings of a stack under test, whatever those of the user are."""
 DAY_TIMEOUT_SECONDS = 600.0
 POLL_SECONDS = 0.5
 

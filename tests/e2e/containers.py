@@ -15,7 +15,7 @@ from readmit.containers.__main__ import exec_options
 from readmit.containers.project import ROOT, Project
 from readmit.containers.up import UpOptions, select_services
 from readmit.embedded.stack import free_ports
-from tests.e2e.backend import Backend
+from tests.e2e.backend import SETTINGS, Backend
 
 NAME = "readmit-e2e"
 PUBLISHED = ("EC2_API", "MLFLOW", "PREFECT", "AIRFLOW", "API", "UI", "PROMETHEUS", "GRAFANA", "LOCUST")
@@ -101,12 +101,7 @@ def temporary_stack(
     settings = {
         "READMIT_DATA": str(data),
         "READMIT_SECRETS": str(secrets_folder),
-        "READMIT_SOURCE_INTERVAL_SECONDS": "0",
-        "READMIT_RETRY_DELAY_SECONDS": "0",
-        # No scheduled day starts during the tests.
-        "READMIT_SCHEDULE": "0 0 29 2 *",
-        # A run takes one batch, so that tests may look at the results in between.
-        "READMIT_DAY_MAX_BATCHES": "1",
+        **SETTINGS,
         **{f"READMIT_{name}": "" for name in CLEARED_SETTINGS},
     }
     # Days run without outgoing traffic: nothing needs the Internet, and there is no telemetry.

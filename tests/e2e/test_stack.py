@@ -123,7 +123,7 @@ def test_every_encounter_is_stored_once_and_the_counts_add_up(stack: Backend) ->
 
 
 def test_objects_match_the_ledger(stack: Backend) -> None:
-    objects = [line.split() for line in stack.output_in_flows(OBJECTS).splitlines()]
+    objects = [line.split() for line in stack.run_one_off(OBJECTS).splitlines()]
     batches = stack.sql("SELECT raw_object, sha256, clean_object, snapshot_object FROM raw_data_db.batches")
     raw = {name: digest for bucket, name, digest in objects if bucket == "raw"}
     assert raw == {row["raw_object"]: row["sha256"] for row in batches}

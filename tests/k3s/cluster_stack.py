@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from k3s.cluster import Cluster, cluster_of
+from flows.job_template import LEFT_OUT
+from k3s.cluster import Cluster, cluster_of, start_forwarding
 from k3s.cluster_settings import ClusterSettings
 from k3s.commands import run_cli
 from k3s.manifests import render
@@ -17,21 +18,12 @@ from k3s.overlay import folder_of
 from k3s.rollout import SELECTOR, RolloutOptions, unready, up
 from readmit.settings import PREFIX
 from readmit.stacks.terminal import console
-from tests.e2e.backend import Backend
+from tests.e2e.backend import SETTINGS, Backend
 from tests.e2e.containers import BATCH_SIZE
 from tests.k3s.waiting import wait_until
 
 NAMESPACE = "readmit-e2e"
 READY_SECONDS = 600.0
-SETTINGS = {
-    "SOURCE_BATCH_SIZE": str(BATCH_SIZE),
-    "SOURCE_INTERVAL_SECONDS": "0",
-    "RETRY_DELAY_SECONDS": "0",
-    # No scheduled day starts during the tests.
-    "SCHEDULE": "0 0 29 2 *",
-    # A run takes one batch, so that tests may look at the results in between.
-    "DAY_MAX_BATCHES": "1",
-}
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -48,7 +40,9 @@ class Forwards(Mapping[str, str]):
     def __getitem__(self, service: str) -> str:
         process, address = self._processes.get(service, (None, ""))
         if process is None or process.poll() is not None:
-            process, address = self._processes[service] = self._start(service)
+            process, address = self._processes[service] = start_forwarding(
+                self._cluster, service, self._ports()[service]
+            )
         return address
 
     def __iter__(self) -> Iterator[str]:
@@ -66,15 +60,6 @@ class Forwards(Mapping[str, str]):
     def _ports(self) -> Mapping[str, int]:
         services = self._cluster.objects("services")
         return {item["metadata"]["name"]: item["spec"]["ports"][0]["port"] for item in services}
-
-    def _start(self, service: str) -> tuple[subprocess.Popen[str], str]:
-        command = self._cluster.command("port-forward", f"service/{service}", f":{self._ports()[service]}")
-        process = subprocess.Popen(command, env=self._cluster.environment(), stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, f"{service} cannot be forwarded"
-        # Forwarding from 127.0.0.1:34567 -> 8000
-        return process, f"http://{line.split()[2]}"
 
 
 class ClusterStack(Backend):
@@ -103,7 +88,7 @@ class ClusterStack(Backend):
         template = self.flows_template
         (container,) = template["spec"]["containers"]
         kept = {name: value for name, value in container.items() if not name.endswith("Probe")}
-        initial = [item for item in template["spec"]["initContainers"] if item["name"] != "migrate"]
+        initial = [item for item in template["spec"]["initContainers"] if item["name"] not in LEFT_OUT]
         spec = {**template["spec"], "initContainers": initial, "containers": [{**kept, "args": ["python", "-c", code]}]}
         with self.pod("daily", spec) as name:
             output = self.log_at_end(name)
@@ -175,7 +160,9 @@ def stack_that_is_up() -> ClusterStack:
 def temporary_stack(data: Path) -> Iterator[ClusterStack]:
     """Bring a stack up in a namespace of its own, with a file of encounters, and delete it at the end."""
     own = {"namespace": NAMESPACE, "data": data, "api_key": None, "ingress_api_host": None, "ingress_ui_host": None}
-    settings = ClusterSettings.from_environment().model_copy(update=own)
+    settings = ClusterSettings.from_environment()
+    assert settings.namespace != NAMESPACE, "READMIT_NAMESPACE is that of the tests, which delete it"
+    settings = settings.model_copy(update=own)
     stack = ClusterStack(cluster_of(settings))
     _remove(stack)
     try:
@@ -188,7 +175,7 @@ def temporary_stack(data: Path) -> Iterator[ClusterStack]:
 
 
 def _variables() -> Mapping[str, str]:
-    return {f"{PREFIX}{name}": value for name, value in SETTINGS.items()}
+    return {**SETTINGS, f"{PREFIX}SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
 
 
 def _remove(stack: ClusterStack) -> None:

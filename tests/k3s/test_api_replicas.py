@@ -56,6 +56,7 @@ def test_a_rolling_update_under_load_fails_no_request(cluster_stack: ClusterStac
         # The annotation of the restart would differ from the overlay.
         patch = [{"op": "remove", "path": "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"}]
         cluster_stack.cluster.output("patch", "deployment/api", "--type", "json", "--patch", json.dumps(patch))
+        cluster_stack.cluster.output("rollout", "status", "deployment/api", f"--timeout={ROLLOUT_SECONDS:.0f}s")
 
 
 @pytest.mark.parametrize("options", [(), ("--grace-period=0", "--force")], ids=["deleted", "killed"])

@@ -1,11 +1,12 @@
 """Days as Kubernetes Jobs: several at once, each with exact rows."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from k3s.cluster_settings import ClusterSettings
+from k3s.overlay import COMPONENTS, OPTIONAL
 from k3s.rollout import RolloutOptions, up
 from readmit.containers import flow_runs
 from readmit.containers.flow_runs import FlowRun
@@ -25,16 +26,20 @@ PODS_SECONDS = 90.0
 @pytest.fixture(scope="module")
 def stack(cluster_stack: ClusterStack) -> Iterator[ClusterStack]:
     """The stack that is up, with the component `jobs`, which is left out again at the end unless it was there."""
-    had_jobs = "serviceAccountName" in cluster_stack.flows_template["spec"]
-    settings = ClusterSettings.from_environment()
-    without = [] if cluster_stack.pods("grafana") else ["grafana"]
-    if not had_jobs:
-        up(RolloutOptions(without, with_day=False, components=["jobs"]), settings, environment_with({}), console())
-    cluster_stack.close()
+    has_jobs = cluster_stack.flows_template["spec"]["serviceAccountName"] == "flows"
+    names = {item["metadata"]["name"] for item in cluster_stack.cluster.objects("deployments,statefulsets")}
+    without, components = sorted(set(OPTIONAL) - names), sorted(set(COMPONENTS) & names)
+
+    def bring_up(components: Sequence[str]) -> None:
+        options = RolloutOptions(without, with_day=False, components=components)
+        up(options, ClusterSettings.from_environment(), environment_with({}), console())
+        cluster_stack.close()
+
+    if not has_jobs:
+        bring_up([*components, "jobs"])
     yield cluster_stack
-    if not had_jobs:
-        up(RolloutOptions(without, with_day=False), settings, environment_with({}), console())
-    cluster_stack.close()
+    if not has_jobs:
+        bring_up(components)
 
 
 def running_days(stack: ClusterStack) -> list[str]:

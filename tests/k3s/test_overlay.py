@@ -58,10 +58,10 @@ def test_components_are_added_and_only_the_worker_of_jobs_reaches_the_api_of_the
     assert [rule["to"][0]["ipBlock"]["cidr"] for rule in operation["value"]] == ["192.0.2.1/32", "2001:db8::1/128"]
 
 
-@pytest.mark.parametrize("name", ["Readmit", "a.b", "-a", "a" * 64])
-def test_a_namespace_that_kubernetes_would_reject_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["Readmit", "a.b", "-a", "a" * 64, "default", "kube-system"])
+def test_a_namespace_that_is_invalid_or_of_the_cluster_is_rejected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_NAMESPACE", name)
-    with pytest.raises(SettingError, match="READMIT_NAMESPACE: .*lower-case letters"):
+    with pytest.raises(SettingError, match=r"READMIT_NAMESPACE: .*(lower-case letters|own)"):
         ClusterSettings.from_environment()
 
 

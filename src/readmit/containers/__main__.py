@@ -9,22 +9,18 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from readmit.containers import day_commands, status
+from readmit.containers.cli_environment import READER_DATABASE_URL, cli_environment
 from readmit.containers.container_diagnosis import diagnose
 from readmit.containers.container_report import container_report, container_secrets
 from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
-from readmit.settings import COMMAND_LOG, SettingError, load
+from readmit.settings import SettingError, load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
-
-READER_DATABASE_URL = "mysql://reader@mysql:3306"
-"""The read-only account of `just sql`."""
-CONTAINER_LOG = "/proc/1/fd/2"
-"""Standard error of the first process of a container, which the engine keeps as the container's log."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,15 +101,9 @@ def report(terminal: Console) -> None:
 
 
 def exec_options(command: str, project: Project) -> list[str]:
-    """Return the options of `exec` for a `readmit` command: it logs to the container's log, and `sql` only reads."""
-    log = ["-e", f"{COMMAND_LOG}={CONTAINER_LOG}"]
-    return [*log, *_reader_options(project)] if command == "sql" else log
-
-
-def _reader_options(project: Project) -> list[str]:
-    address = project.variables.get("READMIT_READER_DATABASE_URL", READER_DATABASE_URL)
-    password = "/run/secrets/reader_password"
-    return ["-e", f"READMIT_DATABASE_URL={address}", "-e", f"READMIT_DATABASE_PASSWORD_FILE={password}"]
+    """Return the options of `exec` for a `readmit` command."""
+    reader = project.variables.get("READMIT_READER_DATABASE_URL", READER_DATABASE_URL)
+    return [part for name, text in cli_environment(command, reader).items() for part in ("-e", f"{name}={text}")]
 
 
 def run_command(command: Sequence[str], terminal: Console) -> None:

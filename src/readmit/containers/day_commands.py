@@ -52,8 +52,11 @@ def run_days(
     if args.command == "backfill":
         batches = backfill_range(args.first, args.last, *_released_and_set_aside(in_flows))
         starts = (flow_runs.start(prefect, {"batch": batch}) for batch in batches)
-        for run in list(starts) if at_once else starts:
-            follow(prefect, run, terminal)
+        if at_once:
+            _follow_all(prefect, list(starts), terminal)
+        else:
+            for run in starts:
+                follow(prefect, run, terminal)
     elif args.command == "train":
         follow(prefect, flow_runs.start(prefect, _batch_parameter(args.batch), "train"), terminal)
     else:
@@ -104,6 +107,18 @@ def follow(prefect: PrefectServer, run: FlowRun, terminal: Console) -> None:
         raise
     if run.state != "COMPLETED":
         raise StackError(f"{run.name} ended as {run.state}: {run.message}")
+
+
+def _follow_all(prefect: PrefectServer, runs: Sequence[FlowRun], terminal: Console) -> None:
+    """Print the logs of runs one after the other. Raises StackError with each run that fails, once all have ended."""
+    errors = []
+    for run in runs:
+        try:
+            follow(prefect, run, terminal)
+        except StackError as error:
+            errors.append(str(error))
+    if errors:
+        raise StackError("; ".join(errors))
 
 
 def _print_new_lines(prefect: PrefectServer, run: FlowRun, printed: set[str], terminal: Console) -> None:
