@@ -201,7 +201,7 @@ def test_what_keeps_data_is_a_stateful_set_with_a_claim() -> None:
 def callers_by_policy(service: str, port: int) -> set[str]:
     """Return the names of the pods that the policy of a service lets through to a port."""
     names: set[str] = set()
-    for rule in POLICIES[service]["ingress"]:
+    for rule in POLICIES[service].get("ingress", ()):
         if {"port": port} in rule["ports"]:
             for source in rule["from"]:
                 selector = source["podSelector"]
