@@ -126,7 +126,7 @@ def _record(pushgateway: str) -> AutomationCore:
 def _delete(names: Iterable[str]) -> None:
     """Delete automations and the webhook blocks that they called."""
     with get_client(sync_client=True) as client:
-        for automation in [found for name in names for found in client.read_automations_by_name(name)]:
+        for automation in [item for name in names for item in client.read_automations_by_name(name)]:
             client.delete_automation(automation.id)
             for action in automation.actions:
                 if isinstance(action, CallWebhook):

@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -15,9 +16,9 @@ from k3s.manifests import render
 from k3s.open_pages import open_pages
 from k3s.overlay import COMPONENTS, OPTIONAL
 from k3s.rollout import SELECTOR, RolloutOptions, prune, up
-from readmit.settings import SettingError, environment_with
+from readmit.settings import environment_with
 from readmit.stacks.errors import StackError
-from readmit.stacks.terminal import console
+from readmit.stacks.terminal import console, exit_code
 
 STOP_TIMEOUT = "--timeout=180s"
 JOBS = "prefect.io/work-pool-name=kubernetes"
@@ -25,17 +26,10 @@ JOBS = "prefect.io/work-pool-name=kubernetes"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Return 0 on success, 1 with the reason on an error, 130 when interrupted."""
+    """Run one command. Return its exit code."""
     args, terminal = _parser().parse_args(arguments), console()
     logging.disable(logging.WARNING)
-    try:
-        _dispatch(args, terminal)
-    except (StackError, SettingError) as error:
-        terminal.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(partial(_dispatch, args, terminal), terminal)
 
 
 def _parser() -> argparse.ArgumentParser:

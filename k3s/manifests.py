@@ -22,11 +22,6 @@ class Workload:
     name: str
     images: Sequence[str]
 
-    @property
-    def path(self) -> str:
-        """Return its name for kubectl: deployment/api."""
-        return f"{self.kind.lower()}/{self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class Manifests:

@@ -16,7 +16,6 @@ from k3s.commands import run_cli
 from k3s.manifests import render
 from k3s.overlay import folder_of
 from k3s.rollout import SELECTOR, RolloutOptions, unready, up
-from readmit.settings import PREFIX
 from readmit.stacks.terminal import console
 from tests.e2e.backend import SETTINGS, Backend
 from tests.e2e.containers import BATCH_SIZE
@@ -167,15 +166,12 @@ def temporary_stack(data: Path) -> Iterator[ClusterStack]:
     _remove(stack)
     try:
         # Grafana's image is not available everywhere, and nothing depends on it.
-        up(RolloutOptions(["grafana"], with_day=False), settings, _variables(), console())
+        variables = {**SETTINGS, "READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
+        up(RolloutOptions(["grafana"], with_day=False), settings, variables, console())
         yield stack
     finally:
         stack.close()
         _remove(stack)
-
-
-def _variables() -> Mapping[str, str]:
-    return {**SETTINGS, f"{PREFIX}SOURCE_BATCH_SIZE": str(BATCH_SIZE)}
 
 
 def _remove(stack: ClusterStack) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -16,37 +17,34 @@ from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, project_of
-from readmit.settings import SettingError, load
+from readmit.settings import load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
-from readmit.stacks.terminal import console
+from readmit.stacks.terminal import console, exit_code
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Return 0 on success, 1 with the reason on an error, 130 when interrupted."""
+    """Run one command. Return its exit code."""
     args, terminal = _parser().parse_args(arguments), console()
-    try:
-        if args.command == "up":
-            up(UpOptions(args.services, args.without, not args.no_day, args.publish_stores), terminal)
-        elif args.command == "down":
-            down(args.volumes, terminal)
-        elif args.command == "status":
-            status.show(project_of(load()), SHOWN_SECRETS, terminal)
-        elif args.command == "why":
-            why(args.names, terminal)
-        elif args.command == "report":
-            report(terminal)
-        elif args.command == "rotate":
-            rotate(project_of(load()), SECRETS, args.names, terminal)
-        else:
-            run_command(args.rest, terminal)
-    except (StackError, SettingError) as error:
-        terminal.print(str(error), style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(partial(_dispatch, args, terminal), terminal)
+
+
+def _dispatch(args: argparse.Namespace, terminal: Console) -> None:
+    if args.command == "up":
+        up(UpOptions(args.services, args.without, not args.no_day, args.publish_stores), terminal)
+    elif args.command == "down":
+        down(args.volumes, terminal)
+    elif args.command == "status":
+        status.show(project_of(load()), SHOWN_SECRETS, terminal)
+    elif args.command == "why":
+        why(args.names, terminal)
+    elif args.command == "report":
+        report(terminal)
+    elif args.command == "rotate":
+        rotate(project_of(load()), SECRETS, args.names, terminal)
+    else:
+        run_command(args.rest, terminal)
 
 
 def _parser() -> argparse.ArgumentParser:

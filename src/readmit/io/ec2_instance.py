@@ -61,10 +61,12 @@ def describe(selection: InstanceSelection, access: Ec2Access) -> InstanceState:
     with _client(access) as client:
         pages = client.get_paginator("describe_instances")
         if selection.tag is None:
-            found = pages.paginate(InstanceIds=[str(selection.instance_id)])
+            responses = pages.paginate(InstanceIds=[str(selection.instance_id)])
         else:
-            found = pages.paginate(Filters=[{"Name": f"tag:{selection.tag[0]}", "Values": [selection.tag[1]]}])
-        instances = [item for page in found for group in page["Reservations"] for item in group["Instances"]]
+            responses = pages.paginate(Filters=[{"Name": f"tag:{selection.tag[0]}", "Values": [selection.tag[1]]}])
+        instances = [
+            item for response in responses for group in response["Reservations"] for item in group["Instances"]
+        ]
     existing = [instance for instance in instances if instance["State"]["Name"] not in GONE]
     if len(existing) != 1:
         gone = ", ".join(f"{item['InstanceId']} is {item['State']['Name']}" for item in instances)

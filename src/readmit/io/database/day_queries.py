@@ -91,9 +91,9 @@ def _last_done(condition: pw.Expression) -> StepRun | None:
 
 
 def _last_source_check(checks: pw.Expression) -> StepRun | None:
-    found = StepRun.facts.contains(SOURCE_QUERIED) | StepRun.facts.contains(NOT_TODAY)
+    queried = StepRun.facts.contains(SOURCE_QUERIED) | StepRun.facts.contains(NOT_TODAY)
     missing = reduce(or_, (StepRun.error.startswith(f"{name}: ") for name in NOT_FOUND))
-    last: StepRun | None = StepRun.select().where(checks & (found | missing)).order_by(StepRun.number.desc()).first()
+    last: StepRun | None = StepRun.select().where(checks & (queried | missing)).order_by(StepRun.number.desc()).first()
     return last
 
 
