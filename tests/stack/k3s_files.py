@@ -41,9 +41,7 @@ class Pod:
     @property
     def environment(self) -> Mapping[str, str]:
         """Variables of the container, without the user's settings."""
-        sources = [item["configMapRef"]["name"] for item in self.container.get("envFrom", ())]
-        generated = [pair for name in sources if name != "settings" for pair in env_file(name).items()]
-        return dict([*generated, *((item["name"], item["value"]) for item in self.container.get("env", ()))])
+        return environment(self.container)
 
     @property
     def gets_settings(self) -> bool:
@@ -72,6 +70,13 @@ class Pod:
 def _sources(volume: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     sources: Sequence[Mapping[str, Any]] = volume["projected"]["sources"] if "projected" in volume else [volume]
     return sources
+
+
+def environment(container: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the variables of a container, without the user's settings."""
+    sources = [item["configMapRef"]["name"] for item in container.get("envFrom", ())]
+    generated = [pair for name in sources if name != "settings" for pair in env_file(name).items()]
+    return dict([*generated, *((item["name"], item["value"]) for item in container.get("env", ()))])
 
 
 def objects() -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ import yaml
 from k3s.image_delivery import OUR_IMAGES
 from k3s.overlay import PASSED_ON
 from tests.stack.compose_files import COMPOSE, ROOT, read, services
-from tests.stack.k3s_files import FOLDERS, NOT_OBJECTS, Pod, objects, pods
+from tests.stack.k3s_files import FOLDERS, NOT_OBJECTS, Pod, environment, objects, pods
 from tests.stack.test_compose import DECLARED_SECRETS, secret_file, stages
 
 COMPOSE_SERVICES = services()
@@ -20,7 +20,7 @@ POLICIES = {item["metadata"]["name"]: item["spec"] for item in objects() if item
 VERSIONS = ("1.33", "1.34", "1.35", "1.36", "1.37")
 PLAIN_FILES = [file for file in sorted((ROOT / "k3s").rglob("*.yaml")) if file.name not in NOT_OBJECTS]
 
-NOT_A_POD = {"migrate": "an init container of flows: a Job could not be applied again with another image"}
+INIT_CONTAINERS = {"migrate": "an init container of flows: a Job could not be applied again with another image"}
 INTERPOLATED = re.compile(r"\$\{\w+(?::?-([^${}]*))?\}")
 STARTUP_SECONDS = {
     "mysql": (600, "Compose only waits; the kubelet would kill it while it creates its tables or recovers"),
@@ -69,9 +69,29 @@ def mebibytes(text: str) -> int:
 
 
 def test_every_service_has_pods() -> None:
-    assert set(COMPOSE_SERVICES) == set(PODS) | set(NOT_A_POD)
+    assert set(COMPOSE_SERVICES) == set(PODS) | set(INIT_CONTAINERS)
     files = {file.stem for folder in FOLDERS for file in folder.glob("*.yaml") if file.name not in NOT_OBJECTS}
     assert files - {"namespace", "network", "access"} == set(PODS)
+
+
+def test_the_init_container_migrate_is_the_service_of_compose() -> None:
+    service = COMPOSE_SERVICES["migrate"]
+    flows = PODS["flows"]
+    (container,) = [item for item in flows.spec["initContainers"] if item["name"] == "migrate"]
+    limits = container["resources"]["limits"]
+    assert container["image"] == service.config["image"]
+    assert container["command"] == service.config["command"]
+    assert mebibytes(limits["memory"]) == mebibytes(service.config["mem_limit"])
+    assert float(limits["cpu"]) == float(service.config["cpus"])
+    passed_on = {name for name, value in service.environment.items() if value is None}
+    expected = {name: default_of(value) for name, value in service.environment.items() if name not in passed_on}
+    assert environment(container) == expected
+    assert ({"configMapRef": {"name": "settings"}} in container["envFrom"]) == bool(passed_on)
+    assert flows.secrets.items() >= {(name, secret_file(DECLARED_SECRETS[name])) for name in service.config["secrets"]}
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {
+        "/run/secrets",
+        *(str(item).partition(":")[0] for item in service.config["tmpfs"]),
+    }
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
