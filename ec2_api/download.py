@@ -68,7 +68,7 @@ def verified_content(part: Path, expected: PublishedFile) -> bytes:
     try:
         content = csv_content(part)
     except NotInLayout as error:
-        raise WrongFile(str(error)) from error
+        raise WrongFile(f"not the published {expected.name}: {error}") from error
     if len(content) != expected.size or sha256(content) != expected.sha256:
         raise WrongFile(
             f"not the published {expected.name}: {len(content):,} bytes, SHA-256 {sha256(content)}; "

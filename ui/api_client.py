@@ -86,7 +86,7 @@ class ApiClient:
         )
 
     def predict_batch(self, parquet: bytes) -> bytes:
-        """Return the predictions for a Parquet file, as Parquet: index, prediction, probability, error."""
+        """Return the predictions for a Parquet file, as Parquet with the columns of BatchResults."""
         headers = {**self._key, "Content-Type": PARQUET, "Accept": PARQUET}
         return send(self._client, "POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
 
