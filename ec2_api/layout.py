@@ -8,7 +8,7 @@ import polars as pl
 
 from readmit.core.tabular.csv_table import TableRows
 from readmit.core.tabular.table_file import open_table, table_content
-from readmit.core.tabular.table_header import uci_names
+from readmit.core.tabular.table_header import ROW_ERROR, uci_names
 from readmit.core.tabular.table_limits import InvalidTable, TableLimits, TableTooLarge
 
 DRUGS = (
@@ -34,8 +34,6 @@ WHOLE_NUMBERS = frozenset(
 )
 
 
-ROW_ERROR = "row_error"
-"""Column with what is wrong with a row as a whole, in a file that has such rows."""
 LIMITS = TableLimits(rows=50_000_000, text_bytes=16_000_000_000, page_bytes=2_000_000_000)
 """Of the operator's own file: large, but a damaged one does not take all memory."""
 _ORDER = "order"

@@ -23,10 +23,9 @@ from readmit.core.errors import BatchRejected
 from readmit.core.field_values import canonical_text, value_error
 from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, ROW, redact_reason
 from readmit.core.request import MAX_VALUE_LENGTH
+from readmit.core.tabular.table_header import ROW_ERROR
 
 POSITION = "position"
-ROW_ERROR = "row_error"
-"""Column of the data API with what is wrong with a row as a whole; such a row has no values."""
 MAX_QUARANTINED_SHARE = 0.05
 """A batch with a larger share of quarantined encounters is rejected: no model is trained on the rest."""
 MAX_LISTED_FIELDS = 5
@@ -100,9 +99,9 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningRes
     `raw`: from `to_text_columns`. `earlier_encounters`: IDs of the valid encounters of earlier batches.
     """
     raw = raw.sort(POSITION)
-    whole = _canonical(raw.filter(pl.col(ROW_ERROR).is_null()))
+    whole = raw.filter(pl.col(ROW_ERROR).is_null())
     faults = pl.concat([_row_faults(raw), *(_field_faults(whole, field) for field in FIELDS)])
-    valid = whole.join(faults, on=POSITION, how="anti").sort(POSITION)
+    valid = _canonical(whole.join(faults, on=POSITION, how="anti").sort(POSITION))
     duplicates = _duplicates(valid, earlier_encounters)
     valid = valid.join(duplicates, on=POSITION, how="anti").sort(POSITION)
     returning = valid.filter(~pl.col(DISPOSITION).is_in(EXCLUDED_DISPOSITIONS))
@@ -115,16 +114,13 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningRes
     )
 
 
-def _canonical(raw: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with equal values spelled alike and NOT_RECORDED for missing ones; null columns stay null."""
-    spellings = {
-        field.name: {
-            value: canonical_text(field, value) or NOT_RECORDED for value in raw[field.name].drop_nulls().unique()
-        }
-        for field in FIELDS
-    }
-    changes = {name: {old: new for old, new in spelled.items() if old != new} for name, spelled in spellings.items()}
-    return raw.with_columns(pl.col(name).replace(changed) for name, changed in changes.items() if changed)
+def _canonical(valid: pl.DataFrame) -> pl.DataFrame:
+    """Return valid rows with equal values spelled alike, and NOT_RECORDED for missing ones."""
+    changes = {}
+    for field in FIELDS:
+        spellings = {value: canonical_text(field, value) or NOT_RECORDED for value in valid[field.name].unique()}
+        changes[field.name] = {value: spelled for value, spelled in spellings.items() if value != spelled}
+    return valid.with_columns(pl.col(name).replace(changed) for name, changed in changes.items() if changed)
 
 
 def _row_faults(raw: pl.DataFrame) -> pl.DataFrame:
@@ -151,12 +147,18 @@ def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
 def _reason(field: Field, value: str | None) -> str | None:
     if value is None:
         return MISSING
-    if value == NOT_RECORDED:
-        return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) is not allowed here"
-    error = value_error(field, value)
-    if error is None or len(value) <= MAX_VALUE_LENGTH:
-        return error
-    return value_error(field, f"{value[:MAX_VALUE_LENGTH]}... ({len(value):,} characters)")
+    if len(value) > MAX_VALUE_LENGTH:
+        return _long_value_reason(field, value)
+    text = canonical_text(field, value)
+    if text is None:
+        return None if field.may_be_unrecorded else f"{value!r} (not recorded) is not allowed here"
+    return value_error(field, text) and value_error(field, value)
+
+
+def _long_value_reason(field: Field, value: str) -> str | None:
+    return value_error(field, value) and value_error(
+        field, f"{value[:MAX_VALUE_LENGTH]}... ({len(value):,} characters)"
+    )
 
 
 def _duplicates(valid: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:

@@ -14,10 +14,9 @@ ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
 def canonical_text(field: Field, text: str) -> str | None:
     """Return a value as UCI spells it; None for not recorded. A value that is not valid stays so.
 
-    Surrounding blanks are removed, `2.0` is the whole number 2, and 008, 8 and 8.0 are one ICD-9-CM code.
+    `2.0` is the whole number 2, and 008, 8 and 8.0 are one ICD-9-CM code.
     """
-    text = text.strip()
-    word = text.casefold()
+    word = text.strip(" \t").casefold()
     if word in MISSING_WORDS and word not in (choice.casefold() for choice in field.choices):
         return None
     if field.whole_number:

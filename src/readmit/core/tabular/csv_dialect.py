@@ -24,6 +24,11 @@ class CsvDialect:
     start: int
 
     @property
+    def padded(self) -> bool:
+        """Whether cells have blanks around them, as the names in the header then have."""
+        return any(name != name.strip(" ") for name in self.header)
+
+    @property
     def decimal_comma(self) -> bool:
         """Whether numbers have a decimal comma, as spreadsheets write them where they separate cells by semicolons."""
         return self.delimiter == ";"

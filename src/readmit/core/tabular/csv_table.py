@@ -22,7 +22,7 @@ BLOCK_BYTES = 4_000_000
 ROWS_PER_CHUNK = 8_192
 DICTIONARY_TYPE = pa.dictionary(pa.int32(), pa.string())
 NON_BLANK_LINE, NON_BLANK = re.compile(rb"[^\r\n]+"), re.compile(rb"\S")
-DECIMAL_COMMA = re.compile(r"\s*[A-Za-z]?\d+,\d+\s*")
+DECIMAL_COMMA = re.compile(r"[EVev]?\d+,\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,17 @@ class CsvTable:
             raise InvalidTable("its rows cannot be parsed") from error
         if rows.rows and rows.rows == len(rows.ragged):
             raise InvalidTable(_all_ragged(list(rows.ragged.values()), len(self.header.names)))
+        return TableRows(rows.rows, [self._plain_column(column) for column in rows.columns], rows.ragged)
+
+    def _plain_column(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
+        """Return a column without the blanks and decimal commas of the dialect."""
+        if not self._dialect.padded and not self._dialect.decimal_comma:
+            return column
+        texts = column.dictionary.to_pylist()
+        plain = [text.strip(" ") for text in texts] if self._dialect.padded else texts
         if self._dialect.decimal_comma:
-            return TableRows(rows.rows, [_with_decimal_points(column) for column in rows.columns], rows.ragged)
-        return rows
+            plain = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in plain]
+        return pa.DictionaryArray.from_arrays(column.indices, pa.array(plain, pa.string()))
 
     def _read_plain(self, indices: Sequence[int]) -> TableRows:
         content, start, limit = self._content, self._dialect.start, self._limits.rows
@@ -179,12 +187,6 @@ def _all_ragged(rows: Sequence[RaggedRow], width: int) -> str:
     if len({row.cells for row in rows}) == 1:
         return f"line {first.line} and all others have {first.cells} cells, but the header has {width}"
     return f"no row has {width} cells, as the header has: line {first.line} has {first.cells}"
-
-
-def _with_decimal_points(column: pa.DictionaryArray) -> pa.DictionaryArray:
-    texts = column.dictionary.to_pylist()
-    points = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in texts]
-    return column if points == texts else pa.DictionaryArray.from_arrays(column.indices, pa.array(points, pa.string()))
 
 
 def _check_lines(content: bytes, limit: int) -> None:

@@ -3,7 +3,6 @@
 import io
 import zipfile
 import zlib
-from pathlib import PurePosixPath
 
 from readmit.core.request import printable_excerpt
 from readmit.core.tabular.csv_table import CsvTable
@@ -74,7 +73,7 @@ def _find_table(entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
         if any(name.startswith(start) for name in files):
             raise InvalidTable(f"it is {description}")
     tables = [name for name in files if name.lower().endswith(TABLE_SUFFIXES)]
-    published = [name for name in tables if _path(name).name.lower() == PUBLISHED_NAME]
+    published = [name for name in tables if _parts(name)[-1] == PUBLISHED_NAME]
     candidates = published or tables
     if not candidates:
         raise InvalidTable(f"the zip has no {PUBLISHED_NAME} or other table ({', '.join(TABLE_SUFFIXES)})")
@@ -86,10 +85,10 @@ def _find_table(entries: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
 
 def _is_metadata(name: str) -> bool:
     """Return whether an entry is not a file of the user's, but one that macOS adds for each of them."""
-    path = _path(name)
-    return path.name.startswith("._") or "__macosx" in (part.lower() for part in path.parts)
+    *folders, base = _parts(name)
+    return base.startswith("._") or "__macosx" in folders
 
 
-def _path(name: str) -> PurePosixPath:
-    # Some programs on Windows write backslashes.
-    return PurePosixPath(name.replace("\\", "/"))
+def _parts(name: str) -> list[str]:
+    """Return the folders and the name of an entry without case; some programs on Windows write backslashes."""
+    return name.lower().replace("\\", "/").split("/")

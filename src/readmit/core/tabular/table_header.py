@@ -10,6 +10,8 @@ from readmit.core.request import printable_excerpt
 from readmit.core.tabular.table_limits import DuplicateColumns, InvalidTable, MissingColumns
 
 SEPARATORS = re.compile(r"[\s._-]+")
+ROW_ERROR = "row_error"
+"""Column of the data API with what is wrong with a row as a whole; such a row has no values."""
 MAX_NAMES = 20
 """Columns named in an error; the others are counted."""
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import peewee as pw
 
-from readmit.core.cleaning import ROW_ERROR
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
 from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside

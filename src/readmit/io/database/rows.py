@@ -8,10 +8,11 @@ import peewee as pw
 import polars as pl
 
 from readmit.core.batch_counts import counts_of_batch
-from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION, ROW_ERROR
+from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.quarantine_reasons import DUPLICATE
 from readmit.core.splitting import SPLIT
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, now, quote_column, using
 from readmit.io.database.readmission_counts import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow

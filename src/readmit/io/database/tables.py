@@ -4,8 +4,8 @@ from typing import Any
 
 import peewee as pw
 
-from readmit.core.cleaning import ROW_ERROR
 from readmit.core.encounter import ENCOUNTER, FIELDS, TARGETS
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
 
 
