@@ -11,12 +11,25 @@ import pytest
 from tests.embedded import proxy_recorder
 from tests.embedded.demos import UnknownNumbers, check_page, check_report, leftover_processes, output_of, run, start
 
+ELSEWHERE = {
+    **dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "/nonexistent"),
+    **dict.fromkeys(("AWS_CA_BUNDLE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/nonexistent"),
+    **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_EC2"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL"), "nonsense"),
+    **{"AWS_PROFILE": "absent", "AWS_SESSION_TOKEN": "another", "AWS_DEFAULT_REGION": "no region"},
+    **{"AWS_USE_FIPS_ENDPOINT": "true", "MLFLOW_RUN_ID": "absent", "PREFECT_PROFILE": "absent"},
+}
+"""Variables of the shell that would break the demo if one of its processes heeded them."""
+
 
 @pytest.fixture
 def proxy() -> Iterator[dict[str, str]]:
-    """Variables of a proxy that blocks every request; at the end nothing has tried one."""
+    """Variables of a proxy that blocks every request, and of what else leads connections elsewhere.
+
+    At the end nothing has tried the proxy.
+    """
     with proxy_recorder.record_requests() as (variables, requests):
-        yield variables
+        yield {**variables, **ELSEWHERE}
         assert requests == [], "a request to the outside"
 
 

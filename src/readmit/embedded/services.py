@@ -37,11 +37,11 @@ def services(
     ports: Mapping[str, int],
     inner: Mapping[str, int],
     environment: Mapping[str, str],
-    s3_environment: Mapping[str, str],
+    own: Mapping[str, Mapping[str, str]],
 ) -> list[ServiceProcess]:
     """Return the services in the order of their start, S3 first; the UI only when it has a port.
 
-    `inner`: SeaweedFS's own ports by name; `s3_environment`: additional variables for the S3 server alone.
+    `inner`: SeaweedFS's own ports by name; `own`: additional variables of one service alone, by its name.
     """
     commands = {
         "s3": seaweedfs.command(folder / "s3", host, ports["s3"], inner),
@@ -52,10 +52,9 @@ def services(
     if "ui" in ports:
         options = ["--server.address", host, "--server.port", str(ports["ui"])]
         commands["ui"] = [*PYTHON_MODULE, "streamlit", "run", "ui/server.py", *options]
-    extra = {"s3": s3_environment}
     return [
         ServiceProcess(
-            name, command, {**environment, **extra.get(name, {})}, health_url(name, f"http://{host}:{ports[name]}")
+            name, command, {**environment, **own.get(name, {})}, health_url(name, f"http://{host}:{ports[name]}")
         )
         for name, command in commands.items()
     ]

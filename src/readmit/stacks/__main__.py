@@ -9,6 +9,7 @@ from typing import NoReturn
 from readmit.containers import __main__ as containers
 from readmit.containers import user_project
 from readmit.embedded import local_stack
+from readmit.embedded.environment import stack_environment
 from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -54,7 +55,7 @@ def _load(options: Sequence[str]) -> NoReturn:
     if user_project.is_up():
         environment = user_project.load_test_environment(load())
     elif local_stack.is_up():
-        environment = environment_with(local_stack.find_running_stack()[1].variables)
+        environment = stack_environment(local_stack.find_running_stack()[1].variables)
     else:
         environment = environment_with({})
     os.execve(sys.executable, [sys.executable, "locust/run.py", *options], environment)
