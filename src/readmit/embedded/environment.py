@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from readmit.embedded.seaweedfs import SIGNING_KEYS, tls_variables
 from readmit.embedded.services import HEALTH_PATHS, PAGE_PATHS
@@ -68,6 +68,7 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "GOMEMLIMIT": "400MiB",
         "GOGC": "50",
         "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{quote(str(folder / 'prefect/prefect.db'))}",
         "PREFECT_SERVER_API_AUTH_STRING": prefect_login,
         "PREFECT_API_AUTH_STRING": prefect_login,
         # It serves no page, so no origin may read its responses.
