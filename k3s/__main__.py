@@ -16,6 +16,7 @@ from k3s.manifests import render
 from k3s.open_pages import open_pages
 from k3s.overlay import COMPONENTS, OPTIONAL, PASSED_ON
 from k3s.rollout import SELECTOR, RolloutOptions, prune, up
+from readmit.network_variables import OTHER_TOOLS, drop_variables
 from readmit.settings import PREFIX, environment_with, texts_of
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console, exit_code
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Return its exit code."""
     args, terminal = _parser().parse_args(arguments), console()
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_TOOLS)
     return exit_code(partial(_dispatch, args, terminal), terminal)
 
 

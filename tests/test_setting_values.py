@@ -31,7 +31,7 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "READMIT_EC2_TAG": ("purpose", "=purpose", "name="),
     "READMIT_EC2_HOURS": ("9 to 5", "09:00-25:00 UTC", "09:00-17:00 America/Limon", "09:00-09:00 UTC"),
     "READMIT_EC2_CREDENTIALS": PATHS,
-    "AWS_DEFAULT_REGION": ("here", "us east 1", "us-east-", "US-EAST-1"),
+    "AWS_DEFAULT_REGION": ("us east 1", "us-east-", "US-EAST-1", "us.east"),
     "AWS_ENDPOINT_URL_EC2": ADDRESSES,
     "READMIT_DAY_MAX_BATCHES": ("0", "-3", "inf", "1.5", "all"),
     "READMIT_DATABASE_URL": (

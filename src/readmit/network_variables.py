@@ -2,8 +2,10 @@
 
 import os
 
-OTHER_SERVERS = ("AWS_", "MLFLOW_", "PREFECT_")
-"""Beginnings of the variables that select an account, a profile or a server of these tools."""
+OTHER_TOOLS = ("MLFLOW_", "PREFECT_")
+"""Beginnings of the variables that select a server, a profile or a run of tools that every stack has for itself."""
+OTHER_SERVERS = ("AWS_", *OTHER_TOOLS)
+"""Those with the user's account at AWS, which a stack without an EC2 instance does not use, either."""
 CERTIFICATES = frozenset(
     (
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -27,9 +29,9 @@ def outside_variables() -> dict[str, str]:
     return dict.fromkeys(NO_PROXY, "") | {name: value for name, value in os.environ.items() if _leads_outside(name)}
 
 
-def drop_other_servers() -> None:
-    """Remove the variables of other servers from this process, so that no setting of a stack has their value."""
-    for name in [name for name in os.environ if name.startswith(OTHER_SERVERS)]:
+def drop_variables(beginnings: tuple[str, ...]) -> None:
+    """Remove variables with these beginnings from this process, so that no setting of a stack has their value."""
+    for name in [name for name in os.environ if name.startswith(beginnings)]:
         del os.environ[name]
 
 

@@ -17,7 +17,6 @@ HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
 DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 REGISTRY = re.compile(r"[a-z0-9.-]+(?::(?P<port>\d{1,5}))?(?:/[a-z0-9._-]+)*", re.ASCII)
-REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d{1,2}", re.ASCII)
 INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 MAX_PORT = 65_535
 SQLITE = "sqlite:///"
@@ -169,7 +168,8 @@ def user_path(value: Path) -> Path:
 
 def region(value: str) -> str:
     """Return the name of an AWS region."""
-    if not REGION.fullmatch(value):
+    # It becomes a part of host names.
+    if not DNS_LABEL.fullmatch(value):
         raise ValueError("not an AWS region such as us-east-1")
     return value
 

@@ -29,7 +29,7 @@ from readmit.io.database import ledger, rows, set_aside_batches
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.registry.model_versions import Registry
 from readmit.io.source_client import SourceEndpoint
-from readmit.network_variables import drop_other_servers
+from readmit.network_variables import OTHER_SERVERS, drop_variables
 from readmit.settings import SettingError, Settings, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -42,7 +42,7 @@ def main() -> int:
     """Run the demo. Return 0 on success, 1 after an error, which is printed, or 130 when interrupted."""
     terminal = console()
     logging.disable(logging.WARNING)
-    drop_other_servers()
+    drop_variables(OTHER_SERVERS)
     treat_signals_as_interrupt()
     try:
         # A failed run leaves no report, not even that of an earlier run.

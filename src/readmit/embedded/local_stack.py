@@ -28,7 +28,7 @@ from readmit.embedded.stack import (
     running_stack_state,
 )
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
-from readmit.network_variables import drop_other_servers
+from readmit.network_variables import OTHER_SERVERS, drop_variables
 from readmit.settings import COMMAND_LOG, SettingError, load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     options, terminal = parser.parse_args(arguments), console()
     logging.disable(logging.WARNING)
-    drop_other_servers()
+    drop_variables(OTHER_SERVERS)
     try:
         return _COMMANDS[options.command](terminal, options.rest)
     except (ServiceError, StackError, SettingError) as error:

@@ -10,6 +10,7 @@ from readmit.containers import __main__ as containers
 from readmit.containers import user_project
 from readmit.embedded import local_stack
 from readmit.embedded.environment import stack_environment
+from readmit.network_variables import OTHER_TOOLS, drop_variables
 from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     command, *rest = arguments
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_TOOLS)
     try:
         if command == "down":
             return _down(rest)
