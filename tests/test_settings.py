@@ -5,8 +5,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from readmit.network_variables import OTHER_SERVERS, OTHER_TOOLS, drop_variables
 from readmit.proxy_bypass import bypass_proxy
-from readmit.settings import PREFIX, SettingError, Settings, environment_with, load
+from readmit.settings import PREFIX, SettingError, Settings, environment_with, load, texts_of
 
 SECRETS = (
     "database_password",
@@ -294,3 +295,29 @@ def test_a_verified_database_needs_a_readable_ca_certificate(
         monkeypatch.setenv("READMIT_DATABASE_TLS_CA", ca_file)
     with pytest.raises(SettingError, match="READMIT_DATABASE_TLS_CA: .*CA certificate"):
         load()
+
+
+def test_the_texts_of_settings_are_those_of_their_variables_or_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "target").write_text("any\n")
+    monkeypatch.setenv("READMIT_TARGET_FILE", str(tmp_path / "target"))
+    monkeypatch.setenv("READMIT_COST_RATIO", "3")
+    monkeypatch.setenv("READMIT_SCHEDULE", "")
+    names = [f"{PREFIX}{name}" for name in ("TARGET", "COST_RATIO", "SCHEDULE", "API_PORT")]
+    assert texts_of(names) == {"READMIT_TARGET": "any", "READMIT_COST_RATIO": "3"}
+    monkeypatch.setenv("READMIT_TARGET", "any")
+    with pytest.raises(SettingError, match="READMIT_TARGET and READMIT_TARGET_FILE are both set"):
+        texts_of(names)
+
+
+def test_variables_of_other_tools_are_dropped_and_ours_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name in os.environ if name.startswith(OTHER_SERVERS)]
+    for name in (*names, "AWS_PROFILE", "MLFLOW_TRACKING_URI", "PREFECT_PROFILE", "READMIT_MLFLOW_PAGE_URL"):
+        # Set by this fixture, so that it is restored after the test.
+        monkeypatch.setenv(name, "http://127.0.0.1:5000")
+    drop_variables(OTHER_TOOLS)
+    kept = {"AWS_PROFILE", "READMIT_MLFLOW_PAGE_URL"}
+    assert {name for name in os.environ if name in kept or name.startswith(("MLFLOW_", "PREFECT_"))} == kept
+    drop_variables(OTHER_SERVERS)
+    assert "AWS_PROFILE" not in os.environ
