@@ -181,6 +181,11 @@ _locks_are_up_to_date:
 _install:
     #!/usr/bin/env bash
     set -euo pipefail
+    # An environment in such a folder cannot be activated.
+    case {{ quote(justfile_directory()) }} in *[\"\$\`:]* | *$'\n'*)
+        echo 'Python environments do not work in a folder whose path contains ", $, `, : or a line break: move this one' >&2
+        exit 1 ;;
+    esac
     installed=$(python -c 'import sys; print(sys.prefix)')/readmit.lock
     # Packages outside the lock are removed, so the environment must be Readmit's own or empty.
     [ -e "$installed" ] || python - <<'PYTHON'

@@ -64,7 +64,7 @@ class ApiClient:
     def __init__(self, api: str, api_key: str | None) -> None:
         self._api = api.rstrip("/")
         self._key = {} if api_key is None else {"X-API-Key": api_key}
-        self._client = httpx.Client(timeout=TIMEOUT)
+        self._client = httpx.Client(timeout=TIMEOUT, trust_env=False)
 
     def health(self) -> HealthView:
         """Return the health of the API."""
