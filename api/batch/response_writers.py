@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
+from api.batch.columns import Codes
 from api.batch.scoring import BatchScores
 from api.errors import ApiError
 from api.request_parsing import CSV, JSON, PARQUET
@@ -31,7 +33,7 @@ def as_json(scores: BatchScores, version: Version, request_id: str) -> bytes:
     """
     errors = {index: _error(scores, index) for index in scores.errors}
     _check_size(scores, errors)
-    warnings = _warnings(scores)
+    warnings = _warnings(scores).to_pylist()
     items = [
         _without_prediction(scores, index, errors)
         or PredictionResponse(
@@ -48,15 +50,25 @@ def as_json(scores: BatchScores, version: Version, request_id: str) -> bytes:
     return msgspec.json.encode(BatchPredictionResponse(items))
 
 
-def _warnings(scores: BatchScores) -> list[list[str]]:
-    """Return the warnings of each row, none for a row without a prediction."""
-    warnings: list[list[str]] = [[] for _ in scores.probabilities]
+def _warnings(scores: BatchScores) -> pa.ListArray:
+    """Return the warnings of each row, shape (rows,); none for a row without a prediction."""
     predicted = ~np.isnan(scores.probabilities)
-    for texts, codes in scores.warnings:
-        with_warning = np.flatnonzero(np.array([text is not None for text in texts])[codes] & predicted)
-        for index, code in zip(with_warning.tolist(), codes[with_warning].tolist(), strict=True):
-            warnings[index].append(str(texts[code]))
-    return warnings
+    counts = np.zeros(len(predicted), dtype=np.int64)
+    texts: list[str] = []
+    warned: list[tuple[Codes, Codes]] = []
+    for values, codes in scores.warnings:
+        positions = np.cumsum([value is not None for value in values]) + len(texts) - 1
+        rows = np.flatnonzero(np.array([value is not None for value in values])[codes] & predicted)
+        texts += [value for value in values if value is not None]
+        warned.append((rows, positions[codes[rows]]))
+        counts[rows] += 1
+    ends = np.cumsum(counts)
+    free, flat = ends - counts, np.empty(counts.sum(), dtype=np.int32)
+    for rows, indices in warned:
+        flat[free[rows]] = indices
+        free[rows] += 1
+    sentences = pa.DictionaryArray.from_arrays(flat, pa.array(texts, pa.string())).dictionary_decode()
+    return pa.ListArray.from_arrays(np.concatenate([[0], ends]).astype(np.int32), sentences)
 
 
 def _without_prediction(
@@ -94,17 +106,19 @@ def as_csv(scores: BatchScores, version: Version, _: str) -> bytes:
     Errors and warnings may contain client input, so formulas in them are escaped.
     """
     out, table = io.BytesIO(), _table(scores, version)
-    for position, name in enumerate(table.column_names):
-        if name == "warnings":
-            texts = [" ".join(warnings) or None for warnings in table[name].to_pylist()]
-        elif name == "error":
-            texts = table[name].to_pylist()
-        else:
-            continue
-        escaped = [None if text is None else escape_formula(text) for text in texts]
-        table = table.set_column(position, name, pa.array(escaped, pa.string()))
+    joined = pc.binary_join(table["warnings"], " ")
+    for name, texts in {"error": table["error"], "warnings": joined}.items():
+        column = pa.chunked_array([_escape_formulas(texts.combine_chunks())])
+        table = table.set_column(table.column_names.index(name), name, column)
     arrow_csv.write_csv(table, out, arrow_csv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
+
+
+def _escape_formulas(texts: pa.StringArray) -> pa.StringArray:
+    """Return the texts with formulas escaped, each distinct one once; null for an empty one."""
+    coded = texts.dictionary_encode()
+    escaped = [escape_formula(text) or None for text in coded.dictionary.to_pylist()]
+    return pa.array(escaped, pa.string()).take(coded.indices)
 
 
 def as_parquet(scores: BatchScores, version: Version, _: str) -> bytes:
@@ -127,7 +141,7 @@ def _table(scores: BatchScores, version: Version) -> pa.Table:
         "prediction": pa.array((probabilities >= version.threshold).astype(np.int8), mask=missing),
         "probability": pa.array(probabilities, mask=missing),
         "error": pa.array(errors, pa.string()),
-        "warnings": pa.array(_warnings(scores), pa.list_(pa.string())),
+        "warnings": _warnings(scores),
     }
     return pa.table(columns)
 

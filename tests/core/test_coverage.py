@@ -1,6 +1,6 @@
 import pytest
 
-from readmit.core.coverage import Coverage
+from readmit.core.coverage import Coverage, FieldCoverage, WarningKind, classify_warning
 from readmit.core.encounter import BY_NAME, DRUGS, FEATURES
 from readmit.core.request import parse
 
@@ -65,3 +65,19 @@ def test_a_coverage_survives_its_json_byte_for_byte() -> None:
 def test_invalid_coverage_json_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Coverage.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(None, WarningKind.MISSING), ("is missing; it was recorded", WarningKind.UNSEEN), ("x", WarningKind.UNSEEN)],
+)
+def test_a_warning_is_classified_by_its_field_and_kind(value: str | None, kind: WarningKind) -> None:
+    coverage = Coverage(1, {"race": FieldCoverage(1.0, frozenset({"Asian"}))})
+    warning = coverage.warning("race", value)
+    assert warning is not None
+    assert classify_warning(warning) == ("race", kind)
+
+
+def test_a_text_that_is_no_warning_is_not_classified() -> None:
+    with pytest.raises(ValueError, match="not a warning"):
+        classify_warning("race: is required")

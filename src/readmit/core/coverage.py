@@ -1,6 +1,7 @@
 """Coverage of the training data: which values a model was trained on, for warnings about values outside of it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,11 +10,16 @@ from readmit.core.encounter import BY_NAME, FEATURES, Kind
 
 
 class WarningKind(StrEnum):
-    """What a warning about a value is about; the value is the beginning of its predicate."""
+    """What a warning about a value is about; the value is its sentence."""
 
-    MISSING = "is missing"
-    UNSEEN = "does not occur in the training data"
-    OUTSIDE = "is outside the training range"
+    MISSING = "{field} is missing; it was recorded in {share:.0%} of the training encounters."
+    UNSEEN = "{field} {value!r} does not occur in the training data."
+    OUTSIDE = "{field} {value} is outside the training range, {low} to {high}."
+
+    @property
+    def predicate(self) -> str:
+        """The longest part of the sentence that is the same for all fields and values."""
+        return max(re.split(r"\{[^}]*\}", self), key=len)
 
 
 MIN_RECORDED_SHARE = 0.5
@@ -112,17 +118,17 @@ def _warning(name: str, field: FieldCoverage, value: str | int | None) -> str | 
     if value is None:
         if field.recorded < MIN_RECORDED_SHARE:
             return None
-        return f"{name} {WarningKind.MISSING}; it was recorded in {field.recorded:.0%} of the training encounters."
+        return WarningKind.MISSING.format(field=name, share=field.recorded)
     if BY_NAME[name].kind is not Kind.COUNT or field.low > field.high:
-        return None if value in field.values else f"{name} {value!r} {WarningKind.UNSEEN}."
+        return None if value in field.values else WarningKind.UNSEEN.format(field=name, value=value)
     if isinstance(value, int) and field.low <= value <= field.high:
         return None
-    return f"{name} {value} {WarningKind.OUTSIDE}, {field.low} to {field.high}."
+    return WarningKind.OUTSIDE.format(field=name, value=value, low=field.low, high=field.high)
 
 
 def classify_warning(warning: str) -> tuple[str, WarningKind]:
     """Return the field of a warning, and its kind. Raises ValueError when it is none of this module's."""
     for kind in WarningKind:
-        if f" {kind}" in warning:
+        if kind.predicate in warning:
             return warning.partition(" ")[0], kind
     raise ValueError("not a warning about a value")
