@@ -204,7 +204,7 @@ def test_a_missing_number_in_a_data_frame_is_accepted(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("time_in_hospital", 4.5), ("time_in_hospital", "4.5"), ("diag_1", 0.5), ("age", b"70")],
+    [("time_in_hospital", 4.5), ("time_in_hospital", "4.5"), ("diag_1", 0.123), ("age", b"70")],
 )
 def test_a_column_of_wrong_values_is_reported_by_name_in_each_row(client: Client, field: str, value: object) -> None:
     frame = pd.DataFrame([EXAMPLE, EXAMPLE]).assign(**{field: [value, value]})
