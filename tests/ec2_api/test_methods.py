@@ -65,7 +65,6 @@ def test_every_other_method_gets_405_with_get_and_head_in_allow(client: FlaskCli
             assert response.get_json()["error"] == f"method '{method}' is not allowed: this API is read-only"
 
 
-@pytest.mark.attack
 def test_head_needs_the_token_and_the_host_that_get_needs(serve: Serve, make_settings: MakeSettings) -> None:
     client = serve(make_settings(SOURCE_TOKEN=TOKEN))
     for path in paths(client):
