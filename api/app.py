@@ -13,7 +13,7 @@ from api.access_log import LogOutput, RequestLog
 from api.auth import Authenticator
 from api.errors import EXCEPTION_HANDLERS
 from api.fast_path import FastPath
-from api.headers import add_security_headers
+from api.headers import add_security_headers, complete_allow_header
 from api.host_policy import HostPolicy
 from api.metrics import ApiMetrics, record_start
 from api.model_manager import ModelManager, ModelSource
@@ -50,7 +50,7 @@ def create_app(
         lifespan=[_lifespan(manager, predictions, reads, request_log)],
         exception_handlers=EXCEPTION_HANDLERS,
         before_request=record_start,
-        before_send=[metrics.before_send, add_security_headers],
+        before_send=[metrics.before_send, add_security_headers, complete_allow_header],
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=OPENAPI_CONFIG,
         logging_config=None,

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Any
 
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.types import HTTPScope
 
+from api.head_requests import allowed_methods, received_method
 from api.schemas import ErrorDetail, ErrorResponse, FieldError
 from readmit.core.applicability import NOT_APPLICABLE, NotApplicable
 from readmit.core.encounter import DISPOSITION
@@ -76,6 +77,14 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         headers=error.headers,
         media_type="application/json",
     )
+
+
+def method_not_allowed(request: Request[Any, Any, Any], error: MethodNotAllowedException) -> Response[ErrorResponse]:
+    """Return the response to a method that the route does not have; Litestar has listed those it has."""
+    headers = error.headers or {}
+    allowed = allowed_methods(headers["allow"])
+    message = f"the method {quoted(received_method(request.scope))} is not allowed here: use {allowed}"
+    return http_error(request, ApiError(405, message, headers=headers))
 
 
 def _field_errors(error: HTTPException) -> tuple[FieldError, ...]:
@@ -151,6 +160,7 @@ def unavailable_message(error: ReadmitError) -> str:
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: http_error,
+    MethodNotAllowedException: method_not_allowed,
     RecordRejected: invalid_record,
     NotApplicable: not_applicable,
     RollbackRejected: rollback_conflict,

@@ -21,7 +21,7 @@ DECODED_FIELDS = (*BASE_COLUMNS, *TRAILING_FIELDS)
 
 
 def _struct_field(field: Field) -> tuple[str, Any] | tuple[str, Any, UnsetType]:
-    annotation: Any = int | str | None if field.whole_number else str | None
+    annotation: Any = int | float | str | None if field.whole_number else str | None
     return (field.name, annotation) if field.required else (field.name, annotation | UnsetType, UNSET)
 
 

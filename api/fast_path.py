@@ -15,6 +15,7 @@ from api.access_log import RequestLog
 from api.auth import KEY_HEADER, Authenticator
 from api.errors import ApiError, internal_error, valid_or_new_id
 from api.errors import request_id as request_id_of
+from api.head_requests import HEAD, as_get
 from api.host_policy import HostPolicy
 from api.http_server.raw_response import RawResponse
 from api.metrics import UNKNOWN, ApiMetrics
@@ -68,7 +69,7 @@ class FastPath:
                     await self._reject(scope, error, send)
                     return
             if scope["path"] != ROUTE or scope["method"] != "POST" or scope["query_string"] or not headers_are_unique:
-                await self.app(scope, receive, send)
+                await self._through_app(scope, receive, send)
                 return
             began, message = perf_counter(), await receive()
             try:
@@ -101,6 +102,11 @@ class FastPath:
         loaded.metrics.request_duration(now - began)
         self._request_log.record(request_id, "POST", ROUTE, 200, now - began, loaded.version.number)
         return RawResponse(200, ENCODER.encode(prediction), request_id, loaded.number)
+
+    async def _through_app(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        if scope["method"] == HEAD:
+            scope, send = as_get(scope, send)
+        await self.app(scope, receive, send)
 
     async def _not_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the lifespan on to the app; reject a WebSocket, since no route serves one."""

@@ -3,8 +3,10 @@
 from litestar.enums import ScopeType
 from litestar.types import Message, Scope
 
+from api.head_requests import allowed_methods
+
 VERSION_HEADER = "X-Model-Version"
-CSP = b"content-security-policy"
+CSP, ALLOW = b"content-security-policy", b"allow"
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -18,3 +20,12 @@ async def add_security_headers(message: Message, scope: Scope) -> None:
         present = {name for name, _ in message["headers"]}
         added = [header for header in SECURITY_HEADERS if header[0] not in present]
         message["headers"] = [*message["headers"], *added]
+
+
+async def complete_allow_header(message: Message, scope: Scope) -> None:
+    """Add HEAD to an Allow header with GET: no route declares it, since the fast path passes it on as GET."""
+    if message["type"] == "http.response.start" and scope["type"] == ScopeType.HTTP:
+        message["headers"] = [
+            (name, allowed_methods(value.decode()).encode()) if name == ALLOW else (name, value)
+            for name, value in message["headers"]
+        ]

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from api.access_log import LogOutput, RequestLog
 from api.errors import NOT_APPLICABLE_STATE, REQUEST_ID, request_id
+from api.head_requests import received_method
 from api.headers import VERSION_HEADER
 from readmit.core.version import MODEL, PROMOTE_STEP, Version
 
@@ -168,7 +169,8 @@ class ApiMetrics:
 
     def record_response(self, scope: HTTPScope, route: str, status: int, seconds: float, version: str = "") -> None:
         """Count one response and add it to the request log. `version`: the one that predicted, empty if none did."""
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        received = received_method(scope)
+        method = received if received in METHODS else "other"
         self._requests.labels(route, method, status).inc()
         if scope["state"].get(NOT_APPLICABLE_STATE):
             self.count_not_applicable(1)

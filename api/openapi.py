@@ -7,11 +7,9 @@ parses itself in order to report every error of a record.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from litestar.enums import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
@@ -26,6 +24,9 @@ from litestar.openapi.spec import (
     Tag,
 )
 from litestar.openapi.spec.security_scheme import SecurityScheme
+from litestar.router import Router
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 
 from api.example import EXAMPLE
 from api.openapi_examples import ERROR, ROLLBACK_REQUEST
@@ -50,11 +51,13 @@ API_KEY_SECURITY: list[dict[str, list[str]]] = [{KEY_SCHEME: []}, {}]
 RELOAD_TOKEN_SECURITY: list[dict[str, list[str]]] = [{TOKEN_SCHEME: []}]
 
 PREDICTION_TAG, MODEL_TAG, DATA_TAG, OPERATIONS_TAG = "prediction", "model", "data", "operations"
+DOCUMENTATION_TAG = "documentation"
 TAGS = [
     Tag(PREDICTION_TAG, "Predict readmission for one encounter or for a batch."),
     Tag(MODEL_TAG, "Inspect, reload and roll back model versions."),
     Tag(DATA_TAG, "Read batches, quarantine and statistics."),
-    Tag(OPERATIONS_TAG, "Read the health of the API, pipeline runs and the state of other services."),
+    Tag(OPERATIONS_TAG, "Read the health and metrics of the API, pipeline runs and the state of other services."),
+    Tag(DOCUMENTATION_TAG, "Read this document, as JSON or as an interactive page."),
 ]
 
 TABLE_DESCRIPTION = (
@@ -69,7 +72,7 @@ CSV_DESCRIPTION = (
 ERROR_DESCRIPTIONS = {
     400: "The body or a parameter is invalid.",
     401: "The API key or token is missing or wrong.",
-    404: "The version does not exist.",
+    404: "The version or file does not exist.",
     406: "The Accept header allows none of the route's formats.",
     409: "The rollback is not possible, for example because there is no such version.",
     413: "The body is too large.",
@@ -124,6 +127,15 @@ def errors(*statuses: int) -> dict[int, ResponseSpec]:
         )
         for status in (*statuses, 500)
     }
+
+
+def file_response(media_type: str, *statuses: int, example: str | None = None) -> Mapping[int, ResponseSpec]:
+    """Return the responses of a route that returns a file of this type, and its errors."""
+    examples = None if example is None else [Example(summary="A response", value=example)]
+    success = ResponseSpec(
+        str, generate_examples=False, description="Success.", media_type=media_type, examples=examples
+    )
+    return {200: success, **errors(*statuses)}
 
 
 def reference(schema: str, description: str | None = None) -> Reference:
@@ -268,12 +280,20 @@ class RollbackOperation(Operation):
             self.request_body.content[JSON].examples = {"rollback": example}
 
 
+class NoRoutes(Router):
+    """In place of Litestar's routes of the document, which itself does not list them; ours are in `docs_page`."""
+
+    def register(self, _: ControllerRouterHandler) -> list[BaseRoute]:
+        """Leave the route out."""
+        return []
+
+
 OPENAPI_CONFIG = OpenAPIConfig(
     title="Readmit",
     version=__version__,
-    description="Predict whether a diabetic inpatient will be readmitted.",
-    path="/schema",
-    render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"], media_type=MediaType.JSON)],
+    description="Predict whether a diabetic inpatient will be readmitted. Every route with GET also takes HEAD, and "
+    "OPTIONS returns the methods of a route in the header Allow.",
+    openapi_router=NoRoutes("/schema", route_handlers=[]),
     components=DocumentComponents(
         security_schemes={
             TOKEN_SCHEME: SecurityScheme(type="http", scheme="bearer"),

@@ -32,6 +32,8 @@ BATCH_PREDICTION = {
         },
     ]
 }
+DOCUMENT = {"openapi": "3.1.0", "info": {"title": "Readmit", "version": "0.2.0"}, "paths": {}}
+METRICS = 'readmit_http_requests_total{method="POST",route="/predict",status="200"} 42.0\n'
 ERROR = {
     "error": {
         "message": "invalid encounter: age: is required",

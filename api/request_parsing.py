@@ -1,17 +1,17 @@
 """Parsing of requests: content type, size, encoding, and strict JSON."""
 
-import contextlib
-import json
-import re
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from litestar import Request
 from litestar.exceptions import InternalServerException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from api.errors import ApiError, quoted
+from readmit.core import strict_json
+from readmit.core.json_faults import TRAILING_COMMA
 from readmit.core.request import Encounter, parse
+from readmit.core.strict_json import InvalidJson, position, skip_whitespace
 from readmit.core.tabular.table_limits import MAX_ROW_BYTES
 
 JSON, CSV, PARQUET, ZIP = "application/json", "text/csv", "application/vnd.apache.parquet", "application/zip"
@@ -19,9 +19,6 @@ MAX_BODY_BYTES, MAX_BATCH_BYTES = 65_536, 64_000_000
 MAX_RECORDS = 200_000
 MAX_RECORD_CHARS = MAX_ROW_BYTES
 """Of one record in a JSON array. Decoding in windows keeps a hostile body from filling the memory."""
-TYPICAL_RECORD_CHARS = 4_096
-
-_WHITESPACE = re.compile(r"[ \t\n\r]*")
 
 
 def request_content_type(request: Request[Any, Any, Any], *accepted: str) -> str:
@@ -67,11 +64,11 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
 
 
 def decode_utf8(body: bytes) -> str:
-    """Return the body as text. Raises ApiError with status 400 when it is not UTF-8."""
+    """Return the body as text, without a byte order mark. Raises ApiError with status 400 when it is not UTF-8."""
     try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise ApiError(400, f"the body is not UTF-8: invalid byte at offset {error.start}") from error
+        return strict_json.text_of(body, "the body")
+    except InvalidJson as error:
+        raise ApiError(400, str(error)) from error
 
 
 def parse_encounter(text: str) -> Encounter:
@@ -87,66 +84,39 @@ def parse_encounter(text: str) -> Encounter:
 
 def decode_json(text: str, label: str) -> object:
     """Return the one JSON value of a text, which errors call `label`. Raises ApiError with status 400 otherwise."""
-    value, end = _decode_value(text, 0, len(text), label)
-    if _skip_whitespace(text, end) != len(text):
-        raise ApiError(400, f"{label} has trailing data after the JSON value, at character {end}")
-    return value
+    try:
+        return strict_json.value_of(text, label)
+    except InvalidJson as error:
+        raise ApiError(400, str(error)) from error
 
 
 def iter_array(text: str) -> Iterator[object]:
     """Yield the values of a JSON array. Raises ApiError with status 400 when it is invalid or a value too long."""
-    at = _skip_whitespace(text, 0)
+    at = skip_whitespace(text, 0)
     if text[at : at + 1] != "[":
         raise ApiError(400, "the body is not a JSON array: send the encounters as an array of objects")
-    at, index = _skip_whitespace(text, at + 1), 0
+    at, index = skip_whitespace(text, at + 1), 0
     closed = text[at : at + 1] == "]"
     while not closed:
-        record, at = _decode_value(text, at, MAX_RECORD_CHARS, f"record {index}")
+        try:
+            record, at = strict_json.value_at(text, at, MAX_RECORD_CHARS, f"record {index}")
+        except InvalidJson as error:
+            raise ApiError(400, str(error)) from error
         yield record
-        at, index = _skip_whitespace(text, at), index + 1
-        closed = text[at : at + 1] == "]"
-        if not closed and text[at : at + 1] != ",":
-            raise ApiError(400, f"the body is not valid JSON: expected a comma or ] after record {index - 1}")
-        at = at if closed else _skip_whitespace(text, at + 1)
-    if _skip_whitespace(text, at + 1) != len(text):
-        raise ApiError(400, f"the body has trailing data after the JSON array, at character {at + 1}")
+        index, closed = index + 1, text[at : at + 1] == "]"
+        if not closed:
+            at = _skip_comma(text, at, index - 1)
+    end = skip_whitespace(text, at + 1)
+    if end != len(text):
+        raise ApiError(400, f"the body has trailing data after the JSON array, at {position(text, end)}")
 
 
-def _skip_whitespace(text: str, at: int) -> int:
-    return _WHITESPACE.match(text, at).end()  # type: ignore[union-attr]  # always matches, possibly the empty string
-
-
-def _decode_value(text: str, start: int, max_chars: int, label: str) -> tuple[object, int]:
-    """Return the JSON value that begins at `start`, and where it ends. Raises ApiError with status 400."""
-    if max_chars > TYPICAL_RECORD_CHARS and start + TYPICAL_RECORD_CHARS < len(text):
-        # A window of the maximum length for each of many short records would dominate the cost.
-        window = text[start : start + TYPICAL_RECORD_CHARS]
-        with contextlib.suppress(ValueError, RecursionError):
-            value, length = _STRICT_DECODER.raw_decode(window, _skip_whitespace(window, 0))
-            # A value that fills the window may continue beyond it.
-            if length < len(window):
-                return value, start + length
-    window = text[start : start + max_chars]
-    try:
-        value, length = _STRICT_DECODER.raw_decode(window, _skip_whitespace(window, 0))
-    except RecursionError as error:
-        raise ApiError(400, f"{label} is nested too deeply") from error
-    except ValueError as error:
-        reason = f"{error.msg} at character {start + error.pos}" if isinstance(error, json.JSONDecodeError) else error
-        too_long = f" (or is longer than {max_chars:,} characters)" if start + max_chars < len(text) else ""
-        raise ApiError(400, f"{label} is not valid JSON{too_long}: {reason}") from error
-    return value, start + length
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("duplicate key in an object")
-    return result
-
-
-def _reject_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not allowed in JSON")
-
-
-_STRICT_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
+def _skip_comma(text: str, at: int, index: int) -> int:
+    """Return the offset of the record after record `index`. Raises ApiError with status 400 without a comma."""
+    if text[at : at + 1] != ",":
+        where = position(text, at)
+        raise ApiError(400, f"the body is not valid JSON at {where}: expected a comma or ] after record {index}")
+    following = skip_whitespace(text, at + 1)
+    if text[following : following + 1] == "]":
+        raise ApiError(400, f"the body is not valid JSON at {position(text, at)}: {TRAILING_COMMA}")
+    return following

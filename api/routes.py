@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from api import openapi_examples
 from api.auth import require_api_key, require_reload_token
-from api.docs_page import assets, docs
+from api.docs_page import asset, docs, openapi_json, schema
 from api.errors import ApiError, nested_too_deeply, request_id
 from api.headers import VERSION_HEADER
 from api.metrics import ApiMetrics
@@ -24,6 +24,7 @@ from api.openapi import (
     BatchOperation,
     PredictOperation,
     RollbackOperation,
+    file_response,
     responses,
 )
 from api.prediction_service import PredictionService
@@ -56,6 +57,8 @@ from readmit.core.production_history import validate_note
 from readmit.core.version import MODEL
 
 AnyRequest = Request[Any, Any, Any]
+METRICS_TYPE = "text/plain; version=0.0.4"
+"""Litestar adds the charset."""
 
 
 @post(
@@ -247,14 +250,21 @@ async def rollback(data: JSONBody[RollbackRequest], manager: NamedDependency[Mod
     return RollbackResponse(current.number, previous.number, is_served)
 
 
-@get("/metrics", include_in_schema=False, sync_to_thread=False)
+@get(
+    "/metrics",
+    sync_to_thread=False,
+    tags=[OPERATIONS_TAG],
+    summary="Get the metrics",
+    responses=file_response("text/plain", example=openapi_examples.METRICS),
+)
 def metrics_text(metrics: NamedDependency[ApiMetrics]) -> Response[bytes]:
     """Return the API's metrics in Prometheus' text format."""
-    return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.text(), media_type=METRICS_TYPE)
 
 
 ROUTES: list[ControllerRouterHandler] = [
     *(predict, predict_batch),
     *(root, health, live, ready, model, metrics_text),
-    *(reload_model, rollback, docs, assets),
+    *(reload_model, rollback),
+    *(docs, asset, schema, openapi_json),
 ]

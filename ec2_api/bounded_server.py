@@ -47,7 +47,8 @@ class JsonErrorTask(ErrorTask):
         self.response_headers.extend([("Content-Type", "application/json"), *SECURITY_HEADERS.items()])
         self.set_close_on_finish()
         self.content_length = len(body)
-        self.write(body)
+        # Waitress has not read the command of every request that it rejects.
+        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
 
 
 class BoundedChannel(HTTPChannel):

@@ -127,6 +127,7 @@ from the code, and a test checks that it is up to date. What the metrics are for
 - A histogram has the series `_bucket`, `_sum` and `_count`.
 - prometheus-client adds to each counter and histogram a gauge `_created`, the time of its first count.
 - Label values are bounded: a request to an unknown route has the route `unknown`, and an unknown method is `other`.
+- A HEAD request has the route of its GET, and the method `HEAD` where there is a label of methods.
 
 ## Inference API
 

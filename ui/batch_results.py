@@ -42,7 +42,6 @@ def show(t: Messages, results: BatchResults) -> None:
     if len(scored):
         st.altair_chart(charts.histogram(t, scored["probability"].tolist(), results.threshold), width="stretch")
         batch_rows.show(t, results.table, scored)
-        batch_warnings.show(t, [list(warnings) for warnings in scored["warnings"]])
     if len(not_applicable):
         st.subheader(t("batch.not_applicable_title"))
         st.caption(t("batch.not_applicable_help"))
@@ -50,6 +49,7 @@ def show(t: Messages, results: BatchResults) -> None:
     if len(failed):
         st.subheader(t("batch.failed_title"))
         batch_rows.show_failed(t, failed)
+    batch_warnings.show(t, [list(warnings) for warnings in scored["warnings"]])
     st.download_button(
         t("batch.download"),
         lambda: as_csv(results),

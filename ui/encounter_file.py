@@ -7,10 +7,13 @@ from pathlib import Path
 
 from readmit.core.encounter import BY_NAME, DRUGS, FEATURES, FIELDS, Field, Group
 from readmit.core.request import RecordRejected, parse
+from readmit.core.strict_json import InvalidJson, text_of, value_of
 from ui.api_client import Case
 
 DEFAULTS_FILE = Path(__file__).parent / "form_defaults.json"
 """The most frequent values, with which the form starts."""
+FILE = "the file"
+"""What errors call the uploaded file."""
 GROUPS = tuple(
     dict.fromkeys(field.group for field in FIELDS if field.name in FEATURES and field.group is not Group.ADMIN)
 )
@@ -53,9 +56,9 @@ def to_json(case: Case) -> str:
 def from_json(content: bytes) -> Case:
     """Return the case of a file. Raises InvalidCaseFile when the content is not a valid case."""
     try:
-        record = json.loads(content)
-    except ValueError as error:
-        raise InvalidCaseFile((("", "invalid JSON"),)) from error
+        record = value_of(text_of(content, FILE), FILE)
+    except InvalidJson as error:
+        raise InvalidCaseFile((("", str(error)),)) from error
     if not isinstance(record, dict):
         raise InvalidCaseFile((("", "not a JSON object"),))
     try:

@@ -13,6 +13,7 @@ from api.errors import ApiError
 from api.fast_decoder import DECODED_FIELDS, fast_values
 from api.request_parsing import MAX_RECORD_CHARS, decode_json, decode_utf8, iter_array
 from readmit.core.request import IGNORED_FIELDS, RecordRejected, RequestError, json_text, parse
+from readmit.core.strict_json import BYTE_ORDER_MARK
 
 RECORDS = msgspec.json.Decoder(list[msgspec.Raw])
 SEGMENT_BYTES = 1_000_000
@@ -53,7 +54,21 @@ def _records(body: bytes, max_rows: int) -> Iterator[Values | RecordRejected]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # The parser reports what is wrong, and where.
         return (_parse_record(record) for record in iter_array(decode_utf8(body)))
-    return (_record(bytes(raw), index) for index, raw in enumerate(raws))
+    return _decode_each(raws, body)
+
+
+def _decode_each(raws: Sequence[msgspec.Raw], body: bytes) -> Iterator[Values | RecordRejected]:
+    for index, raw in enumerate(raws):
+        if len(raw) > MAX_RECORD_CHARS:
+            raise ApiError(400, f"record {index} is longer than {MAX_RECORD_CHARS:,} bytes")
+        try:
+            record = _record(bytes(raw), index)
+        except ApiError:
+            # The position of a fault that msgspec has not noticed is known only in the whole body.
+            for _ in iter_array(decode_utf8(body)):
+                pass
+            raise
+        yield record
 
 
 def _segments(body: bytes, max_rows: int) -> Iterator[list[msgspec.Raw]]:
@@ -61,25 +76,24 @@ def _segments(body: bytes, max_rows: int) -> Iterator[list[msgspec.Raw]]:
 
     Raises DecodeError when the JSON is invalid or no record boundary is found, as when one lies within a string.
     """
-    start, count = 0, 0
+    first = start = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
+    count = 0
     while len(body) - start > SEGMENT_BYTES + MAX_RECORD_CHARS:
         boundary = BOUNDARY.search(body, start + SEGMENT_BYTES, start + SEGMENT_BYTES + MAX_RECORD_CHARS)
         if boundary is None:
             raise msgspec.DecodeError("no record boundary within the maximum length of a record")
         segment = body[start : boundary.start() + 1] + b"]"
-        records = RECORDS.decode(segment if start == 0 else b"[" + segment)
+        records = RECORDS.decode(segment if start == first else b"[" + segment)
         count = check_row_count(count + len(records), max_rows)
         yield records
         start = boundary.end()
     rest = body[start:]
-    records = RECORDS.decode(rest if start == 0 else b"[" + rest)
+    records = RECORDS.decode(rest if start == first else b"[" + rest)
     check_row_count(count + len(records), max_rows)
     yield records
 
 
 def _record(raw: bytes, index: int) -> Values | RecordRejected:
-    if len(raw) > MAX_RECORD_CHARS:
-        raise ApiError(400, f"record {index} is longer than {MAX_RECORD_CHARS:,} bytes")
     values = fast_values(raw)
     return _parse_record(decode_json(decode_utf8(raw), f"record {index}")) if values is None else values
 

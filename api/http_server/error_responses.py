@@ -6,6 +6,7 @@ from http import HTTPStatus
 import msgspec
 
 from api.errors import valid_or_new_id
+from api.head_requests import HEAD
 from api.headers import SECURITY_HEADERS
 from api.schemas import ErrorDetail, ErrorResponse
 
@@ -18,8 +19,8 @@ class RawErrorResponse:
     message: str
     retry_after: int | None = None
 
-    def response(self) -> bytes:
-        """Return the serialized response."""
+    def response(self, method: bytes) -> bytes:
+        """Return the serialized response to a request with this method: without the body to HEAD."""
         request_id = valid_or_new_id(b"")
         body = msgspec.json.encode(ErrorResponse(ErrorDetail(self.message), request_id))
         headers = [
@@ -32,7 +33,8 @@ class RawErrorResponse:
         if self.retry_after is not None:
             headers.append((b"retry-after", b"%d" % self.retry_after))
         status_line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}".encode()
-        return b"\r\n".join([status_line, *(b"%s: %s" % header for header in headers), b"", body])
+        content = b"" if method == HEAD.encode() else body
+        return b"\r\n".join([status_line, *(b"%s: %s" % header for header in headers), b"", content])
 
 
 MALFORMED = RawErrorResponse(400, "the request is not valid HTTP/1.1")

@@ -210,10 +210,15 @@ class LimitedProtocol(HttpToolsProtocol):
             if cycle.response_started or self.pipeline:
                 self.transport.abort()
                 return
-        self.transport.write(error.response())
+        self.transport.write(error.response(self._rejected_method()))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
+
+    def _rejected_method(self) -> bytes:
+        """Return the method of the first request without a response."""
+        waiting = self.cycle is not None and not self.cycle.response_complete
+        return self.cycle.scope["method"].encode() if waiting else self.parser.get_method()
 
     # Checks.
 

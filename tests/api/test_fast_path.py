@@ -28,7 +28,9 @@ def _values(field: Field) -> st.SearchStrategy[object]:
         valid = st.sampled_from([int(choice) if field.whole_number else choice for choice in field.choices])
     elif not field.whole_number:
         valid = st.from_regex(field.pattern, fullmatch=True)
-    odd = st.sampled_from([None, "?", "", 0, -1, 1.0, True, "5", [], {"a": 1}, "a:b", '"', "é", 10**20, "No\x00"])
+    odd = st.sampled_from(
+        [None, "?", "", 0, -1, 1.0, 3.0, 2.5, -0.0, 1e300, True, "5", [], {"a": 1}, "a:b", '"', "é", 10**20, "No\x00"]
+    )
     return st.one_of(*[valid] * 12, odd)
 
 
@@ -68,6 +70,8 @@ def test_both_paths_return_the_same_response(client: Client, record: dict[str, o
         json.dumps(EXAMPLE, indent=2),
         json.dumps({**EXAMPLE, "glyburide-metformin": "No", "patient_nbr": 1, "readmitted": "NO"}),
         json.dumps({**EXAMPLE, "encounter_id": 149190, "weight": None, "payer_code": "?"}),
+        json.dumps({**EXAMPLE, "time_in_hospital": 4.0, "encounter_id": 149190.0}),
+        json.dumps(EXAMPLE).replace('"num_medications": 14', '"num_medications": 1.4e1'),
     ],
 )
 def test_a_usual_encounter_is_plain(served: Any, body: str) -> None:
@@ -81,7 +85,9 @@ def test_a_usual_encounter_is_plain(served: Any, body: str) -> None:
         json.dumps(EXAMPLE).replace('"age"', '"age": "[0-10)", "age"', 1).encode(),
         json.dumps(EXAMPLE).encode() + b"{}",
         json.dumps({**EXAMPLE, "time_in_hospital": True}).encode(),
-        json.dumps({**EXAMPLE, "time_in_hospital": 4.0}).encode(),
+        json.dumps({**EXAMPLE, "time_in_hospital": 4.5}).encode(),
+        json.dumps({**EXAMPLE, "discharge_disposition_id": 11.0}).encode(),
+        json.dumps({**EXAMPLE, "time_in_hospital": 4}).replace(": 4", ": 1e999").encode(),
         json.dumps({**EXAMPLE, "encounter_id": 0}).encode(),
         json.dumps({**EXAMPLE, "patient_nbr": {"a": 1}}).encode(),
         b"\xef\xbb\xbf" + json.dumps(EXAMPLE).encode(),

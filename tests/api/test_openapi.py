@@ -61,14 +61,13 @@ DOCUMENTED = {
     "GET /health/ready": ("ready", "operations"),
     "GET /days": ("days", "operations"),
     "GET /services": ("services", "operations"),
+    "GET /metrics": ("metrics_text", "operations"),
+    "GET /schema": ("schema", "documentation"),
+    "GET /schema/openapi.json": ("openapi_json", "documentation"),
+    "GET /docs": ("docs", "documentation"),
+    "GET /docs/assets/{file_path}": ("asset", "documentation"),
 }
 """The operationId, which is the name of the function, and the tag of each route."""
-
-
-def _document(folder: str) -> dict[str, Any]:
-    app = create_app(RegisteredModels(RestRegistry("http://127.0.0.1:1"), ModelCache(Path(folder))), Settings()).app
-    document: dict[str, Any] = app.openapi_schema.to_schema()
-    return document
 
 
 def _operations(document: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +78,10 @@ def _operations(document: dict[str, Any]) -> dict[str, Any]:
     return {name: by_name[name] for name in sorted(by_name)}
 
 
-DOCUMENT = _document(os.devnull)
+APP: Any = create_app(
+    RegisteredModels(RestRegistry("http://127.0.0.1:1"), ModelCache(Path(os.devnull))), Settings()
+).app
+DOCUMENT: dict[str, Any] = APP.openapi_schema.to_schema()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = _operations(DOCUMENT)
 READ_OPERATIONS = [name for name in OPERATIONS if re.match(r"GET /(days|batches|quarantine|versions|statistics)", name)]
@@ -149,6 +151,16 @@ def test_an_encounter_is_a_component_that_both_prediction_routes_refer_to() -> N
     assert one == reference
     assert (batch["type"], batch["items"]) == ("array", reference)
     assert SCHEMAS["Encounter"]["type"] == "object"
+
+
+def test_the_document_has_every_route_of_the_app() -> None:
+    served = {
+        f"{method} {route.path_format}"
+        for route in APP.routes
+        for method in route.methods
+        if method not in ("HEAD", "OPTIONS")
+    }
+    assert set(OPERATIONS) == served
 
 
 def test_every_reference_is_to_a_component() -> None:

@@ -77,6 +77,35 @@ def test_values_absent_from_the_training_data_cause_warnings(client: Client) -> 
     assert unseen == ["num_medications", "diag_1"]
 
 
+@pytest.mark.parametrize("number", ["5.0", "5.00", "50e-1", "0.5E1", "5.0000000000000000000000001"])
+def test_a_whole_number_may_be_written_with_decimals(client: Client, number: str) -> None:
+    example = json.dumps({**EXAMPLE, "time_in_hospital": 5, "encounter_id": 149190})
+    expected = client.post("/predict", content=example).json()["probability"]
+    spelled = example.replace('"time_in_hospital": 5', f'"time_in_hospital": {number}').replace("149190", "149190.0")
+    assert spelled.count(number) == 1
+    for path in ("/predict", "/predict?explain=false"):
+        response = client.post(path, content=spelled)
+        assert response.status_code == 200, response.text
+        assert response.json()["probability"] == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [("2.5", "a number with a fraction"), ("1e999", "a number that is too large")]
+)
+def test_a_number_that_is_not_whole_is_named_as_what_it_is(client: Client, number: str, kind: str) -> None:
+    body = json.dumps({**EXAMPLE, "time_in_hospital": 5}).replace(
+        '"time_in_hospital": 5', f'"time_in_hospital": {number}'
+    )
+    (error,) = rejection(client, body, 422)["fields"]
+    assert error == {"field": "time_in_hospital", "message": f"must be a whole number, not {kind}"}
+
+
+def test_a_byte_order_mark_before_the_encounter_is_accepted(client: Client) -> None:
+    expected = client.post("/predict", json=EXAMPLE).json()["probability"]
+    response = client.post("/predict", content=b"\xef\xbb\xbf" + json.dumps(EXAMPLE).encode())
+    assert response.json()["probability"] == expected
+
+
 @pytest.mark.parametrize("required", list(FORM))
 def test_a_missing_required_field_is_reported(client: Client, required: str) -> None:
     record = {name: value for name, value in EXAMPLE.items() if name != required}
@@ -87,7 +116,8 @@ def test_a_missing_required_field_is_reported(client: Client, required: str) -> 
     ("field", "value"),
     [
         ("time_in_hospital", "5"),
-        ("time_in_hospital", 5.0),
+        ("time_in_hospital", 5.5),
+        ("diag_1", 428.0),
         ("time_in_hospital", True),
         ("time_in_hospital", 1e999),
         ("time_in_hospital", 99),
@@ -122,12 +152,19 @@ def test_all_errors_of_a_record_are_in_one_response(client: Client) -> None:
         (b'{"age": -Infinity}', "Infinity"),
         (b'{"age": 1} {}', "trailing data"),
         (b'{"age": "\x01"}', "not valid JSON"),
-        (b"\xef\xbb\xbf{}", "not valid JSON"),
+        (b"\xef\xbb\xbf", "not valid JSON at line 1, column 1"),
+        (b"\xef\xbb\xbf[]", "not a JSON object"),
+        (b'{"age": "4\t01"}', r"line 1, column 11: a tab within a text: write it as \t"),
+        (b"{'age': 1}", "single quote"),
+        (b'{"age": 1,}', "line 1, column 10: a comma before a closing bracket"),
+        (b'{"age": None}', "null"),
+        (b'{\n "age": "[0-10)" // years\n}', "line 2, column 18: a comment"),
+        ('{"age": "[0-10)"}'.encode("utf-16"), "not UTF-8 but UTF-16"),
         (b"\xff\xfe{\x00}\x00", "not UTF-8"),
         (b'{"age": "[0-10)", "age": "[0-10)"}', "duplicate key"),
         (b"[" * 30_000, "nested"),
         (b'{"age":' * 9_000, "nested"),
-        (b'{"age": ' + b"9" * 5_000 + b"}", "not valid JSON"),
+        (b'{"age": ' + b"9" * 5_000 + b"}", "line 1, column 9: a number of 5,000 digits is too long"),
         (b"[]", "not a JSON object"),
         (b"null", "not a JSON object"),
         (b'"text"', "not a JSON object"),

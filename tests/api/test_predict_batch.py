@@ -17,10 +17,11 @@ from pydantic import SecretStr
 
 from api import request_parsing
 from api.app import create_app
+from api.batch import json_body
 from api.batch.scoring import is_plain_encounter_id
 from api.example import EXAMPLE
 from api.fast_path import FastPath
-from api.request_parsing import PARQUET
+from api.request_parsing import MAX_RECORD_CHARS, PARQUET
 from readmit.core.encounter import BY_NAME, ENCOUNTER
 from readmit.core.request import cell_text, parse_value
 from readmit.settings import Settings
@@ -121,10 +122,16 @@ def test_an_empty_batch_gets_no_predictions(client: Client) -> None:
         ("[", "not valid JSON"),
         ("[{}", "comma or ]"),
         ("[{} {}]", "comma or ]"),
-        ("[{},]", "not valid JSON"),
+        ("[{},]", "not valid JSON at line 1, column 4: a comma before a closing bracket"),
         ("[] []", "trailing data"),
         ('[{"age": NaN}]', "NaN"),
-        ('[{}, {"age": 1, "age": 1}]', "record 1"),
+        ('[{},\n {"age": 1, "age": 1}]', "record 1 is not valid JSON at line 2, column 13: duplicate key 'age'"),
+        ('[{},\n {"diag_1": "4\t01"}]', "record 1 is not valid JSON at line 2, column 15: a tab within a text"),
+        ('[{},\n {"a": ' + "9" * 5_000 + "}]", "record 1 is not valid JSON at line 2, column 8: a number of 5,000"),
+        ("[{'age': 1}]", "record 0 is not valid JSON at line 1, column 3: a single quote"),
+        ("[{},\n{}\n{}]", "not valid JSON at line 3, column 1: expected a comma or ] after record 1"),
+        ("[{}, // none\n{}]", "record 1 is not valid JSON at line 1, column 6: a comment"),
+        ("[{}]\n[{}]", "trailing data after the JSON array, at line 2, column 1"),
         ("[" * 100_000, "nested"),
         (json.dumps([{"x" * request_parsing.MAX_RECORD_CHARS: 1}, {}]), "record 0"),
     ],
@@ -133,6 +140,38 @@ def test_a_body_that_is_not_a_json_array_gets_400_with_its_cause(client: Client,
     response = client.post("/predict_batch", content=text)
     assert response.status_code == 400
     assert cause in response.json()["error"]["message"]
+
+
+def test_json_may_begin_with_a_byte_order_mark(client: Client) -> None:
+    marked = b"\xef\xbb\xbf" + json.dumps(RECORDS).encode()
+    expected = client.post("/predict_batch", json=RECORDS).json()["predictions"]
+    answers = client.post("/predict_batch", content=marked).json()["predictions"]
+    assert [item["probability"] for item in answers] == [item["probability"] for item in expected]
+    for body in (b"\xef\xbb\xbf[]", b"\xef\xbb\xbf" + json.dumps([{}, {"age": 1.5}]).encode()):
+        assert client.post("/predict_batch", content=body).status_code == 200
+
+
+def test_json_with_a_byte_order_mark_is_read_in_segments_as_json_without() -> None:
+    text = json.dumps([{**EXAMPLE, "encounter_id": number + 1} for number in range(2_500)]).encode()
+    assert len(text) > json_body.SEGMENT_BYTES + MAX_RECORD_CHARS
+    plain, marked = (json_body.columns(body, 3_000) for body in (text, b"\xef\xbb\xbf" + text))
+    assert (marked.rows, marked.row_errors) == (plain.rows, plain.row_errors) == (2_500, {})
+    for name in ("encounter_id", "age"):
+        assert list(marked.column(name).values) == list(plain.column(name).values)
+        assert marked.column(name).codes.tolist() == plain.column(name).codes.tolist()
+
+
+def test_a_whole_number_may_be_written_with_decimals_in_a_batch_too(client: Client) -> None:
+    records = [
+        {**EXAMPLE, "encounter_id": 149190, "number_inpatient": 7},
+        {**EXAMPLE, "encounter_id": 149190.0, "number_inpatient": 7.0},
+        {**EXAMPLE, "number_inpatient": 7.5},
+        {**EXAMPLE, "discharge_disposition_id": 11.0},
+    ]
+    first, second, third, fourth = client.post("/predict_batch", json=records).json()["predictions"]
+    assert first["probability"] == second["probability"] == single_probability(client, records[1])
+    assert third["error"]["message"] == "number_inpatient: must be a whole number, not a number with a fraction"
+    assert fourth["not_applicable"]["field"] == "discharge_disposition_id"
 
 
 @pytest.mark.parametrize(

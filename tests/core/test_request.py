@@ -83,7 +83,13 @@ def test_a_required_field_that_is_not_recorded_is_reported(required: str) -> Non
     assert errors_of(absent) == errors_of({**ORIGINAL_FORM, required: "?"}) == {required: "is required"}
 
 
-@pytest.mark.parametrize("invalid", [True, 5.0, "5", [5], {}])
+@pytest.mark.parametrize(("raw", "value"), [(5.0, 5), (-0.0, 0), (1e1, 10)])
+def test_a_whole_number_in_json_may_have_decimals_of_zero(raw: float, value: int) -> None:
+    parsed = parse({**ORIGINAL_FORM, "number_inpatient": raw}).values["number_inpatient"]
+    assert (parsed, type(parsed)) == (value, int)
+
+
+@pytest.mark.parametrize("invalid", [True, 5.5, float("inf"), float("nan"), 1e300, "5", [5], {}])
 def test_a_whole_number_in_json_must_be_an_integer(invalid: object) -> None:
     assert list(errors_of({**ORIGINAL_FORM, "time_in_hospital": invalid})) == ["time_in_hospital"]
     assert list(errors_of({**ORIGINAL_FORM, "admission_type_id": invalid})) == ["admission_type_id"]

@@ -85,6 +85,14 @@ def test_a_foreign_host_gets_400_on_every_route(client: Client, host: str, recor
 
 
 @pytest.mark.attack("foreign Host", "api")
+def test_a_foreign_host_learns_nothing_by_head(client: Client, record_property: Any) -> None:
+    record_property("answer", "400")
+    for path in (path for method, path in ROUTES if method == "GET"):
+        response = send_request(client, "HEAD", path, [("Host", "evil.example")])
+        assert (response.status_code, response.content) == (400, b""), path
+
+
+@pytest.mark.attack("foreign Host", "api")
 def test_two_hosts_and_none_are_rejected(client: Client) -> None:
     with pytest.raises(ApiError, match="no Host header"):
         HostPolicy(["localhost"]).check("/health", [(b"accept", b"*/*")])

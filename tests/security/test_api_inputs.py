@@ -54,6 +54,33 @@ def test_deep_json_gets_400_or_415_on_every_route_with_a_json_body(
         assert len(response.content) < MAX_ERROR_BYTES
 
 
+COSTLY_FAULTS = {
+    "duplicate key after many keys": "{" + ",".join(f'"{number}":0' for number in range(6_900)) + ',"0":1}',
+    "duplicate key after many texts": '{"a":[' + '"",' * 21_000 + '1],"b":1,"b":2}',
+    "duplicate key in a nest": '{"a":' * 900 + "1" + ',"a":1}' * 900,
+    "constant after many texts": '{"a":[' + '"",' * 21_000 + "NaN]}",
+    "long number after many texts": '{"a":[' + '"",' * 19_000 + "9" * 5_000 + "]}",
+    "many brackets before a nest": "[" + "[]," * 20_000 + "[" * 5_000,
+    "many escapes in an open text": '{"a":"' + "\\\\" * 32_000,
+    "many open texts": '{"a":' + '"' * 64_999,
+}
+
+
+@pytest.mark.attack("hostile JSON", "api")
+@pytest.mark.parametrize("body", COSTLY_FAULTS.values(), ids=COSTLY_FAULTS)
+def test_a_fault_in_64_kb_of_json_is_located_without_delaying_others(
+    client: Client, body: str, record_property: Any
+) -> None:
+    record_property("answer", "400")
+    assert len(body) <= 65_536
+    started_at = time.process_time()
+    response = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert time.process_time() - started_at < 0.5
+    assert response.status_code == 400
+    assert "line 1, column " in response.json()["error"]["message"]
+    assert len(response.content) < MAX_ERROR_BYTES
+
+
 @pytest.mark.attack("path traversal", "api")
 @pytest.mark.parametrize(
     "name",

@@ -52,6 +52,7 @@ def test_without_the_token_no_row_is_served(
     assert response.status_code == 401
     assert "patient_nbr" not in response.text
     assert TOKEN not in response.text
+    assert client.head(path, headers=headers).status_code == 401
 
 
 @pytest.mark.attack("stalled TLS handshakes", "ec2-api")

@@ -17,6 +17,7 @@ from readmit.core.production_history import rollback_target, validate_note
 from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
 from readmit.core.request import RecordRejected, parse
 from readmit.core.verdict import Interval
+from tests.core.test_strict_json import FAULTS
 from ui.encounter_file import default_case
 from ui.i18n import FOLDER, PLACEHOLDER, load_messages
 
@@ -135,6 +136,36 @@ def test_the_rejection_of_a_batch_is_translated() -> None:
     ],
 )
 def test_the_errors_of_requests_are_translated(message: str) -> None:
+    assert_spanish(message)
+
+
+@pytest.mark.parametrize("fault", sorted({text for *_, text in FAULTS}))
+def test_the_faults_of_json_are_translated(fault: str) -> None:
+    assert_spanish(fault)
+    message = in_spanish(f"record 7 is not valid JSON at line 3, column 1200: {fault}")
+    assert message.startswith("el registro 7 no es JSON válido en la línea 3, columna 1200: ")
+    assert message.endswith(in_spanish(fault))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "the file is nested too deeply: more than 100 levels at line 2, column 17",
+        "the body is not UTF-8: invalid byte at offset 9",
+        "the file is not UTF-8 but UTF-16 or UTF-32: save it as UTF-8",
+        "the body has trailing data after the JSON value, at line 1, column 12",
+        "the body has trailing data after the JSON array, at line 1, column 12",
+        "record 3 is not valid JSON, or is longer than 65,536 characters",
+        "record 3 is longer than 65,536 bytes",
+        "the body is not valid JSON at line 1, column 4: expected a comma or ] after record 0",
+        "the body is not a JSON object: send one encounter as an object",
+        "the body is not a JSON array: send the encounters as an array of objects",
+        "the body is empty",
+        "time_in_hospital: must be a whole number, not a number that is too large",
+        "the method 'PUT' is not allowed here: use GET, HEAD, OPTIONS",
+    ],
+)
+def test_the_other_errors_of_json_and_methods_are_translated(message: str) -> None:
     assert_spanish(message)
 
 

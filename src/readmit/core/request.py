@@ -3,6 +3,7 @@
 A whole number is a number in JSON and text in CSV: `json_text` and `cell_text` read a value of either.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -127,10 +128,11 @@ def json_text(field: Field, raw: object) -> str | None:
     if raw is None or raw == NOT_RECORDED:
         return None
     if field.whole_number:
-        # Not isinstance: bool is a subclass of int.
-        if type(raw) is not int:
+        # 2.0 is an integer in JSON Schema. Not isinstance: bool is a subclass of int.
+        number = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+        if type(number) is not int:
             raise ValueError(f"must be a whole number, not {_json_type(raw)}")
-        return str(raw)
+        return str(number)
     if not isinstance(raw, str):
         raise ValueError(f"must be text, not {_json_type(raw)}")
     return raw
@@ -143,5 +145,7 @@ def cell_text(_: Field, raw: object) -> str | None:
 
 def _json_type(raw: object) -> str:
     """Return the JSON type of a decoded value, for an error message."""
+    if isinstance(raw, float) and math.isinf(raw):
+        return "a number that is too large"
     names = {bool: "true or false", int: "a number", float: "a number with a fraction", str: "text", list: "an array"}
     return names.get(type(raw), "an object")
