@@ -52,8 +52,8 @@ status: _install
 
 # Follow the logs of the containers: `just logs api`
 [positional-arguments]
-logs *services:
-    @docker compose logs --follow --tail 100 "$@"
+logs *services: _install
+    @python -m readmit.containers logs "$@"
 
 # Show why services are not healthy, and what to do; a name limits it to that service: `just why api`
 [positional-arguments]
@@ -181,7 +181,17 @@ _locks_are_up_to_date:
 _install:
     #!/usr/bin/env bash
     set -euo pipefail
-    installed=$(python -c 'import sys; print(sys.prefix)')/readmit.lock
+    { read -r prefix; read -r code || true; } < <(python -c '
+    import sys
+    from importlib.util import find_spec
+
+    print(sys.prefix, getattr(find_spec("readmit"), "origin", ""), sep="\n")')
+    # In the environment of another clone the recipes would run its code, on its stack.
+    if [ -e "$code" ] && [ ! "$code" -ef src/readmit/__init__.py ]; then
+        echo "$prefix is the environment of another clone, ${code%/src/*}: python3 -m venv .venv && . .venv/bin/activate" >&2
+        exit 1
+    fi
+    installed=$prefix/readmit.lock
     # Packages outside the lock are removed, so the environment must be Readmit's own or empty.
     [ -e "$installed" ] || python - <<'PYTHON'
     import sys

@@ -16,6 +16,7 @@ from readmit.core.opening_hours import OpeningHours
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+COMPOSE_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 REGISTRY = re.compile(r"[a-z0-9.-]+(:\d+)?(/[a-z0-9._-]+)*")
 TAG = re.compile(r"([^=]{1,128})=(.{1,256})")
 PRIVATE_SUFFIXES = (".internal", ".local", ".localhost", ".svc", ".lan", ".home.arpa", ".test")
@@ -43,6 +44,13 @@ def registry(value: str) -> str:
     """Return the name of a registry, which may have a port and a path: registry.example:5000/readmit."""
     if not REGISTRY.fullmatch(value):
         raise ValueError("not a registry such as registry.example:5000/readmit, in lower case and without https://")
+    return value
+
+
+def compose_project(value: str) -> str:
+    """Return the name of a Compose project."""
+    if not COMPOSE_PROJECT.fullmatch(value):
+        raise ValueError("not a name of lower-case letters, digits, hyphens and underscores, the first no hyphen")
     return value
 
 
@@ -159,6 +167,7 @@ def with_login(url: str, password: str | None, ca_file: Path | None) -> str:
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]
+ComposeProject = Annotated[str, AfterValidator(compose_project)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(split_commas)]
 NamedAddresses = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(named_addresses)]

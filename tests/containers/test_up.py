@@ -8,11 +8,11 @@ from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, s
 from readmit.containers.project import ComposeService
 from readmit.containers.up import UpOptions, select_services, user_secrets, without_replaced
 from readmit.containers.user_project import (
-    SECRETS,
     WEBHOOK_FILE,
     external_secrets,
     load_test_environment,
     project_of,
+    secrets_folder,
 )
 from readmit.settings import SettingError, load
 from readmit.stacks.certificates import make_certificate
@@ -237,7 +237,7 @@ def test_the_token_of_an_external_data_api_is_not_that_of_the_stacks_own(monkeyp
 def test_a_load_test_on_this_machine_gets_the_token_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_SOURCE_TOKEN", "another")
     environment = load_test_environment(load())
-    assert environment["READMIT_SOURCE_TOKEN_FILE"] == str(SECRETS / "source_token")
+    assert environment["READMIT_SOURCE_TOKEN_FILE"] == str(secrets_folder("readmit") / "source_token")
     assert "READMIT_SOURCE_TOKEN" not in environment
     monkeypatch.setenv("READMIT_SOURCE_URL", "https://source.example:5001")
     environment = load_test_environment(load())

@@ -35,6 +35,21 @@ def test_an_environment_with_foreign_packages_is_not_changed(tmp_path: Path) -> 
     assert foreign.exists()
 
 
+def test_the_environment_of_another_clone_runs_nothing_here(tmp_path: Path) -> None:
+    code, python = tmp_path / "clone one/src/readmit/__init__.py", tmp_path / "bin/python"
+    for file in (code, python):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    python.write_text(f"#!/bin/sh\necho /environment\necho '{code}'\n")
+    python.chmod(0o700)
+    result = install_into(python)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[0] == (
+        f"/environment is the environment of another clone, {tmp_path}/clone one: "
+        "python3 -m venv .venv && . .venv/bin/activate"
+    )
+
+
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="no environment is active")
 def test_the_environment_of_these_tests_is_accepted() -> None:
     assert install_into(Path(sys.prefix) / "bin/python").returncode == 0

@@ -1,16 +1,28 @@
 """The user's own container stack: its project, according to the settings."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from readmit.containers import clones
 from readmit.containers.external_source import SOURCE_TOKEN, instance_credentials, select_servers, select_source
 from readmit.containers.project import ROOT, Project, container_ids
-from readmit.settings import Settings, environment_with
+from readmit.settings import Settings, environment_with, load
 
-NAME = "readmit"
-SECRETS = ROOT / "var/compose/secrets"
-SHOWN_SECRETS = str(SECRETS.relative_to(ROOT))
+FOLDER = ROOT / "var/compose"
+DEFAULT_NAME = str(Settings.model_fields["project"].default)
 WEBHOOK_FILE = "compose/own-webhook.yaml"
 """The Compose file with which Alertmanager sends alerts."""
+
+
+def secrets_folder(name: str) -> Path:
+    """Return the folder with the secrets of the project of that name, which open the data in its volumes."""
+    return FOLDER / "secrets" if name == DEFAULT_NAME else FOLDER / "projects" / name / "secrets"
+
+
+def own_project(settings: Settings, publish_stores: bool = False) -> Project:
+    """Return the project for a command on it. Raises StackError when another clone has containers in it, too."""
+    clones.require_own_containers(settings.project, secrets_folder(settings.project))
+    return project_of(settings, publish_stores)
 
 
 def project_of(settings: Settings, publish_stores: bool = False) -> Project:
@@ -19,8 +31,9 @@ def project_of(settings: Settings, publish_stores: bool = False) -> Project:
     data = {} if settings.data is None else {"READMIT_DATA": str(settings.data.expanduser().absolute())}
     webhook = () if settings.alert_webhook is None else (WEBHOOK_FILE,)
     published = ("compose/publish-stores.yaml",) if publish_stores else ()
-    own = {"READMIT_SECRETS": str(SECRETS), "READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}
-    return Project(NAME, {**data, **servers.variables, **own}, (*servers.files, *webhook, *published))
+    secrets = secrets_folder(settings.project)
+    own = {"READMIT_SECRETS": str(secrets), "READMIT_SOURCE_TOKEN_FILE": str(secrets / SOURCE_TOKEN)}
+    return Project(settings.project, {**data, **servers.variables, **own}, (*servers.files, *webhook, *published))
 
 
 def external_secrets(settings: Settings) -> Mapping[str, str]:
@@ -37,16 +50,27 @@ def load_test_environment(settings: Settings) -> dict[str, str]:
     if select_source(settings).files:
         # That of an external data API is in the environment, if it has any.
         return environment_with({})
-    return environment_with(
-        {"READMIT_SOURCE_TOKEN_FILE": str(SECRETS / SOURCE_TOKEN)}, without=["READMIT_SOURCE_TOKEN"]
-    )
+    token = secrets_folder(settings.project) / SOURCE_TOKEN
+    return environment_with({"READMIT_SOURCE_TOKEN_FILE": str(token)}, without=["READMIT_SOURCE_TOKEN"])
 
 
 def is_up() -> bool:
     """Return whether one of its containers runs."""
-    return bool(container_ids(NAME, include_stopped=False))
+    return _has_containers(include_stopped=False)
 
 
 def exists() -> bool:
     """Return whether it has a container, running or not."""
-    return bool(container_ids(NAME, include_stopped=True))
+    return _has_containers(include_stopped=True)
+
+
+def require_own() -> None:
+    """Check that no other clone has containers in it; without an engine, none has. Raises StackError when one has."""
+    name = load().project
+    if container_ids(name, include_stopped=True):
+        clones.require_own_containers(name, secrets_folder(name))
+
+
+def _has_containers(include_stopped: bool) -> bool:
+    name = load().project
+    return clones.has_own_containers(name, secrets_folder(name), include_stopped)
