@@ -29,7 +29,7 @@ from litestar.openapi.spec.security_scheme import SecurityScheme
 
 from api.example import EXAMPLE
 from api.openapi_examples import ERROR, ROLLBACK_REQUEST
-from api.request_parsing import CSV, JSON, PARQUET
+from api.request_parsing import CSV, JSON, PARQUET, ZIP
 from api.schemas import ErrorResponse
 from readmit import __version__
 from readmit.core.applicability import NOT_APPLICABLE
@@ -58,8 +58,13 @@ TAGS = [
 ]
 
 TABLE_DESCRIPTION = (
-    "Columns: index, prediction, probability, error. A row without a prediction has an error instead, which is "
-    f"{NOT_APPLICABLE!r} for a stay that ended in death or hospice."
+    "Columns: index, prediction, probability, error, warnings. A row without a prediction has an error instead, which "
+    f"is {NOT_APPLICABLE!r} for a stay that ended in death or hospice. The warnings are a list in Parquet, and joined "
+    "by blanks in CSV."
+)
+CSV_DESCRIPTION = (
+    "A header row, then one row per encounter; separated by commas, semicolons (with decimal commas), tabs or vertical "
+    "bars, in UTF-8 or UTF-16. The names of fields may differ in case, and have `.` or `-` instead of `_`."
 )
 ERROR_DESCRIPTIONS = {
     400: "The body or a parameter is invalid.",
@@ -211,7 +216,7 @@ BATCH_BODY = RequestBody(
             examples={"encounters": Example(summary="A batch of one encounter", value=[EXAMPLE])},
         ),
         CSV: OpenAPIMediaType(
-            schema=Schema(type=OpenAPIType.STRING, description="A header row, then one row per encounter."),
+            schema=Schema(type=OpenAPIType.STRING, description=CSV_DESCRIPTION),
             examples={"rows": Example(summary="One row", value=example_csv())},
         ),
         PARQUET: OpenAPIMediaType(
@@ -219,6 +224,11 @@ BATCH_BODY = RequestBody(
                 type=OpenAPIType.STRING,
                 format=OpenAPIFormat.BINARY,
                 description="One row per encounter; columns are text or numbers.",
+            )
+        ),
+        ZIP: OpenAPIMediaType(
+            schema=Schema(
+                type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="A zip with one CSV or Parquet file."
             )
         ),
     },

@@ -12,9 +12,9 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
 from api.errors import ApiError, quoted
 from readmit.core.request import Encounter, parse
-from readmit.core.table_limits import MAX_ROW_BYTES
+from readmit.core.tabular.table_limits import MAX_ROW_BYTES
 
-JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
+JSON, CSV, PARQUET, ZIP = "application/json", "text/csv", "application/vnd.apache.parquet", "application/zip"
 MAX_BODY_BYTES, MAX_BATCH_BYTES = 65_536, 64_000_000
 MAX_RECORDS = 200_000
 MAX_RECORD_CHARS = MAX_ROW_BYTES

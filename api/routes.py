@@ -33,6 +33,7 @@ from api.request_parsing import (
     MAX_BATCH_BYTES,
     MAX_BODY_BYTES,
     PARQUET,
+    ZIP,
     decode_utf8,
     parse_encounter,
     read_body,
@@ -104,11 +105,11 @@ async def predict(
     ),
 )
 async def predict_batch(request: AnyRequest, predictions: NamedDependency[PredictionService]) -> Response[bytes]:
-    """Return a prediction for each encounter of a JSON array, CSV or Parquet file.
+    """Return a prediction for each encounter of a JSON array, or of a CSV or Parquet file, which may be zipped.
 
     An invalid record gets an error in its place, and a stay that ended in death or hospice is `not_applicable`.
     """
-    content_type, response_type = request_content_type(request, JSON, CSV, PARQUET), response_content_type(request)
+    content_type, response_type = request_content_type(request, JSON, CSV, PARQUET, ZIP), response_content_type(request)
     body = await read_body(request, MAX_BATCH_BYTES)
     loaded, response = await predictions.predict_batch(body, content_type, response_type, request_id(request.scope))
     return Response(response, media_type=response_type, headers={VERSION_HEADER: loaded.version.number})

@@ -53,8 +53,12 @@ def serve(config: settings.SourceSettings) -> None:
     tls = _tls_context(config)
     try:
         server = create_bounded_server(app, config.host, config.port, tls)
-    except OSError as error:
-        raise StartupError(f"READMIT_SOURCE_PORT: {config.host}:{config.port}: {error.strerror or error}") from error
+    # ValueError: the host has no address.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StartupError(
+            f"READMIT_SOURCE_HOST, READMIT_SOURCE_PORT: {config.host}:{config.port}: {reason}"
+        ) from error
     release_log.tick()
     scheduler = release_log.scheduler()
     scheduler.start()

@@ -68,7 +68,7 @@ def verified_content(part: Path, expected: PublishedFile) -> bytes:
     try:
         content = csv_content(part)
     except NotInLayout as error:
-        raise WrongFile(str(error)) from error
+        raise WrongFile(f"not the published {expected.name}: {error}") from error
     if len(content) != expected.size or sha256(content) != expected.sha256:
         raise WrongFile(
             f"not the published {expected.name}: {len(content):,} bytes, SHA-256 {sha256(content)}; "
@@ -87,12 +87,24 @@ def _request(url: str, part: Path) -> str | None:
     # Identity: a range of a compressed response is not a range of the file.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size_before}-"} if size_before else {})
     try:
-        with httpx.stream("GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True) as response:
+        with _create_client(url) as client, client.stream("GET", url, headers=headers) as response:
             return _save(response, part, size_before)
     except httpx.HTTPError as error:
         return f"{type(error).__name__}: {error}"
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise DownloadFailed(f"{url}: {error}") from error
+
+
+def _create_client(url: str) -> httpx.Client:
+    """Create a client that uses the proxies and certificates of the environment, as a download is outside the stack."""
+    try:
+        return httpx.Client(timeout=TIMEOUT, follow_redirects=True)
+    # ImportError: a SOCKS proxy, for which httpx needs another package. The text may have the password of the proxy.
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise DownloadFailed(
+            f"{url}: the proxy or certificate file in the environment can't be used ({type(error).__name__}): correct "
+            "or unset HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+        ) from None
 
 
 def _save(response: httpx.Response, part: Path, size_before: int) -> str | None:

@@ -1,14 +1,15 @@
 """UCI's layout: the published file, its columns, and readers for files in that layout."""
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from ec2_api.csv_fault import find_csv_error
+from readmit.core.tabular.csv_table import TableRows
+from readmit.core.tabular.table_file import open_table, table_content
+from readmit.core.tabular.table_header import ROW_ERROR, uci_names
+from readmit.core.tabular.table_limits import InvalidTable, TableLimits, TableTooLarge
 
 DRUGS = (
     *("metformin", "repaglinide", "nateglinide", "chlorpropamide", "glimepiride", "acetohexamide"),
@@ -33,6 +34,11 @@ WHOLE_NUMBERS = frozenset(
 )
 
 
+LIMITS = TableLimits(rows=50_000_000, text_bytes=16_000_000_000, page_bytes=2_000_000_000)
+"""Of the operator's own file: large, but a damaged one does not take all memory."""
+_ORDER = "order"
+
+
 class NotInLayout(Exception):
     """A file that can't be read as a table in UCI's layout; the message gives the reason."""
 
@@ -55,35 +61,38 @@ def sha256(content: bytes) -> str:
 
 
 def csv_content(path: Path) -> bytes:
-    """Return the CSV's bytes: the file itself, or the table inside a zip. Raises OSError or NotInLayout."""
-    if not zipfile.is_zipfile(path):
-        return path.read_bytes()
+    """Return the bytes of the table: the file itself, or the table inside a zip. Raises OSError or NotInLayout."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(_find_table(archive))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise NotInLayout(f"the zip can't be read: {error}") from error
-
-
-def _find_table(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    tables = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".csv")]
-    candidates = [entry for entry in tables if Path(entry.filename).name == UCI.name] or tables
-    # Two folders may hold the table; a table of another name is used only when it is the only one.
-    if not candidates or (len(candidates) > 1 and candidates is tables):
-        raise NotInLayout(f"the zip has no {UCI.name}, and {len(tables)} other CSV files instead of one")
-    return candidates[0]
+        return table_content(path.read_bytes(), LIMITS)
+    except (InvalidTable, TableTooLarge) as error:
+        raise NotInLayout(str(error)) from error
 
 
 def read_table(content: bytes) -> pl.DataFrame:
-    """Return the rows of the file, all cells as text: `?`, `None` and empty cells too. Raises NotInLayout."""
+    """Return the rows of a CSV or Parquet file, or the one in a zip, all cells as text: `?`, `None` and empty ones too.
+
+    Fields are named as UCI names them. A row with more or fewer cells than the header has empty cells, and what is
+    wrong in the column ROW_ERROR, which only such a file has. Raises NotInLayout.
+    """
     try:
-        # Blank lines at the end are dropped; one in the middle is damage and is passed on.
-        frame = pl.read_csv(content.rstrip(b"\r\n"), infer_schema=False, empty_string_is_null=False)
-    except pl.exceptions.PolarsError:
-        # The message of Polars quotes cells.
-        raise NotInLayout(f"not a valid CSV: {find_csv_error(content, COLUMNS) or 'unknown error'}") from None
-    if "encounter_id" not in frame.columns:
-        raise NotInLayout("column encounter_id is missing")
-    if frame.is_empty():
+        table = open_table(content, LIMITS)
+        table.header.require(["encounter_id"])
+        rows = table.read(range(len(table.header.names)))
+    except (InvalidTable, TableTooLarge) as error:
+        raise NotInLayout(str(error)) from error
+    if not rows.rows:
         raise NotInLayout("the file has no encounters")
-    return frame
+    columns = [column.dictionary_decode().fill_null("") for column in rows.columns]
+    frame = pl.DataFrame(dict(zip(uci_names(table.header), map(pl.Series, columns), strict=True)))
+    return _with_row_errors(frame, rows, len(table.header.names)) if rows.ragged else frame
+
+
+def _with_row_errors(frame: pl.DataFrame, rows: TableRows, width: int) -> pl.DataFrame:
+    """Return the frame with the ragged rows at their places, and ROW_ERROR, empty for the other rows."""
+    whole = [row for row in range(rows.rows) if row not in rows.ragged]
+    errors = {row: ragged.message(width) for row, ragged in rows.ragged.items()}
+    parts = [
+        frame.with_columns(pl.lit("").alias(ROW_ERROR), pl.Series(_ORDER, whole)),
+        pl.DataFrame({ROW_ERROR: list(errors.values()), _ORDER: list(errors)}),
+    ]
+    return pl.concat(parts, how="diagonal").sort(_ORDER).drop(_ORDER).with_columns(pl.all().fill_null(""))

@@ -14,9 +14,10 @@ from k3s.cluster_settings import ClusterSettings
 from k3s.commands import run_command
 from k3s.manifests import render
 from k3s.open_pages import open_pages
-from k3s.overlay import COMPONENTS, OPTIONAL
+from k3s.overlay import COMPONENTS, OPTIONAL, PASSED_ON
 from k3s.rollout import SELECTOR, RolloutOptions, prune, up
-from readmit.settings import environment_with
+from readmit.network_variables import OTHER_TOOLS, drop_variables
+from readmit.settings import PREFIX, environment_with, texts_of
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console, exit_code
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Return its exit code."""
     args, terminal = _parser().parse_args(arguments), console()
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_TOOLS)
     return exit_code(partial(_dispatch, args, terminal), terminal)
 
 
@@ -53,7 +55,7 @@ def _dispatch(args: argparse.Namespace, terminal: Console) -> None:
     settings = ClusterSettings.from_environment()
     if args.command == "up":
         options = RolloutOptions(args.without, not args.no_day, args.components)
-        up(options, settings, environment_with({}), terminal)
+        up(options, settings, environment_with(texts_of(f"{PREFIX}{name}" for name in PASSED_ON)), terminal)
     elif args.command == "status":
         cluster_status.show(cluster_of(settings), terminal)
     elif args.command == "open":

@@ -93,16 +93,17 @@ def cluster_of(settings: ClusterSettings) -> Cluster:
     """Return the cluster that the settings name. Raises StackError when its file cannot be read."""
     file = settings.kubeconfig
     if file is None:
-        file = next((path for path in DEFAULT_KUBECONFIGS if path.expanduser().exists()), None)
+        defaults = (path.expanduser() for path in DEFAULT_KUBECONFIGS)
+        file = next((path for path in defaults if path.exists()), None)
     if file is None:
         raise StackError("KUBECONFIG is not set, and this machine has no k3s: set it to the file of a cluster")
     try:
-        file.expanduser().open().close()
+        file.open().close()
     except OSError as error:
         raise StackError(
             f"{file}, which has the login of the cluster: {error.strerror}. Set KUBECONFIG to a file that you can read"
         ) from error
-    return Cluster(file.expanduser(), settings.namespace)
+    return Cluster(file, settings.namespace)
 
 
 def start_forwarding(cluster: Cluster, service: str, port: int) -> tuple[subprocess.Popen[str], str]:

@@ -1,18 +1,18 @@
 """Settings of the recipes `k3s::...`, which no other part of Readmit reads."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from readmit import setting_values
+from readmit.setting_values import UserPath
 from readmit.settings import Settings
 
 
 class ClusterSettings(Settings):
     """The settings, with those of the cluster."""
 
-    kubeconfig: Path | None = Field(
+    kubeconfig: UserPath | None = Field(
         None,
         validation_alias="KUBECONFIG",
         description="file with the cluster of `just k3s::up`; unset: ~/.kube/config, or else k3s on this machine",
@@ -25,7 +25,7 @@ class ClusterSettings(Settings):
         description="registry, with a path if it has one, that `just k3s::up` pushes our images to and the cluster "
         "pulls them from; unset: they are imported into k3s on this machine",
     )
-    registry_login: Path | None = Field(
+    registry_login: UserPath | None = Field(
         None,
         description="file with the login of that registry for the cluster, in the format of ~/.docker/config.json; "
         "unset: pulling requires none",

@@ -66,7 +66,7 @@ def select_overlay(
         f"{PREFIX}{name}": environment[f"{PREFIX}{name}"] for name in PASSED_ON if environment.get(f"{PREFIX}{name}")
     }
     if settings.data is not None:
-        variables[f"{PREFIX}DATA"] = data_path(settings.data.expanduser())
+        variables[f"{PREFIX}DATA"] = data_path(settings.data)
     hosts = {"api": settings.ingress_api_host, "ui": settings.ingress_ui_host}
     selected = {name: host for name, host in hosts.items() if host}
     return Overlay(
@@ -118,7 +118,7 @@ def _registry_login(settings: ClusterSettings) -> str:
     """Return the login of the registry, without others of its file. Raises StackError when the file has none for it."""
     if settings.registry_login is None:
         return ""
-    variable, file = f"{PREFIX}REGISTRY_LOGIN", settings.registry_login.expanduser()
+    variable, file = f"{PREFIX}REGISTRY_LOGIN", settings.registry_login
     if settings.registry is None:
         raise StackError(f"{variable} is set, but {PREFIX}REGISTRY is not")
     host = settings.registry.partition("/")[0]

@@ -114,7 +114,7 @@ def _wait(
             terminal.print(cluster.output("get", "pods", "--output", "wide"), markup=False)
             raise StackError(f"not ready after {TIMEOUT_SECONDS:.0f} s: {', '.join(waiting)}; see `just k3s::status`")
         if settings.data is not None:
-            source_data.copy_if_awaited(cluster, settings.data.expanduser(), variables["READMIT_DATA"])
+            source_data.copy_if_awaited(cluster, settings.data, variables["READMIT_DATA"])
         if waiting != printed:
             terminal.print(f"Waiting for {', '.join(waiting)}", soft_wrap=True)
             printed = waiting

@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 10.0
 
 def api_url(url: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """Return the URL of the inference API: `url`, or the running stack's. Raises LoadRefused for a foreign host."""
-    target = url or f"http://127.0.0.1:{environ.get('READMIT_API_PORT') or API_PORT}"
+    target = url or f"http://127.0.0.1:{_text('READMIT_API_PORT', environ) or API_PORT}"
     return require_own_api(target)
 
 
@@ -59,34 +59,38 @@ def row_source(url: str | None = None, environ: Mapping[str, str] = os.environ) 
     None: the latter is on an EC2 instance, whose address changes. The token is for the data API of the stack: another
     URL gets it only over https, verified by the stack's CA certificate. Raises LoadRefused when it is unreadable.
     """
-    has_instance = environ.get("READMIT_EC2_INSTANCE_ID") or environ.get("READMIT_EC2_TAG")
-    default = "" if has_instance else f"http://127.0.0.1:{environ.get('READMIT_EC2_API_PORT') or SOURCE_PORT}"
-    configured = (environ.get("READMIT_SOURCE_URL") or default).rstrip("/")
+    has_instance = _text("READMIT_EC2_INSTANCE_ID", environ) or _text("READMIT_EC2_TAG", environ)
+    default = "" if has_instance else f"http://127.0.0.1:{_text('READMIT_EC2_API_PORT', environ) or SOURCE_PORT}"
+    configured = (_text("READMIT_SOURCE_URL", environ) or default).rstrip("/")
     address = (url or configured).rstrip("/")
     if not address:
         return None
-    ca_file = environ.get("READMIT_SOURCE_CA")
+    ca_file = _text("READMIT_SOURCE_CA", environ)
     may_have_token = address == configured or (ca_file and urlsplit(address).scheme == "https")
-    token = _secret("READMIT_SOURCE_TOKEN", environ) if may_have_token else None
+    token = _text("READMIT_SOURCE_TOKEN", environ) if may_have_token else None
     return RowSource(address, token, Path(ca_file) if ca_file else None)
 
 
 def auth_headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the API key header, if a key is set. Raises LoadRefused when it is unreadable or set twice."""
-    key = _secret("READMIT_API_KEY", environ)
+    key = _text("READMIT_API_KEY", environ)
     return {"X-API-Key": key} if key else {}
 
 
 def page_password(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the password of Locust's web UI, if set. Raises LoadRefused when it is unreadable or set twice."""
-    return _secret("READMIT_LOCUST_PASSWORD", environ)
+    return _text("READMIT_LOCUST_PASSWORD", environ)
 
 
-def _secret(name: str, environ: Mapping[str, str]) -> str | None:
+def _text(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the text of a setting, from its variable or from the file that NAME_FILE names; None if it is empty."""
     value, file = environ.get(name), environ.get(f"{name}_FILE")
     if value and file:
         raise LoadRefused(f"{name} and {name}_FILE are both set: unset one of them")
     try:
-        return Path(file).read_text().strip() or None if file else value or None
-    except OSError as error:
-        raise LoadRefused(f"{name}_FILE: {error}") from error
+        return Path(file).expanduser().read_text("utf-8-sig").strip() or None if file else value or None
+    except UnicodeDecodeError:
+        raise LoadRefused(f"{name}_FILE: {file} is not text in UTF-8: save it in that encoding") from None
+    # RuntimeError: ~NAME, and there is no such user.
+    except (OSError, RuntimeError) as error:
+        raise LoadRefused(f"{name}_FILE: {file}: {getattr(error, 'strerror', None) or error}") from error

@@ -12,6 +12,7 @@ from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings, load
 from tests.e2e.containers import containers, data
+from tests.unusual_paths import UNUSUAL_NAME
 
 __all__ = ["containers", "data"]
 
@@ -72,7 +73,7 @@ def stack(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         "READMIT_RETRY_DELAY_SECONDS": "0",
     }
     ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-    with running(tmp_path_factory.mktemp("stack"), ports, variables) as running_stack:
+    with running(tmp_path_factory.mktemp(UNUSUAL_NAME), ports, variables) as running_stack:
         yield running_stack
 
 

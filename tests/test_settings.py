@@ -5,8 +5,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from readmit.network_variables import OTHER_SERVERS, OTHER_TOOLS, drop_variables
 from readmit.proxy_bypass import bypass_proxy
-from readmit.settings import PREFIX, SettingError, Settings, environment_with, load
+from readmit.settings import PREFIX, SettingError, Settings, environment_with, load, texts_of
 
 SECRETS = (
     "database_password",
@@ -17,6 +18,8 @@ SECRETS = (
     "source_token",
     "alert_webhook",
 )
+TEXTS = {"alert_webhook": "https://hooks.example.org/hush?key=hush"}
+"""Secrets that are not just any text."""
 PASSWORD = "p/w@:#?% ñ&"
 
 
@@ -40,7 +43,7 @@ def test_a_setting_is_read_from_the_environment_under_its_name(monkeypatch: pyte
 
 @pytest.mark.parametrize("name", [*SECRETS, "s3_access_key", "cost_ratio", "api_urls", "data"])
 def test_any_setting_can_be_read_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"cost_ratio": "3.5", "api_urls": "http://a:1, http://b:2"}.get(name, "from a file")
+    value = {**TEXTS, "cost_ratio": "3.5", "api_urls": "http://a:1, http://b:2"}.get(name, "from a file")
     (tmp_path / "setting").write_text(f"{value}\n")
     monkeypatch.setenv(f"{PREFIX}{name.upper()}_FILE", str(tmp_path / "setting"))
     from_file = getattr(load(), name)
@@ -177,7 +180,7 @@ def test_an_empty_secret_counts_as_not_set(name: str, tmp_path: Path, monkeypatc
 
 def test_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
-        monkeypatch.setenv(f"{PREFIX}{name.upper()}", f"hush-{name}")
+        monkeypatch.setenv(f"{PREFIX}{name.upper()}", TEXTS.get(name, f"hush-{name}"))
     shown = f"{load()!r} {load()} {load().model_dump_json()}"
     assert "hush" not in shown
 
@@ -292,3 +295,29 @@ def test_a_verified_database_needs_a_readable_ca_certificate(
         monkeypatch.setenv("READMIT_DATABASE_TLS_CA", ca_file)
     with pytest.raises(SettingError, match="READMIT_DATABASE_TLS_CA: .*CA certificate"):
         load()
+
+
+def test_the_texts_of_settings_are_those_of_their_variables_or_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "target").write_text("any\n")
+    monkeypatch.setenv("READMIT_TARGET_FILE", str(tmp_path / "target"))
+    monkeypatch.setenv("READMIT_COST_RATIO", "3")
+    monkeypatch.setenv("READMIT_SCHEDULE", "")
+    names = [f"{PREFIX}{name}" for name in ("TARGET", "COST_RATIO", "SCHEDULE", "API_PORT")]
+    assert texts_of(names) == {"READMIT_TARGET": "any", "READMIT_COST_RATIO": "3"}
+    monkeypatch.setenv("READMIT_TARGET", "any")
+    with pytest.raises(SettingError, match="READMIT_TARGET and READMIT_TARGET_FILE are both set"):
+        texts_of(names)
+
+
+def test_variables_of_other_tools_are_dropped_and_ours_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name in os.environ if name.startswith(OTHER_SERVERS)]
+    for name in (*names, "AWS_PROFILE", "MLFLOW_TRACKING_URI", "PREFECT_PROFILE", "READMIT_MLFLOW_PAGE_URL"):
+        # Set by this fixture, so that it is restored after the test.
+        monkeypatch.setenv(name, "http://127.0.0.1:5000")
+    drop_variables(OTHER_TOOLS)
+    kept = {"AWS_PROFILE", "READMIT_MLFLOW_PAGE_URL"}
+    assert {name for name in os.environ if name in kept or name.startswith(("MLFLOW_", "PREFECT_"))} == kept
+    drop_variables(OTHER_SERVERS)
+    assert "AWS_PROFILE" not in os.environ

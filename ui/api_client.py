@@ -64,7 +64,7 @@ class ApiClient:
     def __init__(self, api: str, api_key: str | None) -> None:
         self._api = api.rstrip("/")
         self._key = {} if api_key is None else {"X-API-Key": api_key}
-        self._client = httpx.Client(timeout=TIMEOUT)
+        self._client = httpx.Client(timeout=TIMEOUT, trust_env=False)
 
     def health(self) -> HealthView:
         """Return the health of the API."""
@@ -86,7 +86,7 @@ class ApiClient:
         )
 
     def predict_batch(self, parquet: bytes) -> bytes:
-        """Return the predictions for a Parquet file, as Parquet: index, prediction, probability, error."""
+        """Return the predictions for a Parquet file, as Parquet with the columns of BatchResults."""
         headers = {**self._key, "Content-Type": PARQUET, "Accept": PARQUET}
         return send(self._client, "POST", f"{self._api}/predict_batch", content=parquet, headers=headers).content
 

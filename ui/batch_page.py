@@ -64,7 +64,7 @@ def _from_file(context: PageContext) -> None:
     t = context.t
     uploaded = st.file_uploader(
         t("batch.upload"),
-        type=["csv", "parquet"],
+        type=["csv", "tsv", "txt", "parquet", "zip", "xlsx"],
         key=UPLOAD,
         help=escape_markdown(t("batch.upload_help", max_rows=t.number(MAX_ROWS))),
         on_change=_clear_results,
@@ -110,7 +110,12 @@ def _parse(t: Messages, name: str, content: Callable[[], bytes]) -> UploadedBatc
         encounters = read(content())
     except InvalidEncounterTable as error:
         columns = ", ".join(t.label(column) for column in error.columns[:MAX_NAMES_SHOWN])
-        limits = {"max_rows": t.number(MAX_ROWS), "megabytes": MAX_MEGABYTES, "max_columns": LIMITS.columns}
+        limits = {
+            "detail": t.translate(error.detail),
+            "max_rows": t.number(MAX_ROWS),
+            "megabytes": MAX_MEGABYTES,
+            "max_columns": LIMITS.columns,
+        }
         st.error(escape_markdown(t(f"batch.{error.reason}", columns=columns, **limits)), icon=":material/table_view:")
         return None
     if encounters.unknown_columns:

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import streamlit as st
 
 from readmit.core.applicability import NOT_APPLICABLE
 from readmit.core.spreadsheet import escape_formula
-from ui import batch_rows, charts
+from ui import batch_rows, batch_warnings, charts
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResults:
-    """The encounters sent, and in the same order their predictions: index, prediction, probability, error."""
+    """The encounters sent, and in the same order their predictions.
+
+    `predictions`: index, prediction, probability, error and the list of warnings.
+    """
 
     name: str
     table: pa.Table
@@ -38,6 +42,7 @@ def show(t: Messages, results: BatchResults) -> None:
     if len(scored):
         st.altair_chart(charts.histogram(t, scored["probability"].tolist(), results.threshold), width="stretch")
         batch_rows.show(t, results.table, scored)
+        batch_warnings.show(t, [list(warnings) for warnings in scored["warnings"]])
     if len(not_applicable):
         st.subheader(t("batch.not_applicable_title"))
         st.caption(t("batch.not_applicable_help"))
@@ -76,6 +81,7 @@ def as_csv(results: BatchResults) -> bytes:
     table = results.table
     for name in ("prediction", "probability", "error"):
         table = table.append_column(name, results.predictions[name])
+    table = table.append_column("warnings", pc.binary_join(results.predictions["warnings"], " "))
     csv.write_csv(_without_formulas(table), buffer)
     return buffer.getvalue()
 

@@ -1,9 +1,11 @@
 """HTTP client of the page for the batches of the data API."""
 
 import ssl
+from urllib.parse import urlsplit
 
 import httpx
 
+from readmit.core.private_host import is_private
 from ui.api_client import PARQUET, TIMEOUT, bearer, fetch, send
 from ui.schemas import SourceBatchView
 
@@ -14,7 +16,9 @@ class BatchSource:
     def __init__(self, url: str, token: str | None, tls: ssl.SSLContext | None) -> None:
         self._url = url.rstrip("/")
         headers = {} if token is None else bearer(token)
-        self._client = httpx.Client(timeout=TIMEOUT, headers=headers, verify=tls or True)
+        # No proxy leads to this machine or a private network.
+        trust_env = not is_private(urlsplit(url).hostname or "")
+        self._client = httpx.Client(timeout=TIMEOUT, headers=headers, verify=tls or True, trust_env=trust_env)
 
     def batches(self) -> list[SourceBatchView]:
         """Return all batches, released or not."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, Field, Group, Kind, value_error
+from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, Field, Group, Kind
+from readmit.core.field_values import value_error
 from ui import icd9_picker
 from ui.api_client import Case
 from ui.encounter_file import GROUPS, default_case, fields_of

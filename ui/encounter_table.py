@@ -1,7 +1,6 @@
 """A CSV or Parquet file of encounters, as a table of text with validated columns."""
 
 import io
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,13 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from readmit.core.csv_table import CsvTable
-from readmit.core.encounter import BY_NAME, FEATURES, python_name
-from readmit.core.parquet_table import ParquetTable
-from readmit.core.request import IGNORED_FIELDS, printable_excerpt
-from readmit.core.table_limits import InvalidTable, TableLimits, TableTooLarge
+from readmit.core.encounter import BY_NAME, FEATURES
+from readmit.core.request import IGNORED_FIELDS
+from readmit.core.tabular.table_file import open_table
+from readmit.core.tabular.table_limits import (
+    DuplicateColumns,
+    InvalidTable,
+    MissingColumns,
+    TableLimits,
+    TableTooLarge,
+)
 
-PARQUET_MAGIC = b"PAR1"
 CHUNK_ROWS = 5_000
 """Rows per request: few enough for visible progress, and for other requests to be served in between."""
 MAX_ROWS = 500_000
@@ -25,12 +28,16 @@ MAX_MEGABYTES = 64
 
 
 class InvalidEncounterTable(Exception):
-    """A file that is not a table of encounters. `reason`: a message key of the family `batch`."""
+    """A file that is not a table of encounters.
 
-    def __init__(self, reason: str, columns: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{reason}: {', '.join(columns)}")
+    `reason`: a message key of the family `batch`; `detail`: what is wrong with the file.
+    """
+
+    def __init__(self, reason: str, columns: tuple[str, ...] = (), detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail or ', '.join(columns)}")
         self.reason = reason
         self.columns = columns
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +54,20 @@ class EncounterTable:
 
 
 def read(content: bytes) -> EncounterTable:
-    """Read a CSV or Parquet file, within the limits of the API.
+    """Read a CSV or Parquet file, or a zip with one, within the limits of the API.
 
-    Raises InvalidEncounterTable when it is neither, is empty or too large, or lacks required columns.
+    Raises InvalidEncounterTable when it is none, is empty or too large, or lacks required columns.
     """
     if len(content) > MAX_MEGABYTES * 2**20:
         raise InvalidEncounterTable("too_large")
-    is_parquet = content.startswith(PARQUET_MAGIC)
     try:
-        encounters = _parquet(content) if is_parquet else _csv(content)
+        encounters = _read_table(content)
+    except DuplicateColumns as error:
+        raise InvalidEncounterTable("duplicate_columns", error.names) from error
+    except MissingColumns as error:
+        raise InvalidEncounterTable("missing_columns", error.names) from error
     except InvalidTable as error:
-        raise InvalidEncounterTable("invalid_parquet" if is_parquet else "invalid_csv") from error
+        raise InvalidEncounterTable("invalid_table", detail=str(error)) from error
     except TableTooLarge as error:
         raise InvalidEncounterTable("too_many_rows" if error.limit == "rows" else "too_large") from error
     if not encounters.table.num_rows:
@@ -65,37 +75,17 @@ def read(content: bytes) -> EncounterTable:
     return encounters
 
 
-def _csv(content: bytes) -> EncounterTable:
-    file = CsvTable(content, LIMITS)
-    if not file.header:
-        raise InvalidEncounterTable("invalid_csv")
-    positions, unknown = _positions(file.header)
-    rows = file.read(list(positions.values()))
-    table = pa.table([column.dictionary_decode() for column in rows.columns], list(positions))
-    # Row 0 is line 2 of the file, below the header.
-    return EncounterTable(table, unknown, tuple(sorted(row + 2 for row in rows.ragged)))
-
-
-def _parquet(content: bytes) -> EncounterTable:
-    file = ParquetTable(content, LIMITS)
-    positions, unknown = _positions(file.header)
-    columns = dict(zip(positions, file.read(list(positions.values())), strict=True))
-    unsupported = tuple(name for name, column in columns.items() if column is None and name not in IGNORED_FIELDS)
-    if unsupported:
-        raise InvalidEncounterTable("unsupported_columns", unsupported)
-    decoded = {name: column.dictionary_decode() for name, column in columns.items() if column is not None}
-    return EncounterTable(pa.table(decoded), (*unknown, *(name for name in columns if name not in decoded)), ())
-
-
-def _positions(header: list[str]) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the positions of the columns that are fields, by field name, and the names of the other columns."""
-    names = [python_name(name.strip()) for name in header]
-    if duplicates := tuple(printable_excerpt(name) for name, count in Counter(names).items() if count > 1):
-        raise InvalidEncounterTable("duplicate_columns", duplicates)
-    if missing := tuple(name for name in FEATURES if BY_NAME[name].required and name not in names):
-        raise InvalidEncounterTable("missing_columns", missing)
-    positions = {name: position for position, name in enumerate(names) if name in BY_NAME}
-    return positions, tuple(printable_excerpt(name) for name in names if name not in BY_NAME)
+def _read_table(content: bytes) -> EncounterTable:
+    file = open_table(content, LIMITS)
+    header = file.header
+    header.require([name for name in FEATURES if BY_NAME[name].required])
+    header.require_certainty()
+    fields = {
+        name: index for name, index in header.fields.items() if name not in IGNORED_FIELDS or file.is_readable(index)
+    }
+    rows = file.read(list(fields.values()))
+    table = pa.table([column.dictionary_decode() for column in rows.columns], list(fields))
+    return EncounterTable(table, header.unknown, tuple(row.line for row in rows.ragged.values()))
 
 
 def chunks(table: pa.Table) -> Iterator[bytes]:

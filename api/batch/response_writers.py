@@ -31,12 +31,7 @@ def as_json(scores: BatchScores, version: Version, request_id: str) -> bytes:
     """
     errors = {index: _error(scores, index) for index in scores.errors}
     _check_size(scores, errors)
-    warnings: list[list[str]] = [[] for _ in scores.probabilities]
-    predicted = ~np.isnan(scores.probabilities)
-    for texts, codes in scores.warnings:
-        with_warning = np.flatnonzero(np.array([text is not None for text in texts])[codes] & predicted)
-        for index, code in zip(with_warning.tolist(), codes[with_warning].tolist(), strict=True):
-            warnings[index].append(str(texts[code]))
+    warnings = _warnings(scores)
     items = [
         _without_prediction(scores, index, errors)
         or PredictionResponse(
@@ -51,6 +46,17 @@ def as_json(scores: BatchScores, version: Version, request_id: str) -> bytes:
         for index, probability in enumerate(scores.probabilities.tolist())
     ]
     return msgspec.json.encode(BatchPredictionResponse(items))
+
+
+def _warnings(scores: BatchScores) -> list[list[str]]:
+    """Return the warnings of each row, none for a row without a prediction."""
+    warnings: list[list[str]] = [[] for _ in scores.probabilities]
+    predicted = ~np.isnan(scores.probabilities)
+    for texts, codes in scores.warnings:
+        with_warning = np.flatnonzero(np.array([text is not None for text in texts])[codes] & predicted)
+        for index, code in zip(with_warning.tolist(), codes[with_warning].tolist(), strict=True):
+            warnings[index].append(str(texts[code]))
+    return warnings
 
 
 def _without_prediction(
@@ -73,8 +79,7 @@ def _check_size(scores: BatchScores, errors: Mapping[int, RowError]) -> None:
     if size > MAX_RESPONSE_BYTES:
         raise ApiError(
             413,
-            f"the response would exceed {MAX_RESPONSE_BYTES:,} bytes: send the batch in parts, or request CSV or "
-            "Parquet, which have no warnings",
+            f"the response would exceed {MAX_RESPONSE_BYTES:,} bytes: send the batch in parts, or request Parquet",
         )
 
 
@@ -84,11 +89,21 @@ def _error(scores: BatchScores, index: int) -> RowError:
 
 
 def as_csv(scores: BatchScores, version: Version, _: str) -> bytes:
-    """Return a CSV row for each row. Errors may contain client input, so formulas in them are escaped."""
+    """Return a CSV row for each row, with its warnings joined by blanks.
+
+    Errors and warnings may contain client input, so formulas in them are escaped.
+    """
     out, table = io.BytesIO(), _table(scores, version)
-    errors = [None if error is None else escape_formula(error) for error in table["error"].to_pylist()]
-    safe = table.set_column(table.num_columns - 1, "error", pa.array(errors, pa.string()))
-    arrow_csv.write_csv(safe, out, arrow_csv.WriteOptions(quoting_style="needed"))
+    for position, name in enumerate(table.column_names):
+        if name == "warnings":
+            texts = [" ".join(warnings) or None for warnings in table[name].to_pylist()]
+        elif name == "error":
+            texts = table[name].to_pylist()
+        else:
+            continue
+        escaped = [None if text is None else escape_formula(text) for text in texts]
+        table = table.set_column(position, name, pa.array(escaped, pa.string()))
+    arrow_csv.write_csv(table, out, arrow_csv.WriteOptions(quoting_style="needed"))
     return out.getvalue()
 
 
@@ -112,6 +127,7 @@ def _table(scores: BatchScores, version: Version) -> pa.Table:
         "prediction": pa.array((probabilities >= version.threshold).astype(np.int8), mask=missing),
         "probability": pa.array(probabilities, mask=missing),
         "error": pa.array(errors, pa.string()),
+        "warnings": pa.array(_warnings(scores), pa.list_(pa.string())),
     }
     return pa.table(columns)
 

@@ -13,7 +13,7 @@ from readmit.core.encounter import BY_NAME, DISPOSITION, ENCOUNTER
 from readmit.core.feature_spec import BASE_COLUMNS, MODEL_COLUMNS
 from readmit.core.request import ACCEPTED_FIELDS, Reader, RequestError, parse_value
 from readmit.core.scorer import EncodedValue, Scorer
-from readmit.core.table_limits import TableTooLarge
+from readmit.core.tabular.table_limits import TableTooLarge
 
 Coded = Sequence[tuple[Sequence[EncodedValue], Codes]]
 Floats = npt.NDArray[np.float64]
@@ -41,8 +41,6 @@ class BatchScores:
 def score_batch(columns: BatchColumns, scorer: Scorer) -> BatchScores:
     """Validate and score a batch."""
     row_errors = RowErrors(columns.rows, list(columns.row_errors))
-    for error in columns.common_errors:
-        row_errors.add([error], np.zeros(columns.rows, dtype=np.int64))
     encoded: dict[str, list[EncodedValue]] = {}
     invalid_values = 0
     for name in ACCEPTED_FIELDS:

@@ -16,23 +16,24 @@ import msgspec
 import numpy as np
 from litestar.exceptions import HTTPException
 
-from api.batch import csv_body, json_body, parquet_body
+from api.batch import json_body, table_body
 from api.batch.columns import BatchColumns
 from api.batch.ipc_messages import Reply, Task
 from api.batch.response_writers import WRITERS
 from api.batch.scoring import score_batch
 from api.batch.worker_limits import extend_time, limit_memory, limited_time
-from api.request_parsing import CSV, JSON, PARQUET
+from api.request_parsing import CSV, JSON, PARQUET, ZIP
 from readmit.core.scorer import Scorer
-from readmit.core.table_limits import InvalidTable, TableTooLarge
+from readmit.core.tabular.table_limits import InvalidTable, TableTooLarge
 from readmit.io.lightgbm_native import load_scorer
 
 READERS: dict[str, Callable[[bytes, int], BatchColumns]] = {
     JSON: json_body.columns,
-    CSV: csv_body.columns,
-    PARQUET: parquet_body.columns,
+    CSV: table_body.columns,
+    PARQUET: table_body.parquet_columns,
+    ZIP: table_body.columns,
 }
-FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet"}
+FORMATS = {JSON: "JSON", CSV: "CSV", PARQUET: "Parquet", ZIP: "a zipped table"}
 NICENESS = 10
 """/predict has priority when both compete for a core."""
 

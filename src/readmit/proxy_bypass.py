@@ -1,4 +1,4 @@
-"""Connections to this machine that bypass the proxy of the environment."""
+"""Connections to hosts of a private network that bypass the proxy of the environment."""
 
 import os
 from collections.abc import Collection

@@ -6,54 +6,28 @@ be in the environment. Settings that a tool also reads by itself keep the tool's
 
 import os
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from readmit import setting_values
+from readmit import setting_files, setting_values
 from readmit.core.opening_hours import OpeningHours
 from readmit.core.threshold import threshold_from_cost_ratio
 from readmit.cron import check_cron
-from readmit.setting_values import ComposeProject, NamedAddresses, Texts, WebAddress, WebAddresses
+from readmit.setting_files import FileSource
+from readmit.setting_files import SettingError as SettingError
+from readmit.setting_values import ComposeProject, NamedAddresses, Texts, UserPath, WebAddress, WebAddresses
 
 PREFIX = "READMIT_"
 COMMAND_LOG = "READMIT_COMMAND_LOG"
 """Not a setting of the user: `just` sets it for commands that it runs in a stack."""
+DAY_SECONDS = 86_400
+MIN_COST_RATIO = 1e-6
 Port = Annotated[int, Field(ge=1, le=65535)]
 Cron = Annotated[str, AfterValidator(check_cron)]
-
-
-class SettingError(ValueError):
-    """A setting is missing or invalid; the message names it. A retry gives the same result."""
-
-    final = True
-
-
-class FileSource(PydanticBaseSettingsSource):
-    """A source that reads a setting NAME from the file that `NAME_FILE` names; an empty file sets nothing."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Return the setting's value, or None. Raises SettingError when the file can't be read, or both are set."""
-        name = str(field.validation_alias or f"{PREFIX}{field_name.upper()}")
-        variable = f"{name}_FILE"
-        path = os.environ.get(variable)
-        if not path:
-            return None, field_name, False
-        if os.environ.get(name):
-            raise SettingError(f"{name} and {variable} are both set: unset one of them")
-        try:
-            return Path(path).read_text().strip() or None, field_name, False
-        except OSError as error:
-            raise SettingError(f"{variable}: {error}") from error
-
-    def __call__(self) -> dict[str, Any]:
-        """Return all settings that are read from files."""
-        values = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -64,7 +38,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", populate_by_name=True
     )
 
-    data: Path | None = Field(
+    data: UserPath | None = Field(
         None, description="CSV or zip file in UCI's layout; unset: download UCI's file, or else generate a sample"
     )
     source_url: Annotated[str, AfterValidator(setting_values.source_address)] = Field(
@@ -75,12 +49,12 @@ class Settings(BaseSettings):
     source_token: SecretStr | None = Field(
         None, description="token that the data API requires for batches; unset: none is required"
     )
-    source_ca: Annotated[Path, AfterValidator(setting_values.ca_file)] | None = Field(
+    source_ca: Annotated[UserPath, AfterValidator(setting_values.ca_file)] | None = Field(
         None,
         description="file of the CA certificate that verifies the data API over https; required with an address that "
         "changes, otherwise unset: the CAs of the system",
     )
-    ec2_instance_id: str | None = Field(
+    ec2_instance_id: Annotated[str, AfterValidator(setting_values.instance_id)] | None = Field(
         None, description="EC2 instance of the data API, which a day starts if necessary; unset: there is none"
     )
     ec2_tag: Annotated[tuple[str, str] | None, NoDecode, BeforeValidator(setting_values.tag)] = Field(
@@ -91,12 +65,12 @@ class Settings(BaseSettings):
         description="hours in which the instance may be started, also of some days (MON-FRI 08:55-23:55 America/Lima); "
         "outside them, a day ends when the instance is stopped",
     )
-    ec2_credentials: Path | None = Field(
+    ec2_credentials: UserPath | None = Field(
         None,
         description="file with AWS credentials in the format of ~/.aws/credentials, profile default; unset: those that "
         "boto3 finds, but containers require the file",
     )
-    aws_default_region: str = Field(
+    aws_default_region: Annotated[str, AfterValidator(setting_values.region)] = Field(
         "us-east-1", validation_alias="AWS_DEFAULT_REGION", description="AWS region of the instance"
     )
     aws_endpoint_url_ec2: WebAddress | None = Field(
@@ -116,23 +90,27 @@ class Settings(BaseSettings):
         "off",
         description="verify: connect to MySQL over TLS only, and verify its certificate and host name; off: neither",
     )
-    database_tls_ca: Path | None = Field(
+    database_tls_ca: UserPath | None = Field(
         None,
         validate_default=True,
         description="file of the CA certificate that verifies the MySQL server; required by verify",
     )
-    s3_url: WebAddress = Field("http://127.0.0.1:8333", description="address of the S3 server")
+    s3_url: Annotated[str, AfterValidator(setting_values.server_address)] = Field(
+        "http://127.0.0.1:8333", description="address of the S3 server"
+    )
     s3_access_key: str | None = Field(None, description="user of the S3 server")
     s3_secret_key: SecretStr | None = Field(None, description="secret of that user")
-    mlflow_tracking_uri: str = Field(
+    mlflow_tracking_uri: WebAddress = Field(
         "http://127.0.0.1:5000", validation_alias="MLFLOW_TRACKING_URI", description="address of the MLflow server"
     )
     api_urls: WebAddresses = Field(
         ("http://127.0.0.1:8000",),
+        min_length=1,
         description="addresses of the inference API, separated by commas; a host name may resolve to several replicas",
     )
     allowed_hosts: Annotated[Texts, AfterValidator(setting_values.host_names)] = Field(
         ("localhost", "127.0.0.1", "[::1]", "api", "api-replicas", "ec2-api", "ui"),
+        min_length=1,
         description="hosts, without port, that requests to the APIs and the page may name in their Host and Origin "
         "headers, separated by commas",
     )
@@ -146,18 +124,21 @@ class Settings(BaseSettings):
     )
     cost_ratio: float | None = Field(
         None,
-        gt=0,
+        ge=MIN_COST_RATIO,
+        le=1 / MIN_COST_RATIO,
         allow_inf_nan=False,
         description="cost of a missed readmission, in needless follow-ups; the threshold is 1 / (1 + cost ratio). "
         "Unset: 6 for within_30_days, 1 for any",
     )
     retry_delay_seconds: float | None = Field(
-        None, ge=0, description="seconds before a failed step is retried; unset: as in the step table"
+        None, ge=0, le=DAY_SECONDS, description="seconds before a failed step is retried; unset: as in the step table"
     )
-    model_folder: Path = Field(
+    model_folder: UserPath = Field(
         Path("var/local/models"), description="folder in which the API keeps a copy of the model that it serves"
     )
-    model_poll_seconds: float = Field(5, gt=0, description="seconds between checks for a newer production model")
+    model_poll_seconds: float = Field(
+        5, gt=0, le=DAY_SECONDS, description="seconds between checks for a newer production model"
+    )
     pushgateway_url: WebAddress | None = Field(
         None, description="address of the Pushgateway, for the metrics of steps and failed runs; unset: none are pushed"
     )
@@ -172,7 +153,7 @@ class Settings(BaseSettings):
         None, description="when Prefect starts a day, as a cron expression in America/Lima; unset: 30 9 * * *"
     )
     airflow_schedule: Cron | None = Field(None, description="the same for Airflow; unset: days are started by hand")
-    pipeline_python: Path = Field(
+    pipeline_python: UserPath = Field(
         Path("/venv/bin/python"), description="Python interpreter in which Airflow runs the steps"
     )
     alert_webhook: SecretStr | None = Field(
@@ -184,20 +165,29 @@ class Settings(BaseSettings):
     mlflow_page_url: WebAddress | None = Field(
         None, description="address of the MLflow server for a browser; unset: MLFLOW_TRACKING_URI"
     )
-    project: ComposeProject = Field(
-        "readmit", description="Compose project of this clone; a second clone needs another"
-    )
+    project: ComposeProject = Field("readmit", description="Compose project of this clone; another clone needs another")
     ec2_api_port: Port = Field(5001, description="port on 127.0.0.1 of the data API of a stack that stays up")
     s3_port: Port = Field(8333, description="the same for the S3 server; containers publish it on request only")
     mlflow_port: Port = Field(5000, description="the same for the MLflow server")
     api_port: Port = Field(8000, description="the same for the inference API")
     ui_port: Port = Field(8501, description="the same for the web page")
 
-    @field_validator("reload_token", "api_key", "source_token", "alert_webhook")
+    @field_validator("reload_token", "api_key", "source_token", "alert_webhook", "s3_access_key", "s3_secret_key")
     @classmethod
-    def _http_safe(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-            raise ValueError("not one line of printable ASCII, as HTTP requires")
+    def _http_safe(cls, value: SecretStr | str | None) -> SecretStr | str | None:
+        return setting_values.http_safe(value)
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else setting_values.webhook(value)
+
+    @field_validator("s3_port", "mlflow_port", "api_port", "ui_port")
+    @classmethod
+    def _own_port(cls, value: int, info: ValidationInfo) -> int:
+        for name, port in info.data.items():
+            if name.endswith("_port") and port == value:
+                raise ValueError(f"{value} is the port of {PREFIX}{name.upper()}, too: choose another")
         return value
 
     @field_validator("database_tls_ca")
@@ -224,7 +214,7 @@ class Settings(BaseSettings):
         **sources: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then the environment, then files."""
-        return (sources["init_settings"], sources["env_settings"], FileSource(settings_cls))
+        return (sources["init_settings"], sources["env_settings"], FileSource(settings_cls, PREFIX, os.environ))
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -286,6 +276,14 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Return the settings of this process. Raises SettingError, which hides the value, when one is invalid."""
     return Settings.from_environment()
+
+
+def texts_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the texts of the settings that are set, by their names, for a program that reads no files.
+
+    Raises SettingError when the file of a setting can't be read.
+    """
+    return setting_files.texts_of(names, os.environ)
 
 
 def command_log() -> str:

@@ -168,7 +168,7 @@ class Walk:
         del stack["READMIT_SOURCE_URL"]
         environment = environment_with(stack, without=("READMIT_SOURCE_URL",))
         inner = {name: ports[name] for name in INNER_PORTS}
-        (s3, *_) = services(folder, HOST, ports, inner, environment, s3_variables(folder, HOST))
+        (s3, *_) = services(folder, HOST, ports, inner, environment, {"s3": s3_variables(folder, HOST)})
         processes = Processes(folder / "processes")
         try:
             processes.start(s3)

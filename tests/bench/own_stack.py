@@ -8,15 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
-from readmit.embedded.environment import REMOVED_VARIABLES, s3_variables, variables
+from readmit.embedded.environment import s3_variables, stack_environment, variables
 from readmit.embedded.processes import Processes, ServiceError, ServiceProcess
 from readmit.embedded.seaweedfs import INNER_PORTS
 from readmit.embedded.services import services
-from readmit.embedded.stack import HOST, SERVICES, Stack, bypass_proxy_for_stack, free_ports, running
+from readmit.embedded.stack import HOST, SERVICES, Stack, free_ports, running
 from readmit.io import source_client
 from readmit.io.database import ledger, rows
 from readmit.io.source_client import SourceEndpoint
-from readmit.settings import environment_with
 
 SETTINGS = {"READMIT_SOURCE_INTERVAL_SECONDS": "0", "READMIT_RETRY_DELAY_SECONDS": "3"}
 STORES = ("s3", "mlflow")
@@ -82,10 +81,9 @@ def stores_up(folder: Path) -> Iterator[BenchStores]:
     ports, processes = _ports(), Processes(folder / "processes")
     processes.end_leftovers()
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
-    bypass_proxy_for_stack()
-    environment = environment_with(variables(folder, addresses), without=REMOVED_VARIABLES)
+    environment = stack_environment(variables(folder, addresses))
     inner_ports = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
-    all_services = services(folder, HOST, ports, inner_ports, environment, s3_variables(folder, HOST))
+    all_services = services(folder, HOST, ports, inner_ports, environment, {"s3": s3_variables(folder, HOST)})
     by_name = {service.name: service for service in all_services}
     try:
         for name in STORES:

@@ -1,3 +1,5 @@
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -5,16 +7,17 @@ import pytest
 from readmit.containers import secrets
 from readmit.containers.external_source import select_servers
 from readmit.containers.external_stores import DATABASE_URLS, ExternalServers, select_stores
-from readmit.containers.project import ComposeService
+from readmit.containers.project import ROOT, ComposeService
 from readmit.containers.up import UpOptions, select_services, user_secrets, without_replaced
 from readmit.containers.user_project import (
+    PASSED_ON,
     WEBHOOK_FILE,
     external_secrets,
     load_test_environment,
     project_of,
     secrets_folder,
 )
-from readmit.settings import SettingError, load
+from readmit.settings import PREFIX, SettingError, load
 from readmit.stacks.certificates import make_certificate
 from readmit.stacks.errors import StackError
 
@@ -243,3 +246,32 @@ def test_a_load_test_on_this_machine_gets_the_token_of_the_stack(monkeypatch: py
     environment = load_test_environment(load())
     assert environment["READMIT_SOURCE_TOKEN"] == "another"
     assert "READMIT_SOURCE_TOKEN_FILE" not in environment
+
+
+OF_PROJECT = {
+    *("READMIT_DATA", "READMIT_SECRETS", "READMIT_SOURCE_TOKEN_FILE", "READMIT_SOURCE_URL", "READMIT_SOURCE_HEALTH"),
+    *("READMIT_SOURCE_PAGE", "READMIT_S3_URL", "READMIT_EC2_INSTANCE_ID", "READMIT_EC2_TAG", "READMIT_EC2_HOURS"),
+    *DATABASE_URLS,
+}
+"""Variables of the Compose files that the project sets from the parsed settings."""
+VARIABLE = r"\$\{(READMIT_\w+)|^ +(READMIT_\w+):$"
+
+
+def test_every_variable_of_the_compose_files_is_passed_on_from_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [file.read_text() for file in sorted((ROOT / "compose").glob("*.yaml"))]
+    used = {name for text in texts for pair in re.findall(VARIABLE, text, re.M) for name in pair if name}
+    assert used - OF_PROJECT == set(PASSED_ON)
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    settings = load()
+    for name in PASSED_ON:
+        (tmp_path / name).write_text(f"{PASSED_ON.index(name)}\n")
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    project = project_of(settings)
+    assert {name: project.environment()[name] for name in PASSED_ON} == {
+        name: str(number) for number, name in enumerate(PASSED_ON)
+    }
+    assert not {f"{name}_FILE" for name in PASSED_ON} & project.environment().keys()

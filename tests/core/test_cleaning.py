@@ -28,6 +28,7 @@ from readmit.core.encounter import (
 )
 from readmit.core.errors import BatchRejected
 from readmit.core.quarantine_reasons import redact_reason
+from readmit.core.tabular.table_header import ROW_ERROR
 
 Row = dict[str, str | None]
 CODES = {"payer_code": ("MC", "HM"), "medical_specialty": ("InternalMedicine", "Surgery-General")}
@@ -69,7 +70,7 @@ def returning(rows: list[Row]) -> list[Row]:
         ("time_in_hospital", "15", "15 is not between 1 and 14"),
         ("num_procedures", "two", "'two' is not a whole number"),
         ("patient_nbr", "-5", "'-5' is not a whole number"),
-        ("diag_2", "heart", "'heart' is not an ICD-9 code such as 428"),
+        ("diag_2", "heart", "'heart' is not an ICD-9-CM code such as 428"),
         ("gender", "?", "'?' (not recorded) is not allowed here"),
         ("encounter_id", "?", "'?' (not recorded) is not allowed here"),
         ("readmitted", None, "no such column or cell"),
@@ -148,7 +149,7 @@ def test_a_clean_row_has_types_and_null_for_not_recorded_and_none_stays_not_meas
 
 
 def test_an_empty_batch_is_clean() -> None:
-    cleaned = clean(pl.DataFrame(schema={POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}), [])
+    cleaned = clean(pl.DataFrame(schema={POSITION: pl.Int64, **dict.fromkeys((*COLUMNS, ROW_ERROR), pl.String)}), [])
     assert (cleaned.clean.schema, cleaned.clean.height, cleaned.quarantined) == (CLEAN_SCHEMA, 0, 0)
 
 
@@ -163,9 +164,9 @@ def test_text_columns_are_in_ucis_order_and_rows_are_numbered_from_one() -> None
     frame = pl.DataFrame(rows).with_columns(pl.col("num_procedures").cast(pl.Int64))
     shuffled = frame.select(reversed(COLUMNS)).rename({"glyburide_metformin": "glyburide-metformin"})
     text = to_text_columns(shuffled)
-    assert text.columns == [POSITION, *COLUMNS]
+    assert text.columns == [POSITION, *COLUMNS, ROW_ERROR]
     assert text[POSITION].to_list() == [1, 2, 3]
-    assert_frame_equal(text.drop(POSITION), pl.DataFrame(rows))
+    assert_frame_equal(text.drop(POSITION, ROW_ERROR), pl.DataFrame(rows))
 
 
 def test_the_same_column_in_both_spellings_is_rejected_and_named() -> None:
@@ -182,8 +183,8 @@ def test_an_unknown_column_in_both_spellings_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("field", "cells", "reason"),
     [
-        ("diag_1", [428.0, 250.83], "'428.0 (as Float64)' is not an ICD-9 code such as 428"),
-        ("diag_1", [428, 250], "'428 (as Int64)' is not an ICD-9 code"),
+        ("diag_1", [428.0, 250.83], "'428.0 (as Float64)' is not an ICD-9-CM code such as 428"),
+        ("diag_1", [428, 250], "'428 (as Int64)' is not an ICD-9-CM code"),
         ("medical_specialty", [True, False], "'True (as Boolean)' is not a specialty name"),
         ("num_medications", [3.0, 4.0], "'3.0 (as Float64)' is not a whole number"),
         ("age", [date(2008, 1, 1), None], "'2008-01-01 (as Date)' is not one of [0-10)"),
@@ -223,7 +224,7 @@ def test_the_reason_of_a_very_long_value_has_its_beginning_and_its_length() -> N
 @pytest.mark.parametrize(
     ("field", "value", "redacted"),
     [
-        (PATIENT, "8222157.0", "the value is not a valid number"),
+        (PATIENT, "8222157.5", "the value is not a valid number"),
         (PATIENT, None, "the batch has no such column or cell"),
         ("race", "8222157", "'(a number of 7 digits)' is not one of Caucasian"),
         ("num_medications", "189502619", "(a number of 9 digits) is not between 0 and 999"),
@@ -242,8 +243,19 @@ def test_an_unknown_column_is_named_and_dropped(name: str) -> None:
     frame = pl.DataFrame(encounters(random.Random(10), 2)).with_columns(pl.lit("north").alias(name))
     assert unknown_columns(frame) == [name]
     text = to_text_columns(frame)
-    assert text.columns == [POSITION, *COLUMNS]
+    assert text.columns == [POSITION, *COLUMNS, ROW_ERROR]
     assert text[POSITION].to_list() == [1, 2]
+
+
+def test_a_row_with_an_error_of_its_own_is_quarantined_for_it_alone() -> None:
+    rows: list[Row] = returning(encounters(random.Random(18), 3))
+    rows[1] = dict.fromkeys(COLUMNS, "")
+    errors = pl.Series(ROW_ERROR, ["", "line 3 has 51 cells, but the header has 50", ""])
+    raw = to_text_columns(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)).with_columns(errors))
+    cleaned = clean(raw, [])
+    assert cleaned.faults.rows() == [(2, "", "row", "line 3 has 51 cells, but the header has 50")]
+    assert (cleaned.clean.height, cleaned.quarantined) == (2, 1)
+    assert redact_reason("row", cleaned.faults["reason"][0]) == cleaned.faults["reason"][0]
 
 
 @pytest.mark.parametrize(
@@ -264,14 +276,14 @@ def counts_of(faults: pl.DataFrame) -> list[tuple[str, str, int]]:
 def test_a_rejection_names_the_missing_columns_and_the_fields_with_most_faults_and_their_reasons() -> None:
     rows = returning(encounters(random.Random(11)))
     for index, row in enumerate(rows):
-        row["num_medications"] = f"{index % 20}.0" if index < 40 else "3.0"
+        row["num_medications"] = f"{index % 20}.5" if index < 40 else "3.5"
         row["insulin"] = "no" if index < 30 else "No"
     rows[1][ENCOUNTER] = rows[2][ENCOUNTER] = rows[0][ENCOUNTER]
     frame = pl.DataFrame(rows).drop("weight")
     cleaned = clean(to_text_columns(frame), [])
     assert rejection_reason(ROWS, cleaned.quarantined, counts_of(cleaned.faults)) == (
         "60 of 60 encounters quarantined (100.0%), more than 5%: missing columns: weight; "
-        "num_medications 60 times, most often (22) because '3.0' is not a whole number of 0 or more; "
+        "num_medications 60 times, most often (22) because '3.5' is not a whole number of 0 or more; "
         "insulin 30 times, because 'no' is not one of No, Steady, Down, Up"
     )
 
@@ -279,7 +291,7 @@ def test_a_rejection_names_the_missing_columns_and_the_fields_with_most_faults_a
 def test_a_rejection_contains_no_number_of_an_encounter_or_a_patient() -> None:
     rows = returning(encounters(random.Random(12)))
     for row in rows[10:]:
-        row[PATIENT] = f"{row[PATIENT]}.0"
+        row[PATIENT] = f"{row[PATIENT]}.5"
     for row in rows[:10]:
         row[ENCOUNTER] = "1001"
     cleaned = clean(batch(rows), [])

@@ -29,6 +29,7 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
+from readmit.core.field_values import MISSING_WORDS
 
 Row = dict[str, str | None]
 Faults = set[tuple[int, str]]
@@ -41,15 +42,18 @@ CODES = {
     **dict.fromkeys(("diag_1", "diag_2", "diag_3"), ("428", "250.83", "V57", "V57.1", "E885", "E885.9", "8")),
 }
 INVALID_NUMBERS = (
-    *("", " ", "-1", "-0", "+3", "1.5", "3.0", "1e3", "1e999", "NaN", "nan", "inf", "-inf", "None", "NULL", "true"),
-    *(" 3", "3 ", "\t3", "3\n", "3\u200b", "\ufeff3", "3\x00", "1_000", "1,000", "0x1f", "'3'", '"3"', "3;4", "three"),
+    *("", " ", "-1", "-0", "+3", "1.5", "3.", "1e3", "1e999", "NaN", "nan", "inf", "-inf", "None", "NULL", "true"),
+    *("3 3", "3\n", "3\u200b", "\ufeff3", "3\x00", "1_000", "1,000", "0x1f", "'3'", '"3"', "3;4", "three"),
     *("\u0663", "\u00b2", "\u00bd", "\u2460", "\uff13", "9" * 16, "9" * 5_000, "?? "),
 )
+MISSING = ("", " ", "? ", " ?", "nan", "NaN", "NULL", "None", "N/A")
+"""Words for a missing value: invalid only in fields that are always recorded."""
 INVALID_CODES = {
     "payer_code": ("mc", "MCX", "M", "M1", "\u039c\u03a7"),
     "medical_specialty": ("X", "x" * 65, "Surgery_General", "Pediatrics7", "C\u00e9liac"),
     **dict.fromkeys(
-        ("diag_1", "diag_2", "diag_3"), ("4280", "428.", ".4", "4.123", "v57", "V5", "E88", "\u0664", "-4")
+        ("diag_1", "diag_2", "diag_3"),
+        ("4280", "428.", ".4", "4.123", "V92", "V5", "E88", "E031", "E700", "\u0664", "-4"),
     ),
 }
 
@@ -78,7 +82,7 @@ def valid_rows(seed: int, number: int = ROWS) -> list[Row]:
 
 def invalid_values(field: Field) -> tuple[str | None, ...]:
     """Invalid values of the field, of each kind of damage."""
-    values: list[str | None] = [None, "", " ", "\u200b", "? ", " ?", "??", "\uff1f", "<5", '"', "x;" * 3_000]
+    values: list[str | None] = [None, *MISSING[:4], "\u200b", "??", "\uff1f", "<5", '"', "x;" * 3_000]
     if not field.may_be_unrecorded:
         values.append(NOT_RECORDED)
     if field.whole_number:
@@ -86,11 +90,13 @@ def invalid_values(field: Field) -> tuple[str | None, ...]:
     if field.kind in (Kind.COUNT, Kind.KEY):
         values += [str(field.high + 1), str(10**14), *([str(field.low - 1)] if field.low else [])]
     if field.kind is Kind.ID:
-        values += ["0", "01", "16" if field.name == "admission_source_id" else "31", "99", "3.0", "None"]
+        values += ["0", "01", "16" if field.name == "admission_source_id" else "31", "99", "3.5", "None"]
     if field.kind is Kind.CHOICE:
         values += [each for choice in field.choices for each in near_misses(choice) if each not in field.choices]
     if field.kind is Kind.CODE:
         values += [*INVALID_CODES[field.name], *(f"{code}\n" for code in CODES[field.name])]
+    if field.may_be_unrecorded:
+        values = [value for value in values if value not in MISSING]
     return tuple(values)
 
 
@@ -100,7 +106,7 @@ def near_misses(choice: str) -> list[str]:
 
 
 def is_invalid(field: Field, text: str) -> bool:
-    if text == NOT_RECORDED:
+    if text == NOT_RECORDED or not text.strip(" \t") or text.strip(" \t").casefold() in MISSING_WORDS:
         return not field.may_be_unrecorded
     if field.kind is Kind.CODE:
         return not re.fullmatch(r"[ -~]+", text) or bool(re.search(r"[!-%'-*,:-@\[-`{-~]", text))
@@ -185,6 +191,22 @@ def test_each_invalid_value_is_quarantined_and_the_next_row_is_kept(field: Field
         rows[2 * index][field.name] = value
     faults = {(2 * index + 1, field.name) for index in range(len(invalid))}
     check(pl.DataFrame(rows, schema=TEXTS), [], expected(rows, faults, []))
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field.may_be_unrecorded], ids=lambda field: field.name)
+def test_words_for_missing_values_are_not_recorded(field: Field) -> None:
+    rows = [{**row, field.name: word} for row, word in zip(valid_rows(1, len(MISSING)), MISSING, strict=True)]
+    check(
+        pl.DataFrame(rows, schema=TEXTS), [], expected([{**row, field.name: NOT_RECORDED} for row in rows], set(), [])
+    )
+
+
+def test_equal_values_are_stored_as_uci_spells_them() -> None:
+    row = {**valid_rows(1, 1)[0], DISPOSITION: "1"}
+    names = ("time_in_hospital", "diag_1", "diag_2", "diag_3", "medical_specialty")
+    spelled = dict(zip(names, ("3.0", "008", "428.0", "v57.10", "NA"), strict=True))
+    equal = dict(zip(names, ("3", "8", "428", "V57.1", NOT_RECORDED), strict=True))
+    check(pl.DataFrame([{**row, **spelled}], schema=TEXTS), [], expected([{**row, **equal}], set(), []))
 
 
 @EXAMPLES

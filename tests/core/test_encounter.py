@@ -19,8 +19,8 @@ from readmit.core.encounter import (
     PATIENT,
     labels,
     python_name,
-    value_error,
 )
+from readmit.core.field_values import value_error
 
 UCI_HEADER = (
     "encounter_id,patient_nbr,race,gender,age,weight,admission_type_id,discharge_disposition_id,"

@@ -5,6 +5,7 @@ import pytest
 
 from ec2_api.download import DownloadFailed, download
 from ec2_api.layout import PublishedFile
+from tests.embedded import proxy_recorder
 
 
 @pytest.fixture
@@ -102,3 +103,48 @@ def test_a_server_that_sends_nothing_is_not_retried_after_12_seconds(
     with pytest.raises(DownloadFailed):
         download("http://127.0.0.1:9/data.zip", part, published, delays.append, clock=lambda: next(moments))
     assert delays == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("ALL_PROXY", proxy)
+            for proxy in ("socks5://user:hush@127.0.0.1:9", "nonsense://user:hush@host", "http://[::")
+        ),
+        *((name, "/nonexistent") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR")),
+        ("SSL_CERT_FILE", __file__),
+    ],
+)
+def test_a_proxy_or_certificate_that_cannot_be_used_is_not_retried_and_no_password_is_shown(
+    name: str, value: str, part: Path, published: PublishedFile, delays: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    if name == "SSL_CERT_DIR":
+        # An empty folder of certificates is found out by the first connection.
+        address, reason = "https://127.0.0.1:9/data.zip", "data.zip"
+    else:
+        address, reason = "http://127.0.0.1:9/data.zip", "HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+    with pytest.raises(DownloadFailed, match=reason) as raised:
+        download(address, part, published, delays.append)
+    assert "hush" not in str(raised.value)
+    assert delays == [] or name == "SSL_CERT_DIR"
+
+
+def test_a_host_without_an_address_is_a_failed_download(
+    part: Path, published: PublishedFile, delays: list[float]
+) -> None:
+    for address in ("http://nowhere.invalid/data.zip", "http://a..b/data.zip"):
+        with pytest.raises(DownloadFailed, match=address):
+            download(address, part, published, delays.append)
+
+
+def test_a_download_uses_the_proxy_of_the_shell(
+    part: Path, published: PublishedFile, delays: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with proxy_recorder.record_requests() as (variables, requests):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(DownloadFailed, match="502"):
+            download("http://archive.example.org/data.zip", part, published, delays.append)
+    assert requests[0] == "GET http://archive.example.org/data.zip HTTP/1.1"

@@ -5,6 +5,7 @@ import pytest
 
 from ec2_api.formats import csv_bytes
 from ec2_api.layout import NotInLayout, csv_content, read_table
+from readmit.core.tabular.table_header import ROW_ERROR
 
 DAMAGED = b"encounter_id,race,A1Cresult\n1,?,None\nx7, ,\n,None,\xc3\xa9\n"
 
@@ -13,8 +14,14 @@ def test_every_cell_stays_text_including_malformed_and_missing_values() -> None:
     assert read_table(DAMAGED).rows() == [("1", "?", "None"), ("x7", " ", ""), ("", "None", "é")]
 
 
-def test_blank_lines_at_the_end_are_dropped() -> None:
-    assert read_table(DAMAGED + b"\r\n\n").height == 3
+def test_blank_lines_are_no_rows() -> None:
+    assert read_table(DAMAGED.replace(b"\nx7", b"\n\nx7") + b"\r\n\n").height == 3
+
+
+def test_a_ragged_row_keeps_its_place_with_its_error_and_no_values() -> None:
+    frame = read_table(b"encounter_id,race\n1,?\n2,Asian,secret\n3,?\n")
+    assert frame.columns == ["encounter_id", "race", ROW_ERROR]
+    assert frame.rows() == [("1", "?", ""), ("", "", "line 3 has 3 cells, but the header has 2"), ("3", "?", "")]
 
 
 @pytest.mark.parametrize(

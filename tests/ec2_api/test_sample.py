@@ -12,8 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from ec2_api import layout
 from ec2_api.sample import ROWS, SEED, write_sample
-from readmit.core.encounter import COLUMNS, EXCLUDED_DISPOSITIONS, FIELDS, NOT_RECORDED, Kind, python_name, value_error
+from readmit.core.encounter import COLUMNS, EXCLUDED_DISPOSITIONS, FIELDS, NOT_RECORDED, Kind, python_name
 from readmit.core.encounter import DRUGS as DRUGS_OF_THE_CONTRACT
+from readmit.core.field_values import value_error
 
 ROOT = Path(layout.__file__).parents[1]
 

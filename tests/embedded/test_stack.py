@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from readmit.embedded.environment import SECRETS, s3_variables, variables
+from readmit.embedded.environment import SECRETS, s3_variables, stack_environment, variables
 from readmit.embedded.seaweedfs import SIGNING_KEYS
 from readmit.embedded.stack import (
     HOST,
@@ -19,6 +19,7 @@ from readmit.embedded.stack import (
     running,
     running_stack_state,
 )
+from readmit.network_variables import outside_variables
 from readmit.settings import Settings
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
@@ -81,3 +82,26 @@ def test_corrupt_secrets_are_reported_with_their_file_and_not_regenerated(corrup
     with pytest.raises(StackError, match=f"{tmp_path}/secrets.json does not contain this stack's secrets"):
         variables(tmp_path, ADDRESSES)
     assert (tmp_path / "secrets.json").read_text() == corrupt
+
+
+OUTSIDE = {
+    **dict.fromkeys(("ALL_PROXY", "all_proxy", "http_proxy", "grpc_proxy"), "socks5://127.0.0.1:9"),
+    **dict.fromkeys(("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"), "/nonexistent"),
+}
+OTHERS = {"AWS_PROFILE": "absent", "MLFLOW_RUN_ID": "1", "PREFECT_PROFILE": "absent", "AWS_SESSION_TOKEN": "another"}
+
+
+def test_only_the_data_api_has_the_proxies_and_certificates_of_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**OUTSIDE, **OTHERS, "NO_PROXY": ".corp"}.items():
+        monkeypatch.setenv(name, value)
+    own = variables(tmp_path, ADDRESSES)
+    environment = stack_environment(own)
+    assert not environment.keys() & {*OUTSIDE, *OTHERS}
+    assert environment["NO_PROXY"] == environment["no_proxy"] == "*", "nor a proxy of the system"
+    assert environment.items() >= own.items()
+    assert environment["PATH"] == os.environ["PATH"]
+    of_source = outside_variables()
+    assert of_source.items() >= {**OUTSIDE, "NO_PROXY": ".corp", "no_proxy": ""}.items()
+    assert not of_source.keys() & OTHERS.keys()

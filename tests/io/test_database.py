@@ -10,6 +10,7 @@ from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.errors import ContractViolated, LeaseLost, StoreUnavailable
 from readmit.core.snapshot_part import Part
 from readmit.core.splitting import SPLIT
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.core.verdict import Interval, Verdict
 from readmit.io.database import leases, ledger, promotions, rows
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, connect, now, using
@@ -27,7 +28,8 @@ def raw(*encounters: str) -> pl.DataFrame:
     columns = {name: [f"{name} of {number}" for number in encounters] for name in COLUMNS} | {
         ENCOUNTER: list(encounters)
     }
-    return pl.DataFrame({POSITION: list(range(1, len(encounters) + 1)), **columns})
+    positions = list(range(1, len(encounters) + 1))
+    return pl.DataFrame({POSITION: positions, **columns}).with_columns(pl.lit(None, pl.String).alias(ROW_ERROR))
 
 
 def test_a_batch_is_replaced_as_a_whole_and_the_others_stay() -> None:

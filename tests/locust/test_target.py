@@ -82,3 +82,31 @@ def test_a_configured_key_is_sent_with_every_request(tmp_path: Path) -> None:
     assert target.auth_headers({"READMIT_API_KEY_FILE": str(file)}) == {"X-API-Key": "secret"}
     with pytest.raises(LoadRefused, match="both set"):
         target.auth_headers({"READMIT_API_KEY": "secret", "READMIT_API_KEY_FILE": str(file)})
+
+
+def test_every_setting_can_be_read_from_a_file(tmp_path: Path) -> None:
+    values = {
+        "READMIT_API_PORT": "8001",
+        "READMIT_EC2_API_PORT": "5002",
+        "READMIT_SOURCE_URL": "https://ec2-api:5001",
+        "READMIT_SOURCE_CA": "ca.pem",
+    }
+    files = {}
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"\ufeff{value}\r\n")
+        files[f"{name}_FILE"] = str(tmp_path / name)
+    assert target.api_url(None, files) == target.api_url(None, values) == "http://127.0.0.1:8001"
+    assert target.row_source(environ=files) == target.row_source(environ=values)
+    del files["READMIT_SOURCE_URL_FILE"]
+    assert target.row_source(environ=files) == RowSource("http://127.0.0.1:5002", None, Path("ca.pem"))
+
+
+@pytest.mark.parametrize("content", [b"contrase\xf1a", None])
+def test_a_file_that_cannot_be_read_is_refused_by_the_name_of_its_variable(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(LoadRefused, match=f"^READMIT_API_KEY_FILE: {file}"):
+        target.auth_headers({"READMIT_API_KEY_FILE": str(file)})

@@ -344,7 +344,7 @@ except InvalidEncounterTable as error:
 # Not getrusage: it includes the memory of the parent process.
 print(result, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """
-REASONS = {"too_many_rows", "too_large", "invalid_parquet", "invalid_csv", "duplicate_columns"}
+REASONS = {"too_many_rows", "too_large", "invalid_table", "duplicate_columns", "missing_columns"}
 
 
 def page_cases(attack: str, makers: tuple[Callable[[], bytes], ...]) -> list[Any]:

@@ -160,9 +160,7 @@ def test_objects_stored_before_the_hardening_remain_readable(tmp_path: Path) -> 
     content = b"kept" * 2_000_000
     for key_variables in ({}, s3_variables(tmp_path, HOST)):
         port, *inner_ports = free_ports(1 + len(seaweedfs.INNER_PORTS))
-        command = seaweedfs.command(
-            tmp_path / "s3", HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner_ports, strict=True))
-        )
+        command = seaweedfs.command(HOST, port, dict(zip(seaweedfs.INNER_PORTS, inner_ports, strict=True)))
         processes = Processes(tmp_path / "processes")
         hardening_options = () if key_variables else ("-disableHttp", "-s3.allowedOrigins=none", "-s3.iam=false")
         service = ServiceProcess(
@@ -170,7 +168,9 @@ def test_objects_stored_before_the_hardening_remain_readable(tmp_path: Path) -> 
             [part for part in command if part not in hardening_options],
             environment_with(login | key_variables),
             f"http://{HOST}:{port}/status",
+            working_folder=tmp_path / "s3",
         )
+        (tmp_path / "s3").mkdir(exist_ok=True)
         try:
             processes.start(service)
             processes.wait_until_healthy(service)

@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "compose"
 
 
+PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+
+
 class _Loader(yaml.SafeLoader):
     """A loader that ignores Compose's own tags, which only matter when files are merged."""
 
@@ -34,8 +37,9 @@ class Service:
 
     @property
     def environment(self) -> dict[str, object]:
+        """Its variables, without those that keep Docker's proxies away, of which Kubernetes passes none."""
         variables: dict[str, object] = self.config.get("environment", {})
-        return variables
+        return {name: value for name, value in variables.items() if name not in PROXIES}
 
 
 def read(file: Path) -> dict[str, Any]:

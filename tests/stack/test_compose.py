@@ -17,7 +17,7 @@ from readmit.embedded.stack import configured_ports
 from readmit.settings import Settings, load
 from readmit.stacks.certificates import make_certificate
 from readmit.stacks.errors import StackError
-from tests.stack.compose_files import COMPOSE, ROOT, included_files, read, services
+from tests.stack.compose_files import COMPOSE, PROXIES, ROOT, included_files, read, services
 
 SERVICES = services()
 LONG_RUNNING = [name for name, service in SERVICES.items() if service.is_long_running]
@@ -133,6 +133,12 @@ def test_stores_are_only_on_their_network_and_published_services_are_on_the_publ
 def test_the_networks_stores_and_services_are_internal() -> None:
     networks = read(COMPOSE / "shared.yaml")["networks"]
     assert {name for name, options in networks.items() if options and options.get("internal")} == {"stores", "services"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_proxy_of_docker_is_between_services(name: str) -> None:
+    variables = SERVICES[name].config["environment"]
+    assert {variable: variables[variable] for variable in PROXIES} == dict.fromkeys(PROXIES, "")
 
 
 @pytest.mark.parametrize("name", SERVICES)

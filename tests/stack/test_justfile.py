@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.unusual_paths import UNUSUAL_NAME
+
 ROOT = Path(__file__).parents[2]
 JUST = shutil.which("just")
 INSTALLED = ("pyproject.toml", "requirements/dev.txt")
@@ -48,6 +50,37 @@ def test_the_environment_of_another_clone_runs_nothing_here(tmp_path: Path) -> N
         f"/environment is the environment of another clone, {tmp_path}/clone one: "
         "python3 -m venv .venv && . .venv/bin/activate"
     )
+
+
+@pytest.mark.parametrize("name", ['a"b', "a$b", "a`b", "a:b", "a\nb"])
+def test_a_folder_in_which_no_environment_works_is_refused_before_anything_is_installed(
+    name: str, tmp_path: Path
+) -> None:
+    result = install_from(tmp_path / name)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Python environments do not work in a folder whose path contains")
+    assert result.stderr.count("\n") == 1 + result.stderr.count("error: ")
+
+
+def test_other_unusual_folders_are_accepted(tmp_path: Path) -> None:
+    result = install_from(tmp_path / f"{UNUSUAL_NAME}'(&;!\\[x]{{{{y}}}}日")
+    assert result.returncode == 1
+    assert "is not Readmit's own environment" in result.stderr, "the check after that of the path"
+
+
+def install_from(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the recipe of a copy of the justfile, with a Python that is in no environment."""
+    for file in (ROOT / "justfile", *ROOT.glob("*/*.just")):
+        copy = folder / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    python = Path(folder.parent, "bin/python")
+    python.parent.mkdir(exist_ok=True)
+    python.unlink(missing_ok=True)
+    python.symlink_to(Path(sys.base_prefix) / "bin/python3")
+    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    command = [str(JUST), "--justfile", str(folder / "justfile"), "_install"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="no environment is active")

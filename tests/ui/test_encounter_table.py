@@ -3,7 +3,7 @@ import io
 import polars as pl
 import pytest
 
-from readmit.core.encounter import COLUMNS
+from readmit.core.encounter import COLUMNS, FEATURES
 from ui.encounter_file import default_case
 from ui.encounter_table import CHUNK_ROWS, InvalidEncounterTable, chunks, join_results, read
 
@@ -34,9 +34,17 @@ def test_a_parquet_file_is_read() -> None:
 
 
 def test_unknown_columns_are_dropped_and_reported() -> None:
-    encounters = read(csv(ward="7"))
+    complete = {name: "?" for name in FEATURES if name not in default_case()}
+    encounters = read(csv(ward="7", **complete))
     assert encounters.unknown_columns == ("ward",)
     assert set(encounters.table.column_names) <= set(COLUMNS)
+
+
+def test_an_unknown_column_that_may_be_a_missing_one_is_not_dropped() -> None:
+    with pytest.raises(InvalidEncounterTable) as raised:
+        read(csv(payer="MC"))
+    assert raised.value.reason == "invalid_table"
+    assert "unknown columns: payer" in raised.value.detail
 
 
 def test_missing_required_columns_are_reported() -> None:
@@ -62,9 +70,9 @@ def test_ragged_lines_are_dropped_and_reported() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "invalid_csv"),
-        (b"\x89PNG\r\n\x1a\n\0", "invalid_csv"),
-        (b"PAR1 not really", "invalid_parquet"),
+        (b"", "invalid_table"),
+        (b"\x89PNG\r\n\x1a\n\0", "invalid_table"),
+        (b"PAR1 not really", "invalid_table"),
         (csv(1).split(b"\n")[0], "no_rows"),
     ],
 )

@@ -18,6 +18,7 @@ from readmit.containers.project import Project
 from readmit.containers.rotation import rotate
 from readmit.containers.up import UpOptions, up
 from readmit.containers.user_project import own_project
+from readmit.network_variables import OTHER_TOOLS, drop_variables
 from readmit.settings import load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
@@ -31,6 +32,7 @@ FOLLOWED_LINES = 100
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Return its exit code."""
     args, terminal = _parser().parse_args(arguments), console()
+    drop_variables(OTHER_TOOLS)
     return exit_code(partial(_dispatch, args, terminal), terminal)
 
 

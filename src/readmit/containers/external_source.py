@@ -75,7 +75,7 @@ def _credentials(settings: Settings) -> str:
     """Return the key of the profile `default` of the user's file, and nothing else of it: containers need no more."""
     if settings.ec2_credentials is None:
         raise StackError("READMIT_EC2_CREDENTIALS is not set, but containers need it to start your EC2 instance")
-    file, profiles = settings.ec2_credentials.expanduser(), RawConfigParser()
+    file, profiles = settings.ec2_credentials, RawConfigParser()
     try:
         profiles.read_string(file.read_text())
     except (OSError, UnicodeDecodeError, ConfigParserError) as error:

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from readmit.containers import clones, flow_runs, preflight, secrets, status
 from readmit.containers.container_diagnosis import diagnose
+from readmit.containers.container_settings import ContainerSettings
 from readmit.containers.external_source import OWN_SERVICE, SOURCE_TOKEN, select_servers
 from readmit.containers.external_stores import ExternalServers
 from readmit.containers.project import ComposeService, Project
 from readmit.containers.user_project import external_secrets, own_project
-from readmit.settings import Settings, load
+from readmit.settings import Settings
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
 
@@ -34,7 +35,7 @@ def up(options: UpOptions, terminal: Console) -> None:
 
     Raises StackError when a requirement is missing or a service does not become healthy.
     """
-    settings = load()
+    settings = ContainerSettings.from_environment()
     _require_data_file(settings)
     preflight.require_engine()
     servers, project = select_servers(settings), own_project(settings, options.publish_stores)
@@ -68,7 +69,7 @@ def _start(project: Project, services: Sequence[str], terminal: Console) -> None
 
 
 def _require_data_file(settings: Settings) -> None:
-    if settings.data is not None and not settings.data.expanduser().is_file():
+    if settings.data is not None and not settings.data.is_file():
         raise StackError(f"READMIT_DATA: {settings.data} is not a file")
 
 

@@ -6,10 +6,28 @@ from pathlib import Path
 from readmit.containers import clones
 from readmit.containers.external_source import SOURCE_TOKEN, instance_credentials, select_servers, select_source
 from readmit.containers.project import ROOT, Project, container_ids
-from readmit.settings import Settings, environment_with, load
+from readmit.settings import PREFIX, Settings, environment_with, load, texts_of
 
 FOLDER = ROOT / "var/compose"
 DEFAULT_NAME = str(Settings.model_fields["project"].default)
+PASSED_ON = tuple(
+    f"{PREFIX}{name}"
+    for name in (
+        *("AIRFLOW_PORT", "AIRFLOW_SCHEDULE", "ALLOWED_HOSTS", "API_PORT", "API_URLS", "COST_RATIO"),
+        *("DAY_MAX_BATCHES", "EC2_API_PORT", "GRAFANA_PORT", "LOCUST_PORT", "MLFLOW_ALLOWED_HOSTS", "MLFLOW_PORT"),
+        *("MODEL_POLL_SECONDS", "MYSQL_PORT", "PREFECT_PORT", "PROJECT", "PROMETHEUS_PORT", "RETRY_DELAY_SECONDS"),
+        *(
+            "S3_PORT",
+            "SCHEDULE",
+            "SOURCE_BATCH_SIZE",
+            "SOURCE_DOWNLOAD_URL",
+            "SOURCE_INTERVAL_SECONDS",
+            "SOURCE_MENDED",
+        ),
+        *("TARGET", "UI_PORT"),
+    )
+)
+"""Settings that the Compose files take from variables: Compose reads no NAME_FILE."""
 WEBHOOK_FILE = "compose/own-webhook.yaml"
 """The Compose file with which Alertmanager sends alerts."""
 
@@ -28,12 +46,13 @@ def own_project(settings: Settings, publish_stores: bool = False) -> Project:
 def project_of(settings: Settings, publish_stores: bool = False) -> Project:
     """Return the project. Raises StackError when a setting of an external server is missing."""
     servers = select_servers(settings)
-    data = {} if settings.data is None else {"READMIT_DATA": str(settings.data.expanduser().absolute())}
+    data = {} if settings.data is None else {"READMIT_DATA": str(settings.data.absolute())}
     webhook = () if settings.alert_webhook is None else (WEBHOOK_FILE,)
     published = ("compose/publish-stores.yaml",) if publish_stores else ()
     secrets = secrets_folder(settings.project)
     own = {"READMIT_SECRETS": str(secrets), "READMIT_SOURCE_TOKEN_FILE": str(secrets / SOURCE_TOKEN)}
-    return Project(settings.project, {**data, **servers.variables, **own}, (*servers.files, *webhook, *published))
+    variables = {**texts_of(PASSED_ON), **data, **servers.variables, **own}
+    return Project(settings.project, variables, (*servers.files, *webhook, *published))
 
 
 def external_secrets(settings: Settings) -> Mapping[str, str]:

@@ -18,11 +18,12 @@ from readmit.core.encounter import (
     NOT_RECORDED,
     Field,
     python_name,
-    value_error,
 )
 from readmit.core.errors import BatchRejected
-from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
+from readmit.core.field_values import canonical_text, value_error
+from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, ROW, redact_reason
 from readmit.core.request import MAX_VALUE_LENGTH
+from readmit.core.tabular.table_header import ROW_ERROR
 
 POSITION = "position"
 MAX_QUARANTINED_SHARE = 0.05
@@ -50,7 +51,7 @@ class CleaningResult:
 
 
 def to_text_columns(batch: pl.DataFrame) -> pl.DataFrame:
-    """Return `position` (from 1) and the 50 columns as text, in UCI's order; a missing column is all null.
+    """Return `position` (from 1), the 50 columns in UCI's order and `row_error` as text; a missing column is all null.
 
     Raises BatchRejected when the batch is empty, or two of its columns have the same name once `-` is read as `_`.
     """
@@ -64,7 +65,9 @@ def to_text_columns(batch: pl.DataFrame) -> pl.DataFrame:
     position = pl.int_range(1, batch.height + 1, dtype=pl.Int64, eager=True).alias(POSITION)
     missing = pl.repeat(None, batch.height, dtype=pl.String, eager=True)
     texts = (_as_text(BY_NAME[name], batch[columns[0]]) if columns else missing for name, columns in spellings.items())
-    return pl.DataFrame([position, *(text.alias(name) for text, name in zip(texts, COLUMNS, strict=True))])
+    row_errors = batch[ROW_ERROR].cast(pl.String).replace("", None) if ROW_ERROR in batch.columns else missing
+    named = (text.alias(name) for text, name in zip(texts, COLUMNS, strict=True))
+    return pl.DataFrame([position, *named, row_errors.alias(ROW_ERROR)])
 
 
 def _as_text(field: Field, column: pl.Series) -> pl.Series:
@@ -87,7 +90,7 @@ def _format_value(value: object, dtype: pl.DataType) -> str:
 
 def unknown_columns(batch: pl.DataFrame) -> list[str]:
     """Return the columns that are not fields of an encounter. They are kept in the raw object only."""
-    return [column for column in batch.columns if python_name(column) not in COLUMNS]
+    return [column for column in batch.columns if python_name(column) not in (*COLUMNS, ROW_ERROR)]
 
 
 def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningResult:
@@ -96,8 +99,9 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningRes
     `raw`: from `to_text_columns`. `earlier_encounters`: IDs of the valid encounters of earlier batches.
     """
     raw = raw.sort(POSITION)
-    faults = pl.concat([_field_faults(raw, field) for field in FIELDS])
-    valid = raw.join(faults, on=POSITION, how="anti").sort(POSITION)
+    whole = raw.filter(pl.col(ROW_ERROR).is_null())
+    faults = pl.concat([_row_faults(raw), *(_field_faults(whole, field) for field in FIELDS)])
+    valid = _canonical(whole.join(faults, on=POSITION, how="anti").sort(POSITION))
     duplicates = _duplicates(valid, earlier_encounters)
     valid = valid.join(duplicates, on=POSITION, how="anti").sort(POSITION)
     returning = valid.filter(~pl.col(DISPOSITION).is_in(EXCLUDED_DISPOSITIONS))
@@ -107,6 +111,22 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningRes
         faults=all_faults.sort(POSITION, "field"),
         quarantined=all_faults[POSITION].n_unique(),
         excluded=valid.height - returning.height,
+    )
+
+
+def _canonical(valid: pl.DataFrame) -> pl.DataFrame:
+    """Return valid rows with equal values spelled alike, and NOT_RECORDED for missing ones."""
+    changes = {}
+    for field in FIELDS:
+        spellings = {value: canonical_text(field, value) or NOT_RECORDED for value in valid[field.name].unique()}
+        changes[field.name] = {value: spelled for value, spelled in spellings.items() if value != spelled}
+    return valid.with_columns(pl.col(name).replace(changed) for name, changed in changes.items() if changed)
+
+
+def _row_faults(raw: pl.DataFrame) -> pl.DataFrame:
+    rows = raw.filter(pl.col(ROW_ERROR).is_not_null())
+    return rows.select(POSITION, ENCOUNTER, pl.lit(ROW).alias("field"), pl.col(ROW_ERROR).alias("reason")).cast(
+        FAULTS_SCHEMA
     )
 
 
@@ -127,12 +147,18 @@ def _field_faults(raw: pl.DataFrame, field: Field) -> pl.DataFrame:
 def _reason(field: Field, value: str | None) -> str | None:
     if value is None:
         return MISSING
-    if value == NOT_RECORDED:
-        return None if field.may_be_unrecorded else f"{NOT_RECORDED!r} (not recorded) is not allowed here"
-    error = value_error(field, value)
-    if error is None or len(value) <= MAX_VALUE_LENGTH:
-        return error
-    return value_error(field, f"{value[:MAX_VALUE_LENGTH]}... ({len(value):,} characters)")
+    if len(value) > MAX_VALUE_LENGTH:
+        return _long_value_reason(field, value)
+    text = canonical_text(field, value)
+    if text is None:
+        return None if field.may_be_unrecorded else f"{value!r} (not recorded) is not allowed here"
+    return value_error(field, text) and value_error(field, value)
+
+
+def _long_value_reason(field: Field, value: str) -> str | None:
+    return value_error(field, value) and value_error(
+        field, f"{value[:MAX_VALUE_LENGTH]}... ({len(value):,} characters)"
+    )
 
 
 def _duplicates(valid: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:

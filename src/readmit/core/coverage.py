@@ -3,8 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
+
+
+class WarningKind(StrEnum):
+    """What a warning about a value is about; the value is the beginning of its predicate."""
+
+    MISSING = "is missing"
+    UNSEEN = "does not occur in the training data"
+    OUTSIDE = "is outside the training range"
+
 
 MIN_RECORDED_SHARE = 0.5
 """A missing value gives no warning when its field was recorded in a smaller share of the training encounters."""
@@ -102,9 +112,17 @@ def _warning(name: str, field: FieldCoverage, value: str | int | None) -> str | 
     if value is None:
         if field.recorded < MIN_RECORDED_SHARE:
             return None
-        return f"{name} is missing; it was recorded in {field.recorded:.0%} of the training encounters."
+        return f"{name} {WarningKind.MISSING}; it was recorded in {field.recorded:.0%} of the training encounters."
     if BY_NAME[name].kind is not Kind.COUNT or field.low > field.high:
-        return None if value in field.values else f"{name} {value!r} does not occur in the training data."
+        return None if value in field.values else f"{name} {value!r} {WarningKind.UNSEEN}."
     if isinstance(value, int) and field.low <= value <= field.high:
         return None
-    return f"{name} {value} is outside the training range, {field.low} to {field.high}."
+    return f"{name} {value} {WarningKind.OUTSIDE}, {field.low} to {field.high}."
+
+
+def classify_warning(warning: str) -> tuple[str, WarningKind]:
+    """Return the field of a warning, and its kind. Raises ValueError when it is none of this module's."""
+    for kind in WarningKind:
+        if f" {kind}" in warning:
+            return warning.partition(" ")[0], kind
+    raise ValueError("not a warning about a value")

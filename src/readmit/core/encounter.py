@@ -5,7 +5,6 @@ Strack et al. 2014 (doi 10.1155/2014/781670) and in IDS_mapping.csv; value sets 
 the values that happen to occur in one file.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,7 +77,9 @@ WEIGHT_BANDS = (*(f"[{low}-{low + 25})" for low in range(0, 200, 25)), ">200")
 WEIGHT_MEANINGS = (*(f"{low} to {low + 24} pounds" for low in range(0, 200, 25)), "above 200 pounds")
 DRUG_LEVELS = ("No", "Steady", "Down", "Up")
 DRUG_LEVEL_MEANINGS = ("not prescribed", "dose unchanged", "dose lowered", "dose raised")
-ICD9, ICD9_HINT = r"(V\d{2}|E\d{3}|\d{1,3})(\.\d{1,2})?", "an ICD-9 code such as 428, 250.83, V57.1 or E885"
+ICD9 = r"(V(0[1-9]|[1-8]\d|9[01])|E(0[0-2]\d|030|[89]\d{2})|\d{1,3})(\.\d{1,2})?"
+"""ICD-9-CM: V01 to V91, E000 to E030, E800 to E999, and numbers. Source: ICD-9-CM, tabular list (CDC/NCHS), 2011."""
+ICD9_HINT = "an ICD-9-CM code such as 428, 250.83, V57.1 or E885"
 SPECIALTY, SPECIALTY_HINT = r"[A-Za-z][A-Za-z/&+ -]{1,63}", "a specialty name: letters, spaces and / & + -"
 PAYER, PAYER_HINT = r"[A-Z]{2}", "a payer code: two capital letters"
 DRUGS = (
@@ -286,14 +287,3 @@ def labels(outcomes: Iterable[str], target: str) -> list[int]:
             raise ValueError(f"{OUTCOME}: {outcome!r} is not one of {', '.join(known)}")
         encoded.append(int(outcome in positive))
     return encoded
-
-
-def value_error(field: Field, text: str) -> str | None:
-    """Return why the text is invalid for the field, None if it is valid. The caller handles `?`."""
-    if field.kind is Kind.CODE:
-        return None if re.fullmatch(field.pattern, text, re.ASCII) else f"{text!r} is not {field.hint}"
-    if field.whole_number and not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-        return f"{text!r} is not a whole number of 0 or more"
-    if field.choices:
-        return None if text in field.choices else f"{text!r} is not one of {', '.join(field.choices)}"
-    return None if field.low <= int(text) <= field.high else f"{text} is not between {field.low} and {field.high}"

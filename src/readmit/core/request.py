@@ -15,10 +15,10 @@ from readmit.core.encounter import (
     PATIENT,
     Field,
     python_name,
-    value_error,
 )
 from readmit.core.errors import ReadmitError
 from readmit.core.feature_spec import Value
+from readmit.core.field_values import canonical_text, value_error
 
 IGNORED_FIELDS = (PATIENT, OUTCOME)
 """Accepted, so that a row of the source can be posted unchanged, but never read."""
@@ -106,7 +106,9 @@ def printable_excerpt(text: str) -> str:
 def parse_value(field: Field, raw: object, read: Reader) -> Value:
     """Parse a raw value; the field's `if_absent` when not recorded. Raises ValueError when it is invalid."""
     text = read(field, raw)
-    if text is None or text == NOT_RECORDED:
+    if text is not None and len(text) <= MAX_VALUE_LENGTH:
+        text = canonical_text(field, text)
+    if text is None:
         if field.required:
             raise ValueError("is required")
         return field.if_absent

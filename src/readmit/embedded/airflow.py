@@ -12,10 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from readmit.embedded.environment import stack_environment
 from readmit.embedded.local_stack import find_running_stack
-from readmit.embedded.stack import bypass_proxy_for_stack
 from readmit.pipeline import DAG
-from readmit.settings import SettingError, environment_with
+from readmit.settings import SettingError
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -34,9 +34,8 @@ def main(options: Sequence[str]) -> int:
     terminal = console()
     try:
         variables = find_running_stack()[1].variables
-        bypass_proxy_for_stack()
         atomic_file.make_folder(FOLDER)
-        environment = environment_with({**variables, **airflow_variables(FOLDER / "home")})
+        environment = stack_environment({**variables, **airflow_variables(FOLDER / "home")})
         airflow = _ensure_airflow() / "bin/airflow"
         for arguments in (("db", "migrate"), ("dags", "reserialize")):
             subprocess.run([airflow, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)

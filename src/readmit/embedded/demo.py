@@ -29,6 +29,7 @@ from readmit.io.database import ledger, rows, set_aside_batches
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.registry.model_versions import Registry
 from readmit.io.source_client import SourceEndpoint
+from readmit.network_variables import OTHER_SERVERS, drop_variables
 from readmit.settings import SettingError, Settings, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -41,6 +42,7 @@ def main() -> int:
     """Run the demo. Return 0 on success, 1 after an error, which is printed, or 130 when interrupted."""
     terminal = console()
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_SERVERS)
     treat_signals_as_interrupt()
     try:
         # A failed run leaves no report, not even that of an earlier run.
@@ -107,7 +109,7 @@ def _predict(stack: Stack, version: str, batch: int) -> Mapping[str, object]:
     unseen = clean.filter(clean[SPLIT] == Split.TEST.value)
     row = (clean if unseen.is_empty() else unseen).row(0, named=True)
     record = {name: row[name] for name in COLUMNS if row[name] is not None}
-    response = httpx.post(f"{api}/predict", json=record, timeout=30)
+    response = httpx.post(f"{api}/predict", json=record, timeout=30, trust_env=False)
     if response.status_code not in (200, 201):
         raise ServiceError(
             f"the API returned {response.status_code} for encounter {row['encounter_id']}: {response.text}"

@@ -4,10 +4,12 @@ import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from readmit.embedded.seaweedfs import SIGNING_KEYS, tls_variables
 from readmit.embedded.services import HEALTH_PATHS, PAGE_PATHS
+from readmit.network_variables import WITHOUT_PROXY, network_variables
+from readmit.settings import environment_with
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 
@@ -23,10 +25,6 @@ TELEMETRY_OFF = {
 TOKEN = "READMIT_SOURCE_TOKEN"
 ADDED_SECRETS = (*SIGNING_KEYS, TOKEN)
 """Secrets that a stack of an earlier version lacks; no stored data depend on them."""
-REMOVED_VARIABLES = ("PREFECT_API_URL", "PREFECT_API_KEY")
-"""Inherited variables with which the flow would report to a Prefect server outside this stack."""
-
-
 OTHER_SOURCE = (
     *("READMIT_EC2_INSTANCE_ID", "READMIT_EC2_TAG", "READMIT_SOURCE_CA"),
     *("READMIT_SOURCE_TLS_CERTIFICATE", "READMIT_SOURCE_TLS_KEY"),
@@ -62,10 +60,15 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": stack_secrets["READMIT_S3_ACCESS_KEY"],
         "AWS_SECRET_ACCESS_KEY": stack_secrets["READMIT_S3_SECRET_KEY"],
         "AWS_DEFAULT_REGION": "us-east-1",
+        # Nor do the user's files of AWS apply to this stack's own S3 server.
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        **WITHOUT_PROXY,
         # Without a limit SeaweedFS takes 500 MB.
         "GOMEMLIMIT": "400MiB",
         "GOGC": "50",
         "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{quote(str(folder / 'prefect/prefect.db'))}",
         "PREFECT_SERVER_API_AUTH_STRING": prefect_login,
         "PREFECT_API_AUTH_STRING": prefect_login,
         # It serves no page, so no origin may read its responses.
@@ -73,6 +76,11 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         **TELEMETRY_OFF,
     }
+
+
+def stack_environment(stack_variables: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment for a process of a stack, whose variables replace those of the network."""
+    return environment_with(stack_variables, without=network_variables())
 
 
 def s3_variables(folder: Path, host: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import psutil
 from rich.console import Console
 
 from readmit.embedded import log_rotation
+from readmit.embedded.environment import stack_environment
 from readmit.embedded.liveness import wait_for_exit
 from readmit.embedded.local_report import local_report, local_secrets
 from readmit.embedded.local_status import show_page, show_services, show_source, summary_lines
@@ -22,13 +23,13 @@ from readmit.embedded.secret_rotation import rotate_embedded
 from readmit.embedded.stack import (
     Stack,
     StackState,
-    bypass_proxy_for_stack,
     configured_ports,
     running,
     running_stack_state,
 )
 from readmit.embedded.stop_signals import treat_signals_as_interrupt
-from readmit.settings import COMMAND_LOG, SettingError, environment_with, load
+from readmit.network_variables import OTHER_SERVERS, drop_variables
+from readmit.settings import COMMAND_LOG, SettingError, load
 from readmit.stacks.bug_report import write_report
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     options, terminal = parser.parse_args(arguments), console()
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_SERVERS)
     try:
         return _COMMANDS[options.command](terminal, options.rest)
     except (ServiceError, StackError, SettingError) as error:
@@ -169,10 +171,9 @@ def _report(terminal: Console, _: list[str]) -> int:
 
 
 def _run_on_stack(_: Console, rest: list[str]) -> int:
-    bypass_proxy_for_stack()
     folder, state = find_running_stack()
     log_rotation.rotate_if_full(folder / COMMANDS_LOG)
-    environment = environment_with({**state.variables, COMMAND_LOG: str((folder / COMMANDS_LOG).resolve())})
+    environment = stack_environment({**state.variables, COMMAND_LOG: str((folder / COMMANDS_LOG).resolve())})
     # Replaces this process, so that a signal reaches the command itself.
     os.execve(sys.executable, [sys.executable, "-m", "readmit.cli", *rest], environment)
 

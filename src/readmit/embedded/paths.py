@@ -15,5 +15,5 @@ COMMANDS_LOG = Path("processes/commands.log")
 
 def folder_of(settings: Settings) -> Path:
     """Return the state folder of a source: another file starts fresh, the same one continues."""
-    name = "" if settings.data is None else str(settings.data.expanduser().resolve())
+    name = "" if settings.data is None else str(settings.data.resolve())
     return FOLDER / hashlib.sha256(name.encode()).hexdigest()[:12]

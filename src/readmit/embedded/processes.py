@@ -30,7 +30,7 @@ class ServiceError(Exception):
 class ServiceProcess:
     """A service to start. `health`: a URL that responds with 200 when it works, or None without a health check.
 
-    `grace_seconds`: how long it may take to exit after SIGTERM before it is killed.
+    `grace_seconds`: how long it may take to exit after SIGTERM before it is killed. `working_folder`: None: this one's.
     """
 
     name: str
@@ -38,6 +38,7 @@ class ServiceProcess:
     environment: Mapping[str, str]
     health: str | None = None
     grace_seconds: float = STOP_TIMEOUT_SECONDS
+    working_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def is_healthy(url: str) -> bool:
 def _start_process(service: ServiceProcess, tag: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(service.command),
+        cwd=service.working_folder,
         env={**service.environment, process_tags.TAG_VARIABLE: tag},
         stdin=subprocess.DEVNULL,
         stdout=log,

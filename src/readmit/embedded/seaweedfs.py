@@ -31,12 +31,11 @@ GRPC_ROLES = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
 HTTPS_ROLES = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
 
 
-def command(data: Path, host: str, port: int, inner: Mapping[str, int]) -> list[str]:
-    """Return the command that serves S3 from a folder. `inner`: the ports by the names in INNER_PORTS."""
-    data.mkdir(exist_ok=True)
+def command(host: str, port: int, inner: Mapping[str, int]) -> list[str]:
+    """Return the command that serves S3 from the working folder. `inner`: the ports by the names in INNER_PORTS."""
     ports = [f"-{name}={number}" for name, number in inner.items()]
     binary = str(Path(sys.executable).parent / "weed")
-    return [binary, "mini", f"-dir={data}", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *OPTIONS]
+    return [binary, "mini", "-dir=.", f"-ip={host}", f"-ip.bind={host}", f"-s3.port={port}", *ports, *OPTIONS]
 
 
 def tls_variables(folder: Path, host: str) -> dict[str, str]:

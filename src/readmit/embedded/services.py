@@ -37,25 +37,31 @@ def services(
     ports: Mapping[str, int],
     inner: Mapping[str, int],
     environment: Mapping[str, str],
-    s3_environment: Mapping[str, str],
+    own: Mapping[str, Mapping[str, str]],
 ) -> list[ServiceProcess]:
     """Return the services in the order of their start, S3 first; the UI only when it has a port.
 
-    `inner`: SeaweedFS's own ports by name; `s3_environment`: additional variables for the S3 server alone.
+    `inner`: SeaweedFS's own ports by name; `own`: additional variables of one service alone, by its name.
     """
     commands = {
-        "s3": seaweedfs.command(folder / "s3", host, ports["s3"], inner),
-        "mlflow": _mlflow_command(folder / "mlflow.sqlite3", host, ports["mlflow"]),
+        "s3": seaweedfs.command(host, ports["s3"], inner),
+        "mlflow": _mlflow_command(host, ports["mlflow"]),
         "ec2-api": [*PYTHON_MODULE, "ec2_api"],
         "api": [*PYTHON_MODULE, "api", "--host", host, "--port", str(ports["api"])],
     }
     if "ui" in ports:
         options = ["--server.address", host, "--server.port", str(ports["ui"])]
         commands["ui"] = [*PYTHON_MODULE, "streamlit", "run", "ui/server.py", *options]
-    extra = {"s3": s3_environment}
+    # A path of the user may have characters that mean something in an address or a list: these two get relative ones.
+    working_folders = {"s3": folder / "s3", "mlflow": folder}
+    working_folders["s3"].mkdir(exist_ok=True)
     return [
         ServiceProcess(
-            name, command, {**environment, **extra.get(name, {})}, health_url(name, f"http://{host}:{ports[name]}")
+            name,
+            command,
+            {**environment, **own.get(name, {})},
+            health_url(name, f"http://{host}:{ports[name]}"),
+            working_folder=working_folders.get(name),
         )
         for name, command in commands.items()
     ]
@@ -71,7 +77,14 @@ def flow(environment: Mapping[str, str]) -> ServiceProcess:
     return ServiceProcess(FLOW, (*PYTHON_MODULE, "flows.catch_up"), environment, grace_seconds=FLOW_GRACE_SECONDS)
 
 
-def _mlflow_command(store: Path, host: str, port: int) -> list[str]:
-    options = ["--backend-store-uri", f"sqlite:///{store}", "--artifacts-destination", "s3://mlflow", "--workers", "1"]
+def _mlflow_command(host: str, port: int) -> list[str]:
+    options = [
+        "--backend-store-uri",
+        "sqlite:///mlflow.sqlite3",
+        "--artifacts-destination",
+        "s3://mlflow",
+        "--workers",
+        "1",
+    ]
     hosts = f"{host}:{port},localhost:{port}"
     return [*PYTHON_MODULE, "mlflow", "server", "--host", host, "--port", str(port), *options, "--allowed-hosts", hosts]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from readmit.embedded.environment import REMOVED_VARIABLES, s3_variables, variables
+from readmit.embedded.environment import s3_variables, stack_environment, variables
 from readmit.embedded.liveness import is_alive
 from readmit.embedded.processes import Processes, ServiceProcess
 from readmit.embedded.seaweedfs import INNER_PORTS
@@ -19,8 +19,8 @@ from readmit.io.database import leases
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.object_store import Bucket
-from readmit.proxy_bypass import bypass_proxy
-from readmit.settings import Settings, environment_with, load
+from readmit.network_variables import outside_variables
+from readmit.settings import Settings, load
 from readmit.stacks import atomic_file
 from readmit.stacks.errors import StackError
 
@@ -99,8 +99,7 @@ def running(folder: Path, ports: Mapping[str, int], extra: Mapping[str, str]) ->
     _require_free_ports(ports)
     addresses = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
     stack_variables = {**variables(folder, addresses), **extra}
-    bypass_proxy_for_stack()
-    stack = Stack(folder, addresses, environment_with(stack_variables, without=REMOVED_VARIABLES), processes)
+    stack = Stack(folder, addresses, stack_environment(stack_variables), processes)
     try:
         atomic_file.write(
             folder / STACK_FILE, json.dumps(asdict(StackState(*_current_process(), addresses, stack_variables)))
@@ -117,11 +116,6 @@ def running(folder: Path, ports: Mapping[str, int], extra: Mapping[str, str]) ->
         (folder / STACK_FILE).unlink(missing_ok=True)
 
 
-def bypass_proxy_for_stack() -> None:
-    """Let this process and its children bypass any proxy to reach a stack on this machine."""
-    bypass_proxy((HOST, "localhost"))
-
-
 def running_stack_state(folder: Path) -> StackState | None:
     """Return the stack of a folder if it is up, else None. An unreadable file was left by a killed run."""
     try:
@@ -133,8 +127,8 @@ def running_stack_state(folder: Path) -> StackState | None:
 
 def _start(stack: Stack, ports: Mapping[str, int]) -> None:
     inner = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS)), strict=True))
-    s3_environment = s3_variables(stack.folder, HOST)
-    started = services(stack.folder, HOST, ports, inner, stack.environment, s3_environment)
+    own = {"s3": s3_variables(stack.folder, HOST), "ec2-api": outside_variables()}
+    started = services(stack.folder, HOST, ports, inner, stack.environment, own)
     for service in started:
         stack.processes.start(service)
     _prepare_stores(stack.environment, started[0], stack.processes)

@@ -40,7 +40,7 @@ def _reload(replica: _Replica, token: str) -> str:
     address = f"{replica.address}/reload_model"
     headers = {"Authorization": f"Bearer {token}", "Host": replica.host}
     try:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with httpx.Client(timeout=TIMEOUT, trust_env=False) as client:
             # The certificate is issued for the host name, not for the IP address that it resolves to.
             response = client.post(address, headers=headers, extensions={"sni_hostname": replica.name})
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -3,9 +3,11 @@
 import ssl
 import time
 from http.client import HTTPException
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from readmit.core.errors import ReadmitError
+from readmit.core.private_host import is_private
 
 
 class ProbeFailed(ReadmitError):
@@ -19,7 +21,7 @@ class _NoRedirects(HTTPRedirectHandler):
         return None
 
 
-_OPENER = build_opener(_NoRedirects)
+_DIRECT, _OUTSIDE = build_opener(ProxyHandler({}), _NoRedirects), build_opener(_NoRedirects)
 
 
 def probe_latency_ms(address: str, timeout: float, tls: ssl.SSLContext | None = None) -> float:
@@ -27,12 +29,19 @@ def probe_latency_ms(address: str, timeout: float, tls: ssl.SSLContext | None = 
 
     `tls`: verifies its certificate; None: the CAs of the system do. Raises ProbeFailed when it does not respond.
     """
-    opener = _OPENER if tls is None else build_opener(_NoRedirects, HTTPSHandler(context=tls))
     start = time.perf_counter()
     try:
-        with opener.open(Request(address), timeout=timeout) as response:
+        with _opener(address, tls).open(Request(address), timeout=timeout) as response:
             response.read(1)
     # ValueError: the address is malformed.
     except (OSError, HTTPException, ValueError) as error:
         raise ProbeFailed(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
     return 1000 * (time.perf_counter() - start)
+
+
+def _opener(address: str, tls: ssl.SSLContext | None) -> OpenerDirector:
+    """Return the opener of an address: no proxy leads to this machine or a private network."""
+    is_direct = is_private(urlsplit(address).hostname or "")
+    if tls is None:
+        return _DIRECT if is_direct else _OUTSIDE
+    return build_opener(*([ProxyHandler({})] if is_direct else []), _NoRedirects, HTTPSHandler(context=tls))

@@ -4,10 +4,12 @@ import hashlib
 import ssl
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
 from readmit.core.errors import ContractViolated, PrerequisiteMissing, SourceAccessDenied, SourceUnavailable
+from readmit.core.private_host import is_private
 
 PARQUET = "application/vnd.apache.parquet"
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
@@ -102,7 +104,7 @@ def fetch_batch(source: SourceEndpoint, batch: int) -> FetchedBatch:
 
 def _get(source: SourceEndpoint, address: str, headers: dict[str, str]) -> httpx.Response:
     try:
-        with httpx.Client(verify=source.tls or True, timeout=TIMEOUT) as client:
+        with httpx.Client(verify=source.tls or True, timeout=TIMEOUT, trust_env=_is_outside(address)) as client:
             request = client.build_request("GET", address, headers=headers)
             if source.server_name is not None:
                 request.headers["Host"] = f"{source.server_name}:{request.url.port or 443}"
@@ -111,6 +113,12 @@ def _get(source: SourceEndpoint, address: str, headers: dict[str, str]) -> httpx
     # A malformed address raises InvalidURL, a malformed host name UnicodeError.
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise SourceUnavailable(f"{address}: {error!r}{_tls_advice(error)}") from error
+    except (ImportError, OSError, ValueError) as error:
+        # The text may have the password of the proxy.
+        raise SourceUnavailable(
+            f"{address}: the proxy or certificate file in this environment can't be used ({type(error).__name__}): "
+            "correct or unset HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+        ) from None
     status = response.status_code
     if status == httpx.codes.UNAUTHORIZED:
         raise SourceAccessDenied(
@@ -122,6 +130,11 @@ def _get(source: SourceEndpoint, address: str, headers: dict[str, str]) -> httpx
     if status != 200:
         raise SourceUnavailable(f"{address}: status {status}")
     return response
+
+
+def _is_outside(address: str) -> bool:
+    """Return whether a proxy may lead to an address: none leads to this machine or a private network."""
+    return not is_private(urlsplit(address).hostname or "")
 
 
 def _tls_advice(error: Exception) -> str:

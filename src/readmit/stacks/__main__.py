@@ -9,6 +9,8 @@ from typing import NoReturn
 from readmit.containers import __main__ as containers
 from readmit.containers import user_project
 from readmit.embedded import local_stack
+from readmit.embedded.environment import stack_environment
+from readmit.network_variables import OTHER_TOOLS, drop_variables
 from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
@@ -26,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     command, *rest = arguments
     logging.disable(logging.WARNING)
+    drop_variables(OTHER_TOOLS)
     try:
         if command == "down":
             return _down(rest)
@@ -58,7 +61,7 @@ def _load(options: Sequence[str]) -> NoReturn:
     if user_project.is_up():
         environment = user_project.load_test_environment(load())
     elif local_stack.is_up():
-        environment = environment_with(local_stack.find_running_stack()[1].variables)
+        environment = stack_environment(local_stack.find_running_stack()[1].variables)
     elif any(option.startswith(NEEDS_NO_STACK) for option in options):
         environment = environment_with({})
     else:

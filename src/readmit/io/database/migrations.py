@@ -12,9 +12,10 @@ from contextlib import contextmanager
 import peewee as pw
 
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, SetAside
+from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -60,9 +61,17 @@ def batches_set_aside(database: pw.DatabaseProxy, models: Tables) -> None:  # no
         SetAside.create_table(safe=True)
 
 
+def row_errors(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Add the column of raw encounters with what is wrong with a row as a whole."""
+    table = RawEncounter._meta.table_name
+    if RawEncounter in models and ROW_ERROR not in {column.name for column in database.get_columns(table)}:
+        kind = "LONGTEXT" if is_mysql(database) else "TEXT"
+        database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {ROW_ERROR} {kind} NULL")
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
-    batches_set_aside,
+    *(batches_set_aside, row_errors),
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 

@@ -12,13 +12,14 @@ from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, PATIENT
 from readmit.core.quarantine_reasons import DUPLICATE
 from readmit.core.splitting import SPLIT
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, now, quote_column, using
 from readmit.io.database.readmission_counts import replace_counts
 from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
 
 
 def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
-    """Replace a batch's raw encounters. `encounters`: position and text columns."""
+    """Replace a batch's raw encounters. `encounters`: from `to_text_columns`."""
     _replace(RawEncounter, batch, encounters, now())
 
 
@@ -46,10 +47,11 @@ def replace_splits(batch: int, splits: pl.DataFrame) -> None:
 
 
 def raw_rows(batch: int) -> pl.DataFrame:
-    """Return a batch's raw encounters: position and the 50 columns as text, in source order."""
-    columns = ", ".join(quote_column(RAW, name) for name in (POSITION, *COLUMNS))
+    """Return a batch's raw encounters in source order, as `to_text_columns` returned them."""
+    texts = (*COLUMNS, ROW_ERROR)
+    columns = ", ".join(quote_column(RAW, name) for name in (POSITION, *texts))
     table = RawEncounter._meta.table_name
-    schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(COLUMNS, pl.String)})
+    schema = pl.Schema({POSITION: pl.Int64, **dict.fromkeys(texts, pl.String)})
     return _read(RAW, f"SELECT {columns} FROM {table} WHERE batch = {batch:d} ORDER BY {POSITION}", schema)
 
 

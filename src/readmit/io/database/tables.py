@@ -5,6 +5,7 @@ from typing import Any
 import peewee as pw
 
 from readmit.core.encounter import ENCOUNTER, FIELDS, TARGETS
+from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import CLEAN, PREDICTIONS, RAW
 
 
@@ -21,10 +22,11 @@ RawEncounter = _model(
         "batch": pw.IntegerField(),
         "position": pw.IntegerField(),
         **{field.name: pw.TextField(null=True) for field in FIELDS},
+        ROW_ERROR: pw.TextField(null=True),
         "created_at": pw.DateTimeField(),
     },
 )
-"""Encounters as fetched: all text; null where the batch lacked the column."""
+"""Encounters as fetched: all text; null where the batch lacked the column, or the row had no cells that fit it."""
 
 CleanEncounter = _model(
     "Encounters",

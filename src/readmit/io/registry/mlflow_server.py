@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import mlflow
 from mlflow import MlflowClient
@@ -16,6 +17,8 @@ from mlflow.exceptions import MlflowException
 from requests.exceptions import RequestException
 
 from readmit.core.errors import RegistryUnavailable
+from readmit.core.private_host import is_private
+from readmit.proxy_bypass import bypass_proxy
 
 PARITY_CHECK_FILE = "proof.json"
 """The run's file with the parity check of its model; without it no version of the model is loaded."""
@@ -31,6 +34,9 @@ def create_client(tracking_uri: str) -> MlflowClient:
     MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD.set(False)
     # It would request each run again to print its URL, which is often an internal one; a day shows its runs' links.
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.set(True)
+    if is_private(host := urlsplit(tracking_uri).hostname or ""):
+        # MLflow's client has no option for this.
+        bypass_proxy((host,))
     mlflow.set_tracking_uri(tracking_uri)
     return MlflowClient(tracking_uri)
 

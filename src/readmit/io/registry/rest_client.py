@@ -5,10 +5,11 @@ import time
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import quote, urlencode
-from urllib.request import HTTPErrorProcessor, Request, build_opener
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import HTTPErrorProcessor, ProxyHandler, Request, build_opener
 
 from readmit.core.errors import RegistryUnavailable
+from readmit.core.private_host import is_private
 
 API_PATH, ARTIFACTS_PATH = "/api/2.0/mlflow/", "/api/2.0/mlflow-artifacts/artifacts/"
 RESPONSE_TIMEOUT_SECONDS, FILE_TIMEOUT_SECONDS = 10.0, 60.0
@@ -41,7 +42,8 @@ class RestClient:
 
     def __init__(self, tracking_uri: str) -> None:
         self.uri = tracking_uri.rstrip("/")
-        self._opener = build_opener(_RawResponses)
+        # No proxy leads to this machine or a private network.
+        self._opener = build_opener(*([ProxyHandler({})] if is_private(_host(tracking_uri)) else []), _RawResponses)
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         """Return the JSON object at a path. Raises RequestRejected when the server rejects the request."""
@@ -98,6 +100,14 @@ class RestClient:
         if size < int(response.headers.get("Content-Length", 0)):
             raise self.unavailable(f"the response was cut off after {size:,} bytes")
         return b"".join(chunks)
+
+
+def _host(address: str) -> str:
+    """Return the host of an address, empty if it is malformed, which the first request reports."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _parse_error(body: bytes) -> tuple[str, str]:

@@ -6,7 +6,7 @@ It limits what it builds, and rejects input that readers could interpret differe
 from dataclasses import dataclass
 from typing import Union
 
-from readmit.core.table_limits import InvalidTable
+from readmit.core.tabular.table_limits import InvalidTable
 
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 INTEGERS = (I16, I32, I64)

@@ -7,8 +7,8 @@ headers of all pages that Arrow would read are checked here, in the same order a
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from readmit.core.table_limits import InvalidTable, TableLimits, TableTooLarge
-from readmit.core.thrift import I32, I64, ThriftReader, ThriftStruct
+from readmit.core.tabular.table_limits import InvalidTable, TableLimits, TableTooLarge
+from readmit.core.tabular.thrift import I32, I64, ThriftReader, ThriftStruct
 
 MAGIC = b"PAR1"
 TAIL_BYTES = 8

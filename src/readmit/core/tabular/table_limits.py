@@ -29,6 +29,22 @@ class InvalidTable(ReadmitError):
     final = True
 
 
+class DuplicateColumns(InvalidTable):
+    """Several columns have the same name once `-`, `.` and `_`, case and blanks are ignored. `names`: these names."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"duplicate column in the header: {', '.join(names)}")
+        self.names = names
+
+
+class MissingColumns(InvalidTable):
+    """The table lacks columns that a prediction requires. `names`: the fields."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"missing columns: {', '.join(names)}")
+        self.names = names
+
+
 class TableTooLarge(ReadmitError):
     """The content exceeds a limit. `limit`: the field of TableLimits that it exceeds."""
 

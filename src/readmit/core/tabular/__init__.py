@@ -1,0 +1,1 @@
+"""The model registry and experiment runs on an MLflow server."""
