@@ -218,8 +218,15 @@ def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(monkeypatch
 def test_an_address_of_this_machine_alone_is_rejected_for_containers(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StackError, match="^READMIT_SOURCE_URL: .* is not reachable from containers"):
-        select(monkeypatch, SOURCE_URL=f"http://{host}:5001")
+    for name, address in (
+        ("SOURCE_URL", f"http://{host}:5001"),
+        ("S3_URL", f"http://{host}:9000"),
+        ("DATABASE_URL", f"mysql://me@{host}:3306"),
+    ):
+        with monkeypatch.context() as patch:
+            logins = {"S3_ACCESS_KEY": "me", "S3_SECRET_KEY": "mine", "DATABASE_PASSWORD": "mine"}
+            with pytest.raises(StackError, match=f"^READMIT_{name}: .* is not reachable from containers"):
+                select(patch, **logins, **{name: address})
 
 
 def test_the_users_own_token_becomes_that_of_the_stacks_data_api(tmp_path: Path) -> None:
