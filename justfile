@@ -52,8 +52,8 @@ status: _install
 
 # Follow the logs of the containers: `just logs api`
 [positional-arguments]
-logs *services:
-    @docker compose logs --follow --tail 100 "$@"
+logs *services: _install
+    @python -m readmit.containers logs "$@"
 
 # Show why services are not healthy, and what to do; a name limits it to that service: `just why api`
 [positional-arguments]
@@ -186,7 +186,12 @@ _install:
         echo 'Python environments do not work in a folder whose path contains ", $, `, : or a line break: move this one' >&2
         exit 1 ;;
     esac
-    installed=$(python -c 'import sys; print(sys.prefix)')/readmit.lock
+    { read -r prefix; read -r code || true; } < <(python -c '
+    import sys
+    from importlib.util import find_spec
+
+    print(sys.prefix, getattr(find_spec("readmit"), "origin", ""), sep="\n")')
+    installed=$prefix/readmit.lock
     # Packages outside the lock are removed, so the environment must be Readmit's own or empty.
     [ -e "$installed" ] || python - <<'PYTHON'
     import sys
@@ -196,6 +201,11 @@ _install:
     if sys.prefix == sys.base_prefix or (others and "readmit" not in others):
         sys.exit(f"{sys.prefix} is not Readmit's own environment: python3 -m venv .venv && . .venv/bin/activate")
     PYTHON
+    # In the environment of another clone the recipes would run its code, on its stack.
+    if [ -e "$code" ] && [ ! "$code" -ef src/readmit/__init__.py ]; then
+        echo "$prefix is the environment of another clone, ${code%/src/*}: python3 -m venv .venv && . .venv/bin/activate" >&2
+        exit 1
+    fi
     cat pyproject.toml requirements/dev.txt | cmp -s - "$installed" && exit 0
     # Compile now, on all cores, rather than at the start of each service.
     uv pip sync -q --compile-bytecode --python "$(which python)" requirements/dev.txt

@@ -16,6 +16,7 @@ from readmit.core.private_host import is_private
 HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+COMPOSE_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*")
 REGISTRY = re.compile(r"[a-z0-9.-]+(?::(?P<port>\d{1,5}))?(?:/[a-z0-9._-]+)*", re.ASCII)
 INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 MAX_PORT = 65_535
@@ -48,6 +49,13 @@ def registry(value: str) -> str:
     match = REGISTRY.fullmatch(value)
     if not match or not 1 <= int(match["port"] or 1) <= MAX_PORT:
         raise ValueError("not a registry such as registry.example:5000/readmit, in lower case and without https://")
+    return value
+
+
+def compose_project(value: str) -> str:
+    """Return the name of a Compose project."""
+    if not COMPOSE_PROJECT.fullmatch(value):
+        raise ValueError("not a name of lower-case letters, digits, hyphens and underscores, the first no hyphen")
     return value
 
 
@@ -234,6 +242,7 @@ def with_login(url: str, password: str | None, ca_file: Path | None) -> str:
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]
+ComposeProject = Annotated[str, AfterValidator(compose_project)]
 UserPath = Annotated[Path, AfterValidator(user_path)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(split_commas)]

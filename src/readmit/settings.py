@@ -19,7 +19,7 @@ from readmit.core.threshold import threshold_from_cost_ratio
 from readmit.cron import check_cron
 from readmit.setting_files import FileSource
 from readmit.setting_files import SettingError as SettingError
-from readmit.setting_values import NamedAddresses, Texts, UserPath, WebAddress, WebAddresses
+from readmit.setting_values import ComposeProject, NamedAddresses, Texts, UserPath, WebAddress, WebAddresses
 
 PREFIX = "READMIT_"
 COMMAND_LOG = "READMIT_COMMAND_LOG"
@@ -165,6 +165,7 @@ class Settings(BaseSettings):
     mlflow_page_url: WebAddress | None = Field(
         None, description="address of the MLflow server for a browser; unset: MLFLOW_TRACKING_URI"
     )
+    project: ComposeProject = Field("readmit", description="Compose project of this clone; another clone needs another")
     ec2_api_port: Port = Field(5001, description="port on 127.0.0.1 of the data API of a stack that stays up")
     s3_port: Port = Field(8333, description="the same for the S3 server; containers publish it on request only")
     mlflow_port: Port = Field(5000, description="the same for the MLflow server")

@@ -240,6 +240,17 @@ def test_services_are_up_or_down_and_have_the_address_of_their_page(
     assert services["good"]["milliseconds"] > 0
 
 
+def test_an_s3_server_without_the_health_path_of_another_make_is_up(
+    model_source: InMemoryModelSource, database: str, stub_server: Callable[[Callable[[str], StubResponse]], str]
+) -> None:
+    denied = b"<Error><Code>AccessDenied</Code></Error>"
+    address = stub_server(lambda path: (403 if path == "/" else 404, {}, denied))
+    settings = settings_for(database, address, services=(("s3", address), ("mlflow", address)))
+    with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
+        services = {item["name"]: item["state"] for item in items(client, "/services")}
+    assert services == {"s3": "up", "mlflow": "down", "database": "up"}
+
+
 def test_with_database_and_registry_unavailable_read_routes_get_503_and_predictions_go_on(
     model_source: InMemoryModelSource,
 ) -> None:

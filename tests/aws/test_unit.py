@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from aws import source_environment
+from readmit.containers.temporary_names import temporary_name
 from readmit.embedded.stack import free_ports
 from tests.aws.unit_container import ROOT, UNIT, build_image, docker, unit_command, unit_container
 
-NAME = "readmit-e2e-unit"
+NAME = temporary_name("readmit-e2e-unit")
 TOKEN = "unit-token"
 TIMEOUT_SECONDS = 120
 DOCKERFILE = "FROM debian:trixie-slim\nRUN apt-get update && apt-get install -y --no-install-recommends systemd\n"

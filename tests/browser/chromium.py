@@ -11,27 +11,31 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, sync_playwright
 
+from readmit.containers.temporary_names import left_over, temporary_name
 from readmit.embedded.stack import free_ports
 
 IMAGE, NAME = "readmit-browser", "readmit-browser-chromium"
+"""`NAME`: the base of the name of a container."""
 FOLDER = Path(__file__).parent
 START_TIMEOUT_SECONDS = 60.0
 
 
-def _docker(*arguments: str) -> None:
+def _docker(*arguments: str) -> str:
     process = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Yield a browser, and remove its container afterwards."""
-    (port,) = free_ports(1)
+    (port,), name = free_ports(1), temporary_name(NAME)
     _docker("build", "--tag", IMAGE, str(FOLDER))
-    subprocess.run(["docker", "rm", "--force", NAME], capture_output=True, check=False)
+    if names := left_over(NAME, _docker("ps", "--all", "--format", "{{.Names}}").split()):
+        _docker("rm", "--force", *names)
     # Playwright expects downloads in its own temporary directory, so the container shares the directory.
     shared, user = tempfile.gettempdir(), f"{os.getuid()}:{os.getgid()}"
-    options = ("--name", NAME, "--network", "host", "--shm-size", "1g", "--init", "--user", user)
+    options = ("--name", name, "--network", "host", "--shm-size", "1g", "--init", "--user", user)
     _docker(
         "run",
         "--detach",
@@ -49,7 +53,7 @@ def chromium() -> Iterator[Browser]:
             yield browser
             browser.close()
     finally:
-        _docker("rm", "--force", NAME)
+        _docker("rm", "--force", name)
 
 
 def _wait_for_page(address: str) -> str:

@@ -13,7 +13,7 @@ case "$*" in
         [ -n '{info}' ] || {{ echo 'Cannot connect to the Docker daemon' >&2; exit 1; }}
         echo '{info}' ;;
     "ps --filter publish="*) ;;
-    *"ps --all --format json") ;;
+    *"ps --all --format json" | "ps --filter label="* | "volume ls "*) ;;
     *) echo "unexpected: $*" >&2; exit 64 ;;
 esac
 """

@@ -70,9 +70,7 @@ def planted_secrets(secrets_folder: Path) -> set[str]:
 def test_a_report_has_versions_states_settings_and_logs_and_neither_secrets_nor_patients(folder: Path) -> None:
     settings, secrets_folder = load(), folder / "secrets"
     project = Project("readmit-test", {"READMIT_SECRETS": str(secrets_folder)})
-    file = write_report(
-        container_report(project, settings), container_secrets(secrets_folder, project, settings), console()
-    )
+    file = write_report(container_report(project, settings), container_secrets(project, settings), console())
     text = file.read_text()
     for expected in (
         "Docker 29.1.0",

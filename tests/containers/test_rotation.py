@@ -27,11 +27,11 @@ def test_the_certificate_is_regenerated_with_its_key(tmp_path: Path) -> None:
 
 def test_an_unknown_secret_is_rejected_before_anything_changes(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"^unknown secret password; known secrets: airflow_password, "):
-        rotate(Project("readmit-unused", {}), tmp_path, ["password"], Console(quiet=True))
+        rotate(Project("readmit-unused", {"READMIT_SECRETS": str(tmp_path)}), ["password"], Console(quiet=True))
 
 
 def test_a_secret_that_an_older_version_did_not_have_is_missed_before_anything_changes(tmp_path: Path) -> None:
     secrets.create_missing(tmp_path, {})
     (tmp_path / "source_token").unlink()
     with pytest.raises(StackError, match="^source_token missing in .*: run `just up`, which creates it"):
-        rotate(Project("readmit-unused", {}), tmp_path, ["reload_token"], Console(quiet=True))
+        rotate(Project("readmit-unused", {"READMIT_SECRETS": str(tmp_path)}), ["reload_token"], Console(quiet=True))

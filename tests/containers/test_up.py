@@ -11,11 +11,11 @@ from readmit.containers.project import ROOT, ComposeService
 from readmit.containers.up import UpOptions, select_services, user_secrets, without_replaced
 from readmit.containers.user_project import (
     PASSED_ON,
-    SECRETS,
     WEBHOOK_FILE,
     external_secrets,
     load_test_environment,
     project_of,
+    secrets_folder,
 )
 from readmit.settings import PREFIX, SettingError, load
 from readmit.stacks.certificates import make_certificate
@@ -218,8 +218,15 @@ def test_an_instance_at_a_fixed_address_needs_no_certificate_of_ours(monkeypatch
 def test_an_address_of_this_machine_alone_is_rejected_for_containers(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(StackError, match="^READMIT_SOURCE_URL: .* is not reachable from containers"):
-        select(monkeypatch, SOURCE_URL=f"http://{host}:5001")
+    for name, address in (
+        ("SOURCE_URL", f"http://{host}:5001"),
+        ("S3_URL", f"http://{host}:9000"),
+        ("DATABASE_URL", f"mysql://me@{host}:3306"),
+    ):
+        with monkeypatch.context() as patch:
+            logins = {"S3_ACCESS_KEY": "me", "S3_SECRET_KEY": "mine", "DATABASE_PASSWORD": "mine"}
+            with pytest.raises(StackError, match=f"^READMIT_{name}: .* is not reachable from containers"):
+                select(patch, **logins, **{name: address})
 
 
 def test_the_users_own_token_becomes_that_of_the_stacks_data_api(tmp_path: Path) -> None:
@@ -240,7 +247,7 @@ def test_the_token_of_an_external_data_api_is_not_that_of_the_stacks_own(monkeyp
 def test_a_load_test_on_this_machine_gets_the_token_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READMIT_SOURCE_TOKEN", "another")
     environment = load_test_environment(load())
-    assert environment["READMIT_SOURCE_TOKEN_FILE"] == str(SECRETS / "source_token")
+    assert environment["READMIT_SOURCE_TOKEN_FILE"] == str(secrets_folder("readmit") / "source_token")
     assert "READMIT_SOURCE_TOKEN" not in environment
     monkeypatch.setenv("READMIT_SOURCE_URL", "https://source.example:5001")
     environment = load_test_environment(load())

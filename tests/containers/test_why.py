@@ -27,6 +27,7 @@ NEEDS = {
 }
 SCRIPT = """#!/bin/sh
 case "$*" in
+    "ps --filter label="*) ;;
     "ps --quiet "*) ls {folder}/containers ;;
     "inspect "*) cat {folder}/inspected.json ;;
     *" config --format json") cat {folder}/config.json ;;

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from readmit.containers import secrets
 from readmit.containers.project import ROOT, Project
+from readmit.containers.temporary_names import temporary_name
 from readmit.embedded.stack import free_ports
 from readmit.settings import environment_with
 from readmit.stacks.errors import StackError
@@ -42,7 +43,7 @@ def published_stores() -> Iterator[dict[str, str]]:
         ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True))
         port_variables = {f"READMIT_{name}_PORT": str(port) for name, port in ports.items()}
         variables = {"READMIT_SECRETS": str(secrets_folder), **port_variables}
-        project = Project(NAME, variables, ("compose/publish-stores.yaml",))
+        project = Project(temporary_name(NAME), variables, ("compose/publish-stores.yaml",))
         try:
             project.output("up", "--detach", "--wait", "mysql", "s3")
             password = (secrets_folder / "flows_password").read_text()

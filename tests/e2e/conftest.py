@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.backend import Backend
+from tests.e2e.s3_server import MOTO, S3_OPTION
 from tests.k3s.cluster_stack import temporary_stack
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backend", choices=["compose", "k3s"], default="compose")
+    parser.addoption(S3_OPTION, choices=["settings", MOTO], default="settings")
 
 
 @pytest.fixture(scope="session")

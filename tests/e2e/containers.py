@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ import pytest
 from ec2_api.sample import write_sample
 from readmit.containers import secrets
 from readmit.containers.__main__ import exec_options
+from readmit.containers.clones import own_projects
 from readmit.containers.project import ROOT, Project
+from readmit.containers.temporary_names import left_over, temporary_name
 from readmit.containers.up import UpOptions, select_services
 from readmit.embedded.stack import free_ports
 from tests.e2e.backend import SETTINGS, Backend
@@ -83,7 +85,7 @@ def containers(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @contextmanager
 def temporary_stack(
-    name: str,
+    base: str,
     data: Path,
     secrets_folder: Path,
     only: Sequence[str] = (),
@@ -93,6 +95,7 @@ def temporary_stack(
 ) -> Iterator[Stack]:
     """Run a stack on free ports and empty volumes; remove everything at the end, except its log.
 
+    `base`: of its name, which is that of no other process; what killed processes have left of this base is removed.
     `files`: further Compose files, merged over the others.
     """
     ports = {
@@ -105,10 +108,11 @@ def temporary_stack(
         **{f"READMIT_{name}": "" for name in CLEARED_SETTINGS},
     }
     # Days run without outgoing traffic: nothing needs the Internet, and there is no telemetry.
-    project = Project(name, {**settings, **ports, **overrides}, ("tests/e2e/no-outgoing.yaml", *files))
+    project = Project(temporary_name(base), {**settings, **ports, **overrides}, ("tests/e2e/no-outgoing.yaml", *files))
     services = project.services()
     addresses = {service.name: service.ports[0].address for service in services if service.ports}
     selected = select_services(services, UpOptions(only, without, with_day=False, publish_stores=False))
+    _remove_leftovers(project, base)
     try:
         project.output("down", "--volumes", "--remove-orphans")
         stack = Stack(project, addresses, tuple(selected))
@@ -116,5 +120,13 @@ def temporary_stack(
         yield stack
     finally:
         LOGS.mkdir(parents=True, exist_ok=True)
-        (LOGS / f"{name}.log").write_text(project.output("logs", "--no-color", "--timestamps"))
+        (LOGS / f"{project.name}.log").write_text(project.output("logs", "--no-color", "--timestamps"))
         project.output("down", "--volumes", "--remove-orphans")
+
+
+def _remove_leftovers(project: Project, base: str) -> None:
+    """Remove the stacks of processes that were killed, and the logs of those that have ended."""
+    for name in left_over(base, own_projects()):
+        replace(project, name=name).output("down", "--volumes", "--remove-orphans")
+    for name in left_over(base, [file.stem for file in LOGS.glob("*.log")]):
+        (LOGS / f"{name}.log").unlink()

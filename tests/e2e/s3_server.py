@@ -14,21 +14,28 @@ from readmit.core.errors import StoreUnavailable
 from readmit.io.object_store import Bucket
 from readmit.proxy_bypass import bypass_proxy
 from readmit.settings import SettingError, load
+from tests.aws.moto_server import MotoServer
 from tests.e2e.s3_clients import Boto3Client, Client, Login, MinioClient, s3_error
 
+S3_OPTION, MOTO = "--s3-server", "moto"
+"""The option of pytest that names the server, and its value for one in this process, which needs no settings."""
 PAGE_SIZE = 1_000
 """The number of names that S3 lists or deletes per call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server with a bucket for the tests; both clients of it, and an HTTP client without a key."""
+    """A server with a bucket for the tests; both clients of it, and an HTTP client without a key.
+
+    `verifies`: whether it checks signatures and checksums, which moto's does not.
+    """
 
     login: Login
     bucket: str
     minio: MinioClient
     boto3: Boto3Client
     web: httpx.Client
+    verifies: bool
 
     def client(self, name: str) -> Client:
         return self.minio if name == "minio" else self.boto3
@@ -43,18 +50,37 @@ def sha256(content: bytes) -> str:
 
 
 @contextmanager
-def configured_server() -> Iterator[Server]:
-    """Yield the server; fail the tests with one sentence if it is not set, does not respond, or rejects the login."""
+def chosen_server(config: pytest.Config) -> Iterator[Server]:
+    """Yield the server that the option of pytest names, by default that of the settings.
+
+    Fail the tests with one sentence if it is not set, does not respond, or rejects the login.
+    """
     bucket = f"readmit-s3-test-{secrets.token_hex(4)}"
+    is_moto = config.getoption(S3_OPTION, "settings") == MOTO
+    with _login_on_moto() if is_moto else _login_of_settings() as login:
+        try:
+            # Like our own client, which uses no proxy.
+            bypass_proxy((str(urlsplit(login[0]).hostname),))
+            Bucket(bucket, *login).make()
+        except StoreUnavailable as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        with bucket_cleanup(bucket, login), httpx.Client() as web:
+            yield Server(login, bucket, MinioClient(bucket, login), Boto3Client(bucket, login), web, not is_moto)
+
+
+@contextmanager
+def _login_on_moto() -> Iterator[Login]:
+    with MotoServer.running() as moto:
+        yield moto.url, "readmit", "not-a-secret"
+
+
+@contextmanager
+def _login_of_settings() -> Iterator[Login]:
     try:
         login = load().s3_login
-        # Like our own client, which uses no proxy.
-        bypass_proxy((str(urlsplit(login[0]).hostname),))
-        Bucket(bucket, *login).make()
-    except (SettingError, StoreUnavailable) as error:
+    except SettingError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    with bucket_cleanup(bucket, login), httpx.Client() as web:
-        yield Server(login, bucket, MinioClient(bucket, login), Boto3Client(bucket, login), web)
+    yield login
 
 
 @contextmanager

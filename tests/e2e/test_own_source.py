@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,8 +27,9 @@ from tests.e2e.containers import Stack, temporary_stack
 
 pytestmark = pytest.mark.e2e
 BATCHES, BATCH_SIZE, POISONED = 7, 2_000, 3
-ADDRESS, GATEWAY, SUBNET = "10.213.7.10", "10.213.7.1", "10.213.7.0/24"
-"""Of tests/e2e/instance.yaml."""
+NETWORK = f"10.213.{os.getpid() % 256}"
+"""The network of tests/e2e/instance.yaml, another one in each process."""
+ADDRESS, GATEWAY, SUBNET = f"{NETWORK}.10", f"{NETWORK}.1", f"{NETWORK}.0/24"
 TOKEN, TAG = "a token of these tests", ("Name", "readmit-source")
 ALWAYS = "00:00-24:00 UTC"
 
@@ -110,6 +112,7 @@ def stack(cloud: Cloud, data: Path, folder: Path) -> Iterator[Stack]:
         "READMIT_SOURCE_BATCH_SIZE": str(BATCH_SIZE),
         "READMIT_DAY_MAX_BATCHES": "",
         "READMIT_TEST_TLS": str(folder),
+        "READMIT_TEST_SUBNET": NETWORK,
     }
     files, only = (*servers.files, "tests/e2e/instance.yaml"), ("flows", "api", "ui", "prometheus", "instance")
     with temporary_stack("readmit-e2e-source", data, folder / "secrets", only, files=files, **variables) as running:

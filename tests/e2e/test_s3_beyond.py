@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.s3_clients import s3_error, with_trailing_checksums
-from tests.e2e.s3_server import Server, configured_server
+from tests.e2e.s3_server import Server, chosen_server
 
 pytestmark = pytest.mark.e2e
 KnownDifference = Callable[[str], None]
@@ -17,8 +17,8 @@ EXPECTED_ERRORS = (AssertionError, ClientError, pytest.fail.Exception)
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with configured_server() as server:
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with chosen_server(request.config) as server:
         yield server
 
 

@@ -78,7 +78,7 @@ def test_a_bug_report_on_the_running_stack_contains_no_secret(
     monkeypatch.chdir(tmp_path)
     folder, settings = Path(stack.project.variables["READMIT_SECRETS"]), load()
     sections = container_report(stack.project, settings)
-    text = write_report(sections, container_secrets(folder, stack.project, settings), console()).read_text()
+    text = write_report(sections, container_secrets(stack.project, settings), console()).read_text()
     assert "\nnot available: " not in text
     for service in ("api", "flows", "mysql", "prometheus"):
         assert f"== log of {service} ==" in text

@@ -6,6 +6,7 @@ import pytest
 from readmit.core.errors import ContractViolated, PrerequisiteMissing, StoreUnavailable
 from readmit.io.object_store import Bucket, to_parquet
 from readmit.settings import Settings
+from tests.aws.moto_server import MotoServer
 
 StubServer = Callable[[Callable[[str], tuple[int, dict[str, str], bytes]]], str]
 
@@ -27,6 +28,21 @@ def test_an_object_that_does_not_match_its_name_is_rejected(bucket: Bucket) -> N
     bucket.put(name, b"forged")
     with pytest.raises(ContractViolated, match=name):
         bucket.get_verified(name)
+
+
+def test_a_server_of_another_make_stores_lists_and_reads_objects_too() -> None:
+    with MotoServer.running() as moto:
+        bucket = Bucket("tests", moto.url, "readmit", "not-a-secret")
+        bucket.make()
+        bucket.make()
+        frames = [to_parquet(pl.DataFrame({"row": [number]})) for number in (1, 2)]
+        names = [bucket.put_immutable("batch=1/", ".parquet", content) for content in (*frames, *frames)]
+        assert names[:2] == names[2:]
+        assert bucket.names("batch=1/") == sorted(names[:2])
+        assert bucket.read_parquet(names[:2])["row"].to_list() == [1, 2]
+        with pytest.raises(PrerequisiteMissing, match="no object nowhere in bucket tests"):
+            bucket.get("nowhere")
+        assert Bucket("never-made", moto.url, "readmit", "not-a-secret").names() == []
 
 
 def test_a_missing_object_or_bucket_is_named(bucket: Bucket, settings: Settings) -> None:

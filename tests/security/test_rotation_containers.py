@@ -22,7 +22,7 @@ S3_LOGIN = (
 def test_after_a_rotation_of_every_secret_the_old_ones_are_rejected_and_a_day_completes(containers: Stack) -> None:
     folder = Path(containers.project.variables["READMIT_SECRETS"])
     old = {name: (folder / name).read_text() for name in ROTATABLE if name != INNER_CERTIFICATE_NAME}
-    rotate(containers.project, folder, ROTATABLE, Console(quiet=True))
+    rotate(containers.project, ROTATABLE, Console(quiet=True))
     new = {name: (folder / name).read_text() for name in old}
     assert not set(old.values()) & set(new.values())
     prefect = f"{containers.addresses['prefect']}/api/flows/filter"

@@ -37,6 +37,21 @@ def test_an_environment_with_foreign_packages_is_not_changed(tmp_path: Path) -> 
     assert foreign.exists()
 
 
+def test_the_environment_of_another_clone_runs_nothing_here(tmp_path: Path) -> None:
+    code, python = tmp_path / "clone one/src/readmit/__init__.py", tmp_path / "bin/python"
+    for file in (code, python):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    python.write_text(f"#!/bin/sh\necho /environment\necho '{code}'\n")
+    python.chmod(0o700)
+    result = install_into(python)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[0] == (
+        f"/environment is the environment of another clone, {tmp_path}/clone one: "
+        "python3 -m venv .venv && . .venv/bin/activate"
+    )
+
+
 @pytest.mark.parametrize("name", ['a"b', "a$b", "a`b", "a:b", "a\nb"])
 def test_a_folder_in_which_no_environment_works_is_refused_before_anything_is_installed(
     name: str, tmp_path: Path
@@ -63,7 +78,7 @@ def install_from(folder: Path) -> subprocess.CompletedProcess[str]:
     python.parent.mkdir(exist_ok=True)
     python.unlink(missing_ok=True)
     python.symlink_to(Path(sys.base_prefix) / "bin/python3")
-    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{python.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
     command = [str(JUST), "--justfile", str(folder / "justfile"), "_install"]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

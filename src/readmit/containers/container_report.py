@@ -26,9 +26,11 @@ def container_report(project: Project, settings: Settings) -> Iterator[Section]:
         yield Section(f"log of {name}", partial(_log, project, name))
 
 
-def container_secrets(folder: Path, project: Project, settings: Settings) -> frozenset[str]:
+def container_secrets(project: Project, settings: Settings) -> frozenset[str]:
     """Return every secret that the stack knows: those in the files of its folder, in settings and in variables."""
-    return secrets_of(_secrets_in(folder), settings_secrets(settings), secret_values(project.environment()))
+    return secrets_of(
+        _secrets_in(project.secrets_folder), settings_secrets(settings), secret_values(project.environment())
+    )
 
 
 def _engine_versions() -> Iterator[str]:

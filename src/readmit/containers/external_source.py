@@ -2,9 +2,8 @@
 
 from configparser import Error as ConfigParserError
 from configparser import RawConfigParser
-from urllib.parse import urlsplit
 
-from readmit.containers.external_stores import ExternalServers, select_stores
+from readmit.containers.external_stores import ExternalServers, reachable_address, select_stores
 from readmit.settings import Settings
 from readmit.stacks.errors import StackError
 
@@ -14,7 +13,6 @@ SOURCE_HEALTH, SOURCE_PAGE = "READMIT_SOURCE_HEALTH", "READMIT_SOURCE_PAGE"
 SOURCE_TOKEN, SOURCE_CA, EC2_CREDENTIALS = "source_token", "source_ca.pem", "ec2_credentials.ini"
 KEY, SESSION = ("aws_access_key_id", "aws_secret_access_key"), "aws_session_token"
 """Entries of an AWS credentials file: those of a key, and that of a temporary one."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def select_servers(settings: Settings) -> ExternalServers:
@@ -63,12 +61,7 @@ def _reachable_url(settings: Settings) -> str:
         if settings.source_ca is None:
             raise StackError("READMIT_SOURCE_CA is not set, but it verifies the data API on your EC2 instance")
         return ""
-    if urlsplit(settings.fixed_source_url).hostname in LOOPBACK:
-        raise StackError(
-            f"READMIT_SOURCE_URL: {settings.fixed_source_url} is not reachable from containers, in which that address "
-            "is their own: use an address of this machine on a network, or unset it"
-        )
-    return settings.fixed_source_url.rstrip("/")
+    return reachable_address("READMIT_SOURCE_URL", settings.fixed_source_url).rstrip("/")
 
 
 def _credentials(settings: Settings) -> str:

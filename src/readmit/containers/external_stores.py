@@ -11,6 +11,7 @@ DATABASE_URLS = ("READMIT_DATABASE_URL", "READMIT_MLFLOW_DATABASE_URL", "READMIT
 """Separate accounts on the stack's own server; a single account on an external one."""
 
 DATABASE_CA = "database_ca.pem"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def select_stores(settings: Settings) -> ExternalServers:
     if "s3_url" in settings.model_fields_set:
         files.append("compose/own-s3.yaml")
         secrets |= {name: _required_secret(settings, name) for name in ("s3_access_key", "s3_secret_key")}
-        variables["READMIT_S3_URL"] = settings.s3_url
+        variables["READMIT_S3_URL"] = reachable_address("READMIT_S3_URL", settings.s3_url)
     return ExternalServers(tuple(files), secrets, variables)
 
 
@@ -59,6 +60,16 @@ def _mysql_url(address: str) -> str:
     if urlsplit(address).scheme != "mysql":
         raise StackError(
             f"READMIT_DATABASE_URL: {address} is not the URL of a MySQL server, which containers require: unset it"
+        )
+    return reachable_address("READMIT_DATABASE_URL", address)
+
+
+def reachable_address(setting: str, address: str) -> str:
+    """Return the address of an external server. Raises StackError when it is that of this machine alone."""
+    if urlsplit(address).hostname in LOOPBACK:
+        raise StackError(
+            f"{setting}: {address} is not reachable from containers, in which that address is their own: use an "
+            "address of this machine on a network, or unset it"
         )
     return address
 

@@ -4,7 +4,6 @@ import time
 import uuid
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -43,7 +42,7 @@ class FlowRun:
 def prefect_server(project: Project) -> PrefectServer:
     """Return the Prefect server of a project. Raises StackError when the file with its login is missing."""
     address = next(service.ports[0].address for service in project.services() if service.name == "prefect")
-    file = Path(project.variables["READMIT_SECRETS"]) / PREFECT_LOGIN
+    file = project.secrets_folder / PREFECT_LOGIN
     try:
         return PrefectServer(address, file.read_text())
     except FileNotFoundError as error:

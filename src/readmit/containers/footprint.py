@@ -19,6 +19,7 @@ import httpx
 from readmit.containers import flow_runs, preflight, secrets
 from readmit.containers.external_source import SOURCE_TOKEN
 from readmit.containers.project import ROOT, ComposeService, Project, output
+from readmit.containers.temporary_names import temporary_name
 from readmit.containers.up import UpOptions, select_services
 from readmit.containers.user_project import project_of
 from readmit.settings import SettingError, load
@@ -102,7 +103,7 @@ def _temporary_project() -> Iterator[Project]:
         secrets.create_missing(secrets_folder, {})
         token = {"READMIT_SOURCE_TOKEN_FILE": str(secrets_folder / SOURCE_TOKEN)}
         overrides = {"READMIT_SECRETS": str(secrets_folder), "READMIT_SOURCE_INTERVAL_SECONDS": "0", **token}
-        project = Project(NAME, {**user_stack.variables, **overrides})
+        project = Project(temporary_name(NAME), {**user_stack.variables, **overrides})
         try:
             yield project
         finally:

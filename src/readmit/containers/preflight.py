@@ -76,14 +76,17 @@ def _require_resources(engine: Engine) -> None:
 
 
 def _require_free(ports: Iterable[Port]) -> None:
-    taken = listening_ports()
-    for port in ports:
-        if port.number in taken:
-            raise StackError(
-                f"port {port.number}, which {port.service} needs, is in use by "
-                f"{_port_owner(port.number, taken[port.number])}: stop it, or set "
-                f"READMIT_{port.service.upper().replace('-', '_')}_PORT to another port"
-            )
+    listening = listening_ports()
+    taken = [port for port in ports if port.number in listening]
+    if taken:
+        uses = (
+            f"port {port.number}, which {port.service} needs, is in use by "
+            f"{_port_owner(port.number, listening[port.number])}"
+            for port in taken
+        )
+        settings = (f"READMIT_{port.service.upper().replace('-', '_')}_PORT" for port in taken)
+        way_out = "it, or set {} to another port" if len(taken) == 1 else "them, or set {} to other ports"
+        raise StackError(f"{'; '.join(uses)}: stop {way_out.format(', '.join(settings))}")
 
 
 def listening_ports() -> dict[int, int | None]:

@@ -11,6 +11,8 @@ from readmit.settings import environment_with
 from readmit.stacks.errors import StackError
 
 ROOT = Path(__file__).parents[3]
+PROJECT_LABEL = "com.docker.compose.project"
+"""The label of a container or volume with the name of its project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class Project:
     name: str
     variables: Mapping[str, str]
     files: tuple[str, ...] = ()
+
+    @property
+    def secrets_folder(self) -> Path:
+        """The folder of its secrets."""
+        return Path(self.variables["READMIT_SECRETS"])
 
     def services(self) -> list[ComposeService]:
         """Return all services of the files. Raises StackError when Compose rejects the files."""
@@ -155,7 +162,7 @@ def _service(name: str, config: Mapping[str, object]) -> ComposeService:
 
 def container_ids(name: str, include_stopped: bool) -> list[str]:
     """Return the ids of a project's containers; an empty list when no engine responds."""
-    command = ["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"]
+    command = ["docker", "ps", "--quiet", "--filter", f"label={PROJECT_LABEL}={name}"]
     try:
         return output([*command, "--all"] if include_stopped else command).split()
     except StackError:

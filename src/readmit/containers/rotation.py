@@ -25,7 +25,7 @@ FOLLOW_UPS = {"key_secret": "Snapshots still contain keys made with the old secr
 """What the user still has to do after a rotation."""
 
 
-def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Console) -> None:
+def rotate(project: Project, names: Sequence[str], terminal: Console) -> None:
     """Replace some secrets and recreate the running services that use them.
 
     MySQL accepts the old password along with the new one until the end, so an interrupted rotation can be repeated.
@@ -35,7 +35,7 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
         raise StackError(
             f"unknown secret {', '.join(unknown)}; known secrets: {', '.join(sorted(secrets.ROTATABLE_SECRETS))}"
         )
-    secrets.require_complete(folder)
+    secrets.require_complete(project.secrets_folder)
     states = project.states()
     running = {state.service for state in states if state.state == "running"}
     values = {name: randomness.token_hex(16) for name in names}
@@ -43,9 +43,10 @@ def rotate(project: Project, folder: Path, names: Sequence[str], terminal: Conso
         _update_server(project, running, name, value)
     # Finished one-shots, too: a dependent service runs them again, and they would still have the old secret.
     present = running | {state.service for state in states if state.status == "done"}
-    affected = sorted(present & _services_using(project, secrets.replace(folder, values)))
+    affected = sorted(present & _services_using(project, secrets.replace(project.secrets_folder, values)))
     if affected:
-        project.run("up", "--detach", "--wait", "--force-recreate", *affected)
+        # Built again, because another clone may have built images of the same names since.
+        project.run("up", "--detach", "--build", "--wait", "--force-recreate", *affected)
     for name in MYSQL_USERS.keys() & values:
         _run_as_root(project, f"ALTER USER {MYSQL_USERS[name]} DISCARD OLD PASSWORD;")
     terminal.print(f"Rotated: {', '.join(names)}. Restarted: {', '.join(affected) or 'no running service uses it'}.")

@@ -5,7 +5,8 @@ import json
 from rich.console import Console
 from rich.table import Table
 
-from readmit.containers.project import ComposeService, ContainerState, Project
+from readmit.containers.external_source import OWN_SERVICE
+from readmit.containers.project import ROOT, ComposeService, ContainerState, Project
 from readmit.stacks.day_status import DaysSummary, status_lines
 from readmit.stacks.errors import StackError
 
@@ -29,13 +30,13 @@ def fetch_days(project: Project) -> DaysSummary:
     return DaysSummary(**json.loads(output))
 
 
-def show(project: Project, secrets: str, terminal: Console) -> None:
+def show(project: Project, terminal: Console) -> None:
     """Print the table of services, and below it the days, the served version and the source."""
     services, states = project.services(), {state.service: state for state in project.states()}
-    table = Table("service", "state", "address", "login")
+    table, secrets = Table("service", "state", "address", "login"), project.secrets_folder.relative_to(ROOT)
     for service in services:
         if state := states.get(service.name):
-            table.add_row(service.name, _coloured(state), *_address_and_login(service, secrets))
+            table.add_row(service.name, _coloured(state), *_address_and_login(service, str(secrets)))
     terminal.print(table)
     not_started = [service.name for service in services if service.name not in states]
     if not_started:
@@ -56,11 +57,16 @@ def _address_and_login(service: ComposeService, secrets: str) -> tuple[str, str]
 
 def summary_lines(project: Project) -> list[str]:
     """Return the lines on the last day, the served version and the source."""
-    services = {service.name: service for service in project.services()}
+    running = {state.service for state in project.states() if state.state == "running"}
+    # While a service of this stack does not run, that of another one may be at its address.
+    addresses = {
+        service.name: service.ports[0].address if service.name in running else ""
+        for service in project.services()
+        if service.ports
+    }
     days: DaysSummary | StackError
     try:
         days = fetch_days(project)
     except StackError as error:
         days = error
-    source = services["ec2-api"].ports[0].address if "ec2-api" in services else None
-    return status_lines(days, services["api"].ports[0].address, source)
+    return status_lines(days, addresses["api"], addresses.get(OWN_SERVICE))

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from readmit.containers import flow_runs, preflight, secrets, status
+from readmit.containers import clones, flow_runs, preflight, secrets, status
 from readmit.containers.container_diagnosis import diagnose
 from readmit.containers.container_settings import ContainerSettings
 from readmit.containers.external_source import OWN_SERVICE, SOURCE_TOKEN, select_servers
 from readmit.containers.external_stores import ExternalServers
 from readmit.containers.project import ComposeService, Project
-from readmit.containers.user_project import SECRETS, SHOWN_SECRETS, external_secrets, project_of
+from readmit.containers.user_project import external_secrets, own_project
 from readmit.settings import Settings
 from readmit.stacks.diagnosis import print_diagnoses
 from readmit.stacks.errors import StackError
@@ -38,16 +38,16 @@ def up(options: UpOptions, terminal: Console) -> None:
     settings = ContainerSettings.from_environment()
     _require_data_file(settings)
     preflight.require_engine()
-    servers = select_servers(settings)
-    secrets.create_missing(SECRETS, external_secrets(settings), user_secrets(settings, servers))
-    project = project_of(settings, options.publish_stores)
+    servers, project = select_servers(settings), own_project(settings, options.publish_stores)
+    clones.require_own_volumes(project.name, project.secrets_folder)
+    secrets.create_missing(project.secrets_folder, external_secrets(settings), user_secrets(settings, servers))
     services = project.services()
     selected = select_services(services, without_replaced(options, servers.replaced))
     preflight.require_ports(project, services, selected)
     _start(project, selected, terminal)
     if options.with_day and set(selected) >= REQUIRED_FOR_DAY - set(servers.replaced):
         _start_first_day(project, terminal)
-    status.show(project, SHOWN_SECRETS, terminal)
+    status.show(project, terminal)
 
 
 def user_secrets(settings: Settings, servers: ExternalServers) -> dict[str, str]:

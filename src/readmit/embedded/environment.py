@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from readmit.embedded.seaweedfs import SIGNING_KEYS, tls_variables
-from readmit.embedded.services import HEALTH_PATHS, PAGE_PATHS
+from readmit.embedded.services import PAGE_PATHS, PROBED_PATHS
 from readmit.network_variables import WITHOUT_PROXY, network_variables
 from readmit.settings import environment_with
 from readmit.stacks import atomic_file
@@ -51,7 +51,7 @@ def variables(folder: Path, addresses: Mapping[str, str]) -> dict[str, str]:
         "READMIT_S3_URL": addresses["s3"],
         "READMIT_API_URLS": addresses["api"],
         "READMIT_MODEL_FOLDER": str(folder / "models"),
-        "READMIT_SERVICES": _name_address_pairs(addresses, HEALTH_PATHS),
+        "READMIT_SERVICES": _name_address_pairs(addresses, PROBED_PATHS),
         "READMIT_PAGES": _name_address_pairs(addresses, PAGE_PATHS),
         "MLFLOW_TRACKING_URI": addresses["mlflow"],
         # With its default number of workers and its job runner the MLflow server takes 2 GB and 16 s.

@@ -15,6 +15,8 @@ HEALTH_PATHS = {
     "ui": "/_stcore/health",
 }
 """The path that responds with 200 when a service works."""
+PROBED_PATHS = HEALTH_PATHS | {"s3": ""}
+"""The path that the inference API probes: S3 servers of other makes than the stack's own have no such path."""
 PAGE_PATHS = {"ec2-api": "", "mlflow": "", "api": "/docs"}
 """The path to open in a browser."""
 PURPOSES = {

@@ -15,6 +15,10 @@ from readmit.settings import SettingError, environment_with, load
 from readmit.stacks.errors import StackError
 from readmit.stacks.terminal import console
 
+NO_STACK = "no stack is running: `just up` starts one in containers, `just local` one without Docker"
+NEEDS_NO_STACK = ("--host", "--help", "-h")
+"""Options of a load test of any API on this machine."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code.
@@ -46,10 +50,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _down(rest: Sequence[str]) -> int:
     """Stop whatever is up, both stacks if necessary."""
-    exit_codes = [containers.main(["down", *rest])] if rest or user_project.exists() else []
-    if local_stack.is_up() or not exit_codes:
-        exit_codes.append(local_stack.main(["down"]))
-    return max(exit_codes)
+    exit_codes = [local_stack.main(["down"])] if local_stack.is_up() else []
+    if rest or user_project.exists():
+        exit_codes.append(containers.main(["down", *rest]))
+    return max(exit_codes) if exit_codes else local_stack.main(["down"])
 
 
 def _load(options: Sequence[str]) -> NoReturn:
@@ -58,8 +62,12 @@ def _load(options: Sequence[str]) -> NoReturn:
         environment = user_project.load_test_environment(load())
     elif local_stack.is_up():
         environment = stack_environment(local_stack.find_running_stack()[1].variables)
-    else:
+    elif any(option.startswith(NEEDS_NO_STACK) for option in options):
         environment = environment_with({})
+    else:
+        # Whatever is on the default port is not this clone's.
+        user_project.require_own()
+        raise StackError(f"{NO_STACK}, or name an API with --host")
     os.execve(sys.executable, [sys.executable, "locust/run.py", *options], environment)
 
 
@@ -71,7 +79,8 @@ def _container_stack_is_up() -> bool:
             "(Ctrl-C where `just local` runs, or `docker compose down`)"
         )
     if not embedded and not in_containers:
-        raise StackError("no stack is running: `just up` starts one in containers, `just local` one without Docker")
+        user_project.require_own()
+        raise StackError(NO_STACK)
     return in_containers
 
 

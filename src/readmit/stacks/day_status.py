@@ -34,7 +34,7 @@ class DaysSummary:
 def status_lines(days: DaysSummary | Exception, api: str, source: str | None) -> list[str]:
     """Return the lines. `days`: or the error by which the ledger was unavailable.
 
-    `api`, `source`: their addresses; the latter is None for a data API outside the stack.
+    `api`, `source`: their addresses, empty while they do not run; the latter is None for a data API outside the stack.
     """
     known = None if isinstance(days, Exception) else days
     return [
