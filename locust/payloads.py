@@ -23,8 +23,8 @@ from readmit.core.encounter import (
     SPECIALTY,
     Field,
     python_name,
-    value_error,
 )
+from readmit.core.field_values import value_error
 from target import RowSource
 
 MAX_ROWS = 2_000

@@ -29,7 +29,7 @@ from readmit.core.encounter import (
     Field,
     Kind,
 )
-from readmit.core.field_values import MISSING_WORDS
+from readmit.core.field_values import MISSING_MARKERS
 
 Row = dict[str, str | None]
 Faults = set[tuple[int, str]]
@@ -106,7 +106,7 @@ def near_misses(choice: str) -> list[str]:
 
 
 def is_invalid(field: Field, text: str) -> bool:
-    if text == NOT_RECORDED or not text.strip(" \t") or text.strip(" \t").casefold() in MISSING_WORDS:
+    if text == NOT_RECORDED or not text.strip(" \t") or text.strip(" \t").casefold() in MISSING_MARKERS:
         return not field.may_be_unrecorded
     if field.kind is Kind.CODE:
         return not re.fullmatch(r"[ -~]+", text) or bool(re.search(r"[!-%'-*,:-@\[-`{-~]", text))

@@ -4,7 +4,7 @@ import re
 
 from readmit.core.encounter import ICD9, NOT_RECORDED, Field, Kind
 
-MISSING_WORDS = frozenset({"", NOT_RECORDED, "null", "nan", "na", "n/a", "#n/a", "<na>", "none", "nil"})
+MISSING_MARKERS = frozenset({"", NOT_RECORDED, "null", "nan", "na", "n/a", "#n/a", "<na>", "none", "nil"})
 """Words for a missing value, without case, as databases, spreadsheets, pandas and R write it."""
 WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
@@ -17,7 +17,7 @@ def canonical_text(field: Field, text: str) -> str | None:
     `2.0` is the whole number 2, and 008, 8 and 8.0 are one ICD-9-CM code.
     """
     word = text.strip(" \t").casefold()
-    if word in MISSING_WORDS and word not in (choice.casefold() for choice in field.choices):
+    if word in MISSING_MARKERS and word not in (choice.casefold() for choice in field.choices):
         return None
     if field.whole_number:
         match = WHOLE_NUMBER.fullmatch(text)
