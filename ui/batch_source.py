@@ -18,7 +18,8 @@ class BatchSource:
         headers = {} if token is None else bearer(token)
         # No proxy leads to this machine or a private network.
         trust_env = not is_private(urlsplit(url).hostname or "")
-        self._client = httpx.Client(timeout=TIMEOUT, headers=headers, verify=tls or True, trust_env=trust_env)
+        verify = tls or ssl.create_default_context()
+        self._client = httpx.Client(timeout=TIMEOUT, headers=headers, verify=verify, trust_env=trust_env)
 
     def batches(self) -> list[SourceBatchView]:
         """Return all batches, released or not."""

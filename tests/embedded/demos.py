@@ -30,7 +30,8 @@ def without_ci_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def start(folder: Path, **extra: str) -> subprocess.Popen[str]:
-    environment = {**without_ci_variables(os.environ), "PYTHONPATH": str(ROOT), "COLUMNS": "200", **extra}
+    path = f"{ROOT / 'src'}:{ROOT}"
+    environment = {**without_ci_variables(os.environ), "PYTHONPATH": path, "COLUMNS": "200", **extra}
     return subprocess.Popen(
         [sys.executable, "-m", "readmit.embedded.demo"],
         cwd=folder,

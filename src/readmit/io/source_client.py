@@ -104,7 +104,8 @@ def fetch_batch(source: SourceEndpoint, batch: int) -> FetchedBatch:
 
 def _get(source: SourceEndpoint, address: str, headers: dict[str, str]) -> httpx.Response:
     try:
-        with httpx.Client(verify=source.tls or True, timeout=TIMEOUT, trust_env=_is_outside(address)) as client:
+        verify = source.tls or ssl.create_default_context()
+        with httpx.Client(verify=verify, timeout=TIMEOUT, trust_env=_is_outside(address)) as client:
             request = client.build_request("GET", address, headers=headers)
             if source.server_name is not None:
                 request.headers["Host"] = f"{source.server_name}:{request.url.port or 443}"
