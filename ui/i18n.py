@@ -150,7 +150,7 @@ def _pattern(english: str) -> re.Pattern[str]:
 
 @cache
 def titles(language: str, kind: str = "icd9") -> Mapping[str, str]:
-    """Return the titles of the ICD-9 categories (`icd9`) or chapters (`chapters`), by code."""
+    """Return the titles of the ICD-9 categories (`icd9`), their common names (`synonyms`) or chapters, by code."""
     lines = (FOLDER / f"{kind}.{language}.tsv").read_text().splitlines()
     return dict(line.split("\t") for line in lines)
 
