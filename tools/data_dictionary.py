@@ -230,6 +230,26 @@ Of {columns} columns {features} are features. The other three:
 Nothing is computed from a patient's other rows ([decision 4](decisions/0004-no-history-features-no-ids.md)):
 `number_inpatient`, `number_emergency` and `number_outpatient` are facts of the encounter itself.
 
+## To use a model from MLflow
+
+In a Python environment with the package `readmit` and its requirements (`requirements/dev.txt`):
+
+```
+import mlflow, pandas
+mlflow.set_tracking_uri("http://127.0.0.1:5000")
+model = mlflow.pyfunc.load_model("models:/readmit@production")
+model.predict(pandas.read_csv("diabetic_data.csv"))
+```
+
+The answer is an array with the API's probability for each row, NaN for a stay that ended in death or hospice. A row may
+be one of UCI's file or a request of the API: columns that the API does not require may be missing or empty. An invalid
+row is an error that names the row and the field. A missing value in a laboratory column counts as not measured, since
+pandas reads the word `None` so; a laboratory column that is not there counts as not recorded, as in the API.
+
+`mlflow models serve -m models:/readmit@production --env-manager local`, with `MLFLOW_TRACKING_URI` set to the address
+above, answers the same in JSON and Parquet. It does not read CSV, because the optional columns have no type that MLflow
+checks: MLflow would reject a column in which nothing is recorded.
+
 ## Limitations
 
 - US hospitals of 1999 to 2008, diagnoses in ICD-9, the drugs of those years: results may not generalize.

@@ -9,8 +9,11 @@ import pandas as pd
 from ui.i18n import Messages
 from ui.schemas import Point
 
-NUMBER_EXPRESSIONS = {"en": "datum.label", "es": "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')"}
-"""Vega expressions that format the numbers of an axis, by language."""
+NUMBER_EXPRESSIONS = {
+    False: "datum.label",
+    True: "replace(replace(replace(datum.label, ',', ';'), '.', ','), ';', '.')",
+}
+"""Vega expressions that format the numbers of an axis, by whether the decimal sign is a comma."""
 MAX_BINS, MIN_BIN_WIDTH = 40, 0.01
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 BLUE, ORANGE, GREY = "#0B72B5", "#D55E00", "#8A8F98"
@@ -50,7 +53,7 @@ def contributions(t: Messages, values: Mapping[str, float], scale: str) -> Chart
             x=alt.X(
                 "contribution:Q",
                 title=t("why.axis", scale=t.term(scale)),
-                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.language]),
+                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.decimal_comma]),
             ),
             y=alt.Y("field:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
             color=colour,
@@ -79,7 +82,7 @@ def histogram(t: Messages, probabilities: Sequence[float], threshold: float) -> 
             y=alt.Y(
                 "encounters:Q",
                 title=t("batch.encounters"),
-                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.language]),
+                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.decimal_comma]),
             ),
             color=alt.Color("prediction:N", title=None, scale=colour, legend=alt.Legend(orient="bottom")),
         )

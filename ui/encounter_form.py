@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, Field, Group, Kind
+from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, NOT_RECORDED, Field, Group, Kind
 from readmit.core.field_values import value_error
+from readmit.core.icd9 import icd9_category
 from ui import icd9_picker
 from ui.api_client import Case
 from ui.encounter_file import GROUPS, default_case, fields_of
@@ -14,6 +15,8 @@ from ui.i18n import Messages
 
 COLUMNS_PER_ROW = 3
 FIELD, PRESCRIBED = "field.", "prescribed"
+MATCHES = "matches."
+"""Prefix of the session keys of the codes that typed text may mean."""
 ICONS = {
     Group.PERSON: ":material/person:",
     Group.STAY: ":material/bed:",
@@ -124,24 +127,31 @@ def _help(t: Messages, field: Field) -> str | None:
 
 
 def _code(t: Messages, key: str, label: str) -> None:
+    matches = st.session_state.get(MATCHES + key, [])
     st.selectbox(
         label,
-        icd9_picker.options(t, st.session_state.get(key)),
+        icd9_picker.options(t, st.session_state.get(key), matches),
         index=None,
-        format_func=lambda code: icd9_picker.describe(t, code),
+        format_func=lambda code: icd9_picker.option_label(t, code),
         key=key,
-        placeholder=t("patient.code_search"),
+        placeholder=t("patient.code_matches", number=len(matches)) if matches else t("patient.code_search"),
         filter_mode="contains",
         accept_new_options=True,
-        on_change=_normalize_code,
-        args=(key,),
+        on_change=normalize_code,
+        args=(t, key),
     )
 
 
-def _normalize_code(key: str) -> None:
-    """Replace typed text by its code, so that the widget shows its title."""
-    if (selected := st.session_state[key]) is not None:
-        st.session_state[key] = icd9_picker.code_of(str(selected))
+def normalize_code(t: Messages, key: str) -> None:
+    """Replace typed text by its code, so that the widget shows its title; or offer the codes that it may mean."""
+    st.session_state.pop(MATCHES + key, None)
+    if (selected := st.session_state[key]) is None:
+        return
+    code = icd9_picker.code_of(str(selected))
+    matches = icd9_picker.find(t, str(selected)) if icd9_category(code) == NOT_RECORDED else []
+    if len(matches) > 1:
+        st.session_state[MATCHES + key] = matches
+    st.session_state[key] = None if len(matches) > 1 else (matches or [code])[0]
 
 
 def _prescriptions(t: Messages) -> None:

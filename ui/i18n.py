@@ -17,7 +17,11 @@ from readmit.core.encounter import BY_NAME
 
 LANGUAGES = {"en": "English", "es": "Español"}
 FOLDER = Path(__file__).parent / "locales"
-THOUSANDS_AND_DECIMALS = {"en": str.maketrans({}), "es": str.maketrans(",.", ".,")}
+DECIMAL_COMMA = str.maketrans(",.", ".,")
+POINT_REGIONS = frozenset(("419", *("BR", "BZ", "CU", "DO", "GT", "HN", "MX", "NI", "PA", "PE", "PR", "SV", "US")))
+"""Regions in which Spanish has a decimal point; elsewhere it has a comma. Source: Unicode CLDR, es_419 and below."""
+REGION = re.compile(r"[-_]([A-Za-z]{2}|\d{3})(?![^-_])")
+"""The region in a locale: PE in es-PE and es-Latn-PE."""
 NO_VALUE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 USER_INPUT = "value"
@@ -38,12 +42,16 @@ class MessagePattern:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The catalogue of one language: `texts` by key, `terms` and `patterns` by their English text."""
+    """The catalogue of one language: `texts` by key, `terms` and `patterns` by their English text.
+
+    `decimal_comma`: whether numbers are written as 1.234,5, not 1,234.5.
+    """
 
     language: str
     texts: Mapping[str, str]
     terms: Mapping[str, str]
     patterns: tuple[MessagePattern, ...]
+    decimal_comma: bool
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of a key with its placeholders filled."""
@@ -92,14 +100,17 @@ class Messages:
         if name == USER_INPUT:
             text = REDACTED.sub(lambda match: self.term(match[0]), text)
         elif NUMBER.fullmatch(text):
-            return text.translate(THOUSANDS_AND_DECIMALS[self.language]).replace("-", MINUS)
+            return self._localize(text)
         return self.label(text) if text in BY_NAME else self.term(text)
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Return 1,234.5 or 1.234,5."""
         if value is None:
             return NO_VALUE
-        return f"{value:,.{digits}f}".translate(THOUSANDS_AND_DECIMALS[self.language]).replace("-", MINUS)
+        return self._localize(f"{value:,.{digits}f}")
+
+    def _localize(self, number: str) -> str:
+        return (number.translate(DECIMAL_COMMA) if self.decimal_comma else number).replace("-", MINUS)
 
     def moment(self, at: datetime | None) -> str:
         """Return a time in UTC to the minute: 2026-11-25 09:41."""
@@ -110,15 +121,25 @@ class Messages:
         return NO_VALUE if share is None else f"{self.number(100 * share, digits)}\N{NO-BREAK SPACE}%"
 
 
+def load_messages(language: str, locale: str | None = None) -> Messages:
+    """Return the catalogue of a language, with the numbers of the region in a browser's locale."""
+    return _catalogue(language, _has_decimal_comma(language, locale))
+
+
+def _has_decimal_comma(language: str, locale: str | None) -> bool:
+    region = REGION.search(locale or "")
+    return language == "es" and (region is None or region[1].upper() not in POINT_REGIONS)
+
+
 @cache
-def load_messages(language: str) -> Messages:
-    """Return the catalogue of a language."""
+def _catalogue(language: str, decimal_comma: bool) -> Messages:
     catalogue = tomllib.loads((FOLDER / f"{language}.toml").read_text())
     terms, patterns = catalogue.pop("terms", {}), catalogue.pop("patterns", {})
     texts = {f"{family}.{key}": text for family, keys in catalogue.items() for key, text in keys.items()}
     # The most specific pattern first: "{value} is not {hint}" would match nearly every message.
     ordered = sorted(patterns.items(), key=lambda item: -len(PLACEHOLDER.sub("", item[0])))
-    return Messages(language, texts, terms, tuple(MessagePattern(_pattern(english), text) for english, text in ordered))
+    compiled = tuple(MessagePattern(_pattern(english), text) for english, text in ordered)
+    return Messages(language, texts, terms, compiled, decimal_comma)
 
 
 def _pattern(english: str) -> re.Pattern[str]:
@@ -129,7 +150,7 @@ def _pattern(english: str) -> re.Pattern[str]:
 
 @cache
 def titles(language: str, kind: str = "icd9") -> Mapping[str, str]:
-    """Return the titles of the ICD-9 categories (`icd9`) or chapters (`chapters`), by code."""
+    """Return the titles of the ICD-9 categories (`icd9`), their common names (`synonyms`) or chapters, by code."""
     lines = (FOLDER / f"{kind}.{language}.tsv").read_text().splitlines()
     return dict(line.split("\t") for line in lines)
 

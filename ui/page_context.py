@@ -60,11 +60,15 @@ class PageContext:
 
 
 def current_context() -> PageContext:
-    """Return the context of the current session, in the selected language or that of the browser."""
+    """Return the context of the current session, in the selected language or that of the browser.
+
+    Numbers are those of the browser's region, also when another language is selected.
+    """
     if st.session_state.get(LANGUAGE) not in LANGUAGES:
         st.session_state[LANGUAGE] = language_of(st.context.locale)
     mlflow = _settings().mlflow_page_url or _settings().mlflow_tracking_uri
-    return PageContext(load_messages(st.session_state[LANGUAGE]), _api_client(), _batch_source(), mlflow.rstrip("/"))
+    messages = load_messages(st.session_state[LANGUAGE], st.context.locale)
+    return PageContext(messages, _api_client(), _batch_source(), mlflow.rstrip("/"))
 
 
 @st.cache_resource(show_spinner=False)

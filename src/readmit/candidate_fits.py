@@ -24,13 +24,13 @@ def fit_candidates(
 ) -> Iterator[Fit]:
     """Yield the fits in order, each as soon as it is ready: recording one does not delay the next."""
     rows = {Split.TRAIN.value: len(train.labels), Split.VALIDATION.value: len(validation.labels)}
-    example, coverage = train.encounters.head(5), train.coverage
+    coverage = train.coverage
 
     def fit(candidate: Candidate, key: FitKey) -> Fit:
         started = time.perf_counter()
         model = fit_candidate(candidate, key.seed, train.encounters, train.labels)
         evaluation = _evaluate(model, key, time.perf_counter() - started, validation)
-        return Fit(key, model, example, coverage, snapshot, rows, evaluation)
+        return Fit(key, model, coverage, snapshot, rows, evaluation)
 
     with single_threaded(), ThreadPoolExecutor(MAX_PARALLEL_FITS) as pool:
         yield from pool.map(fit, *zip(*missing, strict=True))

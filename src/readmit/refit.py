@@ -33,7 +33,7 @@ def refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: S
     _check_parity(model, compiled, test)
     rows = {split: snapshot.rows(split) for split in key.rows}
     address = bucket.address(name)
-    return Fit(key, model, data.encounters.head(5), data.coverage, address, rows, evaluation=None, scorer=compiled)
+    return Fit(key, model, data.coverage, address, rows, evaluation=None, scorer=compiled)
 
 
 def _check_parity(model: Pipeline, compiled: bytes, test: Mapping[str, Sequence[Value]]) -> None:

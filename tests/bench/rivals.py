@@ -150,10 +150,9 @@ def _mlflow(stores: BenchStores) -> Server:
 
 
 def _split_record(example: Path) -> dict[str, object]:
-    """Return the encounter as `dataframe_split`, whole numbers as floats."""
+    """Return the encounter as `dataframe_split`."""
     values = parse(json.loads(example.read_text())).values
-    row = [float(value) if isinstance(value, int) else value for value in (values[name] for name in FEATURES)]
-    return {"columns": list(FEATURES), "data": [row]}
+    return {"columns": list(FEATURES), "data": [[values[name] for name in FEATURES]]}
 
 
 def _uvicorn(app: str, port: int, *options: str) -> tuple[str, ...]:

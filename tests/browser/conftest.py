@@ -9,12 +9,11 @@ from playwright.sync_api import Browser
 
 from readmit.containers import secrets
 from tests.browser.chromium import chromium
-from tests.browser.page import WIDE, Visitor
+from tests.browser.page import LOCALES, WIDE, Visitor
 from tests.e2e.containers import Stack, temporary_stack
 from ui.i18n import load_messages
 
 NAME = "readmit-browser"
-LOCALES = {"en": "en-US", "es": "es-PE"}
 OpenVisitor = Callable[..., Visitor]
 
 
@@ -54,7 +53,7 @@ def open_visitor(browser: Browser, stack: Stack) -> Iterator[OpenVisitor]:
             accept_downloads=True,
         )
         contexts.append(context)
-        return Visitor(context.new_page(), stack.addresses["ui"], load_messages(language))
+        return Visitor(context.new_page(), stack.addresses["ui"], load_messages(language, LOCALES[language]))
 
     yield visit
     for context in contexts:

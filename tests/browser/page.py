@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from readmit.containers.project import ROOT
 from ui.i18n import Messages, load_messages
 
+LOCALES = {"en": "en-US", "es": "es-PE"}
+"""The locale of a browser by language. In both regions numbers have a decimal point."""
 SCREENSHOTS = ROOT / "var/browser"
 SERIOUS = ("serious", "critical")
 WIDE = {"width": 1280, "height": 900}
@@ -60,7 +62,7 @@ class Visitor:
         """Return the visitor after switching the language."""
         name = {"en": "English", "es": "Español"}[language]
         self.page.get_by_test_id("stSidebar").get_by_role("radio", name=name).click()
-        visitor = Visitor(self.page, self.address, load_messages(language))
+        visitor = Visitor(self.page, self.address, load_messages(language, LOCALES[language]))
         visitor.expect_text(visitor.t("sidebar.language"))
         visitor.settle()
         return visitor

@@ -95,7 +95,7 @@ def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("language", ["en", "es"])
 def test_the_prediction_for_a_patient(browser: Browser, stack: Stack, language: str, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": WIDE["width"], "height": WIDE["height"]}, locale=LOCALES[language])
-    visitor = Visitor(context.new_page(), stack.addresses["ui"], load_messages(language))
+    visitor = Visitor(context.new_page(), stack.addresses["ui"], load_messages(language, LOCALES[language]))
     visitor.open("patient")
     for name, code in (("diag_1", "428"), ("diag_2", "250.6"), ("diag_3", "585")):
         diagnosis = visitor.page.get_by_role("combobox", name=visitor.t.label(name))

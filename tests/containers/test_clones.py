@@ -82,7 +82,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     return lambda: " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize(("run", "command"), RUNS, ids=str)
+@pytest.mark.parametrize(("run", "command"), RUNS, ids=[" ".join(command) for _, command in RUNS])
 def test_a_command_does_nothing_to_the_containers_of_another_clone(
     run: Callable[[list[str]], int], command: list[str], engine: Engine, other: Path
 ) -> None:

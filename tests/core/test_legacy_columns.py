@@ -21,8 +21,14 @@ def test_age_numeric_is_the_midpoint_of_the_band() -> None:
     assert list(DERIVED["age_numeric"].numbers.items())[::9] == [("[0-10)", 5), ("[90-100)", 95)]
 
 
+def test_age_group_is_the_rank_of_the_band() -> None:
+    assert list(DERIVED["age_group"].numbers.values()) == list(range(10))
+
+
 def test_yes_columns_are_1_unless_the_value_is_no() -> None:
     numbers = {name: dict(column.numbers) for name, column in DERIVED.items() if name.endswith("_yes")}
+    drugs = [f"{name}_yes" for name in ("metformin", "repaglinide", "nateglinide", "insulin")]
+    assert [numbers.pop(name) for name in drugs] == [{"No": 0, "Steady": 1, "Down": 1, "Up": 1}] * 4
     assert numbers == {"change_medication_yes": {"No": 0, "Ch": 1}, "diabetesMed_yes": {"No": 0, "Yes": 1}}
 
 

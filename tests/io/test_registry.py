@@ -29,7 +29,7 @@ from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, Experime
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
 
-RUN_FILES, MODEL_FILES = 8, 5
+RUN_FILES, MODEL_FILES = 8, 7
 """Files of an evaluated run and of its model; MLflow takes a request for each."""
 MAX_REQUESTS_BESIDES_UPLOADS = 15
 """Find, create and tag the experiment: 5; find killed runs: 1; create the run, locate its files, log its inputs, its
@@ -53,7 +53,7 @@ def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     curves = curves_of(outcomes, probabilities(model, frame))
     evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, {"race": 0.02, "age": -0.001})
     rows = {"train": 120, "validation": 80}
-    return Fit(key, model, frame.head(5), coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
+    return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
 
 
 def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(

@@ -95,14 +95,20 @@ def test_every_derived_number_is_that_of_the_recorded_value(databases: str, enco
         assert dict(result) == {value: column.numbers.get(value) for value in values}, column.name
 
 
+def test_the_ids_have_the_originals_names_too(databases: str, encounters: pl.DataFrame) -> None:
+    names = "admission_type", "discharge_disposition", "admission_source"
+    query = f"SELECT {', '.join(names)}, COUNT(*) FROM diabetes_clean GROUP BY {', '.join(names)}"
+    counts = encounters.group_by([f"{name}_id" for name in names]).len()
+    assert sorted(fetch_all(databases, query)) == sorted(counts.rows())
+
+
 def test_the_views_have_the_originals_columns(databases: str, encounters: pl.DataFrame) -> None:
     assert encounters.height
     renamed = ["change_medication" if name == "change" else name for name in COLUMNS]
     assert columns(databases, "diabetes_raw") == ["id", "batch_number", "created_at", *renamed]
     clean_columns = columns(databases, "diabetes_clean")
-    assert {"batch_number", "created_at", "age_numeric", "diabetesMed_yes", "race_encoded", *renamed} <= set(
-        clean_columns
-    )
+    derived = {"age_numeric", "age_group", "gender_encoded", "race_encoded", "diabetesMed_yes", "metformin_yes"}
+    assert {"batch_number", "created_at", *derived, *renamed} <= set(clean_columns)
     assert all(columns(databases, view) == clean_columns for view in SPLIT_TABLES.values())
 
 

@@ -93,6 +93,21 @@ def test_numbers_are_formatted_by_language() -> None:
     assert load_messages("es").percent(-0.052) == "\N{MINUS SIGN}5,2\N{NO-BREAK SPACE}%"
 
 
+def test_spanish_has_a_decimal_point_where_the_unicode_cldr_has_one() -> None:
+    """The table is that of `Intl.NumberFormat`, which uses the CLDR, in Node.js for 1234567.5."""
+    point = ["MX", "PE", "GT", "SV", "HN", "NI", "PA", "DO", "PR", "US", "CU", "BZ", "BR", "419"]
+    comma = ["ES", "CR", "AR", "BO", "CL", "CO", "EC", "PY", "UY", "VE", "GQ", "PH"]
+    for regions, text in ((point, "1,234,567.5"), (comma, "1.234.567,5")):
+        for region in regions:
+            for locale in (f"es-{region}", f"es_{region.lower()}", f"es-Latn-{region}", f"es-{region}-u-nu-latn"):
+                assert load_messages("es", locale).number(1234567.5, 1) == text, locale
+    assert load_messages("es", "en-PE").percent(0.052) == "5.2\N{NO-BREAK SPACE}%"
+    assert load_messages("es", "es-PE").translate("batch: 1.5 is not between 2.5 and 3.5").count(",") == 0
+    for locale in ("es", "", None, "es-419x", "x" * 10_000):
+        assert load_messages("es", locale).number(1234.5, 1) == "1.234,5"
+    assert load_messages("en", "es-AR").number(1234.5, 1) == "1,234.5"
+
+
 @pytest.mark.parametrize(
     ("locale", "language"), [("es-PE", "es"), ("es", "es"), ("EN-us", "en"), ("fr-FR", "en"), (None, "en"), ("", "en")]
 )

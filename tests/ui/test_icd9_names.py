@@ -52,3 +52,41 @@ def test_nearly_all_diagnoses_in_the_real_file_have_a_title() -> None:
         diagnoses = pl.read_csv(file.read(), columns=list(DIAGNOSES), infer_schema=False)
     categories = [icd9_category(code) for name in DIAGNOSES for code in diagnoses[name] if code != NOT_RECORDED]
     assert sum(category in titles("en") for category in categories) / len(categories) > MIN_TITLED_SHARE
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "codes"),
+    [
+        ("es", "diabetes mellitus sin complicacion", ["250.0"]),
+        ("es", "INSUFICIENCIA CARDIACA", ["428"]),
+        ("es", "infarto", ["410"]),
+        ("es", "infarto cerebral", ["434"]),
+        ("es", "infarto agu", ["410"]),
+        ("es", "neumonía viral", ["480"]),
+        ("es", "neumoni\u0301a viral", ["480"]),
+        ("es", "cardiop", ["411", "414", "415"]),
+        ("en", "heart attack", ["410"]),
+        ("en", "chf", ["428"]),
+        ("en", "Alzheimers", []),
+        ("en", "alzheimer", ["331"]),
+        ("en", "cva", ["434", "436"]),
+        ("en", "no such disease", []),
+        ("en", " - ", []),
+    ],
+)
+def test_a_search_finds_titles_and_common_names_without_case_and_accents(
+    language: str, text: str, codes: list[str]
+) -> None:
+    found = icd9_picker.find(load_messages(language), text)
+    assert set(codes) <= set(found) if text == "cardiop" else found == codes
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_title_and_every_common_name_is_found(language: str) -> None:
+    messages = load_messages(language)
+    names = titles(language, "synonyms")
+    assert list(names) == sorted(names)
+    assert set(names) <= set(titles(language))
+    texts = [*titles(language).items(), *((code, name) for code, line in names.items() for name in line.split(", "))]
+    assert [(code, text) for code, text in texts if code not in icd9_picker.find(messages, text.upper())] == []
+    assert icd9_picker.option_label(load_messages("en"), "410.1").endswith("(heart attack, MI, AMI, STEMI, NSTEMI)")

@@ -10,6 +10,7 @@ from readmit.core.encounter import EXCLUDED_DISPOSITIONS, FEATURES, FIELDS
 from readmit.core.request import parse
 from tests.api.conftest import InMemoryModelSource
 from tests.ui.conftest import Visit
+from ui import encounter_form
 from ui.encounter_file import default_case, to_json
 from ui.i18n import load_messages
 from ui.patient_page import CASE_FILE, LAST_PREDICTION
@@ -62,6 +63,32 @@ def test_an_invalid_value_is_reported_at_once_and_not_sent(visit: Visit) -> None
     app.text_input(key="field.payer_code").set_value("medicare").run()
     assert [str(error.value) for error in app.error] == ["'medicare' is not a payer code: two capital letters"]
     assert next(button for button in app.button if button.label == PREDICT).disabled
+
+
+def test_a_typed_diagnosis_becomes_its_code_or_a_choice_of_the_codes_that_it_may_mean(visit: Visit) -> None:
+    """AppTest cannot type a new option, so a dictionary stands for the session."""
+    key, state, english = "field.diag_1", dict[str, object](), load_messages("en")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encounter_form.st, "session_state", state)
+        for typed, code in (("Heart ATTACK", "410"), ("v57.1", "V57.1"), ("nothing like it", "NOTHING LIKE IT")):
+            state[key] = typed
+            encounter_form.normalize_code(english, key)
+            assert state == {key: code}
+        state[key] = "pneumonia"
+        encounter_form.normalize_code(english, key)
+        found = dict(state)
+        state[key] = "486"
+        encounter_form.normalize_code(english, key)
+        assert state == {key: "486"}
+
+    app = visit("patient")
+    for name, value in found.items():
+        app.session_state[name] = value
+    box = app.run().selectbox(key=key)
+    assert box.value is None
+    assert 1 < len(box.options) < 50
+    assert box.placeholder == f"{len(box.options)} matches: choose one"
+    assert all("pneumonia" in option.lower() for option in box.options)
 
 
 def test_switching_the_language_keeps_the_input(visit: Visit) -> None:

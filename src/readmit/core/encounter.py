@@ -55,7 +55,7 @@ class Field:
     hint: str = ""
     """Description of the pattern, for error messages."""
     required: bool = False
-    """Required for a prediction; these are the fields of the original system's form."""
+    """Required for a prediction; all of them were in the original system's form."""
     may_be_unrecorded: bool = False
     """Whether a batch may have `?` in this column, as UCI's files do."""
     if_absent: str | None = None

@@ -11,6 +11,14 @@ from readmit.core.encounter import BY_NAME, FIELDS, OUTCOME, Field, Kind, labels
 from readmit.core.splitting import Split
 
 RENAMED_COLUMNS = {"change": "change_medication"}
+ID_COLUMNS = {
+    "admission_type_id": "admission_type",
+    "discharge_disposition_id": "discharge_disposition",
+    "admission_source_id": "admission_source",
+}
+"""The original system's second name of the same number, by ours."""
+YES_DRUGS = ("metformin", "repaglinide", "nateglinide", "insulin")
+"""Drugs of which the original system stored whether they were prescribed."""
 SPLIT_TABLES = {split: f"{split}_data" for split in Split}
 """The original system's table of each split."""
 OUTCOME_TEXT_COLUMN = f"{OUTCOME}_as_recorded"
@@ -35,13 +43,18 @@ def derived_columns(target: str) -> tuple[DerivedColumn, ...]:
     """Return all derived columns; `readmitted` is the target's label. Raises ValueError for an unknown target."""
     choices = [field for field in FIELDS if field.kind is Kind.CHOICE and field.name != OUTCOME]
     binary = [field for field in choices if len(field.choices) == 2 and "No" in field.choices]
+    bands = BY_NAME["age"].choices
     return (
-        DerivedColumn("age_numeric", "age", {band: _midpoint(band) for band in BY_NAME["age"].choices}),
+        DerivedColumn("age_numeric", "age", {band: _midpoint(band) for band in bands}),
+        DerivedColumn("age_group", "age", {band: rank for rank, band in enumerate(bands)}),
         *(
             _derived_column(field, "encoded", {choice: code for code, choice in enumerate(sorted(field.choices))})
             for field in choices
         ),
-        *(_derived_column(field, "yes", {choice: int(choice != "No") for choice in field.choices}) for field in binary),
+        *(
+            _derived_column(field, "yes", {choice: int(choice != "No") for choice in field.choices})
+            for field in (*(BY_NAME[drug] for drug in YES_DRUGS), *binary)
+        ),
         DerivedColumn(OUTCOME, OUTCOME, _outcome_labels(target)),
     )
 

@@ -49,6 +49,12 @@ def probe_set(coverage: Coverage) -> ProbeSet:
     return {name: tuple(probe[name] for probe in probes) for name in FEATURES}
 
 
+def example_encounter(coverage: Coverage) -> dict[str, Value]:
+    """Return one encounter of the probe set, as a request: without what is not recorded in it."""
+    values = {name: column[0] for name, column in probe_set(coverage).items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _sample_values(name: str, field: FieldCoverage, rng: np.random.Generator) -> list[Value]:
     """Return SAMPLED_PROBES values drawn from those of the training data, and None if the field is not required."""
     values: list[Value] = [*sorted(field.values, key=str)] if field.values else [*range(field.low, field.high + 1)]

@@ -28,6 +28,7 @@ MAX_VALUE_LENGTH = 80
 """Characters. No value of a field is longer, and longer names and values are truncated in error messages."""
 MAX_UNKNOWN_FIELDS = 20
 """Unknown fields listed in an error; the others are counted, so that the response stays small."""
+GIVEN_TWICE = "is given twice, spelled with - and with _"
 
 Reader = Callable[[Field, object], str | None]
 """Returns the text of a raw value, None for not recorded. Raises ValueError when the field can't have its type."""
@@ -85,7 +86,7 @@ def _by_field(record: Mapping[str, object]) -> tuple[dict[str, object], list[Req
         if name not in BY_NAME:
             unknown.append(key)
         elif name in raw_values:
-            errors.append(RequestError(name, "is given twice, spelled with - and with _"))
+            errors.append(RequestError(name, GIVEN_TWICE))
         raw_values[name] = value
     return raw_values, [*errors, *unknown_field_errors(unknown)]
 

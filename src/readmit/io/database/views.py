@@ -9,7 +9,14 @@ import peewee as pw
 
 from readmit.core.cleaning import POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME
-from readmit.core.legacy_columns import OUTCOME_TEXT_COLUMN, SPLIT_TABLES, DerivedColumn, derived_columns, original_name
+from readmit.core.legacy_columns import (
+    ID_COLUMNS,
+    OUTCOME_TEXT_COLUMN,
+    SPLIT_TABLES,
+    DerivedColumn,
+    derived_columns,
+    original_name,
+)
 from readmit.core.splitting import SPLIT
 from readmit.io.database.connection import CLEAN, RAW, is_mysql, quote_column
 
@@ -48,8 +55,9 @@ def _raw() -> str:
 def _clean(target: str) -> str:
     names = {OUTCOME: OUTCOME_TEXT_COLUMN}
     columns = [_column(CLEAN, name, names.get(name, original_name(name))) for name in COLUMNS]
+    ids = [_column(CLEAN, name, alias) for name, alias in ID_COLUMNS.items()]
     numbers = [_number(column) for column in derived_columns(target)]
-    return f"SELECT {', '.join([*_BATCH, *columns, *numbers])}, '{target}' AS target FROM encounters e"
+    return f"SELECT {', '.join([*_BATCH, *columns, *ids, *numbers])}, '{target}' AS target FROM encounters e"
 
 
 def _column(database: pw.DatabaseProxy, name: str, alias: str) -> str:

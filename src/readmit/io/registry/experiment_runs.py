@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
-import pandas as pd
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag
@@ -17,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.coverage import Coverage
 from readmit.core.fit_key import FIT_TAG, FitKey
-from readmit.core.probe_set import parity_check_of
+from readmit.core.probe_set import example_encounter, parity_check_of
 from readmit.core.verdict import Curves
 from readmit.core.version import MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
 from readmit.io.registry.logged_model import log_model
@@ -53,7 +52,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One fit. `example`: a few rows of a model input; `evaluation`: None when no split was held out.
+    """One fit. `evaluation`: None when no split was held out.
 
     `snapshot`: URI of the list of datasets; `rows`: how many encounters of each split were used.
     `scorer`: the compiled model, when it is to be served.
@@ -61,7 +60,6 @@ class Fit:
 
     key: FitKey
     model: Pipeline
-    example: pd.DataFrame
     coverage: Coverage
     snapshot: str
     rows: Mapping[str, int]
@@ -100,7 +98,8 @@ class ExperimentRuns:
                 experiment_id=experiment_id, run_name=_run_name(key), tags=key.tags, description=_description(fit)
             ) as run:
                 run_id = run.info.run_id
-                model = log_model(self._client, run.info, fit.model, fit.example, key.settings)
+                example = example_encounter(fit.coverage)
+                model = log_model(self._client, run.info, fit.model, example, key.settings)
                 _log_datasets(fit)
                 self._log_files(run_id, fit)
                 scorer = "" if fit.scorer is None else hashlib.sha256(fit.scorer).hexdigest()

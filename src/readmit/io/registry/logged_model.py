@@ -12,12 +12,15 @@ import mlflow
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, RunInfo
-from mlflow.models import Model, infer_signature
+from mlflow.models import Model
+from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.sklearn import SERIALIZATION_FORMAT_SKOPS
 from sklearn.pipeline import Pipeline
 
-from readmit.core.model import TRUSTED_TYPES, probabilities
+from readmit.core.feature_spec import Value
+from readmit.core.model import TRUSTED_TYPES
 from readmit.core.version import MODEL_FILE
+from readmit.io.registry import pyfunc_model
 
 NAME = "model"
 REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
@@ -32,9 +35,9 @@ class UploadedModel:
 
 
 def log_model(
-    client: MlflowClient, run: RunInfo, model: Pipeline, example: pd.DataFrame, params: Mapping[str, object]
+    client: MlflowClient, run: RunInfo, model: Pipeline, example: Mapping[str, Value], params: Mapping[str, object]
 ) -> UploadedModel:
-    """Upload a model as the output of a run. `example`: a few rows of its input, for the signature.
+    """Upload a model as the output of a run. `example`: an encounter, stored with it as its input example.
 
     `mlflow.sklearn.log_model` does the same, but hides the file to hash, and requests the history of every metric.
     """
@@ -54,18 +57,29 @@ def log_model(
     return UploadedModel(logged.model_id, digest)
 
 
-def _save(logged: LoggedModel, model: Pipeline, example: pd.DataFrame, folder: Path) -> None:
+def _save(logged: LoggedModel, pipeline: Pipeline, example: Mapping[str, Value], folder: Path) -> None:
+    """Save the pipeline for `mlflow.sklearn`, and for `mlflow.pyfunc` with our own loader in place of MLflow's."""
     model_id = logged.model_id
+    model = Model(logged.artifact_location, logged.source_run_id, model_id=model_id, model_uuid=model_id)
     mlflow.sklearn.save_model(
-        model,
+        pipeline,
         folder,
-        mlflow_model=Model(logged.artifact_location, logged.source_run_id, model_id=model_id, model_uuid=model_id),
-        signature=infer_signature(example, probabilities(model, example)),
+        mlflow_model=model,
+        signature=pyfunc_model.model_signature(),
+        input_example=pd.DataFrame([example]),
         conda_env=_conda_env(),
         serialization_format=SERIALIZATION_FORMAT_SKOPS,
         skops_trusted_types=list(TRUSTED_TYPES),
-        pyfunc_predict_fn="predict_proba",
     )
+    environment = model.flavors[mlflow.pyfunc.FLAVOR_NAME][mlflow.pyfunc.ENV]
+    model.add_flavor(
+        mlflow.pyfunc.FLAVOR_NAME,
+        loader_module=pyfunc_model.__name__,
+        data=MODEL_FILE,
+        env=environment,
+        python_version=platform.python_version(),
+    )
+    model.save(folder / MLMODEL_FILE_NAME)
 
 
 def _conda_env() -> dict[str, object]:
