@@ -38,8 +38,9 @@ PARQUET, ZIP = "PAR1", "PK"
 REWRITE_KILL_POINTS = (
     KillPoint("store_raw: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 1),
     KillPoint("clean: repeated, old faults deleted, new ones not written", "before", ROWS_WRITTEN, 2),
-    KillPoint("store_clean: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 3),
-    KillPoint("split: repeated, old splits deleted, new ones not written", "before", ROWS_WRITTEN, 4),
+    KillPoint("clean: repeated, old valid encounters deleted, new ones not written", "before", ROWS_WRITTEN, 3),
+    KillPoint("store_clean: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 4),
+    KillPoint("split: repeated, old splits deleted, new ones not written", "before", ROWS_WRITTEN, 5),
 )
 """Where existing rows are replaced: they are still there after such a kill."""
 
@@ -51,6 +52,7 @@ TO_REGISTER = (
     KillPoint("store_raw: rows written, not committed", "before", COMMIT),
     KillPoint("store_raw: rows committed, step not over", "after", f"{ROWS}:replace_raw"),
     KillPoint("clean: clean object stored, quarantine not written", "before", f"{ROWS}:replace_quarantine"),
+    KillPoint("clean: quarantine written, valid encounters not", "before", f"{ROWS}:replace_valid"),
     KillPoint("clean: quarantine written, counts not recorded", "before", f"{LEDGER}:update_batch", 2),
     KillPoint("store_clean: rows committed, step not over", "after", f"{ROWS}:replace_clean"),
     KillPoint("split: splits committed, step not over", "after", f"{ROWS}:replace_splits"),

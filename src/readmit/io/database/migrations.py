@@ -14,7 +14,7 @@ import peewee as pw
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, SetAside
+from readmit.io.database.tables import EncounterCount, SetAside, ValidEncounter
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -60,9 +60,28 @@ def batches_set_aside(database: pw.DatabaseProxy, models: Tables) -> None:  # no
         SetAside.create_table(safe=True)
 
 
+def numbers_of_valid_encounters(database: pw.DatabaseProxy, models: Tables) -> None:
+    """List the valid encounters of the batches that are cleaned already; later batches list theirs as they are."""
+    if ValidEncounter not in models:
+        return
+    ValidEncounter.create_table(safe=True)
+    table, kind, is_number = ValidEncounter._meta.table_name, "INTEGER", "NOT GLOB '*[^0-9]*'"
+    if is_mysql(database):
+        kind, is_number = "SIGNED", "NOT REGEXP '[^0-9]'"
+    with database.atomic():
+        database.execute_sql(f"DELETE FROM {table}")
+        # Of a batch that was stored again and not yet cleaned again, the quarantine is that of its earlier rows.
+        database.execute_sql(
+            f"INSERT INTO {table} (encounter_id, batch) SELECT DISTINCT CAST(e.encounter_id AS {kind}), e.batch "
+            "FROM encounters e JOIN batches b ON b.batch = e.batch AND b.clean IS NOT NULL "
+            "LEFT JOIN quarantine q ON q.batch = e.batch AND q.position = e.position "
+            f"WHERE q.batch IS NULL AND e.encounter_id {is_number} AND LENGTH(e.encounter_id) BETWEEN 1 AND 15"
+        )
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
-    batches_set_aside,
+    *(batches_set_aside, numbers_of_valid_encounters),
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 
