@@ -30,7 +30,7 @@ def fit_candidates(
         started = time.perf_counter()
         model = fit_candidate(candidate, key.seed, train.encounters, train.labels)
         evaluation = _evaluate(model, key, time.perf_counter() - started, validation)
-        return Fit(key, model, example, coverage, snapshot, rows, evaluation)
+        return Fit(key, None, example, coverage, snapshot, rows, evaluation)
 
     with single_threaded(), ThreadPoolExecutor(MAX_PARALLEL_FITS) as pool:
         yield from pool.map(fit, *zip(*missing, strict=True))

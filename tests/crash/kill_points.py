@@ -33,7 +33,7 @@ OBJECTS, FITS, VERSIONS = (
 )
 SQL, COMMIT, SEND = "peewee:Database.execute_sql", "peewee:Database.commit", "http.client:HTTPConnection.send"
 ROWS_WRITTEN = "polars:DataFrame.iter_rows"
-PARQUET, ZIP = "PAR1", "PK"
+PARQUET, PNG, ZIP = "PAR1", "PNG", "PK"
 
 REWRITE_KILL_POINTS = (
     KillPoint("store_raw: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 1),
@@ -62,11 +62,12 @@ TO_REGISTER = (
     KillPoint("upload: snapshot stored, not recorded", "before", f"{LEDGER}:update_batch", 3),
     *REWRITE_KILL_POINTS,
     KillPoint("train: a run started, nothing in it", "after", "mlflow:start_run"),
-    KillPoint("train: half of a model sent", "half", SEND, 1, ZIP),
-    KillPoint("train: a model logged, no figures", "after", "mlflow:MlflowClient.finalize_logged_model"),
+    KillPoint("train: half of a picture sent", "half", SEND, 1, PNG),
     KillPoint("train: all logged, the run not ended", "after", "mlflow:MlflowClient.log_batch"),
     KillPoint("train: a run ended, not recorded", "after", "mlflow:MlflowClient.set_terminated", 1, "FINISHED"),
     KillPoint("train: two more candidates fitted, one to go", "before", f"{FITS}:ExperimentRuns.record", 3),
+    KillPoint("register: half of a model sent", "half", SEND, 1, ZIP),
+    KillPoint("register: a model logged, no figures", "after", "mlflow:MlflowClient.finalize_logged_model"),
     KillPoint("register: the winner refitted, no version", "before", f"{VERSIONS}:Registry.register"),
     KillPoint("register: the model has a name, no version", "after", "mlflow:MlflowClient.create_registered_model"),
     KillPoint("register: a version registered, not recorded", "after", "mlflow:MlflowClient.create_model_version"),

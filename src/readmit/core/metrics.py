@@ -118,7 +118,7 @@ def _threshold_metrics(y: Floats, flagged: npt.NDArray[np.bool_]) -> dict[str, f
     }
 
 
-def patient_weights(patients: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
+def patient_weights(patients: Sequence[str] | Ints, resamples: int, seed: int) -> Iterator[Floats]:
     """Yield each encounter's weight in each bootstrap resample of the patients, in blocks of shape (block size, rows).
 
     IDs of patients have no effect.
@@ -128,10 +128,12 @@ def patient_weights(patients: Sequence[str], resamples: int, seed: int) -> Itera
         yield drawn[:, numbers].astype(np.float64)
 
 
-def number_patients(patients: Sequence[str]) -> Ints:
+def number_patients(patients: Sequence[str] | Ints) -> Ints:
     """Return each encounter's patient as a number, shape (rows,), in the order of the patients' first encounters."""
-    index_of = {patient: index for index, patient in enumerate(dict.fromkeys(patients))}
-    return np.array([index_of[patient] for patient in patients])
+    _, first, sorted_numbers = np.unique(np.asarray(patients), return_index=True, return_inverse=True)
+    numbers = np.empty(first.size, dtype=np.int64)
+    numbers[np.argsort(first)] = np.arange(first.size)
+    return np.asarray(numbers[sorted_numbers])
 
 
 def draw_patients(numbers: Ints, resamples: int, seed: int) -> Iterator[Ints]:
@@ -149,7 +151,9 @@ def percentile_interval(values: Floats) -> Interval:
     return Interval(float(low), float(high))
 
 
-def bootstrap_intervals(labels: Sequence[int], p: Floats, patients: Sequence[str], seed: int) -> dict[str, Interval]:
+def bootstrap_intervals(
+    labels: Sequence[int], p: Floats, patients: Sequence[str] | Ints, seed: int
+) -> dict[str, Interval]:
     """Return 95 % intervals of a candidate's ROC-AUC, PR-AUC and log loss."""
     y = np.asarray(labels, dtype=np.float64)
     ranked, losses = RankedScores(y, p), log_losses(y, p)

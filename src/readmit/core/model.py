@@ -1,7 +1,7 @@
 """Candidate models: pipelines that take raw encounters and contain all of their encoding."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from readmit.core.features import derived
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]
+ROWS_PER_CHUNK = 20_000
 
 TRUSTED_TYPES = (
     "collections.OrderedDict",
@@ -65,6 +66,11 @@ def _column(name: str, values: Sequence[str | int | float | None]) -> pd.Series:
         return pd.Series([np.nan if value is None else value for value in values], dtype=np.float64)
     # Only NaN differs from itself.
     return pd.Series([None if value != value else value for value in values], dtype=object)
+
+
+def chunks(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a model input in order, some at a time: as whole numbers and texts all take gigabytes."""
+    return (frame.iloc[start : start + ROWS_PER_CHUNK] for start in range(0, len(frame), ROWS_PER_CHUNK))
 
 
 def raw_values(frame: pd.DataFrame) -> dict[str, list[Value]]:

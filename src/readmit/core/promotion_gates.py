@@ -9,6 +9,7 @@ from readmit.core.curves import curves_of
 from readmit.core.metrics import (
     RESAMPLES_FOR_VERDICT,
     Floats,
+    Ints,
     classification_metrics,
     percentile_interval,
 )
@@ -35,7 +36,7 @@ class Predictions:
 def judge(
     target: str,
     labels: Sequence[int],
-    patients: Sequence[str],
+    patients: Sequence[str] | Ints,
     challenger: Predictions,
     champion: Predictions | None,
     seed: int,
@@ -69,7 +70,7 @@ def judge(
 
 
 def _resampled_aucs(
-    y: Floats, challenger: Predictions, champion: Predictions | None, patients: Sequence[str], seed: int
+    y: Floats, challenger: Predictions, champion: Predictions | None, patients: Sequence[str] | Ints, seed: int
 ) -> tuple[Floats, Floats]:
     """Return both ROC-AUCs on the same resamples, shape (resamples,); without a champion the challenger's twice."""
     scores = [model.probabilities for model in (challenger, champion) if model is not None]

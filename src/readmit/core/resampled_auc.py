@@ -34,7 +34,7 @@ class ResampledAuc:
 
 
 def resampled_aucs(
-    labels: Floats, scores: Sequence[Floats], patients: Sequence[str], resamples: int, seed: int
+    labels: Floats, scores: Sequence[Floats], patients: Sequence[str] | Ints, resamples: int, seed: int
 ) -> list[Floats]:
     """Return each model's ROC-AUCs on the same resamples of the patients, each of shape (resamples,)."""
     numbers = number_patients(patients)

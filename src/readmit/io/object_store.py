@@ -69,7 +69,11 @@ class Bucket:
 
     def read_parquet(self, object_names: Iterable[str]) -> pl.DataFrame:
         """Return the rows of immutable Parquet objects, concatenated in order."""
-        return pl.concat([from_parquet(self.get_verified(name)) for name in object_names])
+        return pl.concat(self.each_parquet(object_names))
+
+    def each_parquet(self, object_names: Iterable[str]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each of some immutable Parquet objects, in order."""
+        return (from_parquet(self.get_verified(name)) for name in object_names)
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names of the objects in the bucket; none when the bucket does not exist."""

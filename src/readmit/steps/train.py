@@ -28,7 +28,7 @@ def run(batch: int, settings: Settings) -> Facts:
     missing = [(candidate, keys[candidate.name]) for candidate in CANDIDATES if candidate.name not in finished]
     if missing:
         data = {
-            split: dataset(bucket.read_parquet(part.object_name for part in snapshot.of(split)), objective.target)
+            split: dataset(bucket.each_parquet(part.object_name for part in snapshot.of(split)), objective.target)
             for split in (Split.TRAIN, Split.VALIDATION)
         }
         fits = fit_candidates(missing, bucket.address(name), data[Split.TRAIN], data[Split.VALIDATION])
