@@ -8,7 +8,7 @@ from typing import Annotated
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from readmit.core.opening_hours import OpeningHours
@@ -162,3 +162,10 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 WebAddresses = Annotated[tuple[WebAddress, ...], NoDecode, BeforeValidator(split_commas)]
 NamedAddresses = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(named_addresses)]
+
+
+def http_safe(value: SecretStr | None) -> SecretStr | None:
+    """Check that a secret can be sent in a header or an address."""
+    if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
+        raise ValueError("not one line of printable ASCII, as HTTP requires")
+    return value

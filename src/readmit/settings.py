@@ -151,6 +151,12 @@ class Settings(BaseSettings):
         description="cost of a missed readmission, in needless follow-ups; the threshold is 1 / (1 + cost ratio). "
         "Unset: 6 for within_30_days, 1 for any",
     )
+    train_memory_mb: int = Field(
+        2000,
+        ge=1,
+        description="memory in MB that a training may take; a candidate that would take more is left out, and the run "
+        "says so",
+    )
     retry_delay_seconds: float | None = Field(
         None, ge=0, description="seconds before a failed step is retried; unset: as in the step table"
     )
@@ -190,12 +196,7 @@ class Settings(BaseSettings):
     api_port: Port = Field(8000, description="the same for the inference API")
     ui_port: Port = Field(8501, description="the same for the web page")
 
-    @field_validator("reload_token", "api_key", "source_token", "alert_webhook")
-    @classmethod
-    def _http_safe(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-            raise ValueError("not one line of printable ASCII, as HTTP requires")
-        return value
+    _http_safe = field_validator("reload_token", "api_key", "source_token", "alert_webhook")(setting_values.http_safe)
 
     @field_validator("database_tls_ca")
     @classmethod

@@ -45,11 +45,15 @@ TRUSTED_TYPES = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to fit. `settings`: the logged hyperparameters, from which `estimator` builds it, with a seed."""
+    """A model to fit. `settings`: the logged hyperparameters, from which `estimator` builds it, with a seed.
+
+    `bytes_per_row`: most memory that a fit takes per encounter fitted on, beside the encounters.
+    """
 
     name: str
     settings: Settings
     estimator: Callable[[Settings, int], Pipeline]
+    bytes_per_row: int
 
 
 def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd.DataFrame:
@@ -186,6 +190,7 @@ CANDIDATES = (
         "logistic_regression",
         MappingProxyType({"encoding_folds": 5, "knots": 5, "least_rows": 100, "c": 0.05}),
         _logistic_regression,
+        bytes_per_row=3_500,
     ),
     Candidate(
         "random_forest",
@@ -199,6 +204,7 @@ CANDIDATES = (
             }
         ),
         _random_forest,
+        bytes_per_row=1_250,
     ),
     Candidate(
         "hist_gradient_boosting",
@@ -214,6 +220,7 @@ CANDIDATES = (
             }
         ),
         _hist_gradient_boosting,
+        bytes_per_row=1_250,
     ),
     Candidate(
         "lightgbm",
@@ -231,5 +238,6 @@ CANDIDATES = (
             }
         ),
         _lightgbm,
+        bytes_per_row=1_250,
     ),
 )
