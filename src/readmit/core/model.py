@@ -204,7 +204,7 @@ CANDIDATES = (
             }
         ),
         _random_forest,
-        bytes_per_row=1_250,
+        bytes_per_row=1_600,
     ),
     Candidate(
         "hist_gradient_boosting",
