@@ -50,7 +50,8 @@ def snapshot_of(settings: Settings, of: Part) -> tuple[str, str]:
 def test_an_object_of_an_earlier_fetch_or_cleaning_is_unused_and_that_of_the_ledger_is_not(settings: Settings) -> None:
     for name in ("raw", "clean"):
         first, last = (
-            bucket(name, settings).put_immutable("batch-0001/", ".parquet", text) for text in (b"prune 1", b"prune 2")
+            bucket(name, settings).put_immutable("batch-0001/", ".parquet", f"prune {name} {text}".encode())
+            for text in ("first", "last")
         )
         ledger.update_batch(1, **{f"{name}_object": last})
         found = unused(settings)
