@@ -42,7 +42,7 @@ def measure_step(stack: Stack, step: str, batch: int, encounters: int) -> Sample
     run = [run for run in ledger.list_step_runs(batch=batch, step=step) if run.state == "done"][-1]
     cpu_seconds = usage.ru_utime + usage.ru_stime
     facts = ledger.parse_facts(run)
-    return Sample(step, batch, encounters, run.seconds, cpu_seconds, usage.ru_maxrss / KIB_PER_MB, facts)
+    return Sample(step, batch, encounters, run.seconds or 0.0, cpu_seconds, usage.ru_maxrss / KIB_PER_MB, facts)
 
 
 def folder_mb(folder: Path) -> float:
@@ -55,7 +55,7 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
     logs = [(math.log(x), math.log(max(y, 1e-3))) for x, y in points]
     mean_x, mean_y = (sum(values) / len(logs) for values in zip(*logs, strict=True))
     spread = sum((x - mean_x) ** 2 for x, _ in logs)
-    return sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread
+    return float(sum((x - mean_x) * (y - mean_y) for x, y in logs) / spread)
 
 
 def at_limit(points: Sequence[tuple[float, float]], limit: float) -> float:
