@@ -5,6 +5,7 @@ It takes an hour or two on an idle machine with two cores, and 3 GB of disk.
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from readmit.embedded.stack import SERVICES, Stack, free_ports, running
 from readmit.settings import Settings
 from readmit.stacks.errors import StackError
 from tests.bench.machine import processor_name
-from tests.scale.measurement import Sample, folder_mb, measure_step
+from tests.scale.measurement import KIB_PER_MB, Sample, folder_mb, measure_step
 from tests.scale.page import Scale, page
 
 PAGE = Path("docs/scale.md")
@@ -89,9 +90,16 @@ def _measured(stack: Stack, step: str, batch: int, total: int) -> Sample:
 
 
 def _source_mb() -> float:
-    """Return the memory of the data API, a child of this process."""
-    sources = (child for child in psutil.Process().children(recursive=True) if "ec2_api" in " ".join(child.cmdline()))
-    return max((child.memory_info().rss for child in sources), default=1) / 1_000_000
+    """Return the peak memory of the data API, a child of this process; on another system than Linux its present one."""
+    children = psutil.Process().children(recursive=True)
+    sources = [child for child in children if "ec2_api" in " ".join(child.cmdline())]
+    return max(_peak_mb(source) for source in sources)
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status")
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE) if status.exists() else None
+    return int(peak[1]) / KIB_PER_MB if peak else process.memory_info().rss / 1_000_000
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from tests.scale.measurement import Sample, at_limit, exponent
 
 MEMORY_MB = 16_000
 """Memory of a usual laptop."""
+SOURCE_LIMIT_MB = 512
+"""Limit of the data API in compose/ec2-api.yaml."""
 FLAT, LINEAR, TOLERANCE = 0.0, 1.0, 0.1
 
 
@@ -94,6 +96,13 @@ def _breaks(scale: Scale) -> Iterator[str]:
         f"By the straight line through the smallest and the largest size: {reason} at about {_millions(where)}. "
         f"Then: {'; '.join(f'{reason} at {_millions(where)}' for where, reason in limits[1:4])}."
     )
+    total = max(sample.encounters for sample in scale.ingested)
+    yield ""
+    limit = _millions(total * SOURCE_LIMIT_MB / scale.source_mb)
+    yield (
+        f"The data API takes {scale.source_mb:,.0f} MB when it starts with {total:,} encounters: in containers, where "
+        f"it has {SOURCE_LIMIT_MB} MB, it is the first to break, at about {limit}."
+    )
 
 
 def _limits(scale: Scale) -> Iterator[tuple[float, str]]:
@@ -107,7 +116,10 @@ def _limits(scale: Scale) -> Iterator[tuple[float, str]]:
         yield at_limit(seconds, timeout), f"`{step}` reaches its timeout of {timeout:,} s"
         yield at_limit(peaks, MEMORY_MB), f"`{step}` takes {MEMORY_MB:,} MB"
     total = max(sample.encounters for sample in scale.ingested)
-    yield total * MEMORY_MB / scale.source_mb, f"the data API, which holds all encounters, takes {MEMORY_MB:,} MB"
+    yield (
+        total * MEMORY_MB / scale.source_mb,
+        f"the data API, which reads all encounters at its start, takes {MEMORY_MB:,} MB",
+    )
 
 
 def _millions(encounters: float) -> str:
