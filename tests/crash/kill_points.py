@@ -33,7 +33,7 @@ OBJECTS, FITS, VERSIONS = (
 )
 SQL, COMMIT, SEND = "peewee:Database.execute_sql", "peewee:Database.commit", "http.client:HTTPConnection.send"
 ROWS_WRITTEN = "polars:DataFrame.iter_rows"
-PARQUET, PNG, ZIP = "PAR1", "PNG", "PK"
+PARQUET, CURVES, ZIP = "PAR1", '{"roc"', "PK"
 
 REWRITE_KILL_POINTS = (
     KillPoint("store_raw: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 1),
@@ -62,7 +62,7 @@ TO_REGISTER = (
     KillPoint("upload: snapshot stored, not recorded", "before", f"{LEDGER}:update_batch", 3),
     *REWRITE_KILL_POINTS,
     KillPoint("train: a run started, nothing in it", "after", "mlflow:start_run"),
-    KillPoint("train: half of a picture sent", "half", SEND, 1, PNG),
+    KillPoint("train: half of the curves sent", "half", SEND, 1, CURVES),
     KillPoint("train: all logged, the run not ended", "after", "mlflow:MlflowClient.log_batch"),
     KillPoint("train: a run ended, not recorded", "after", "mlflow:MlflowClient.set_terminated", 1, "FINISHED"),
     KillPoint("train: two more candidates fitted, one to go", "before", f"{FITS}:ExperimentRuns.record", 3),
