@@ -29,7 +29,7 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from api.example import EXAMPLE
-from api.openapi_examples import ERROR, ROLLBACK_REQUEST
+from api.openapi_examples import ERROR, ROLLBACK_REQUEST, example_csv
 from api.request_parsing import CSV, JSON, PARQUET, ZIP
 from api.schemas import ErrorResponse
 from readmit import __version__
@@ -39,7 +39,6 @@ from readmit.core.encounter import (
     DISPOSITION,
     DRUGS,
     EXCLUDED_DISPOSITIONS,
-    FIELDS,
     NOT_RECORDED,
     Field,
 )
@@ -204,12 +203,6 @@ class DocumentComponents(Components):
         if name == "schemas" and isinstance(value, dict):
             value = dict(sorted({**value, **encounter_schemas()}.items()))
         super().__setattr__(name, value)
-
-
-def example_csv() -> str:
-    """Return the example encounter as a CSV file with UCI's columns."""
-    names = [field.name for field in FIELDS if field.name in EXAMPLE]
-    return "\n".join([",".join(names), ",".join(str(EXAMPLE[name]) for name in names)]) + "\n"
 
 
 ENCOUNTER_BODY = RequestBody(

@@ -1,5 +1,8 @@
 """Example responses for the documentation: each is valid for its type, as a test checks."""
 
+from api.example import EXAMPLE
+from readmit.core.encounter import FIELDS
+
 REQUEST_ID = "6f1d2c3b4a596877d0e1000000000042"
 _TIMESTAMP = "2026-11-25T09:41:07.123456+00:00"
 _SINGLE_PAGE = {"total": 1, "page": 1, "pages": 1}
@@ -183,3 +186,9 @@ SERVICES = {
 RELOAD = {"version": "3", "reloaded": True}
 ROLLBACK_RESPONSE = {"version": "2", "before": "3", "served": True}
 ROLLBACK_REQUEST = {"by": "m.alvarez", "why": "flags twice as many patients as last week", "version": None}
+
+
+def example_csv() -> str:
+    """Return the example encounter as a CSV file with UCI's columns."""
+    names = [field.name for field in FIELDS if field.name in EXAMPLE]
+    return "\n".join([",".join(names), ",".join(str(EXAMPLE[name]) for name in names)]) + "\n"

@@ -21,7 +21,14 @@ OPTIONAL = ("alertmanager", "grafana", "ui")
 """Services that can be left out."""
 PASSED_ON = (
     *("AIRFLOW_SCHEDULE", "ALLOWED_HOSTS", "COST_RATIO", "DAY_MAX_BATCHES", "MLFLOW_ALLOWED_HOSTS"),
-    *("MODEL_POLL_SECONDS", "RETRY_DELAY_SECONDS", "SCHEDULE", "SOURCE_BATCH_SIZE", "SOURCE_DOWNLOAD_URL"),
+    *(
+        "MODEL_POLL_SECONDS",
+        "RETRY_DELAY_SECONDS",
+        "SCHEDULE",
+        "SOURCE_BATCH_SIZE",
+        "SOURCE_DOWNLOAD_URL",
+        "TRAIN_MEMORY_MB",
+    ),
     *("SOURCE_INTERVAL_SECONDS", "SOURCE_MENDED", "TARGET"),
 )
 """Variables of the user that the pods get, as those of Compose do; and READMIT_DATA, as the path in the claim."""

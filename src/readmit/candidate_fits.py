@@ -12,17 +12,29 @@ from readmit.core.fit_key import FitKey
 from readmit.core.importance import importances
 from readmit.core.metrics import bootstrap_intervals, classification_metrics
 from readmit.core.model import Candidate, fit_candidate, probabilities, single_threaded
+from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
+from readmit.core.training_memory import fits_at_once, within_memory
 from readmit.io.registry.experiment_runs import Evaluation, Fit
 
 MAX_PARALLEL_FITS = 2
 """Candidates that are fitted in parallel, each on one thread: a laptop has two cores to spare."""
 
 
+def comparable(candidates: Sequence[Candidate], snapshot: Snapshot, memory_mb: int) -> list[Candidate]:
+    """Return the candidates that a training on the snapshot can fit in the memory."""
+    splits = [snapshot.rows(split) for split in (Split.TRAIN, Split.VALIDATION, Split.TEST)]
+    # The winner is refitted on train and validation.
+    return within_memory(candidates, sum(splits), sum(splits[:2]), memory_mb)
+
+
 def fit_candidates(
-    missing: Sequence[tuple[Candidate, FitKey]], snapshot: str, train: Dataset, validation: Dataset
+    missing: Sequence[tuple[Candidate, FitKey]], snapshot: str, train: Dataset, validation: Dataset, memory_mb: int
 ) -> Iterator[Fit]:
-    """Yield the fits in order, each as soon as it is ready: recording one does not delay the next."""
+    """Yield the fits in order, each as soon as it is ready: recording one does not delay the next.
+
+    In parallel as far as they fit into the memory.
+    """
     rows = {Split.TRAIN.value: len(train.labels), Split.VALIDATION.value: len(validation.labels)}
     coverage = train.coverage
 
@@ -30,9 +42,11 @@ def fit_candidates(
         started = time.perf_counter()
         model = fit_candidate(candidate, key.seed, train.encounters, train.labels)
         evaluation = _evaluate(model, key, time.perf_counter() - started, validation)
-        return Fit(key, model, coverage, snapshot, rows, evaluation)
+        return Fit(key, None, coverage, snapshot, rows, evaluation)
 
-    with single_threaded(), ThreadPoolExecutor(MAX_PARALLEL_FITS) as pool:
+    candidates = [candidate for candidate, _ in missing]
+    workers = fits_at_once(candidates, sum(rows.values()), len(train.labels), memory_mb, MAX_PARALLEL_FITS)
+    with single_threaded(), ThreadPoolExecutor(workers) as pool:
         yield from pool.map(fit, *zip(*missing, strict=True))
 
 

@@ -38,4 +38,4 @@ def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
     snapshot = Snapshot.from_json(
         bucket.get_verified(ledger.require_output(ledger.get_batch(batch), "snapshot_object"))
     )
-    return dataset(bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)
+    return dataset(bucket.each_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)

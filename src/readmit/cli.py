@@ -2,7 +2,7 @@
 
 `readmit day --batch 3`, `readmit train`, `readmit backfill 2 4`, `readmit step clean --batch 3`, `readmit quarantine`,
 `readmit release --batch 3`, `readmit set-aside --batch 3 --why "..."`, `readmit rollback --why "..."`, `readmit days`,
-`readmit sql "SELECT ..."`, `readmit migrate`.
+`readmit sql "SELECT ..."`, `readmit prune`, `readmit migrate`.
 """
 
 import argparse
@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         "sql", help="run a read-only query on the databases; prints a table on a terminal, otherwise CSV"
     )
     query.add_argument("question", help="for example: SELECT batch_number, COUNT(*) FROM diabetes_raw GROUP BY 1")
+    prune = commands.add_parser("prune", help="list stored objects that nothing in use refers to, or remove them")
+    prune.add_argument("--yes", action="store_true", help="remove them; default: only list how many there are")
     commands.add_parser("migrate", help="create the databases and buckets, or migrate them to this version")
     return parser
 
@@ -101,6 +103,13 @@ def _dispatch(args: argparse.Namespace) -> None:
     elif args.command == "set-aside":
         connect(load().database_address)
         _print(undo_set_aside(args.batch, args.by) if args.undo else set_aside(args.batch, args.by, args.why))
+    elif args.command == "prune":
+        # Imported here: MLflow takes seconds, which no other command should wait for.
+        from readmit.prune import prune
+
+        settings = load()
+        connect(settings.database_address)
+        _print(prune(args.yes, settings))
     elif args.command == "backfill":
         backfill(args.first, args.last)
     elif args.command == "train":

@@ -6,7 +6,7 @@ from readmit.core.dataset import Dataset
 from readmit.core.errors import VersionUnusable
 from readmit.core.fit_key import SEED
 from readmit.core.metrics import Floats
-from readmit.core.model import probabilities, raw_values
+from readmit.core.model import chunks, probabilities, raw_values
 from readmit.core.promotion_gates import Predictions, judge
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
@@ -49,4 +49,4 @@ def _compiled_probabilities(version: Version, registry: Registry, test: Dataset)
     """Return the compiled model's probabilities, shape (rows,): older versions carry a hash of its file only."""
     scorer = load_scorer(registry.scorer(version))
     scorer.verify()
-    return np.array(scorer.probabilities(raw_values(test.encounters)))
+    return np.concatenate([scorer.probabilities(raw_values(chunk)) for chunk in chunks(test.encounters)])

@@ -1,16 +1,13 @@
 """The refit of the winning candidate on train and validation, and the compiled model that is served."""
 
-from collections.abc import Mapping, Sequence
-
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from readmit.core.compiled_model import COMPILED_TOLERANCE
 from readmit.core.compiler import compile_model
 from readmit.core.dataset import dataset
-from readmit.core.encounter import FEATURES
-from readmit.core.feature_spec import Value
 from readmit.core.fit_key import FitKey
-from readmit.core.model import Candidate, fit_candidate, model_input, probabilities
+from readmit.core.model import Candidate, chunks, fit_candidate, probabilities, raw_values
 from readmit.core.parity_check import ParityCheck
 from readmit.core.probe_set import parity_check_of
 from readmit.core.snapshot import Snapshot
@@ -22,21 +19,19 @@ from readmit.io.registry.experiment_runs import Fit
 
 def refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: Snapshot) -> Fit:
     """Return a fit without an evaluation: its own training data can't measure it, and test is for `promote`."""
-    data = dataset(bucket.read_parquet(part.object_name for part in snapshot.of(*key.rows)), key.target)
-    test = (
-        bucket.read_parquet(part.object_name for part in snapshot.of(Split.TEST))
-        .select(FEATURES)
-        .to_dict(as_series=False)
+    data, test = (
+        dataset(bucket.each_parquet(part.object_name for part in snapshot.of(*splits)), key.target)
+        for splits in (key.rows, (Split.TEST.value,))
     )
-    model = fit_candidate(winner, key.seed, data.encounters, data.labels)
-    compiled = compile_model(model, data.encounters, data.coverage, parity_check_of(model, data.coverage)).to_json()
-    _check_parity(model, compiled, test)
+    model, coverage = fit_candidate(winner, key.seed, data.encounters, data.labels), data.coverage
+    compiled = compile_model(model, data.encounters, coverage, parity_check_of(model, coverage)).to_json()
+    _check_parity(model, compiled, test.encounters)
     rows = {split: snapshot.rows(split) for split in key.rows}
     address = bucket.address(name)
-    return Fit(key, model, data.coverage, address, rows, evaluation=None, scorer=compiled)
+    return Fit(key, model, coverage, address, rows, evaluation=None, scorer=compiled)
 
 
-def _check_parity(model: Pipeline, compiled: bytes, test: Mapping[str, Sequence[Value]]) -> None:
+def _check_parity(model: Pipeline, compiled: bytes, test: pd.DataFrame) -> None:
     """Check that the compiled model, loaded as the API loads it, predicts the same as the fitted one.
 
     Compares them on every test encounter, and on the synthetic ones of the parity check that the compiled model
@@ -44,6 +39,8 @@ def _check_parity(model: Pipeline, compiled: bytes, test: Mapping[str, Sequence[
     """
     scorer = load_scorer(compiled)
     scorer.verify()
-    ParityCheck(test, tuple(probabilities(model, model_input(test)).tolist())).verify(
-        scorer.probabilities(test), COMPILED_TOLERANCE
-    )
+    for chunk in chunks(test):
+        values = raw_values(chunk)
+        ParityCheck(values, tuple(probabilities(model, chunk).tolist())).verify(
+            scorer.probabilities(values), COMPILED_TOLERANCE
+        )

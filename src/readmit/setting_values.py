@@ -83,9 +83,10 @@ def page_address(value: str) -> str:
     return value
 
 
-def webhook(value: SecretStr) -> SecretStr:
+def webhook(value: SecretStr | None) -> SecretStr | None:
     """Return an address that is a secret."""
-    page_address(value.get_secret_value())
+    if value is not None:
+        page_address(value.get_secret_value())
     return value
 
 

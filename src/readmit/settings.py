@@ -130,6 +130,12 @@ class Settings(BaseSettings):
         description="cost of a missed readmission, in needless follow-ups; the threshold is 1 / (1 + cost ratio). "
         "Unset: 6 for within_30_days, 1 for any",
     )
+    train_memory_mb: int = Field(
+        2000,
+        ge=1,
+        description="memory in MB that a training may take; a candidate that would take more is left out, and the run "
+        "says so",
+    )
     retry_delay_seconds: float | None = Field(
         None, ge=0, le=DAY_SECONDS, description="seconds before a failed step is retried; unset: as in the step table"
     )
@@ -153,9 +159,7 @@ class Settings(BaseSettings):
         None, description="when Prefect starts a day, as a cron expression in America/Lima; unset: 30 9 * * *"
     )
     airflow_schedule: Cron | None = Field(None, description="the same for Airflow; unset: days are started by hand")
-    pipeline_python: UserPath = Field(
-        Path("/venv/bin/python"), description="Python interpreter in which Airflow runs the steps"
-    )
+    pipeline_python: UserPath = Field(Path("/venv/bin/python"), description="Python in which Airflow runs the steps")
     alert_webhook: SecretStr | None = Field(
         None, description="address of the webhook that containers send alerts to, as a secret; unset: none are sent"
     )
@@ -172,15 +176,11 @@ class Settings(BaseSettings):
     api_port: Port = Field(8000, description="the same for the inference API")
     ui_port: Port = Field(8501, description="the same for the web page")
 
-    @field_validator("reload_token", "api_key", "source_token", "alert_webhook", "s3_access_key", "s3_secret_key")
-    @classmethod
-    def _http_safe(cls, value: SecretStr | str | None) -> SecretStr | str | None:
-        return setting_values.http_safe(value)
+    _http_safe = field_validator(
+        "reload_token", "api_key", "source_token", "alert_webhook", "s3_access_key", "s3_secret_key"
+    )(setting_values.http_safe)
 
-    @field_validator("alert_webhook")
-    @classmethod
-    def _webhook(cls, value: SecretStr | None) -> SecretStr | None:
-        return None if value is None else setting_values.webhook(value)
+    _webhook = field_validator("alert_webhook")(setting_values.webhook)
 
     @field_validator("s3_port", "mlflow_port", "api_port", "ui_port")
     @classmethod

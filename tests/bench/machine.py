@@ -66,7 +66,7 @@ def pin_this_process(core: int | None) -> None:
 
 def this_machine(pinned_cores: Cores) -> Machine:
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         cores=os.cpu_count() or 1,
         kernel=f"{platform.system()} {platform.release()}",
         pinned=pinned_cores.server is not None,
@@ -75,7 +75,7 @@ def this_machine(pinned_cores: Cores) -> Machine:
     )
 
 
-def _processor() -> str:
+def processor_name() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     match = re.search(r"^model name\s*: (.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
     return match[1].strip() if match else platform.processor()

@@ -114,13 +114,13 @@ def test_the_first_valid_duplicate_is_kept_not_an_invalid_one_before_it() -> Non
 
 def test_an_encounter_of_an_earlier_batch_is_quarantined() -> None:
     rows = returning(encounters(random.Random(5), 3))
-    cleaned = clean(batch(rows), ["1002", "77"])
+    cleaned = clean(batch(rows), [1002, 77])
     assert cleaned.clean[ENCOUNTER].to_list() == [1001, 1003]
     assert cleaned.faults.rows() == [(2, "1002", ENCOUNTER, "an encounter of this number came before")]
 
 
-@pytest.mark.parametrize("earlier", [[], ["1001"]])
-def test_leading_zeros_do_not_make_a_different_encounter(earlier: list[str]) -> None:
+@pytest.mark.parametrize("earlier", [[], [1001]])
+def test_leading_zeros_do_not_make_a_different_encounter(earlier: list[int]) -> None:
     rows = returning(encounters(random.Random(6), 2))
     rows[1][ENCOUNTER] = "0001001"
     cleaned = clean(batch(rows), earlier)

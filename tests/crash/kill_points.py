@@ -33,13 +33,14 @@ OBJECTS, FITS, VERSIONS = (
 )
 SQL, COMMIT, SEND = "peewee:Database.execute_sql", "peewee:Database.commit", "http.client:HTTPConnection.send"
 ROWS_WRITTEN = "polars:DataFrame.iter_rows"
-PARQUET, ZIP = "PAR1", "PK"
+PARQUET, CURVES, ZIP = "PAR1", '{"roc"', "PK"
 
 REWRITE_KILL_POINTS = (
     KillPoint("store_raw: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 1),
     KillPoint("clean: repeated, old faults deleted, new ones not written", "before", ROWS_WRITTEN, 2),
-    KillPoint("store_clean: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 3),
-    KillPoint("split: repeated, old splits deleted, new ones not written", "before", ROWS_WRITTEN, 4),
+    KillPoint("clean: repeated, old valid encounters deleted, new ones not written", "before", ROWS_WRITTEN, 3),
+    KillPoint("store_clean: repeated, old rows deleted, new ones not written", "before", ROWS_WRITTEN, 4),
+    KillPoint("split: repeated, old splits deleted, new ones not written", "before", ROWS_WRITTEN, 5),
 )
 """Where existing rows are replaced: they are still there after such a kill."""
 
@@ -51,6 +52,7 @@ TO_REGISTER = (
     KillPoint("store_raw: rows written, not committed", "before", COMMIT),
     KillPoint("store_raw: rows committed, step not over", "after", f"{ROWS}:replace_raw"),
     KillPoint("clean: clean object stored, quarantine not written", "before", f"{ROWS}:replace_quarantine"),
+    KillPoint("clean: quarantine written, valid encounters not", "before", f"{ROWS}:replace_valid"),
     KillPoint("clean: quarantine written, counts not recorded", "before", f"{LEDGER}:update_batch", 2),
     KillPoint("store_clean: rows committed, step not over", "after", f"{ROWS}:replace_clean"),
     KillPoint("split: splits committed, step not over", "after", f"{ROWS}:replace_splits"),
@@ -60,11 +62,12 @@ TO_REGISTER = (
     KillPoint("upload: snapshot stored, not recorded", "before", f"{LEDGER}:update_batch", 3),
     *REWRITE_KILL_POINTS,
     KillPoint("train: a run started, nothing in it", "after", "mlflow:start_run"),
-    KillPoint("train: half of a model sent", "half", SEND, 1, ZIP),
-    KillPoint("train: a model logged, no figures", "after", "mlflow:MlflowClient.finalize_logged_model"),
+    KillPoint("train: half of the curves sent", "half", SEND, 1, CURVES),
     KillPoint("train: all logged, the run not ended", "after", "mlflow:MlflowClient.log_batch"),
     KillPoint("train: a run ended, not recorded", "after", "mlflow:MlflowClient.set_terminated", 1, "FINISHED"),
     KillPoint("train: two more candidates fitted, one to go", "before", f"{FITS}:ExperimentRuns.record", 3),
+    KillPoint("register: half of a model sent", "half", SEND, 1, ZIP),
+    KillPoint("register: a model logged, no figures", "after", "mlflow:MlflowClient.finalize_logged_model"),
     KillPoint("register: the winner refitted, no version", "before", f"{VERSIONS}:Registry.register"),
     KillPoint("register: the model has a name, no version", "after", "mlflow:MlflowClient.create_registered_model"),
     KillPoint("register: a version registered, not recorded", "after", "mlflow:MlflowClient.create_model_version"),

@@ -142,7 +142,7 @@ def _fits(client: MlflowClient, finished: list[Run]) -> dict[str, object]:
 
 def _fit(client: MlflowClient, run: Run) -> dict[str, object]:
     assert run.inputs is not None
-    assert run.outputs is not None
+    models = [] if run.outputs is None else run.outputs.model_outputs
     tags = {
         name: text
         for name, text in run.data.tags.items()
@@ -154,7 +154,7 @@ def _fit(client: MlflowClient, run: Run) -> dict[str, object]:
         "figures": _plain(run.data.metrics),
         "files": sorted(file.path for file in client.list_artifacts(run.info.run_id)),
         "datasets": sorted(str(item.dataset.name) for item in run.inputs.dataset_inputs),
-        "models": [client.get_logged_model(item.model_id).status for item in run.outputs.model_outputs],
+        "models": [client.get_logged_model(item.model_id).status for item in models],
     }
 
 

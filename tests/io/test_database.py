@@ -63,12 +63,25 @@ def test_a_batch_that_cannot_be_written_leaves_the_earlier_rows() -> None:
 
 
 def test_an_encounter_is_known_if_it_was_valid_in_an_earlier_batch() -> None:
-    rows.replace_raw(1, raw("11", "12"))
-    rows.replace_raw(2, raw("21"))
-    fault = {POSITION: [1], ENCOUNTER: ["11"], "field": ["race"], "reason": ["unknown"]}
-    rows.replace_quarantine(1, pl.DataFrame(fault, schema=FAULTS_SCHEMA))
-    assert rows.known_encounters_before(1) == []
-    assert rows.known_encounters_before(2) == ["12"]
+    for batch in (1, 2, 3):
+        rows.replace_valid(batch, pl.DataFrame({ENCOUNTER: [10 * batch, 10 * batch + 1]}))
+    assert rows.known_encounters(1, [10, 20, 30]) == set()
+    assert rows.known_encounters(2, [10, 11, 12, 20, 30]) == {10, 11}
+    rows.replace_valid(1, pl.DataFrame({ENCOUNTER: [11]}))
+    assert rows.known_encounters(2, [10, 11]) == {11}
+
+
+def test_an_encounter_that_is_clean_in_a_later_batch_is_known() -> None:
+    empty = {name: [None] for name in CLEAN_SCHEMA} | {ENCOUNTER: [30], PATIENT: [4]}
+    rows.replace_clean(3, pl.DataFrame(empty, schema=CLEAN_SCHEMA))
+    assert rows.known_encounters(2, [30, 31]) == {30}
+    assert rows.known_encounters(3, [30, 31]) == set()
+
+
+def test_any_number_of_encounters_is_looked_up() -> None:
+    numbers = list(range(3 * rows.NUMBERS_PER_QUERY + 1))
+    rows.replace_valid(1, pl.DataFrame({ENCOUNTER: numbers}))
+    assert rows.known_encounters(2, [*numbers, -1, 10**15]) == set(numbers)
 
 
 def test_a_bulk_read_waits_for_connections_of_other_threads_and_is_rejected_with_one_of_its_own() -> None:

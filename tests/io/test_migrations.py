@@ -8,7 +8,7 @@ import polars as pl
 import pymysql
 import pytest
 
-from readmit.core.cleaning import CLEAN_SCHEMA
+from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.suppression import FIELDS_COUNTED
@@ -196,6 +196,24 @@ def store_and_count() -> dict[str, list[tuple[str, int, int]]]:
     counts = readmission_counts.query_readmissions(FIELDS_COUNTED, "any")
     assert sorted(counts["diag_1"]) == [("7", 4, 4), ("V", 2, 0)]
     return counts
+
+
+def test_valid_encounters_stored_before_their_numbers_are_listed(bare: str) -> None:
+    assert bare
+    migrate()
+    numbers = ["11", "0012", "13", "abc", "", None, "1" * 16]
+    raw = {"position": range(1, 8)} | {name: ["?"] * 7 for name in COLUMNS} | {ENCOUNTER: numbers}
+    for batch in (1, 2):
+        rows.replace_raw(batch, pl.DataFrame(raw))
+    fault = {"position": [3], ENCOUNTER: ["13"], "field": ["age"], "reason": ["old"]}
+    rows.replace_quarantine(1, pl.DataFrame(fault, schema=FAULTS_SCHEMA))
+    ledger.update_batch(1, clean=2)
+    with using(RAW):
+        RAW.execute_sql("DROP TABLE valid_encounters")
+        RAW.execute_sql("DELETE FROM migrations WHERE name = 'numbers_of_valid_encounters'")
+    migrate()
+    assert rows.known_encounters(2, [0, 11, 12, 13]) == {11, 12}
+    assert rows.known_encounters(3, [0, 11, 12, 13]) == {11, 12}, "batch 2 was not cleaned"
 
 
 def test_on_new_databases_the_first_migration_creates_the_whole_schema(

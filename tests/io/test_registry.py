@@ -15,6 +15,7 @@ import skops.io
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
+from sklearn.pipeline import Pipeline
 
 from readmit.core import features
 from readmit.core.coverage import Coverage
@@ -31,6 +32,7 @@ from readmit.settings import Settings
 
 RUN_FILES, MODEL_FILES = 8, 7
 """Files of an evaluated run and of its model; MLflow takes a request for each."""
+MAX_BYTES_WITHOUT_MODEL = 500_000
 MAX_REQUESTS_BESIDES_UPLOADS = 15
 """Find, create and tag the experiment: 5; find killed runs: 1; create the run, locate its files, log its inputs, its
 values and its output, end it: 6; create the model, locate its files, end it: 3. None of them for a single figure."""
@@ -56,6 +58,11 @@ def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
 
 
+def model_of(fit: Fit) -> Pipeline:
+    assert fit.model is not None
+    return fit.model
+
+
 def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     settings: Settings, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +78,7 @@ def test_a_version_is_found_by_its_fit_and_loads_as_it_was_recorded(
     assert registry.find_version(run_key) == registry.version(version.number) == version
 
     loaded = registry.load(version)
-    np.testing.assert_array_equal(probabilities(loaded, frame), probabilities(fitted.model, frame))
+    np.testing.assert_array_equal(probabilities(loaded, frame), probabilities(model_of(fitted), frame))
 
     derived = features.derived
     monkeypatch.setattr(features, "derived", lambda encounters: derived(encounters).assign(number_inpatient=0.0))
@@ -108,6 +115,22 @@ def test_the_page_of_a_run_describes_batch_data_and_code_and_shows_its_curves(
     assert {metric.key: metric.value for metric in model.metrics or []} == run.data.metrics == recorded.figures
     pictures = {item.path for item in client.list_artifacts(recorded.run_id) if item.path.endswith(".png")}
     assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "importances.png"}
+
+
+def test_the_model_of_a_candidate_that_is_only_compared_is_not_stored(settings: Settings, frame: pd.DataFrame) -> None:
+    runs, run_key = ExperimentRuns(settings.mlflow_tracking_uri), key("a snapshot of compared candidates")
+    fitted = replace(fit(run_key, frame), model=None)
+    assert fitted.evaluation is not None
+    recorded = runs.record(fitted)
+    assert runs.find_finished(run_key) == recorded
+    assert (recorded.figures, recorded.model_file) == (fitted.evaluation.figures, "")
+    assert runs.curves(recorded.run_id) == fitted.evaluation.curves
+    client = MlflowClient(settings.mlflow_tracking_uri)
+    run = client.get_run(recorded.run_id)
+    assert run.outputs is None or not run.outputs.model_outputs
+    files = client.list_artifacts(recorded.run_id)
+    assert {item.path for item in files} >= {"curves.json", "importances.json", "roc.png"}
+    assert sum(item.file_size for item in files) < MAX_BYTES_WITHOUT_MODEL
 
 
 def test_the_figures_of_a_fit_take_no_request_each(

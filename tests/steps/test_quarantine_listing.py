@@ -86,7 +86,8 @@ def assert_consistent(batch: int) -> None:
     assert row.quarantined == faults[POSITION].n_unique()
     assert row.clean == rows.clean_rows(batch).height
     assert row.clean == sum(part.rows for part in ledger.parts_up_to(batch) if part.batch == batch)
-    cleaned = cleaning.clean(rows.raw_rows(batch), rows.known_encounters_before(batch))
+    raw = rows.raw_rows(batch)
+    cleaned = cleaning.clean(raw, rows.known_encounters(batch, cleaning.encounter_numbers(raw)))
     assert cleaned.clean.sort(ENCOUNTER).equals(rows.clean_rows(batch).drop("split"))
     assert cleaned.faults.equals(faults)
 

@@ -33,6 +33,7 @@ MAX_LISTED_FIELDS = 5
 TEXT_DTYPES = (pl.String, pl.Categorical, pl.Enum, pl.Null)
 
 FAULTS_SCHEMA = pl.Schema({POSITION: pl.Int64, ENCOUNTER: pl.String, "field": pl.String, "reason": pl.String})
+VALID_SCHEMA = pl.Schema({ENCOUNTER: pl.Int64})
 CLEAN_SCHEMA = pl.Schema({field.name: pl.Int64 if field.whole_number else pl.String for field in FIELDS})
 
 
@@ -41,11 +42,13 @@ class CleaningResult:
     """Clean encounters, and the faults of the quarantined ones.
 
     `clean`: CLEAN_SCHEMA, null for not recorded. `faults`: FAULTS_SCHEMA, one row per fault.
+    `valid`: the numbers of the clean and the excluded encounters, VALID_SCHEMA.
     `quarantined` and `excluded` count encounters, not faults.
     """
 
     clean: pl.DataFrame
     faults: pl.DataFrame
+    valid: pl.DataFrame
     quarantined: int
     excluded: int
 
@@ -93,10 +96,15 @@ def unknown_columns(batch: pl.DataFrame) -> list[str]:
     return [column for column in batch.columns if python_name(column) not in (*COLUMNS, ROW_ERROR)]
 
 
-def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningResult:
+def encounter_numbers(raw: pl.DataFrame) -> list[int]:
+    """Return the distinct encounter numbers of a batch; invalid ones are left out."""
+    return raw[ENCOUNTER].cast(pl.Int64, strict=False).drop_nulls().unique().to_list()
+
+
+def clean(raw: pl.DataFrame, earlier_encounters: Collection[int]) -> CleaningResult:
     """Split a batch into clean, quarantined and excluded encounters.
 
-    `raw`: from `to_text_columns`. `earlier_encounters`: IDs of the valid encounters of earlier batches.
+    `raw`: from `to_text_columns`. `earlier_encounters`: numbers of the batch's encounters that other batches have.
     """
     raw = raw.sort(POSITION)
     whole = raw.filter(pl.col(ROW_ERROR).is_null())
@@ -109,6 +117,7 @@ def clean(raw: pl.DataFrame, earlier_encounters: Collection[str]) -> CleaningRes
     return CleaningResult(
         clean=_cast(returning),
         faults=all_faults.sort(POSITION, "field"),
+        valid=valid.select(ENCOUNTER).cast(VALID_SCHEMA),
         quarantined=all_faults[POSITION].n_unique(),
         excluded=valid.height - returning.height,
     )
@@ -161,12 +170,11 @@ def _long_value_reason(field: Field, value: str) -> str | None:
     )
 
 
-def _duplicates(valid: pl.DataFrame, earlier: Collection[str]) -> pl.DataFrame:
+def _duplicates(valid: pl.DataFrame, earlier: Collection[int]) -> pl.DataFrame:
     """Return the faults of all valid rows of an encounter but the first, in source order."""
     # Compared as numbers: `007` and `7` are the same encounter.
     number = pl.col(ENCOUNTER).cast(pl.Int64)
-    earlier_numbers = pl.Series(list(earlier), dtype=pl.String).cast(pl.Int64, strict=False)
-    is_duplicate = ~number.is_first_distinct() | number.is_in(earlier_numbers.to_list())
+    is_duplicate = ~number.is_first_distinct() | number.is_in(list(earlier))
     return valid.filter(is_duplicate).select(
         POSITION,
         ENCOUNTER,

@@ -53,7 +53,7 @@ class Coverage:
         Raises KeyError when a feature is missing.
         """
         rows = max((len(columns[name]) for name in FEATURES), default=0)
-        return cls(rows, {name: _field_coverage(name, columns[name]) for name in FEATURES})
+        return cls(rows, {name: field_coverage(name, columns[name]) for name in FEATURES})
 
     def to_json(self) -> str:
         """Return the coverage as JSON; equal coverages give equal text."""
@@ -91,7 +91,8 @@ class Coverage:
         return _warning(name, self.fields[name], value)
 
 
-def _field_coverage(name: str, column: Sequence[str | int | float | None]) -> FieldCoverage:
+def field_coverage(name: str, column: Sequence[str | int | float | None]) -> FieldCoverage:
+    """Summarize a column of one value per encounter; None and NaN mean not recorded."""
     present = [value for value in column if value is not None and value == value]
     recorded = len(present) / len(column) if column else 0.0
     if not BY_NAME[name].whole_number:

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from readmit.core.encounter import FEATURES
 from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, FEATURE_CROSSES, IDS, category, choice_codes
 
 T = TypeVar("T")
@@ -18,16 +17,16 @@ def derived(encounters: pd.DataFrame) -> pd.DataFrame:
 
     A choice is encoded as its index among the published, ordered choices. Saved models refer to this function by name.
     """
-    raw = {name: encounters[name].tolist() for name in FEATURES}
-    counts = {name: np.asarray(raw[name], dtype=np.float64) for name in COUNTS}
-    choices = {name: _ordinal_codes(raw[name], choice_codes(name)) for name in CHOICES}
-    texts = {name: _map_unique(raw[name], _category_function(name)) for name in CATEGORIES}
+    # One column at a time: as lists, all columns together take more memory than the encounters.
+    counts = {name: np.asarray(encounters[name].tolist(), dtype=np.float64) for name in COUNTS}
+    choices = {name: _ordinal_codes(encounters[name].tolist(), choice_codes(name)) for name in CHOICES}
+    texts = {name: _map_unique(encounters[name].tolist(), _category_function(name)) for name in CATEGORIES}
     for cross in FEATURE_CROSSES:
         pairs = list(zip(texts[cross.field], texts[cross.partner], strict=True))
         # mypy can't infer the type of a lambda with a default argument.
         texts[cross.name] = _map_unique(pairs, lambda pair, cross=cross: cross.combine(*pair))  # type: ignore[misc]  # mypy infers no type for a default of a lambda
     objects = {name: pd.Series(values, index=encounters.index, dtype=object) for name, values in texts.items()}
-    return pd.DataFrame({**counts, **choices, **objects}, index=encounters.index)
+    return pd.DataFrame({**counts, **choices, **objects}, index=encounters.index, copy=False)
 
 
 def _map_unique(values: Sequence[T], function: Callable[[T], str]) -> list[str]:

@@ -14,12 +14,21 @@ from readmit.core.errors import TooFewEncounters
 from readmit.core.verdict import Interval
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 CONFIDENCE_LEVEL = 0.95
 BINS = 20
 RESAMPLES_FOR_VERDICT, RESAMPLES_FOR_CANDIDATE = 1000, 200
-RESAMPLES_PER_BLOCK = 50
-"""Resamples in memory at a time."""
+RESAMPLES_PER_BLOCK, WEIGHTS_PER_BLOCK = 50, 2_000_000
+"""Resamples in memory at a time, and their weights: fewer resamples when there are many encounters."""
+
+
+def ranks_of(scores: Floats) -> Ints:
+    """Return the rank of each score, shape (rows,): 0 for the highest, the same for equal ones. NaN ranks last."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, ranks = scores[order], np.empty(scores.size, dtype=np.int64)
+    ranks[order] = np.cumsum(np.r_[False, ranked[1:] != ranked[:-1]])
+    return ranks
 
 
 class RankedScores:
@@ -109,18 +118,31 @@ def _threshold_metrics(y: Floats, flagged: npt.NDArray[np.bool_]) -> dict[str, f
     }
 
 
-def patient_weights(patients: Sequence[str], resamples: int, seed: int) -> Iterator[Floats]:
+def patient_weights(patients: Sequence[str] | Ints, resamples: int, seed: int) -> Iterator[Floats]:
     """Yield each encounter's weight in each bootstrap resample of the patients, in blocks of shape (block size, rows).
 
-    Patients are numbered in the order of their first encounter, so that their IDs have no effect.
+    IDs of patients have no effect.
     """
-    index_of = {patient: index for index, patient in enumerate(dict.fromkeys(patients))}
-    indices = np.array([index_of[patient] for patient in patients])
-    count, rng = len(index_of), np.random.default_rng(seed)
-    for start in range(0, resamples, RESAMPLES_PER_BLOCK):
-        size = min(RESAMPLES_PER_BLOCK, resamples - start)
-        drawn = rng.integers(0, count, size=(size, count))
-        yield np.stack([np.bincount(row, minlength=count) for row in drawn])[:, indices].astype(np.float64)
+    numbers = number_patients(patients)
+    for drawn in draw_patients(numbers, resamples, seed):
+        yield drawn[:, numbers].astype(np.float64)
+
+
+def number_patients(patients: Sequence[str] | Ints) -> Ints:
+    """Return each encounter's patient as a number, shape (rows,), in the order of the patients' first encounters."""
+    _, first, sorted_numbers = np.unique(np.asarray(patients), return_index=True, return_inverse=True)
+    numbers = np.empty(first.size, dtype=np.int64)
+    numbers[np.argsort(first)] = np.arange(first.size)
+    return np.asarray(numbers[sorted_numbers])
+
+
+def draw_patients(numbers: Ints, resamples: int, seed: int) -> Iterator[Ints]:
+    """Yield how often each patient is drawn in each bootstrap resample, in blocks of shape (block size, patients)."""
+    count, rng = int(numbers.max()) + 1, np.random.default_rng(seed)
+    block = min(RESAMPLES_PER_BLOCK, max(1, WEIGHTS_PER_BLOCK // numbers.size))
+    for start in range(0, resamples, block):
+        drawn = rng.integers(0, count, size=(min(block, resamples - start), count))
+        yield np.stack([np.bincount(row, minlength=count) for row in drawn])
 
 
 def percentile_interval(values: Floats) -> Interval:
@@ -129,7 +151,9 @@ def percentile_interval(values: Floats) -> Interval:
     return Interval(float(low), float(high))
 
 
-def bootstrap_intervals(labels: Sequence[int], p: Floats, patients: Sequence[str], seed: int) -> dict[str, Interval]:
+def bootstrap_intervals(
+    labels: Sequence[int], p: Floats, patients: Sequence[str] | Ints, seed: int
+) -> dict[str, Interval]:
     """Return 95 % intervals of a candidate's ROC-AUC, PR-AUC and log loss."""
     y = np.asarray(labels, dtype=np.float64)
     ranked, losses = RankedScores(y, p), log_losses(y, p)

@@ -1,7 +1,7 @@
 """Candidate models: pipelines that take raw encounters and contain all of their encoding."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,6 +26,7 @@ from readmit.core.features import derived
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]
+ROWS_PER_CHUNK = 20_000
 
 TRUSTED_TYPES = (
     "collections.OrderedDict",
@@ -44,11 +45,15 @@ TRUSTED_TYPES = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to fit. `settings`: the logged hyperparameters, from which `estimator` builds it, with a seed."""
+    """A model to fit. `settings`: the logged hyperparameters, from which `estimator` builds it, with a seed.
+
+    `bytes_per_row`: most memory that a fit takes per encounter fitted on, beside the encounters.
+    """
 
     name: str
     settings: Settings
     estimator: Callable[[Settings, int], Pipeline]
+    bytes_per_row: int
 
 
 def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd.DataFrame:
@@ -65,6 +70,11 @@ def _column(name: str, values: Sequence[str | int | float | None]) -> pd.Series:
         return pd.Series([np.nan if value is None else value for value in values], dtype=np.float64)
     # Only NaN differs from itself.
     return pd.Series([None if value != value else value for value in values], dtype=object)
+
+
+def chunks(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a model input in order, some at a time: as whole numbers and texts all take gigabytes."""
+    return (frame.iloc[start : start + ROWS_PER_CHUNK] for start in range(0, len(frame), ROWS_PER_CHUNK))
 
 
 def raw_values(frame: pd.DataFrame) -> dict[str, list[Value]]:
@@ -180,6 +190,7 @@ CANDIDATES = (
         "logistic_regression",
         MappingProxyType({"encoding_folds": 5, "knots": 5, "least_rows": 100, "c": 0.05}),
         _logistic_regression,
+        bytes_per_row=3_500,
     ),
     Candidate(
         "random_forest",
@@ -193,6 +204,7 @@ CANDIDATES = (
             }
         ),
         _random_forest,
+        bytes_per_row=1_600,
     ),
     Candidate(
         "hist_gradient_boosting",
@@ -208,6 +220,7 @@ CANDIDATES = (
             }
         ),
         _hist_gradient_boosting,
+        bytes_per_row=1_250,
     ),
     Candidate(
         "lightgbm",
@@ -225,5 +238,6 @@ CANDIDATES = (
             }
         ),
         _lightgbm,
+        bytes_per_row=1_250,
     ),
 )

@@ -9,11 +9,11 @@ from readmit.core.curves import curves_of
 from readmit.core.metrics import (
     RESAMPLES_FOR_VERDICT,
     Floats,
-    RankedScores,
+    Ints,
     classification_metrics,
-    patient_weights,
     percentile_interval,
 )
+from readmit.core.resampled_auc import resampled_aucs
 from readmit.core.verdict import Interval, Verdict
 
 MIN_FIRST_AUC = 0.55
@@ -36,7 +36,7 @@ class Predictions:
 def judge(
     target: str,
     labels: Sequence[int],
-    patients: Sequence[str],
+    patients: Sequence[str] | Ints,
     challenger: Predictions,
     champion: Predictions | None,
     seed: int,
@@ -70,14 +70,12 @@ def judge(
 
 
 def _resampled_aucs(
-    y: Floats, challenger: Predictions, champion: Predictions | None, patients: Sequence[str], seed: int
+    y: Floats, challenger: Predictions, champion: Predictions | None, patients: Sequence[str] | Ints, seed: int
 ) -> tuple[Floats, Floats]:
     """Return both ROC-AUCs on the same resamples, shape (resamples,); without a champion the challenger's twice."""
-    ranked = [RankedScores(y, predictions.probabilities) for predictions in (challenger, champion or challenger)]
-    blocks = patient_weights(patients, RESAMPLES_FOR_VERDICT, seed)
-    aucs = [[scores.roc_auc(weights) for scores in ranked] for weights in blocks]
-    challenger_aucs, champion_aucs = zip(*aucs, strict=True)
-    return np.concatenate(challenger_aucs), np.concatenate(champion_aucs)
+    scores = [model.probabilities for model in (challenger, champion) if model is not None]
+    aucs = resampled_aucs(y, scores, patients, RESAMPLES_FOR_VERDICT, seed)
+    return aucs[0], aucs[-1]
 
 
 def _reasons_for_identical_model(challenger: Predictions, champion: Predictions) -> tuple[list[str], str]:

@@ -69,15 +69,28 @@ class Bucket:
 
     def read_parquet(self, object_names: Iterable[str]) -> pl.DataFrame:
         """Return the rows of immutable Parquet objects, concatenated in order."""
-        return pl.concat([from_parquet(self.get_verified(name)) for name in object_names])
+        return pl.concat(self.each_parquet(object_names))
+
+    def each_parquet(self, object_names: Iterable[str]) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each of some immutable Parquet objects, in order."""
+        return (from_parquet(self.get_verified(name)) for name in object_names)
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the sorted names of the objects in the bucket; none when the bucket does not exist."""
+        return sorted(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Return the bytes of each object with a prefix, by name; none when the bucket does not exist."""
         with self._translated_errors():
             if not self._client.bucket_exists(self._name):
-                return []
+                return {}
             items = self._client.list_objects(self._name, prefix=prefix, recursive=True)
-            return sorted(item.object_name for item in items if item.object_name)
+            return {item.object_name: item.size or 0 for item in items if item.object_name}
+
+    def remove(self, object_name: str) -> None:
+        """Remove an object, if it exists."""
+        with self._translated_errors(object_name):
+            self._client.remove_object(self._name, object_name)
 
     def make(self) -> None:
         """Create the bucket if it does not exist."""

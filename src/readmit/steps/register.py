@@ -3,6 +3,7 @@
 A version carries its compiled model, which is the one that is served, and both are checked to predict alike.
 """
 
+from readmit.candidate_fits import comparable
 from readmit.core.errors import PrerequisiteMissing
 from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
 from readmit.core.model import CANDIDATES
@@ -31,9 +32,10 @@ def run(batch: int, settings: Settings) -> Facts:
         Objective(settings.target, settings.threshold),
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
     )
-    keys = [fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in CANDIDATES]
+    candidates = comparable(CANDIDATES, snapshot, settings.train_memory_mb)
+    keys = [fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in candidates]
     losses = _validation_losses(runs, keys)
-    winner = min(CANDIDATES, key=lambda candidate: losses[candidate.name])
+    winner = min(candidates, key=lambda candidate: losses[candidate.name])
     key = fit_key(winner, source, objective, REFIT_SPLITS)
     version = registry.find_version(key)
     if version is None:

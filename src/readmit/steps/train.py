@@ -1,6 +1,6 @@
 """Fit every candidate on a snapshot's train and evaluate it on validation, as one MLflow run each."""
 
-from readmit.candidate_fits import fit_candidates
+from readmit.candidate_fits import comparable, fit_candidates
 from readmit.core.dataset import dataset
 from readmit.core.fit_key import DataSource, Objective, fit_key
 from readmit.core.model import CANDIDATES
@@ -15,7 +15,10 @@ from readmit.settings import Settings
 
 
 def run(batch: int, settings: Settings) -> Facts:
-    """Return facts `NAME.FIGURE`, on validation, and `NAME.run` for each candidate. A run of the same fit is reused."""
+    """Return facts `NAME.FIGURE`, on validation, and `NAME.run` for each candidate. A run of the same fit is reused.
+
+    Fact `left_out`: the candidates that would take more memory than a training may take, if any.
+    """
     bucket, runs = Bucket("datasets", *settings.s3_login), ExperimentRuns(settings.mlflow_tracking_uri)
     name = ledger.require_output(ledger.get_batch(batch), "snapshot_object")
     snapshot = Snapshot.from_json(bucket.get_verified(name))
@@ -23,18 +26,23 @@ def run(batch: int, settings: Settings) -> Facts:
         Objective(settings.target, settings.threshold),
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
     )
-    keys = {candidate.name: fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in CANDIDATES}
+    candidates = comparable(CANDIDATES, snapshot, settings.train_memory_mb)
+    keys = {candidate.name: fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in candidates}
     finished = {candidate: run for candidate, key in keys.items() if (run := runs.find_finished(key)) is not None}
-    missing = [(candidate, keys[candidate.name]) for candidate in CANDIDATES if candidate.name not in finished]
+    missing = [(candidate, keys[candidate.name]) for candidate in candidates if candidate.name not in finished]
     if missing:
         data = {
-            split: dataset(bucket.read_parquet(part.object_name for part in snapshot.of(split)), objective.target)
+            split: dataset(bucket.each_parquet(part.object_name for part in snapshot.of(split)), objective.target)
             for split in (Split.TRAIN, Split.VALIDATION)
         }
-        fits = fit_candidates(missing, bucket.address(name), data[Split.TRAIN], data[Split.VALIDATION])
+        fits = fit_candidates(
+            missing, bucket.address(name), data[Split.TRAIN], data[Split.VALIDATION], settings.train_memory_mb
+        )
         finished |= {fit.key.candidate: runs.record(fit) for fit in fits}
     facts: Facts = {"snapshot": snapshot.hash[:16], "target": objective.target}
-    for candidate in CANDIDATES:
+    if left_out := [candidate.name for candidate in CANDIDATES if candidate not in candidates]:
+        facts["left_out"] = f"{', '.join(left_out)}: more than READMIT_TRAIN_MEMORY_MB ({settings.train_memory_mb} MB)"
+    for candidate in candidates:
         run = finished[candidate.name]
         facts |= {f"{candidate.name}.{figure}": value for figure, value in run.figures.items()}
         facts[f"{candidate.name}.run"] = run.run_id

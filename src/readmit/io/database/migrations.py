@@ -15,7 +15,7 @@ from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside
+from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside, ValidEncounter
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -69,9 +69,28 @@ def row_errors(database: pw.DatabaseProxy, models: Tables) -> None:
         database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {ROW_ERROR} {kind} NULL")
 
 
+def numbers_of_valid_encounters(database: pw.DatabaseProxy, models: Tables) -> None:
+    """List the valid encounters of the batches that are cleaned already; later batches list theirs as they are."""
+    if ValidEncounter not in models:
+        return
+    ValidEncounter.create_table(safe=True)
+    table, kind, is_number = ValidEncounter._meta.table_name, "INTEGER", "NOT GLOB '*[^0-9]*'"
+    if is_mysql(database):
+        kind, is_number = "SIGNED", "NOT REGEXP '[^0-9]'"
+    with database.atomic():
+        database.execute_sql(f"DELETE FROM {table}")
+        # Of a batch that was stored again and not yet cleaned again, the quarantine is that of its earlier rows.
+        database.execute_sql(
+            f"INSERT INTO {table} (encounter_id, batch) SELECT DISTINCT CAST(e.encounter_id AS {kind}), e.batch "
+            "FROM encounters e JOIN batches b ON b.batch = e.batch AND b.clean IS NOT NULL "
+            "LEFT JOIN quarantine q ON q.batch = e.batch AND q.position = e.position "
+            f"WHERE q.batch IS NULL AND e.encounter_id {is_number} AND LENGTH(e.encounter_id) BETWEEN 1 AND 15"
+        )
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
-    *(batches_set_aside, row_errors),
+    *(batches_set_aside, row_errors, numbers_of_valid_encounters),
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 

@@ -1,5 +1,6 @@
 """Bulk access to rows: written with executemany in one transaction, read with connectorx."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,9 @@ from readmit.core.splitting import SPLIT
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, now, quote_column, using
 from readmit.io.database.readmission_counts import replace_counts
-from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow
+from readmit.io.database.tables import CleanEncounter, Quarantined, RawEncounter, SplitRow, ValidEncounter
+
+NUMBERS_PER_QUERY = 1_000
 
 
 def replace_raw(batch: int, encounters: pl.DataFrame) -> None:
@@ -39,6 +42,11 @@ def remove_clean(batch: int) -> None:
 def replace_quarantine(batch: int, faults: pl.DataFrame) -> None:
     """Replace a batch's faults. `faults`: FAULTS_SCHEMA."""
     _replace(Quarantined, batch, faults, None)
+
+
+def replace_valid(batch: int, encounters: pl.DataFrame) -> None:
+    """Replace the numbers of a batch's valid encounters. `encounters`: VALID_SCHEMA."""
+    _replace(ValidEncounter, batch, encounters, None)
 
 
 def replace_splits(batch: int, splits: pl.DataFrame) -> None:
@@ -71,28 +79,36 @@ def clean_rows(batch: int) -> pl.DataFrame:
     return _read(CLEAN, query, pl.Schema([*CLEAN_SCHEMA.items(), ("split", pl.String)]))
 
 
-def known_encounters_before(batch: int) -> list[str]:
-    """Return the ids of encounters known before a batch: valid ones of earlier batches, clean ones of later batches.
+def known_encounters(batch: int, numbers: Sequence[int]) -> set[int]:
+    """Return those of a batch's encounters that are valid in an earlier batch, or clean in a later one.
 
-    The latter exist when a batch is processed again: an encounter stored from a later batch stays with that batch.
+    The latter exist when a batch is processed again: an encounter stored from a later batch stays with that batch. The
+    cost depends on the batch alone: each number is looked up in an index.
     """
-    later = f"SELECT {ENCOUNTER} FROM encounters WHERE batch > {batch:d}"
-    clean = _read(CLEAN, later, pl.Schema({ENCOUNTER: pl.String}))
-    return [*_read_valid(f"e.batch < {batch:d}")[ENCOUNTER], *clean[ENCOUNTER]]
+    earlier = f"batch < {batch:d} AND batch NOT IN (SELECT batch FROM set_aside WHERE undone_at IS NULL)"
+    valid = _find_numbers(RAW, ValidEncounter._meta.table_name, earlier, numbers)
+    return valid | _find_numbers(CLEAN, CleanEncounter._meta.table_name, f"batch > {batch:d}", numbers)
+
+
+def _find_numbers(database: pw.DatabaseProxy, table: str, condition: str, numbers: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    with using(database):
+        for start in range(0, len(numbers), NUMBERS_PER_QUERY):
+            listed = ", ".join(f"{number:d}" for number in numbers[start : start + NUMBERS_PER_QUERY])
+            query = f"SELECT {ENCOUNTER} FROM {table} WHERE {ENCOUNTER} IN ({listed}) AND {condition}"
+            found.update(number for (number,) in database.execute_sql(query).fetchall())
+    return found
 
 
 def valid_encounters() -> pl.DataFrame:
     """Return batch, position and encounter_id of all encounters that are not in quarantine, nor set aside."""
-    return _read_valid("e.batch > 0").with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
-
-
-def _read_valid(condition: str) -> pl.DataFrame:
     query = (
         f"SELECT e.batch, e.{POSITION}, e.{ENCOUNTER} FROM encounters e LEFT JOIN quarantine q ON q.batch = e.batch "
-        f"AND q.{POSITION} = e.{POSITION} WHERE {condition} AND q.batch IS NULL "
+        f"AND q.{POSITION} = e.{POSITION} WHERE q.batch IS NULL "
         "AND e.batch NOT IN (SELECT batch FROM set_aside WHERE undone_at IS NULL)"
     )
-    return _read(RAW, query, pl.Schema({"batch": pl.Int64, POSITION: pl.Int64, ENCOUNTER: pl.String}))
+    texts = _read(RAW, query, pl.Schema({"batch": pl.Int64, POSITION: pl.Int64, ENCOUNTER: pl.String}))
+    return texts.with_columns(pl.col(ENCOUNTER).cast(pl.Int64, strict=False))
 
 
 def fault_counts(batch: int) -> list[tuple[str, str, int]]:

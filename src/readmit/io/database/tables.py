@@ -103,6 +103,17 @@ class Quarantined(Raw):
         primary_key = pw.CompositeKey("batch", "position", "field")
 
 
+class ValidEncounter(Raw):
+    """The number of an encounter that is not in quarantine, by which later batches find it as a duplicate."""
+
+    encounter_id = pw.BigIntegerField()
+    batch = pw.IntegerField(index=True)
+
+    class Meta:
+        table_name = "valid_encounters"
+        primary_key = pw.CompositeKey("encounter_id", "batch")
+
+
 class DatasetPart(Raw):
     """One split of one batch, an object in the bucket `datasets`."""
 
@@ -184,6 +195,6 @@ class Promotion(pw.Model):
 
 
 TABLES = (
-    *(RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, DatasetPart, SetAside),
+    *(RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, ValidEncounter, DatasetPart, SetAside),
     *(SplitRow, EncounterCount, Promotion),
 )

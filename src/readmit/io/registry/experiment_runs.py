@@ -1,4 +1,4 @@
-"""The runs in MLflow, one per fit: its inputs, its evaluation and the model itself."""
+"""The runs in MLflow, one per fit: its inputs, its evaluation and, if it is to be served, the model itself."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.probe_set import example_encounter, parity_check_of
 from readmit.core.verdict import Curves
 from readmit.core.version import MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
-from readmit.io.registry.logged_model import log_model
+from readmit.io.registry.logged_model import UploadedModel, log_model
 from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
 from readmit.io.registry.plots import draw_plots
 
@@ -54,12 +54,14 @@ class Evaluation:
 class Fit:
     """One fit. `evaluation`: None when no split was held out.
 
+    `model`: None when it is not to be stored, because another one, fitted on more rows, is to be served.
+
     `snapshot`: URI of the list of datasets; `rows`: how many encounters of each split were used.
     `scorer`: the compiled model, when it is to be served.
     """
 
     key: FitKey
-    model: Pipeline
+    model: Pipeline | None
     coverage: Coverage
     snapshot: str
     rows: Mapping[str, int]
@@ -98,8 +100,10 @@ class ExperimentRuns:
                 experiment_id=experiment_id, run_name=_run_name(key), tags=key.tags, description=_description(fit)
             ) as run:
                 run_id = run.info.run_id
-                example = example_encounter(fit.coverage)
-                model = log_model(self._client, run.info, fit.model, example, key.settings)
+                model = UploadedModel(None, "")
+                if fit.model is not None:
+                    example = example_encounter(fit.coverage)
+                    model = log_model(self._client, run.info, fit.model, example, key.settings)
                 _log_datasets(fit)
                 self._log_files(run_id, fit)
                 scorer = "" if fit.scorer is None else hashlib.sha256(fit.scorer).hexdigest()
@@ -127,7 +131,7 @@ class ExperimentRuns:
                 Path(folder, name).write_bytes(content)
             self._client.log_artifacts(run_id, folder)
 
-    def _log_values(self, run_id: str, fit: Fit, model_id: str, digests: Mapping[str, str]) -> None:
+    def _log_values(self, run_id: str, fit: Fit, model_id: str | None, digests: Mapping[str, str]) -> None:
         """Log parameters, metrics and digests, which are tags."""
         now = time.time_ns() // 1_000_000
         figures = fit.evaluation.figures if fit.evaluation else {}
@@ -195,8 +199,9 @@ def _log_datasets(fit: Fit) -> None:
 
 def _files(fit: Fit) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a run, by name."""
-    yield COVERAGE_FILE, fit.coverage.to_json().encode()
-    yield PARITY_CHECK_FILE, parity_check_of(fit.model, fit.coverage).to_json().encode()
+    if fit.model is not None:
+        yield COVERAGE_FILE, fit.coverage.to_json().encode()
+        yield PARITY_CHECK_FILE, parity_check_of(fit.model, fit.coverage).to_json().encode()
     if fit.scorer is not None:
         yield SCORER_FILE, fit.scorer
     if fit.evaluation is not None:

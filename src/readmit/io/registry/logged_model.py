@@ -28,9 +28,9 @@ REQUIREMENTS = ("scikit-learn", "lightgbm", "skops", "pandas", "numpy")
 
 @dataclass(frozen=True, slots=True)
 class UploadedModel:
-    """A model on the server, by its id, and the SHA-256 of its file."""
+    """A model on the server, by its id, and the SHA-256 of its file: none and empty for a model that is not stored."""
 
-    model_id: str
+    model_id: str | None
     digest: str
 
 
