@@ -11,6 +11,7 @@ from readmit.core.cleaning import (
     FAULTS_SCHEMA,
     POSITION,
     clean,
+    encounter_numbers,
     rejection_reason,
     to_text_columns,
     unknown_columns,
@@ -146,6 +147,11 @@ def test_a_clean_row_has_types_and_null_for_not_recorded_and_none_stays_not_meas
     (row,) = cleaned.iter_rows(named=True)
     assert (row["race"], row["diag_3"], row["A1Cresult"], row["max_glu_serum"]) == (None, None, "None", "None")
     assert (row[ENCOUNTER], row["num_procedures"], row["age"]) == (1001, 7, rows[0]["age"])
+
+
+def test_encounter_numbers_are_those_of_valid_texts() -> None:
+    raw = pl.DataFrame({ENCOUNTER: ["7", "007", "8.0", "x", "", None]})
+    assert sorted(encounter_numbers(raw)) == [7, 8]
 
 
 def test_an_empty_batch_is_clean() -> None:

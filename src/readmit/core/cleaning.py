@@ -98,7 +98,8 @@ def unknown_columns(batch: pl.DataFrame) -> list[str]:
 
 def encounter_numbers(raw: pl.DataFrame) -> list[int]:
     """Return the distinct encounter numbers of a batch; invalid ones are left out."""
-    return raw[ENCOUNTER].cast(pl.Int64, strict=False).drop_nulls().unique().to_list()
+    texts = [canonical_text(BY_NAME[ENCOUNTER], text) for text in raw[ENCOUNTER].drop_nulls().unique()]
+    return pl.Series(texts, dtype=pl.String).cast(pl.Int64, strict=False).drop_nulls().unique().to_list()
 
 
 def clean(raw: pl.DataFrame, earlier_encounters: Collection[int]) -> CleaningResult:

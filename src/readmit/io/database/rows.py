@@ -91,13 +91,13 @@ def known_encounters(batch: int, numbers: Sequence[int]) -> set[int]:
 
 
 def _find_numbers(database: pw.DatabaseProxy, table: str, condition: str, numbers: Sequence[int]) -> set[int]:
-    found: set[int] = set()
+    existing: set[int] = set()
     with using(database):
         for start in range(0, len(numbers), NUMBERS_PER_QUERY):
             listed = ", ".join(f"{number:d}" for number in numbers[start : start + NUMBERS_PER_QUERY])
             query = f"SELECT {ENCOUNTER} FROM {table} WHERE {ENCOUNTER} IN ({listed}) AND {condition}"
-            found.update(number for (number,) in database.execute_sql(query).fetchall())
-    return found
+            existing.update(number for (number,) in database.execute_sql(query).fetchall())
+    return existing
 
 
 def valid_encounters() -> pl.DataFrame:
