@@ -82,8 +82,9 @@ def read_table(content: bytes) -> pl.DataFrame:
         raise NotInLayout(str(error)) from error
     if not rows.rows:
         raise NotInLayout("the file has no encounters")
-    columns = [column.dictionary_decode().fill_null("") for column in rows.columns]
-    frame = pl.DataFrame(dict(zip(uci_names(table.header), map(pl.Series, columns), strict=True)))
+    # One column after the other, because the decoded ones take several times the memory.
+    columns = (pl.Series(column.dictionary_decode().fill_null("")) for column in rows.columns)
+    frame = pl.DataFrame(dict(zip(uci_names(table.header), columns, strict=True)))
     return _with_row_errors(frame, rows, len(table.header.names)) if rows.ragged else frame
 
 
