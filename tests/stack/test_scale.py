@@ -44,7 +44,7 @@ def test_every_step_has_a_line_with_its_exponent_and_whether_the_bar_was_held() 
         *[["1.50 ", "missed |"]] * len(TRAINING),
     ]
     assert {*INGESTION, *TRAINING, "check_source"} == set(BY_NAME)
-    assert "At 1,000,000 encounters `train` left out x." in lines
+    assert "At 1,000,000 encounters `train` left out x; its exponent is without." in lines
 
 
 def test_the_page_names_what_breaks_first() -> None:
