@@ -17,8 +17,8 @@ import skops.io
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from readmit.core.cleaning import POSITION, clean
-from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT, labels, python_name
+from readmit.core.cleaning import clean, to_text_columns
+from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT, labels
 from readmit.core.model import (
     CANDIDATES,
     TRUSTED_TYPES,
@@ -174,9 +174,7 @@ def real() -> pl.DataFrame:
     content = Path(path).read_bytes()
     if zipfile.is_zipfile(path):
         content = zipfile.ZipFile(path).read("diabetic_data.csv")
-    raw = pl.read_csv(io.BytesIO(content), infer_schema=False)
-    raw = raw.rename({name: python_name(name) for name in raw.columns}).with_row_index(POSITION)
-    cleaned: pl.DataFrame = clean(raw.with_columns(pl.col(POSITION).cast(pl.Int64)), ()).clean
+    cleaned = clean(to_text_columns(pl.read_csv(io.BytesIO(content), infer_schema=False)), ()).clean
     return with_split(cleaned).sort(ENCOUNTER)
 
 
@@ -221,8 +219,7 @@ def test_the_models_reach_their_thresholds_on_the_test_split(real: pl.DataFrame)
 
 
 def test_nothing_is_learned_from_permuted_labels(sample: Path) -> None:
-    raw = pl.read_csv(sample, infer_schema=False).rename(python_name).with_row_index(POSITION)
-    rows = with_split(clean(raw.with_columns(pl.col(POSITION).cast(pl.Int64)), ()).clean)
+    rows = with_split(clean(to_text_columns(pl.read_csv(sample, infer_schema=False)), ()).clean)
     known, unseen = (rows.filter((pl.col(SPLIT) == Split.TRAIN) == train) for train in (True, False))
     frames = [model_input(part.select(FEATURES).to_dict(as_series=False)) for part in (known, unseen)]
     candidate = next(candidate for candidate in CANDIDATES if candidate.name == "lightgbm")
