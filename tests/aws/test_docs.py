@@ -41,6 +41,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, target)
+    # The environment is that of this code, and not of another clone.
+    (tmp_path / "src").symlink_to(ROOT / "src")
     for program in STUBBED:
         stub = tmp_path / "bin" / program
         stub.parent.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ PASSED_ON = tuple(
             "SOURCE_INTERVAL_SECONDS",
             "SOURCE_MENDED",
         ),
-        *("TARGET", "UI_PORT"),
+        *("TARGET", "TRAIN_MEMORY_MB", "UI_PORT"),
     )
 )
 """Settings that the Compose files take from variables: Compose reads no NAME_FILE."""
