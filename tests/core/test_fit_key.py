@@ -58,6 +58,6 @@ def test_the_tags_of_a_fit_name_its_digest_and_every_part_but_the_settings_as_te
 
 
 def test_the_key_of_a_candidates_fit_is_built_from_candidate_snapshot_code_and_objective() -> None:
-    candidate = Candidate("small", {"c": 0.1}, lambda _settings, _seed: Pipeline([]))
+    candidate = Candidate("small", {"c": 0.1}, lambda _settings, _seed: Pipeline([]), 1_000)
     key = fit_key(candidate, DataSource("ab12", 2, "9f0c"), Objective("any", 0.5), REFIT_SPLITS)
     assert key == FitKey("ab12", 2, "9f0c", "small", {"c": 0.1}, "any", 0.5, ("train", "validation"))

@@ -27,7 +27,7 @@ def within_memory(candidates: Sequence[Candidate], rows: int, fitted_rows: int, 
 def fits_at_once(candidates: Sequence[Candidate], rows: int, fitted_rows: int, memory_mb: int, most: int) -> int:
     """Return how many of the candidates can be fitted at the same time in the memory, from 1 to `most`."""
     left, largest = _left_for_fits(rows, memory_mb), sorted((each.bytes_per_row for each in candidates), reverse=True)
-    return max(1, *(count for count in range(1, most + 1) if sum(largest[:count]) * fitted_rows <= left), 1)
+    return max((count for count in range(1, most + 1) if sum(largest[:count]) * fitted_rows <= left), default=1)
 
 
 def _left_for_fits(rows: int, memory_mb: int) -> int:
