@@ -179,7 +179,7 @@ def test_the_signature_is_that_of_the_fields_and_the_input_example_has_whole_num
         ({"age": "old"}, "1 of 2 rows are invalid; row 1: age: 'old' is not one of"),
         ({"time_in_hospital": 99}, "row 1: time_in_hospital: 99 is not between 1 and 14"),
         ({"admission_source_id": 1.5}, r"row 1: admission_source_id: '1\.5' is not a whole number"),
-        ({"diag_1": [1]}, r"row 1: diag_1: '\[1\]' is not an ICD-9 code"),
+        ({"diag_1": [1]}, r"row 1: diag_1: '\[1\]' is not an ICD-9-CM code"),
         ({"glyburide_metformin": "No", "glyburide-metformin": "No"}, "glyburide_metformin: is given twice"),
         ({"time_in_hospital": None}, "Incompatible input types for column time_in_hospital"),
     ],
