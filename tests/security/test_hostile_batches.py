@@ -129,7 +129,7 @@ def wide_header() -> bytes:
 
 
 def wide_quoted_header() -> bytes:
-    return b'"a\n",' * 3_000_000 + b'"b"\n1\n'
+    return b'"a",' * 3_000_000 + b'"b"\n1\n'
 
 
 def endless_row() -> bytes:
@@ -231,12 +231,21 @@ def test_an_array_over_a_limit_is_rejected_and_the_next_one_is_served(
 
 
 def ragged_rows() -> bytes:
+    return f"{HEADER}\n".encode() + f"{ROW}\na\n".encode() * (ROWS // 2)
+
+
+def control_characters() -> bytes:
+    return f"{HEADER}\n".encode() + (b"\1," * (len(EXAMPLE) - 1) + b"\1\n") * 20_000
+
+
+def nothing_but_ragged_rows() -> bytes:
     return f"{HEADER}\n".encode() + b"a\n" * ROWS
 
 
 def unknown_columns() -> bytes:
-    """Unknown fields, so that each row has an error for each of them."""
-    return (",".join(f"c{column}" for column in range(100)) + "\n" + ("," * 99 + "\n") * ROWS).encode()
+    return (
+        f"{HEADER}," + ",".join(f"c{column}" for column in range(100)) + "\n" + f"{ROW}{',' * 100}\n" * ROWS
+    ).encode()
 
 
 def nothing_but_nul() -> bytes:
@@ -244,7 +253,19 @@ def nothing_but_nul() -> bytes:
 
 
 @pytest.mark.attack("hostile CSV", "api")
-@pytest.mark.parametrize("make", [ragged_rows, unknown_columns, nothing_but_nul])
+@pytest.mark.parametrize("make", [nothing_but_ragged_rows, unknown_columns, nothing_but_nul])
+def test_a_batch_without_any_valid_row_gets_one_short_error(
+    client: Client, make: Callable[[], bytes], record_property: Callable[[str, object], None]
+) -> None:
+    response = client.post("/predict_batch", content=make(), headers={"Content-Type": CSV, "Accept": JSON})
+    record_property("answer", str(response.status_code))
+    assert response.status_code == 400
+    assert len(response.content) < 1_000
+    assert worker_mib() < MAX_WORKER_MIB
+
+
+@pytest.mark.attack("hostile CSV", "api")
+@pytest.mark.parametrize("make", [ragged_rows, control_characters])
 def test_a_batch_with_an_error_in_every_row_has_a_bounded_response(
     client: Client, make: Callable[[], bytes], record_property: Callable[[str, object], None]
 ) -> None:
@@ -252,7 +273,7 @@ def test_a_batch_with_an_error_in_every_row_has_a_bounded_response(
     record_property("answer", f"{response.status_code}, row errors")
     assert response.status_code == 200
     assert len(response.content) < MAX_RESPONSE_BYTES
-    assert all("error" in item for item in response.json()["predictions"])
+    assert all("error" in item for item in response.json()["predictions"][1::2])
     assert worker_mib() < MAX_WORKER_MIB
 
 

@@ -80,7 +80,7 @@ def test_a_batch_separates_such_rows_from_errors_in_json(client: Client) -> None
 def test_a_batch_separates_such_rows_from_errors_in_a_table(client: Client, kind: str) -> None:
     content = client.post("/predict_batch", json=MIXED, headers={"Accept": kind}).content
     table = pl.read_csv(content) if kind == "text/csv" else pl.read_parquet(io.BytesIO(content))
-    assert table.columns == ["index", "prediction", "probability", "error"]
+    assert table.columns == ["index", "prediction", "probability", "error", "warnings"]
     assert [error == NOT_APPLICABLE for error in table["error"]] == [False, True, False, True]
     assert table["prediction"].is_null().to_list() == table["probability"].is_null().to_list()
     assert table["probability"].is_null().to_list() == [False, True, True, True]

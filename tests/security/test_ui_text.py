@@ -279,11 +279,14 @@ def test_numbers_and_other_texts_are_unchanged(text: str) -> None:
 def test_the_download_of_the_ui_has_no_formula(start: str, kind: pa.DataType, record_property: Record) -> None:
     attack = f"{start}HYPERLINK(1)"
     rows = pa.table({attack: pa.array([attack, None], kind), "count": pa.array([-5, 5])})
-    results = pa.table({"index": [0, 1], "prediction": [None, 0], "probability": [None, 0.1], "error": [attack, None]})
+    warnings = pa.array([[], [attack, "unusual"]], pa.list_(pa.string()))
+    answers = {"index": [0, 1], "prediction": [None, 0], "probability": [None, 0.1], "error": [attack, None]}
+    results = pa.table({**answers, "warnings": warnings})
     content = as_csv(BatchResults("cases.csv", rows, results, "1", 0.1)).decode()
-    header, first, _ = csv.reader(io.StringIO(content, newline=""))
-    assert header == [f"'{attack}", "count", "prediction", "probability", "error"]
-    assert first == [f"'{attack}", "-5", "", "", f"'{attack}"]
+    header, first, second = csv.reader(io.StringIO(content, newline=""))
+    assert header == [f"'{attack}", "count", "prediction", "probability", "error", "warnings"]
+    assert first == [f"'{attack}", "-5", "", "", f"'{attack}", ""]
+    assert second[-1] == f"'{attack} unusual"
     record_property("answer", "escaped")
 
 

@@ -90,8 +90,6 @@ class CsvTable:
             rows = self._read_lines(indices) if needs_parser else self._read_plain(indices)
         except pa.ArrowInvalid as error:
             raise InvalidTable("its rows cannot be parsed") from error
-        if rows.rows and rows.rows == len(rows.ragged):
-            raise InvalidTable(_all_ragged(list(rows.ragged.values()), len(self.header.names)))
         return TableRows(rows.rows, [self._plain_column(column) for column in rows.columns], rows.ragged)
 
     def _plain_column(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
@@ -132,18 +130,29 @@ class CsvTable:
             ),
         )
         columns = [_concatenate(table[str(index)].chunks) for index in indices]
-        return TableRows(table.num_rows + len(ragged), columns, self._locate(ragged))
+        rows = table.num_rows + len(ragged)
+        if 2 * len(ragged) > rows:
+            raise self._mostly_ragged(rows, len(ragged), next(self._locate(ragged))[1])
+        return TableRows(rows, columns, dict(self._locate(ragged)))
 
-    def _locate(self, ragged: dict[int, int]) -> dict[int, RaggedRow]:
-        """Return the ragged rows with their lines. `ragged`: cells by row index, in order."""
-        located: dict[int, RaggedRow] = {}
+    def _locate(self, ragged: dict[int, int]) -> Iterator[tuple[int, RaggedRow]]:
+        """Yield the ragged rows with their lines, by row index. `ragged`: cells by row index, in order."""
         position, line = self._dialect.start, self._dialect.line + 1
         for row, match in enumerate(NON_BLANK_LINE.finditer(self._content, position) if ragged else ()):
             if row in ragged:
                 line += count_line_ends(self._content, position, match.start())
                 position = match.start()
-                located[row] = RaggedRow(line, ragged[row])
-        return located
+                yield row, RaggedRow(line, ragged[row])
+
+    def _mostly_ragged(self, rows: int, ragged: int, first: RaggedRow) -> InvalidTable:
+        """Return the error of a table in which more than half of the rows are ragged: its header is not theirs."""
+        width = len(self.header.names)
+        if rows == 1:
+            return InvalidTable(first.message(width))
+        return InvalidTable(
+            f"{ragged:,} of {rows:,} rows have more or fewer cells than the header, which has {width}: "
+            f"line {first.line} has {first.cells}"
+        )
 
     def _read_lines(self, indices: Sequence[int]) -> TableRows:
         width, limit = len(self.header.names), self._limits.rows
@@ -160,6 +169,8 @@ class CsvTable:
             for chunk, index in zip(chunks, indices, strict=True):
                 chunk.append(pa.array(columns[index] if columns else [], pa.string()).dictionary_encode())
             rows += len(block)
+        if 2 * len(ragged) > rows:
+            raise self._mostly_ragged(rows, len(ragged), next(iter(ragged.values())))
         return TableRows(rows, [_concatenate(chunk) for chunk in chunks], ragged)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
@@ -178,15 +189,6 @@ class CsvTable:
 def _blank_rows(delimiter: str) -> re.Pattern[bytes]:
     """Return the pattern of a line of nothing but delimiters and blanks: it is not a row."""
     return re.compile(rb"[\r\n][ \t%b]+(?=[\r\n]|\Z)" % re.escape(delimiter.encode()))
-
-
-def _all_ragged(rows: Sequence[RaggedRow], width: int) -> str:
-    first = rows[0]
-    if len(rows) == 1:
-        return first.message(width)
-    if len({row.cells for row in rows}) == 1:
-        return f"line {first.line} and all others have {first.cells} cells, but the header has {width}"
-    return f"no row has {width} cells, as the header has: line {first.line} has {first.cells}"
 
 
 def _check_lines(content: bytes, limit: int) -> None:

@@ -21,15 +21,13 @@ def to_utf8(content: bytes) -> bytes:
 
     Raises InvalidTable, with the line, when it is not valid in its encoding or contains NUL characters.
     """
-    if content.startswith(codecs.BOM_UTF8):
-        content = content[len(codecs.BOM_UTF8) :]
-    elif (encoding := _wide_encoding(content)) is not None:
+    if (encoding := _wide_encoding(content)) is not None:
         try:
             content = content.decode(encoding).encode()
         except UnicodeError as error:
             raise InvalidTable(f"it begins like {encoding.upper()} text, but is not valid in this encoding") from error
-    else:
-        _check_utf8(content)
+    content = content.removeprefix(codecs.BOM_UTF8)
+    _check_utf8(content)
     if (position := content.find(b"\0")) >= 0:
         raise InvalidTable(f"line {line_at(content, position)}: a NUL character: it is not a text file")
     return content
