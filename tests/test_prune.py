@@ -87,7 +87,7 @@ def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     """A fit with its model, as releases until 0.1 stored that of every candidate."""
     model = build_pipeline(CANDIDATES[0], seed=1).fit(frame, [row % 2 for row in range(len(frame))])
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
-    return Fit(key, model, frame.head(5), coverage, "s3://datasets/snapshots/a.json", {"train": 100}, None, b"{}")
+    return Fit(key, model, coverage, "s3://datasets/snapshots/a.json", {"train": 100}, None, b"{}")
 
 
 def test_models_that_were_only_compared_are_removed_and_those_of_versions_are_not(

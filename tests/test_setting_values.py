@@ -63,6 +63,8 @@ IMPOSSIBLE: dict[str, tuple[str, ...]] = {
     "READMIT_ALERT_WEBHOOK": ("hook", "http://host:99999/x", "http://host\n", "ftp://host", "https://høst"),
     "READMIT_MLFLOW_ALLOWED_HOSTS": tuple(host for host in HOSTS if host != ","),
     "READMIT_MLFLOW_PAGE_URL": ADDRESSES,
+    "READMIT_TRAIN_MEMORY_MB": ("0", "-1", "inf", "nan", "2e3", "2 GB"),
+    "READMIT_PROJECT": ("Readmit", "-readmit", "read mit", "readmit/2", "$HOME"),
     "READMIT_EC2_API_PORT": PORTS,
     "READMIT_S3_PORT": (*PORTS, "5001"),
     "READMIT_MLFLOW_PORT": (*PORTS, "8333"),

@@ -99,7 +99,11 @@ REFUSED = {
         "line 2, column 3 (race)",
     ),
     "a stray quote in the header": (PLAIN.replace(b"race", b'"race', 1), "line 1, column 3"),
-    "every row ends in a comma": (PLAIN.replace(b"\n", b",\n").replace(b",\n", b"\n", 1), "line 2 has 51", "which has 50"),
+    "every row ends in a comma": (
+        PLAIN.replace(b"\n", b",\n").replace(b",\n", b"\n", 1),
+        "line 2 has 51",
+        "which has 50",
+    ),
     "every row is short": (as_bytes([HEADER, *(row[:-2] for row in table()[1:])]), "line 2 has 48", "which has 50"),
     "a doubled column": (PLAIN.replace(b"gender", b"race", 1), "race"),
     "a doubled column in another case": (PLAIN.replace(b"gender", b"RACE", 1), "race"),
