@@ -15,6 +15,7 @@ from readmit.core.applicability import is_applicable
 from tests.browser.conftest import OpenVisitor
 from tests.browser.page import TIMEOUT_MILLISECONDS, Visitor
 from tests.e2e.containers import Stack
+from ui.icd9_picker import option_label
 
 pytestmark = pytest.mark.browser
 PAGES = ("patient", "many", "statistics", "model", "data", "system")
@@ -51,7 +52,7 @@ def test_a_nurse_sees_the_risk_of_a_patient_and_its_explanation(
 def test_a_nurse_finds_a_diagnosis_by_keyword_and_compares_a_what_if_case(open_visitor: OpenVisitor) -> None:
     visitor = open_visitor("es")
     visitor.open("patient")
-    visitor.choose(visitor.t.label("diag_1"), "428 · Insuficiencia cardíaca", by="insuficiencia card")
+    visitor.choose(visitor.t.label("diag_1"), option_label(visitor.t, "428"), by="insuficiencia card")
     visitor.expect_text("Enfermedades del aparato circulatorio")
     visitor.press("patient.predict")
     visitor.expect_heading("prediction.title")
@@ -124,8 +125,9 @@ def test_a_batch_from_the_data_api_is_predicted_without_a_file(open_visitor: Ope
     visitor = open_visitor("es")
     visitor.open("many")
     visitor.page.get_by_role("radio", name=visitor.t("batch.from_source")).click()
-    visitor.choose(visitor.t("batch.batch"), visitor.t("batch.batch_option", batch=1, number="15.000"))
-    visitor.press("batch.predict", number="15.000")
+    number = visitor.t.number(15_000)
+    visitor.choose(visitor.t("batch.batch"), visitor.t("batch.batch_option", batch=1, number=number))
+    visitor.press("batch.predict", number=number)
     visitor.expect_heading("batch.results", name=visitor.t("batch.batch_name", batch=1))
 
 
