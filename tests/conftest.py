@@ -1,3 +1,4 @@
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -93,3 +94,10 @@ def settings_over_fresh_databases(folder: Path, monkeypatch: pytest.MonkeyPatch)
     connect(settings.database_address)
     migrate()
     return settings
+
+
+@pytest.fixture(autouse=True)
+def enabled_logs() -> Iterator[None]:
+    """Enable logs again, which a command of a stack disables in its process."""
+    yield
+    logging.disable(logging.NOTSET)
