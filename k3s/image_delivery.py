@@ -37,9 +37,9 @@ def push(images: Sequence[str], registry: str) -> Mapping[str, str]:
         output(["docker", "push", "--quiet", name])
         digests = output(["docker", "image", "inspect", "--format", '{{join .RepoDigests " "}}', name]).split()
         repository = name.rpartition(":")[0]
-        if repository not in (found := dict(digest.split("@") for digest in digests)):
+        if repository not in (digest_of := dict(digest.split("@") for digest in digests)):
             raise StackError(f"{PREFIX}REGISTRY: Docker has no digest of {repository}: write the name with its host")
-        names[image] = f"{repository}@{found[repository]}"
+        names[image] = f"{repository}@{digest_of[repository]}"
     return names
 
 

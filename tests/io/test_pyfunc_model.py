@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -56,10 +56,17 @@ def fit(random_encounters: Callable[[int], dict[str, list[str | int]]]) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def version(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Version:
+def version(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Version]:
     """The fit, registered and in production, in a database and a folder instead of a server's."""
     folder = tmp_path_factory.mktemp("mlflow")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
+    with pytest.MonkeyPatch.context() as environment:
+        # MLflow sets this variable, which the settings of other tests read.
+        environment.setenv("MLFLOW_TRACKING_URI", uri)
+        yield _production_version(fit, uri, folder)
+
+
+def _production_version(fit: Fit, uri: str, folder: Path) -> Version:
     registry = Registry(uri)
     MlflowClient(uri).create_experiment(EXPERIMENT, artifact_location=folder.as_uri())
     version = registry.register(ExperimentRuns(uri).record(fit), fit.key)

@@ -36,8 +36,8 @@ def parse_frame(frame: pd.DataFrame) -> ParsedFrame:
         parsed = {text: _parse(BY_NAME[name], text) for text in set(texts)}
         columns[name] = [parsed[text][0] for text in texts]
         for row, text in enumerate(texts):
-            if (found := error or parsed[text][1]) is not None:
-                errors.setdefault(row, []).append(found)
+            if (row_error := error or parsed[text][1]) is not None:
+                errors.setdefault(row, []).append(row_error)
     return ParsedFrame(columns, errors)
 
 

@@ -88,8 +88,9 @@ class CsvTable:
         )
         try:
             rows = self._read_lines(indices) if needs_parser else self._read_plain(indices)
-        except pa.ArrowInvalid as error:
-            raise InvalidTable("its rows cannot be parsed") from error
+        except pa.ArrowInvalid:
+            # Arrow's message quotes cells.
+            raise InvalidTable("its rows cannot be parsed") from None
         return TableRows(rows.rows, [self._plain_column(column) for column in rows.columns], rows.ragged)
 
     def _plain_column(self, column: pa.DictionaryArray) -> pa.DictionaryArray:
