@@ -10,7 +10,7 @@ from tests.scale.measurement import Sample, at_limit, exponent
 
 MEMORY_MB = 16_000
 """Memory of a usual laptop."""
-SOURCE_LIMIT_MB = 512
+SOURCE_LIMIT_MB = 2_000
 """Limit of the data API in compose/ec2-api.yaml."""
 FLAT, LINEAR, TOLERANCE = 0.0, 1.0, 0.1
 
@@ -106,7 +106,7 @@ def _breaks(scale: Scale) -> Iterator[str]:
     limit = _millions(total * SOURCE_LIMIT_MB / scale.source_mb)
     yield (
         f"The data API takes {scale.source_mb:,.0f} MB when it starts with {total:,} encounters: in containers, where "
-        f"it has {SOURCE_LIMIT_MB} MB, it is the first to break, at about {limit}."
+        f"it has {SOURCE_LIMIT_MB:,} MB, it is the first to break, at about {limit}."
     )
 
 

@@ -1,14 +1,17 @@
 """The page of `just ops::scale` fits exponents to what was measured, and names what breaks first."""
 
 import math
+from pathlib import Path
 
 import pytest
+import yaml
 
 from readmit.pipeline import BY_NAME
 from tests.scale.__main__ import INGESTION, TRAINING
 from tests.scale.measurement import Sample, at_limit, exponent
-from tests.scale.page import Scale, page
+from tests.scale.page import SOURCE_LIMIT_MB, Scale, page
 
+ROOT = Path(__file__).parents[2]
 SIZES = (100_000, 300_000, 1_000_000)
 
 
@@ -50,4 +53,9 @@ def test_every_step_has_a_line_with_its_exponent_and_whether_the_bar_was_held() 
 def test_the_page_names_what_breaks_first() -> None:
     *_, first, _, source = page(scale(1.0)).splitlines()
     assert "largest size: `train` takes 16,000 MB at about 15.7 million encounters. Then: the data API" in first
-    assert source.endswith("where it has 512 MB, it is the first to break, at about 0.6 million encounters.")
+    assert source.endswith("where it has 2,000 MB, it is the first to break, at about 2.2 million encounters.")
+
+
+def test_the_page_names_the_limit_of_the_data_api_in_compose() -> None:
+    service = yaml.safe_load((ROOT / "compose/ec2-api.yaml").read_text())["services"]["ec2-api"]
+    assert service["mem_limit"] == f"{SOURCE_LIMIT_MB // 1000}g"
