@@ -47,7 +47,7 @@ class LoadedModel:
 
     def explain(self, encounter: Encounter) -> Explanation:
         """Return the contribution of each field to the score of an encounter, largest first."""
-        base, by_field = self._scorer.contributions(self._scorer.row(self.encode(encounter)))
+        base, by_field = self._scorer.contributions(self.encode(encounter))
         contributions = [Contribution(name, encounter.values[name], amount) for name, amount in by_field.items()]
         contributions.sort(key=lambda item: -abs(item.contribution))
         score = base + sum(by_field.values())

@@ -13,7 +13,7 @@ from readmit.core.coverage import Coverage
 from readmit.core.encounter import FEATURES
 from readmit.core.errors import LeaseLost, PrerequisiteMissing
 from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
-from readmit.core.model import CANDIDATES, build_pipeline, model_input
+from readmit.core.model import CANDIDATES, fit_candidate, model_input
 from readmit.core.snapshot import assemble
 from readmit.core.snapshot_part import Part
 from readmit.core.splitting import REFIT_SPLITS, SELECTION_SPLITS
@@ -85,7 +85,7 @@ def key_of(snapshot: str, rows: tuple[str, ...]) -> FitKey:
 
 def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     """A fit with its model, as releases until 0.1 stored that of every candidate."""
-    model = build_pipeline(CANDIDATES[0], seed=1).fit(frame, [row % 2 for row in range(len(frame))])
+    model = fit_candidate(CANDIDATES[0], 1, frame, [row % 2 for row in range(len(frame))], range(len(frame)))
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
     return Fit(key, model, coverage, "s3://datasets/snapshots/a.json", {"train": 100}, None, b"{}")
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sklearn.pipeline import Pipeline
 
+from readmit.core.candidate_selection import PatientLosses
 from readmit.core.curves import curves_of
 from readmit.core.dataset import Dataset
 from readmit.core.fit_key import FitKey
@@ -40,7 +41,7 @@ def fit_candidates(
 
     def fit(candidate: Candidate, key: FitKey) -> Fit:
         started = time.perf_counter()
-        model = fit_candidate(candidate, key.seed, train.encounters, train.labels)
+        model = fit_candidate(candidate, key.seed, train.encounters, train.labels, train.patients)
         evaluation = _evaluate(model, key, time.perf_counter() - started, validation)
         return Fit(key, None, coverage, snapshot, rows, evaluation)
 
@@ -56,5 +57,8 @@ def _evaluate(model: Pipeline, key: FitKey, fit_seconds: float, validation: Data
     for name, bounds in bootstrap_intervals(labels, predicted, validation.patients, key.seed).items():
         metrics |= {f"{name}_low": bounds.low, f"{name}_high": bounds.high}
     return Evaluation(
-        metrics, curves_of(labels, predicted), importances(model, validation.encounters, labels, key.seed)
+        metrics,
+        curves_of(labels, predicted),
+        importances(model, validation.encounters, labels, key.seed),
+        PatientLosses.of(labels, predicted, validation.patients),
     )

@@ -5,6 +5,7 @@ from sklearn.pipeline import Pipeline
 
 from readmit.core.compiled_model import COMPILED_TOLERANCE
 from readmit.core.compiler import compile_model
+from readmit.core.cross_credits import with_cross_credits
 from readmit.core.dataset import dataset
 from readmit.core.fit_key import FitKey
 from readmit.core.model import Candidate, chunks, fit_candidate, probabilities, raw_values
@@ -23,8 +24,10 @@ def refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: S
         dataset(bucket.each_parquet(part.object_name for part in snapshot.of(*splits)), key.target)
         for splits in (key.rows, (Split.TEST.value,))
     )
-    model, coverage = fit_candidate(winner, key.seed, data.encounters, data.labels), data.coverage
-    compiled = compile_model(model, data.encounters, coverage, parity_check_of(model, coverage)).to_json()
+    model = fit_candidate(winner, key.seed, data.encounters, data.labels, data.patients)
+    coverage = data.coverage
+    without_credits = compile_model(model, data.encounters, coverage, parity_check_of(model, coverage))
+    compiled = with_cross_credits(load_scorer(without_credits.to_json()), data.encounters).to_json()
     _check_parity(model, compiled, test.encounters)
     rows = {split: snapshot.rows(split) for split in key.rows}
     address = bucket.address(name)

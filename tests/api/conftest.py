@@ -23,7 +23,7 @@ from api.http_server.protocol import LimitedProtocol
 from readmit.core.compiler import compile_model
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import BY_NAME, FEATURES
-from readmit.core.model import CANDIDATES, build_pipeline, model_input
+from readmit.core.model import CANDIDATES, fit_candidate, model_input
 from readmit.core.probe_set import parity_check_of
 from readmit.core.production_history import rollback_target
 from readmit.core.version import Note, Version
@@ -107,9 +107,8 @@ def fit_version(candidate: str, **settings: int) -> FittedVersion:
     outcomes = [int(rng.random() < int(stays or 0) / 60) for stays in columns["number_inpatient"]]
     template = next(item for item in CANDIDATES if item.name == candidate)
     encounters, coverage = model_input(columns), Coverage.of(columns)
-    pipeline = build_pipeline(replace(template, settings={**template.settings, **settings}), seed=1).fit(
-        encounters, outcomes
-    )
+    quick = replace(template, settings={**template.settings, **settings})
+    pipeline = fit_candidate(quick, 1, encounters, outcomes, range(len(outcomes)))
     artifact = compile_model(pipeline, encounters, coverage, parity_check_of(pipeline, coverage)).to_json()
     digest = hashlib.sha256(artifact).hexdigest()
     version = Version("1", candidate, "within_30_days", 1 / 7, 3, "abc", "def", "run1", {"roc_auc": 0.68}, digest)

@@ -11,13 +11,14 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
-from readmit.core.compiled_model import COMPILED_TOLERANCE, CompiledModel
+from readmit.core.compiled_model import CompiledModel
 from readmit.core.compiler import compile_model
 from readmit.core.coverage import Coverage
+from readmit.core.cross_credits import with_cross_credits
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.errors import VersionUnusable
 from readmit.core.feature_spec import BASE_COLUMNS
-from readmit.core.model import CANDIDATES, build_pipeline, model_input, probabilities
+from readmit.core.model import CANDIDATES, fit_candidate, model_input, probabilities
 from readmit.core.probe_set import parity_check_of
 from readmit.core.request import json_text, parse
 from readmit.core.scorer import Scorer
@@ -48,10 +49,10 @@ def fits(columns: Columns) -> dict[str, tuple[Pipeline, CompiledModel]]:
     fitted = {}
     for candidate in CANDIDATES:
         reduced = {name: 12 for name in ("n_estimators", "max_iter") if name in candidate.settings}
-        model = build_pipeline(replace(candidate, settings={**candidate.settings, **reduced}), seed=3).fit(
-            encounters, outcomes
-        )
-        fitted[candidate.name] = model, compile_model(model, encounters, coverage, parity_check_of(model, coverage))
+        quick = replace(candidate, settings={**candidate.settings, **reduced})
+        model = fit_candidate(quick, 3, encounters, outcomes, range(len(outcomes)))
+        without_credits = compile_model(model, encounters, coverage, parity_check_of(model, coverage))
+        fitted[candidate.name] = model, with_cross_credits(load_scorer(without_credits.to_json()), encounters)
     return fitted
 
 
@@ -87,12 +88,12 @@ def test_base_and_contributions_sum_to_the_score(
     scorer = load_scorer(compiled.to_json())
     cells = dict(zip(BASE_COLUMNS, scorer.value_encoders(json_text), strict=True))
     for index in range(25):
-        row = scorer.row([cells[field][columns[field][index]] for field in BASE_COLUMNS])
-        base, contributions = scorer.contributions(row)
+        encoded = [cells[field][columns[field][index]] for field in BASE_COLUMNS]
+        base, contributions = scorer.contributions(encoded)
         assert list(contributions) == list(FEATURES)
         score = base + sum(contributions.values())
         probability = 1 / (1 + math.exp(-score)) if compiled.scale == "log-odds" else score
-        assert probability == pytest.approx(scorer.probability(row), abs=COMPILED_TOLERANCE)
+        assert probability == pytest.approx(scorer.probability(scorer.row(encoded)), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,9 +102,7 @@ def test_the_base_is_the_mean_score_of_the_model(
 ) -> None:
     model, compiled = fits[name]
     scorer = load_scorer(compiled.to_json())
-    base, _ = scorer.contributions(
-        scorer.row([scorer.encode_value(field, columns[field][0]) for field in BASE_COLUMNS])
-    )
+    base, _ = scorer.contributions([scorer.encode_value(field, columns[field][0]) for field in BASE_COLUMNS])
     p = probabilities(model, model_input(columns))
     scores = np.log(p / (1 - p)) if compiled.scale == "log-odds" else p
     # Trees weight their leaves by their training rows: cross-fitted encodings, and bootstrap samples in a forest.
@@ -172,15 +171,18 @@ def test_a_tree_without_splits_is_compiled(columns: Columns) -> None:
     forest = next(candidate for candidate in CANDIDATES if candidate.name == "random_forest")
     stump = replace(forest, settings={**forest.settings, "n_estimators": 2, "min_samples_leaf": 5_000})
     encounters, coverage = model_input(columns), Coverage.of(columns)
-    model = build_pipeline(stump, seed=3).fit(encounters, [row % 2 for row in range(len(encounters))])
+    rows = range(len(encounters))
+    model = fit_candidate(stump, 3, encounters, [row % 2 for row in rows], rows)
     scorer = load_scorer(compile_model(model, encounters, coverage, parity_check_of(model, coverage)).to_json())
     scorer.verify()
 
 
 def test_an_unsupported_model_type_is_rejected(columns: Columns) -> None:
     encounters = model_input(columns)
-    model = Pipeline([*build_pipeline(CANDIDATES[0], 1).steps[:-1], ("model", DummyClassifier())])
-    model.fit(encounters, [row % 2 for row in range(len(encounters))])
+    rows = range(len(encounters))
+    fitted = fit_candidate(CANDIDATES[0], 1, encounters, [row % 2 for row in rows], rows)
+    dummy = DummyClassifier().fit(encounters, [row % 2 for row in rows])
+    model = Pipeline([*fitted.steps[:-1], ("model", dummy)])
     with pytest.raises(TypeError, match="DummyClassifier can't be compiled"):
         compile_model(model, encounters, Coverage.of(columns), parity_check_of(model, Coverage.of(columns)))
 

@@ -1,9 +1,6 @@
-import io
-import os
 import random
 import time
 import warnings
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,20 +10,25 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
 import skops.io
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from readmit.core.cleaning import clean, to_text_columns
-from readmit.core.encounter import BY_NAME, ENCOUNTER, FEATURES, OUTCOME, PATIENT, labels
+from readmit.core.encounter import BY_NAME, FEATURES, OUTCOME, PATIENT, labels
+from readmit.core.feature_spec import MODEL_COLUMNS
+from readmit.core.features import derived
 from readmit.core.model import (
     CANDIDATES,
     TRUSTED_TYPES,
     Candidate,
     build_pipeline,
+    fit_candidate,
     model_input,
     probabilities,
     raw_values,
+    single_seeded,
 )
 from readmit.core.splitting import SPLIT, Split, with_split
 
@@ -64,8 +66,7 @@ def reduced(candidate: Candidate) -> Candidate:
 
 def fit_reduced(candidate: Candidate) -> Pipeline:
     columns = encounters()
-    model: Pipeline = build_pipeline(candidate, seed=1).fit(model_input(columns), outcomes(columns))
-    return model
+    return fit_candidate(candidate, 1, model_input(columns), outcomes(columns), range(ROWS))
 
 
 @pytest.fixture(params=[reduced(candidate) for candidate in CANDIDATES], ids=lambda candidate: candidate.name)
@@ -131,11 +132,18 @@ def test_no_training_row_is_encoded_by_its_own_outcome() -> None:
     columns["diag_1"] = [f"{row + 1}" for row in range(ROWS)]
     generated = outcomes(columns)
     flipped = [1 - generated[0], *generated[1:]]
-    encoded = [
-        build_pipeline(candidate, seed=1)[:-1].fit_transform(model_input(columns), known)
-        for known in (generated, flipped)
-    ]
-    np.testing.assert_array_equal(encoded[0][0], encoded[1][0])
+    encoded = []
+    for known in (generated, flipped):
+        with sklearn.config_context(enable_metadata_routing=True):
+            (member,) = build_pipeline(single_seeded(candidate), seed=1)[-1].members
+            encoded.append(member[:-1].fit_transform(derived(model_input(columns)), known, groups=range(ROWS)))
+    # A category of too few rows has the overall rate, whatever its outcomes.
+    rare = [np.isclose(rates[0], np.mean(known)) for rates, known in zip(encoded, (generated, flipped), strict=True)]
+    np.testing.assert_array_equal(rare[0], rare[1])
+    np.testing.assert_array_equal(encoded[0][0][~rare[0]], encoded[1][0][~rare[0]])
+    diagnosis = MODEL_COLUMNS.index("diag_1")
+    assert rare[0][diagnosis]
+    assert len(set(encoded[0][:, diagnosis])) == 1
     assert (encoded[0][1:] != encoded[1][1:]).any()
 
 
@@ -161,21 +169,8 @@ def test_constant_and_empty_columns_can_be_fitted(
     constant = {name: values if name == "number_inpatient" else change(values) for name, values in columns.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = build_pipeline(candidate, seed=1).fit(model_input(constant), generated)
+        model = fit_candidate(candidate, 1, model_input(constant), generated, range(ROWS))
         assert np.isfinite(probabilities(model, model_input(columns))).all()
-
-
-@pytest.fixture(scope="module")
-def real() -> pl.DataFrame:
-    """The encounters of the real file, clean, each with its split."""
-    path = os.environ.get("READMIT_DATA")
-    if path is None:
-        pytest.skip("READMIT_DATA is not set: the thresholds are those of the real file")
-    content = Path(path).read_bytes()
-    if zipfile.is_zipfile(path):
-        content = zipfile.ZipFile(path).read("diabetic_data.csv")
-    cleaned = clean(to_text_columns(pl.read_csv(io.BytesIO(content), infer_schema=False)), ()).clean
-    return with_split(cleaned).sort(ENCOUNTER)
 
 
 def expected_calibration_error(observed: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> float:
@@ -190,7 +185,7 @@ def evaluate(real: pl.DataFrame, number: int, target: str) -> dict[str, float]:
     assert not set(test[PATIENT]) & set(rest[PATIENT])
     frames: list[pd.DataFrame] = [model_input(rows.select(FEATURES).to_dict(as_series=False)) for rows in (rest, test)]
     started = time.process_time()
-    model = build_pipeline(CANDIDATES[number], seed=130).fit(frames[0], labels(rest[OUTCOME], target))
+    model = fit_candidate(CANDIDATES[number], 130, frames[0], labels(rest[OUTCOME], target), rest[PATIENT].to_numpy())
     seconds = time.process_time() - started
     observed, predicted = np.array(labels(test[OUTCOME], target)), probabilities(model, frames[1])
     return {
@@ -222,15 +217,16 @@ def test_nothing_is_learned_from_permuted_labels(sample: Path) -> None:
     rows = with_split(clean(to_text_columns(pl.read_csv(sample, infer_schema=False)), ()).clean)
     known, unseen = (rows.filter((pl.col(SPLIT) == Split.TRAIN) == train) for train in (True, False))
     frames = [model_input(part.select(FEATURES).to_dict(as_series=False)) for part in (known, unseen)]
-    candidate = next(candidate for candidate in CANDIDATES if candidate.name == "lightgbm")
+    candidate = single_seeded(next(candidate for candidate in CANDIDATES if candidate.name == "lightgbm"))
+    patients = known[PATIENT].to_numpy()
     outcomes, observed = (labels(part[OUTCOME], "any") for part in (known, unseen))
     aucs = []
     for seed in range(5):
         permuted = np.random.default_rng(seed).permutation(outcomes)
-        predicted = probabilities(build_pipeline(candidate, seed).fit(frames[0], permuted), frames[1])
+        predicted = probabilities(fit_candidate(candidate, seed, frames[0], permuted, patients), frames[1])
         aucs.append(float(roc_auc_score(observed, predicted)))
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.02)
-    unpermuted = probabilities(build_pipeline(candidate, 0).fit(frames[0], outcomes), frames[1])
+    unpermuted = probabilities(fit_candidate(candidate, 0, frames[0], outcomes, patients), frames[1])
     assert roc_auc_score(observed, unpermuted) > 0.55, "unpermuted labels can be learned"
 
 

@@ -9,7 +9,7 @@ from readmit.core import features
 from readmit.core.coverage import Coverage
 from readmit.core.encounter import FEATURES
 from readmit.core.errors import VersionUnusable
-from readmit.core.model import CANDIDATES, build_pipeline, model_input
+from readmit.core.model import CANDIDATES, fit_candidate, model_input
 from readmit.core.parity_check import ParityCheck
 from readmit.core.probe_set import SAMPLED_PROBES, parity_check_of, verify
 
@@ -23,7 +23,7 @@ def columns(random_encounters: Callable[[int], dict[str, list[str | int]]]) -> d
 def model(columns: dict[str, list[str | int]]) -> Pipeline:
     outcomes = [int(int(number) > 5) for number in columns["number_inpatient"]]
     outcomes[::7] = [1 - outcome for outcome in outcomes[::7]]
-    return build_pipeline(CANDIDATES[0], seed=1).fit(model_input(columns), outcomes)
+    return fit_candidate(CANDIDATES[0], 1, model_input(columns), outcomes, range(len(outcomes)))
 
 
 @pytest.fixture(scope="module")

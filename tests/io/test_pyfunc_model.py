@@ -49,7 +49,7 @@ def fit(random_encounters: Callable[[int], dict[str, list[str | int]]]) -> Fit:
     encounters, coverage = model_input(columns), Coverage.of(columns)
     outcomes = [int(int(stays) > 5) for stays in columns["number_inpatient"]]
     outcomes[::7] = [1 - outcome for outcome in outcomes[::7]]
-    model = fit_candidate(CANDIDATES[0], 1, encounters, outcomes)
+    model = fit_candidate(CANDIDATES[0], 1, encounters, outcomes, range(len(outcomes)))
     compiled = compile_model(model, encounters, coverage, parity_check_of(model, coverage)).to_json()
     key = fit_key(CANDIDATES[0], DataSource("a snapshot for pyfunc", 1, "code"), Objective("any", 0.5), REFIT_SPLITS)
     return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", {"train": 300}, None, compiled)

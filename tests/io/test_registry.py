@@ -18,12 +18,13 @@ from mlflow.exceptions import MlflowException
 from sklearn.pipeline import Pipeline
 
 from readmit.core import features
+from readmit.core.candidate_selection import PatientLosses
 from readmit.core.coverage import Coverage
 from readmit.core.curves import curves_of
 from readmit.core.encounter import FEATURES
 from readmit.core.errors import RegistryUnavailable, VersionUnusable
 from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
-from readmit.core.model import CANDIDATES, build_pipeline, model_input, probabilities
+from readmit.core.model import CANDIDATES, fit_candidate, model_input, probabilities
 from readmit.core.splitting import REFIT_SPLITS
 from readmit.core.version import MODEL_FILE
 from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, ExperimentRuns, Fit
@@ -50,10 +51,11 @@ def key(snapshot: str) -> FitKey:
 def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     outcomes = [int(number > 5) for number in frame["number_inpatient"]]
     outcomes[::7] = [1 - outcome for outcome in outcomes[::7]]
-    model = build_pipeline(CANDIDATES[0], seed=1).fit(frame, outcomes)
+    model = fit_candidate(CANDIDATES[0], 1, frame, outcomes, range(len(frame)))
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
     curves = curves_of(outcomes, probabilities(model, frame))
-    evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, {"race": 0.02, "age": -0.001})
+    losses = PatientLosses.of(outcomes, probabilities(model, frame), np.arange(len(frame)))
+    evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, {"race": 0.02, "age": -0.001}, losses)
     rows = {"train": 120, "validation": 80}
     return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
 
@@ -96,6 +98,7 @@ def test_the_page_of_a_run_describes_batch_data_and_code_and_shows_its_curves(
     assert recorded.figures == fitted.evaluation.figures
     assert runs.curves(recorded.run_id) == fitted.evaluation.curves
     assert runs.importances(recorded.run_id) == fitted.evaluation.importances
+    assert runs.losses(recorded.run_id).to_json() == fitted.evaluation.losses.to_json()
 
     client = MlflowClient(settings.mlflow_tracking_uri)
     run = client.get_run(recorded.run_id)

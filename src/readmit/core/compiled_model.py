@@ -7,7 +7,7 @@ additive model each number is a term, and their sum is the score.
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,6 +39,21 @@ class CompiledColumn:
         return number_or_nan(self.numbers.get(value, self.otherwise))
 
 
+@dataclass(frozen=True, slots=True)
+class CrossCredit:
+    """How the contribution of a cross is divided between its two fields.
+
+    Each gets half; `field` gives more, and `partner` less, by category (see `core.cross_credits`).
+    """
+
+    field: CompiledColumn
+    partner: CompiledColumn
+
+    def transfer(self, field: str, partner: str) -> float:
+        """Return what goes from the partner to the field, of the contribution for their two categories."""
+        return self.field.number(field) - self.partner.number(partner)
+
+
 def number_or_nan(number: float | None) -> float:
     """Return NaN for None, which stands for it in JSON."""
     return math.nan if number is None else number
@@ -49,6 +64,7 @@ class CompiledModel:
     """A compiled model: `columns` for each of MODEL_COLUMNS, `trees` (none when the model is additive).
 
     `base`: the constant term of the score. `scale`: whether a score is in log-odds or is the probability itself.
+    `credits`: of each cross; none in models of releases until 0.1.
     """
 
     scale: Scale
@@ -57,6 +73,7 @@ class CompiledModel:
     trees: tuple[Tree, ...]
     coverage: Coverage
     proof: ParityCheck
+    credits: Mapping[str, CrossCredit] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return the model as JSON; equal models give equal bytes."""
@@ -70,6 +87,7 @@ class CompiledModel:
             trees=self.trees,
             coverage=coverage,
             proof=self.proof,
+            credits=dict(self.credits),
         )
         return json.dumps(asdict(file), allow_nan=False).encode()
 
@@ -83,7 +101,7 @@ class CompiledModel:
             coverage = Coverage.from_json(json.dumps(file.coverage))
         except (ValidationError, ValueError) as error:
             raise VersionUnusable(f"not a valid compiled scorer: {str(error)[:300]}") from error
-        return cls(file.scale, file.base, file.columns, file.trees, coverage, file.proof)
+        return cls(file.scale, file.base, file.columns, file.trees, coverage, file.proof, file.credits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,7 @@ class _ScorerFile:
     trees: tuple[Tree, ...]
     coverage: dict[str, Any]
     proof: ParityCheck
+    credits: dict[str, CrossCredit] = field(default_factory=dict)
 
 
 def _require_keys(names: Iterable[str], values: Mapping[str, object]) -> None:

@@ -6,6 +6,7 @@ column is compiled, and a comparison on the test split shows whether the candida
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from readmit.core.encounter import BY_NAME
 from readmit.core.feature_spec import CHOICES, COUNTS, MODEL_COLUMNS, choice_codes
 from readmit.core.features import derived
 from readmit.core.parity_check import ParityCheck
+from readmit.core.seed_bag import SeedBag
 from readmit.core.trees import Tree
 
 Floats = npt.NDArray[np.float64]
@@ -40,9 +42,9 @@ def compile_model(model: Pipeline, encounters: pd.DataFrame, coverage: Coverage,
     if isinstance(model[-1], LogisticRegression):
         base, columns = _additive_terms(model[1:], inputs, values)
         return CompiledModel("log-odds", base, columns, (), coverage, proof)
-    scale, base, trees, dtype = _trees(model[-1])
+    encoder, scale, base, trees, dtype = _parts(model)
     # Rounded to the precision in which the trees compare.
-    numbers = np.asarray(model[1:-1].transform(_value_frame(values)), dtype=dtype).astype(np.float64)
+    numbers = np.asarray(encoder.transform(_value_frame(values)), dtype=dtype).astype(np.float64)
     columns = {name: _column(values[name], numbers[:, index]) for index, name in enumerate(MODEL_COLUMNS)}
     return CompiledModel(scale, base, columns, trees, coverage, proof)
 
@@ -103,6 +105,17 @@ def _mean(values: npt.NDArray[Any], terms: Floats, inputs: pd.Series) -> float:
     """Return the mean term of a column over the training encounters. The last term is the unseen value's."""
     known = dict(zip(values[:-1].tolist(), terms[:-1].tolist(), strict=True))
     return float(inputs.map(known).fillna(terms[-1]).mean())
+
+
+def _parts(model: Pipeline) -> tuple[Pipeline, Scale, float, tuple[Tree, ...], type[np.floating[Any]]]:
+    """Return the encoder of a tree model, and what `_trees` returns of its trees, or of all trees of its bag."""
+    bag = model[-1]
+    if not isinstance(bag, SeedBag):
+        return model[1:-1], *_trees(bag)
+    scales, bases, trees, dtypes = zip(*map(_trees, bag.models_), strict=True)
+    share = 1 / len(bag.models_)
+    mean = tuple(replace(tree, value=tuple(value * share for value in tree.value)) for each in trees for tree in each)
+    return bag.encoder_, scales[0], sum(bases) * share, mean, dtypes[0]
 
 
 def _trees(estimator: object) -> tuple[Scale, float, tuple[Tree, ...], type[np.floating[Any]]]:

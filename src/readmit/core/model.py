@@ -3,30 +3,38 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import sklearn
 from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler, TargetEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from readmit.core.encounter import BY_NAME, FEATURES
 from readmit.core.feature_spec import AGE, CATEGORIES, CHOICES, COUNTS, CROSS_COLUMNS, Value
 from readmit.core.features import derived
+from readmit.core.rate_encoder import RateEncoder
+from readmit.core.seed_bag import SeedBag
 
 Scalar = str | int | float | bool
 Settings = Mapping[str, Scalar]
+Patients: TypeAlias = npt.ArrayLike
+"""A number for the patient of each encounter, shape (rows,)."""
 ROWS_PER_CHUNK = 20_000
+ENCODER_SETTINGS: Settings = MappingProxyType({"encoding_folds": 10, "least_rows": 30, "smoothing_rows": 20})
+"""Folds of the cross-fitting; fewest encounters of a category; encounters that weigh as much as the overall rate."""
 
 TRUSTED_TYPES = (
     "collections.OrderedDict",
@@ -34,10 +42,12 @@ TRUSTED_TYPES = (
     "lightgbm.sklearn.LGBMClassifier",
     "numpy.dtype",
     "readmit.core.features.derived",
+    "readmit.core.rate_encoder.RateEncoder",
+    "readmit.core.seed_bag.SeedBag",
     "scipy._lib.array_api_compat.numpy._aliases.asarray",
     "scipy.interpolate._bsplines.BSpline",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.GroupKFold",
     "sklearn.tree._tree.Tree",
 )
 """Types that skops has to trust to load a fitted candidate, besides those it trusts by default."""
@@ -54,6 +64,11 @@ class Candidate:
     settings: Settings
     estimator: Callable[[Settings, int], Pipeline]
     bytes_per_row: int
+
+    @property
+    def is_bag(self) -> bool:
+        """Whether it is several models that differ by their seeds."""
+        return "members" in self.settings
 
 
 def model_input(columns: Mapping[str, Sequence[str | int | float | None]]) -> pd.DataFrame:
@@ -103,10 +118,13 @@ def single_threaded() -> AbstractContextManager[object]:
     return limits
 
 
-def fit_candidate(candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int]) -> Pipeline:
+def fit_candidate(
+    candidate: Candidate, seed: int, encounters: pd.DataFrame, labels: Sequence[int], patients: Patients
+) -> Pipeline:
     """Fit the candidate to a model input, on one thread."""
-    with single_threaded():
-        model: Pipeline = build_pipeline(candidate, seed).fit(encounters, labels)
+    # With metadata routing the folds of every encoder get the patients.
+    with single_threaded(), sklearn.config_context(enable_metadata_routing=True):
+        model: Pipeline = build_pipeline(candidate, seed).fit(encounters, labels, groups=patients)
     return model
 
 
@@ -115,13 +133,18 @@ def probabilities(model: Pipeline, frame: pd.DataFrame) -> npt.NDArray[np.float6
     return np.asarray(model.predict_proba(frame)[:, 1], dtype=np.float64)
 
 
-def _target_encoder(settings: Settings, seed: int) -> TargetEncoder:
-    """Return a target encoder: each category's readmission rate, shrunk towards the overall rate when rows are few.
+def single_seeded(candidate: Candidate) -> Candidate:
+    """Return the candidate without its bag, which takes a fraction of the time to fit: for comparisons."""
+    return replace(candidate, settings={**candidate.settings, "members": 1}) if candidate.is_bag else candidate
 
-    In training it is cross-fitted, so that a row's own outcome is not in its features (Micci-Barreca 2001).
+
+def _rate_encoder(settings: Settings, seed: int) -> RateEncoder:
+    """Return a target encoder that is cross-fitted by patient.
+
+    So neither a training row's own outcome nor those of the patient's other stays are in its features.
     """
-    folds = KFold(n_splits=int(settings["encoding_folds"]), shuffle=True, random_state=seed)
-    return TargetEncoder(target_type="binary", smooth="auto", cv=folds)
+    folds = GroupKFold(n_splits=int(settings["encoding_folds"]), shuffle=True, random_state=seed)
+    return RateEncoder(int(settings["least_rows"]), float(settings["smoothing_rows"]), folds)
 
 
 def _logistic_regression(settings: Settings, seed: int) -> Pipeline:
@@ -129,90 +152,100 @@ def _logistic_regression(settings: Settings, seed: int) -> Pipeline:
         SimpleImputer(strategy="median", keep_empty_features=True),
         SplineTransformer(n_knots=int(settings["knots"]), degree=3, knots="quantile"),
     )
-    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=int(settings["least_rows"]))
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=int(settings["one_hot_rows"]))
     encoder = ColumnTransformer(
         [
             ("number", splines, [*COUNTS, AGE]),
             ("category", one_hot, [*(name for name in CHOICES if name != AGE), *CATEGORIES]),
-            ("rate", make_pipeline(_target_encoder(settings, seed), StandardScaler()), [*CATEGORIES, *CROSS_COLUMNS]),
+            ("rate", make_pipeline(_rate_encoder(settings, seed), StandardScaler()), [*CATEGORIES, *CROSS_COLUMNS]),
         ]
     )
     model = LogisticRegression(C=float(settings["c"]), max_iter=300)
     return Pipeline([("encoder", encoder), ("model", model)])
 
 
-def _tree_encoder(settings: Settings, seed: int) -> ColumnTransformer:
-    """Return the encoder of the tree models: numbers unchanged, NaN for not recorded; target encoding for the rest."""
-    rates = _target_encoder(settings, seed)
-    return ColumnTransformer(
+def _tree_steps(settings: Settings, seed: int, model: BaseEstimator) -> Pipeline:
+    """Return the encoder of the tree models, and the model.
+
+    Numbers are unchanged, rates replace categories, and -1, below every recorded number, stands for not recorded:
+    scikit-learn's trees fail on a column of only NaN.
+    """
+    rates = _rate_encoder(settings, seed)
+    encoder = ColumnTransformer(
         [("number", "passthrough", [*COUNTS, *CHOICES]), ("rate", rates, [*CATEGORIES, *CROSS_COLUMNS])]
     )
-
-
-def _missing_value_imputer() -> SimpleImputer:
-    """Impute -1, below every recorded number: scikit-learn's trees fail on a column of only NaN."""
-    return SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
+    absent = SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
+    return Pipeline([("encoder", encoder), ("absent", absent), ("model", model)])
 
 
 def _estimator_settings(settings: Settings) -> dict[str, Any]:
     """Return the settings that are the estimator's own parameters, which it validates itself."""
-    return {name: value for name, value in settings.items() if name != "encoding_folds"}
+    return {name: value for name, value in settings.items() if name not in (*ENCODER_SETTINGS, "members")}
 
 
 def _random_forest(settings: Settings, seed: int) -> Pipeline:
     model = RandomForestClassifier(**_estimator_settings(settings), random_state=seed, n_jobs=1)
-    return Pipeline(
-        [("encoder", _tree_encoder(settings, seed)), ("absent", _missing_value_imputer()), ("model", model)]
-    )
+    return _tree_steps(settings, seed, model)
+
+
+def _bag(settings: Settings, seed: int, model: Callable[[int], BaseEstimator]) -> Pipeline:
+    """Return a bag of models, each with its own seed."""
+    seeds = [100 * seed + member for member in range(int(settings["members"]))]
+    return Pipeline([("bag", SeedBag([_tree_steps(settings, each, model(each)) for each in seeds]))])
 
 
 def _hist_gradient_boosting(settings: Settings, seed: int) -> Pipeline:
-    model = HistGradientBoostingClassifier(**_estimator_settings(settings), random_state=seed, early_stopping=False)
-    return Pipeline(
-        [("encoder", _tree_encoder(settings, seed)), ("absent", _missing_value_imputer()), ("model", model)]
-    )
+    parameters = _estimator_settings(settings)
+
+    def model(seed: int) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(**parameters, random_state=seed, early_stopping=False)
+
+    return _bag(settings, seed, model)
 
 
 def _lightgbm(settings: Settings, seed: int) -> Pipeline:
-    model = LGBMClassifier(
-        **_estimator_settings(settings),
-        random_state=seed,
-        n_jobs=1,
-        deterministic=True,
-        force_col_wise=True,
-        verbose=-1,
-    )
-    return Pipeline([("encoder", _tree_encoder(settings, seed)), ("model", model)])
+    parameters = _estimator_settings(settings)
+
+    def model(seed: int) -> LGBMClassifier:
+        deterministic = {"n_jobs": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
+        return LGBMClassifier(**parameters, **deterministic, random_state=seed)
+
+    return _bag(settings, seed, model)
 
 
 CANDIDATES = (
     Candidate(
         "logistic_regression",
-        MappingProxyType({"encoding_folds": 5, "knots": 5, "least_rows": 100, "c": 0.05}),
+        MappingProxyType({**ENCODER_SETTINGS, "knots": 5, "one_hot_rows": 100, "c": 0.05}),
         _logistic_regression,
         bytes_per_row=3_500,
     ),
     Candidate(
-        "random_forest",
+        "pairwise_boosting",
         MappingProxyType(
             {
-                "encoding_folds": 5,
-                "n_estimators": 150,
-                "min_samples_leaf": 25,
-                "max_features": 0.15,
-                "max_samples": 0.3,
+                **ENCODER_SETTINGS,
+                "members": 4,
+                "max_iter": 100,
+                "learning_rate": 0.1,
+                "max_leaf_nodes": 15,
+                "min_samples_leaf": 60,
+                "l2_regularization": 5,
+                "max_features": 0.3,
+                "interaction_cst": "pairwise",
             }
         ),
-        _random_forest,
-        bytes_per_row=1_600,
+        _hist_gradient_boosting,
+        bytes_per_row=1_250,
     ),
     Candidate(
         "hist_gradient_boosting",
         MappingProxyType(
             {
-                "encoding_folds": 5,
-                "max_iter": 150,
-                "learning_rate": 0.06,
+                **ENCODER_SETTINGS,
+                "members": 4,
+                "max_iter": 100,
+                "learning_rate": 0.08,
                 "max_leaf_nodes": 15,
                 "min_samples_leaf": 60,
                 "l2_regularization": 5,
@@ -226,18 +259,34 @@ CANDIDATES = (
         "lightgbm",
         MappingProxyType(
             {
-                "encoding_folds": 5,
-                "n_estimators": 200,
-                "learning_rate": 0.05,
+                **ENCODER_SETTINGS,
+                "members": 4,
+                "n_estimators": 100,
+                "learning_rate": 0.06,
                 "num_leaves": 15,
                 "min_child_samples": 60,
                 "subsample": 0.8,
                 "subsample_freq": 1,
-                "colsample_bytree": 0.3,
+                "colsample_bytree": 0.5,
                 "reg_lambda": 5,
             }
         ),
         _lightgbm,
         bytes_per_row=1_250,
     ),
+    Candidate(
+        "random_forest",
+        MappingProxyType(
+            {
+                **ENCODER_SETTINGS,
+                "n_estimators": 150,
+                "min_samples_leaf": 25,
+                "max_features": 0.15,
+                "max_samples": 0.3,
+            }
+        ),
+        _random_forest,
+        bytes_per_row=1_600,
+    ),
 )
+"""The simplest first: a sum of terms by field; of terms by two fields; trees; the forest, whose trees are deepest."""

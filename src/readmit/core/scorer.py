@@ -109,17 +109,20 @@ class Scorer:
         score = self._base + (sum(row) if self.trees is None else self.trees.score(row))
         return 1 / (1 + math.exp(-score)) if self._log_odds else score
 
-    def contributions(self, row: Sequence[float]) -> tuple[float, dict[str, float]]:
+    def contributions(self, encoded: Sequence[EncodedValue]) -> tuple[float, dict[str, float]]:
         """Return the base value and the contribution of each raw field; their sum is the score, on the model's scale.
 
-        A cross's contribution is split equally between its two fields, as the Shapley value of a pure interaction is
-        (Shapley 1953).
+        That of a cross is divided between its two fields (see `core.cross_credits`), equally in older models.
         """
+        row = self.row(encoded)
         *added, base = (*row, 0.0) if self.trees is None else self.trees.contributions(row)
         by_field = dict(zip(BASE_COLUMNS, added, strict=False))
+        categories = {name: value.category for name, value in zip(BASE_COLUMNS, encoded, strict=True)}
         for cross, addition in zip(FEATURE_CROSSES, added[len(BASE_COLUMNS) :], strict=True):
-            for name in (cross.field, cross.partner):
-                by_field[name] += addition / 2
+            credit = self.compiled.credits.get(cross.name)
+            transfer = credit.transfer(categories[cross.field], categories[cross.partner]) if credit else 0.0
+            by_field[cross.field] += addition / 2 + transfer
+            by_field[cross.partner] += addition / 2 - transfer
         return base + self._base, {name: by_field[name] for name in FEATURES}
 
     def verify(self) -> None:
@@ -128,8 +131,12 @@ class Scorer:
 
     def probabilities(self, encounters: Mapping[str, Sequence[Value]]) -> list[float]:
         """Return the probabilities of validated encounters, given as a column for each of FEATURES."""
+        return [self.probability(row) for row in self.rows(encounters)]
+
+    def rows(self, encounters: Mapping[str, Sequence[Value]]) -> list[list[float]]:
+        """Return the model's input rows of validated encounters, given as a column for each of FEATURES."""
         columns = []
         for name in BASE_COLUMNS:
             encoded = {value: self.encode_value(name, value) for value in set(encounters[name])}
             columns.append([encoded[value] for value in encounters[name]])
-        return [self.probability(self.row(values)) for values in zip(*columns, strict=True)]
+        return [self.row(values) for values in zip(*columns, strict=True)]

@@ -1,12 +1,13 @@
-"""Refit the candidate with the least log loss on validation, on train and validation, and register it as a version.
+"""Refit the selected candidate on train and validation, as a bag if it is one, and register it as a version.
 
 A version carries its compiled model, which is the one that is served, and both are checked to predict alike.
 """
 
 from readmit.candidate_fits import comparable
+from readmit.core.candidate_selection import PatientLosses, select_candidate
 from readmit.core.errors import PrerequisiteMissing
-from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
-from readmit.core.model import CANDIDATES
+from readmit.core.fit_key import SEED, DataSource, FitKey, Objective, fit_key
+from readmit.core.model import CANDIDATES, single_seeded
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import REFIT_SPLITS, SELECTION_SPLITS
 from readmit.io.code_revision import code_revision
@@ -33,9 +34,9 @@ def run(batch: int, settings: Settings) -> Facts:
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
     )
     candidates = comparable(CANDIDATES, snapshot, settings.train_memory_mb)
-    keys = [fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in candidates]
-    losses = _validation_losses(runs, keys)
-    winner = min(candidates, key=lambda candidate: losses[candidate.name])
+    keys = [fit_key(single_seeded(candidate), source, objective, SELECTION_SPLITS) for candidate in candidates]
+    selection = select_candidate(_validation_losses(runs, keys), SEED)
+    winner = next(candidate for candidate in candidates if candidate.name == selection.selected)
     key = fit_key(winner, source, objective, REFIT_SPLITS)
     version = registry.find_version(key)
     if version is None:
@@ -47,14 +48,14 @@ def run(batch: int, settings: Settings) -> Facts:
     return {
         "version": version.number,
         "candidate": winner.name,
-        "log_loss": losses[winner.name],
+        "reason": selection.reason,
+        "log_loss": selection.log_loss,
         "run": version.run_id,
     }
 
 
-def _validation_losses(runs: ExperimentRuns, keys: list[FitKey]) -> dict[str, float]:
+def _validation_losses(runs: ExperimentRuns, keys: list[FitKey]) -> dict[str, PatientLosses]:
     finished = {key.candidate: runs.find_finished(key) for key in keys}
-    losses = {name: run.figures["log_loss"] for name, run in finished.items() if run is not None}
-    if missing := sorted(set(finished) - set(losses)):
+    if missing := sorted(name for name, run in finished.items() if run is None):
         raise PrerequisiteMissing(f"not trained on this snapshot yet: {', '.join(missing)}; run train first")
-    return losses
+    return {name: runs.losses(run.run_id) for name, run in finished.items() if run is not None}

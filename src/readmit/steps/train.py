@@ -3,7 +3,7 @@
 from readmit.candidate_fits import comparable, fit_candidates
 from readmit.core.dataset import dataset
 from readmit.core.fit_key import DataSource, Objective, fit_key
-from readmit.core.model import CANDIDATES
+from readmit.core.model import CANDIDATES, single_seeded
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import SELECTION_SPLITS, Split
 from readmit.io.code_revision import code_revision
@@ -26,7 +26,7 @@ def run(batch: int, settings: Settings) -> Facts:
         Objective(settings.target, settings.threshold),
         DataSource(snapshot.hash, snapshot.batch, code_revision()),
     )
-    candidates = comparable(CANDIDATES, snapshot, settings.train_memory_mb)
+    candidates = comparable([single_seeded(candidate) for candidate in CANDIDATES], snapshot, settings.train_memory_mb)
     keys = {candidate.name: fit_key(candidate, source, objective, SELECTION_SPLITS) for candidate in candidates}
     finished = {candidate: run for candidate, key in keys.items() if (run := runs.find_finished(key)) is not None}
     missing = [(candidate, keys[candidate.name]) for candidate in candidates if candidate.name not in finished]
@@ -40,7 +40,7 @@ def run(batch: int, settings: Settings) -> Facts:
         )
         finished |= {fit.key.candidate: runs.record(fit) for fit in fits}
     facts: Facts = {"snapshot": snapshot.hash[:16], "target": objective.target}
-    if left_out := [candidate.name for candidate in CANDIDATES if candidate not in candidates]:
+    if left_out := [candidate.name for candidate in CANDIDATES if candidate.name not in keys]:
         facts["left_out"] = f"{', '.join(left_out)}: more than READMIT_TRAIN_MEMORY_MB ({settings.train_memory_mb} MB)"
     for candidate in candidates:
         run = finished[candidate.name]

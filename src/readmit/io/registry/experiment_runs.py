@@ -14,6 +14,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag
 from sklearn.pipeline import Pipeline
 
+from readmit.core.candidate_selection import PatientLosses
 from readmit.core.coverage import Coverage
 from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.probe_set import example_encounter, parity_check_of
@@ -27,6 +28,7 @@ EXPERIMENT = "readmit"
 KIND_TAG, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 """The tag by which MLflow's page opens an experiment in its view of model training."""
 COVERAGE_FILE, CURVES_FILE, IMPORTANCES_FILE = "coverage.json", "curves.json", "importances.json"
+LOSSES_FILE = "patient_losses.json"
 MAX_DIGEST_LENGTH = 36
 """MLflow's limit for the digest of a dataset."""
 
@@ -43,11 +45,15 @@ class FitRun:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The evaluation of a fit on held-out encounters. `figures` as logged; `importances` by raw field."""
+    """The evaluation of a fit on held-out encounters. `figures` as logged; `importances` by raw field.
+
+    `losses`: by patient, to compare candidates.
+    """
 
     figures: Mapping[str, float]
     curves: Curves
     importances: Mapping[str, float]
+    losses: PatientLosses
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,10 @@ class ExperimentRuns:
         """Return the curves of an evaluated fit."""
         return Curves.from_json(self._text(run_id, CURVES_FILE))
 
+    def losses(self, run_id: str) -> PatientLosses:
+        """Return the losses by patient of an evaluated fit."""
+        return PatientLosses.from_json(self._text(run_id, LOSSES_FILE))
+
     def importances(self, run_id: str) -> dict[str, float]:
         """Return the importances by raw field of an evaluated fit, highest first."""
         importances: dict[str, float] = json.loads(self._text(run_id, IMPORTANCES_FILE))
@@ -210,6 +220,7 @@ def _files(fit: Fit) -> Iterator[tuple[str, bytes]]:
 
 def _evaluation_files(key: FitKey, evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
     yield CURVES_FILE, evaluation.curves.to_json().encode()
+    yield LOSSES_FILE, evaluation.losses.to_json().encode()
     yield IMPORTANCES_FILE, json.dumps(dict(evaluation.importances), allow_nan=False).encode()
     title = f"batch {key.batch}, {key.candidate}, on validation"
     yield from draw_plots(title, evaluation.curves, evaluation.figures["base_rate"], evaluation.importances).items()
