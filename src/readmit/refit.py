@@ -1,8 +1,11 @@
 """The refit of the winning candidate on train and validation, and the compiled model that is served."""
 
+from dataclasses import replace
+
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from readmit.core.absence import with_absences
 from readmit.core.compiled_model import COMPILED_TOLERANCE
 from readmit.core.compiler import compile_model
 from readmit.core.cross_credits import with_cross_credits
@@ -25,9 +28,10 @@ def refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: S
         for splits in (key.rows, (Split.TEST.value,))
     )
     model = fit_candidate(winner, key.seed, data.encounters, data.labels, data.patients)
-    coverage = data.coverage
-    without_credits = compile_model(model, data.encounters, coverage, parity_check_of(model, coverage))
-    compiled = with_cross_credits(load_scorer(without_credits.to_json()), data.encounters).to_json()
+    proof = parity_check_of(model, data.coverage)
+    scorer = load_scorer(compile_model(model, data.encounters, data.coverage, proof).to_json())
+    coverage = with_absences(data.coverage, scorer, data.encounters)
+    compiled = replace(with_cross_credits(scorer, data.encounters), coverage=coverage).to_json()
     _check_parity(model, compiled, test.encounters)
     rows = {split: snapshot.rows(split) for split in key.rows}
     address = bucket.address(name)

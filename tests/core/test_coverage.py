@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from readmit.core.coverage import Coverage, FieldCoverage, WarningKind, classify_warning
@@ -14,9 +17,9 @@ ENCOUNTER: dict[str, object] = {
 
 
 def coverage(**changed: list[str | int | None]) -> Coverage:
-    """Coverage of four encounters that are equal except for the changed columns."""
+    """Coverage of 40 encounters: four that are equal except for the changed columns, each ten times."""
     values = parse(ENCOUNTER).values
-    return Coverage.of({**{name: [value] * 4 for name, value in values.items()}, **changed})
+    return Coverage.of({name: changed.get(name, [value] * 4) * 10 for name, value in values.items()})
 
 
 def test_an_encounter_like_those_in_training_gets_no_warning() -> None:
@@ -41,8 +44,43 @@ def test_a_value_outside_the_training_data_gives_a_warning_with_the_value() -> N
     assert "time_in_hospital 10 is outside the training range, 2 to 9." in warnings
 
 
-def test_a_count_within_the_training_range_gives_no_warning() -> None:
-    assert coverage(time_in_hospital=[2, 3, 9, 4]).warnings({**parse(ENCOUNTER).values, "time_in_hospital": 7}) == []
+@pytest.mark.parametrize(
+    ("occurrences", "warnings"),
+    [
+        (10, []),
+        (9, ["time_in_hospital 7 is rare: it occurs in 9 of 1,009 training encounters."]),
+        (1, ["time_in_hospital 7 is rare: it occurs in 1 of 1,001 training encounters."]),
+        (0, ["time_in_hospital 7 does not occur in the training data."]),
+    ],
+)
+def test_a_count_of_fewer_than_ten_training_encounters_gives_a_warning(occurrences: int, warnings: list[str]) -> None:
+    stays = [2] * 500 + [7] * occurrences + [9] * 500
+    columns = {name: [value] * len(stays) for name, value in parse(ENCOUNTER).values.items()}
+    trained = Coverage.of({**columns, "time_in_hospital": stays})
+    assert trained.warnings({**parse(ENCOUNTER).values, "time_in_hospital": 7}) == warnings
+
+
+def test_a_code_of_fewer_than_ten_training_encounters_gives_a_warning() -> None:
+    codes: list[str | int | None] = ["428"] * 30 + ["250.83"] * 9 + [None]
+    trained = Coverage.of({name: [value] * 40 for name, value in parse(ENCOUNTER).values.items()} | {"diag_2": codes})
+    (warning,) = trained.warnings({**parse(ENCOUNTER).values, "diag_2": "250.83"})
+    assert warning == "diag_2 '250.83' is rare: it occurs in 9 of 40 training encounters."
+    assert classify_warning(warning) == ("diag_2", WarningKind.RARE)
+
+
+def test_an_absence_gives_a_warning_only_where_it_matters() -> None:
+    trained = coverage(race=["Asian", "Asian", "Asian", None])
+    fields = {name: replace(field, absence_matters=name == "diag_1") for name, field in trained.fields.items()}
+    values = {**parse(ENCOUNTER).values, "race": None, "diag_1": None}
+    assert [warning.split()[0] for warning in trained.warnings(values)] == ["race", "diag_1"], "of an older model"
+    assert [warning.split()[0] for warning in replace(trained, fields=fields).warnings(values)] == ["diag_1"]
+
+
+def test_a_coverage_of_an_older_release_can_be_read() -> None:
+    document = json.loads(coverage().to_json())
+    for field in document["fields"].values():
+        del field["rare"], field["absence_matters"]
+    assert Coverage.from_json(json.dumps(document)).warnings(parse(ENCOUNTER).values) == []
 
 
 def test_an_absent_drug_gives_no_warning() -> None:

@@ -45,9 +45,11 @@ def assert_spanish(message: str) -> None:
 @pytest.mark.parametrize("name", FEATURES)
 def test_the_coverage_warnings_of_every_field_are_translated(name: str) -> None:
     count = BY_NAME[name].kind is Kind.COUNT
-    field_coverage = FieldCoverage(1.0, low=2, high=3) if count else FieldCoverage(1.0, frozenset({"nothing like it"}))
-    coverage = Coverage(1, {name: field_coverage})
-    for value in (None, 9 if count else "something else"):
+    rare: dict[str | int, int] = {2: 3, "rare": 4}
+    values = frozenset({"nothing like it", "rare"})
+    field_coverage = FieldCoverage(1.0, low=2, high=3, rare=rare) if count else FieldCoverage(1.0, values, rare=rare)
+    coverage = Coverage(1_000, {name: field_coverage})
+    for value in (None, 9 if count else "something else", 2 if count else "rare"):
         warning = coverage.warning(name, value)
         assert warning is not None
         assert_spanish(warning)
