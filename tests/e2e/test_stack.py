@@ -132,8 +132,8 @@ def test_objects_match_the_ledger(stack: Backend) -> None:
 
 
 def test_mlflow_has_a_run_for_each_candidate_and_names_the_served_version(stack: Backend) -> None:
-    # Two trainings, each with four candidates and a refit.
-    assert finished_runs(stack) == 10
+    # Two trainings, each with five candidates and a refit.
+    assert finished_runs(stack) == 12
     query = {"name": "readmit", "alias": "production"}
     production = stack.get("mlflow", "/api/2.0/mlflow/registered-models/alias", **query)["model_version"]["version"]
     assert stack.get("api", "/health")["model_version"] == production

@@ -185,6 +185,6 @@ def test_a_run_whose_container_dies_is_marked_as_crashed_when_its_heartbeats_sto
     again = flow_runs.start(prefect, {"batch": 3}, "train")
     wait_until(lambda: flow_runs.refresh(prefect, again).state == "COMPLETED", 300)
     assert stored_content(stack) == abandoned.content
-    # Four candidates and a refit for each version, and no runs of the flow run that died.
-    assert (len(versions(stack)), finished_runs(stack)) == (before + 1, 5 * (before + 1))
+    # Five candidates and a refit for each version, and no runs of the flow run that died.
+    assert (len(versions(stack)), finished_runs(stack)) == (before + 1, 6 * (before + 1))
     wait_until(lambda: failure_is_recorded(stack, abandoned.run.id), 60)
