@@ -15,9 +15,10 @@ PAGE = f'[data-testid="stMain"]:has(.st-key-{FORM})'
 ROW = f'{PAGE} [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] .st-key-{ANSWER})'
 # The answer has its own scroll bar: its beginning stays in view, and its end can be reached beside a shorter form.
 STYLE = f"""<style>
-.st-key-{FORM}, .st-key-{FORM} [data-testid="stVerticalBlock"] {{ gap: .5rem; }}
+.st-key-{FORM}, .st-key-{FORM} [data-testid="stVerticalBlock"] {{ gap: .4rem; }}
 .st-key-{FORM} [data-testid="stLayoutWrapper"] > [data-testid="stVerticalBlock"] {{ padding-block: .5rem; }}
 .st-key-{FORM} h3 {{ font-size: 1.125rem; padding: 0 0 1rem; }}
+.st-key-{ANSWER} {{ padding-bottom: 1rem; }}
 .st-key-{ANSWER} h2 {{ font-size: 1.5rem; padding: 0 0 1rem; }}
 .st-key-{ANSWER} h3 {{ font-size: 1.25rem; padding: .5rem 0 1rem; }}
 .st-key-{ANSWER} [data-testid="stMetricValue"] {{ font-size: 1.5rem; }}

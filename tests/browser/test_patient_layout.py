@@ -6,12 +6,15 @@ from playwright.sync_api import FloatRect
 from tests.browser.conftest import OpenVisitor
 from tests.browser.page import Visitor
 from tests.browser.test_person import predict_patient
+from ui.icd9_picker import option_label
 from ui.patient_layout import ANSWER, FORM, WIDE_PIXELS
 
 pytestmark = pytest.mark.browser
 MAX_FORM_PIXELS = 1400
 LAPTOP = {"width": WIDE_PIXELS, "height": 800}
 PHONE = {"width": 390, "height": 844}
+DIAGNOSES = {"diag_1": "428", "diag_2": "250.6", "diag_3": "585"}
+"""Each has the title of its chapter below it on the form, the second one of two lines."""
 MAIN = "document.querySelector('[data-testid=stMain]')"
 
 
@@ -27,12 +30,14 @@ def box_of(visitor: Visitor, key: str) -> FloatRect:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_the_form_and_its_page_fit_into_1400_pixels_at_1280_pixels_of_width(
+def test_the_form_with_three_diagnoses_and_its_page_fit_into_1400_pixels_at_1280_pixels_of_width(
     open_visitor: OpenVisitor, language: str
 ) -> None:
     visitor = open_visitor(language)
     resize(visitor, LAPTOP)
     visitor.open("patient")
+    for name, code in DIAGNOSES.items():
+        visitor.choose(visitor.t.label(name), option_label(visitor.t, code), by=code)
     assert box_of(visitor, FORM)["height"] <= MAX_FORM_PIXELS
     assert visitor.page.evaluate(f"{MAIN}.scrollHeight") <= MAX_FORM_PIXELS
 
