@@ -284,7 +284,7 @@ class NoRoutes(Router):
 OPENAPI_CONFIG = OpenAPIConfig(
     title="Readmit",
     version=__version__,
-    description="Predict whether a diabetic inpatient will be readmitted. Every route with GET also takes HEAD, and "
+    description="Estimate the risk that a diabetic inpatient is readmitted. Every route with GET also takes HEAD, and "
     "OPTIONS returns the methods of a route in the header Allow.",
     openapi_router=NoRoutes("/schema", route_handlers=[]),
     components=DocumentComponents(

@@ -180,9 +180,8 @@ The study's own analysis then excluded deaths and hospice and kept one stay per 
 Every raw row is either clean, quarantined or excluded; the three counts add up to the raw rows.
 
 - **Excluded**: stays that ended in death or hospice, `discharge_disposition_id` {excluded}
-  ([meanings](#discharge_disposition_id)). These patients can't be readmitted
-  ([decision 1](decisions/0001-readmitted-within-30-days.md)): no model is trained on them, and `/predict`
-  rejects them (422).
+  ([meanings](#discharge_disposition_id)). No model is trained on them, and
+  `/predict` rejects them (422): [decision 1](decisions/0001-readmitted-within-30-days.md).
 - **Quarantined**: rows with a value that this page does not allow, and duplicates of earlier encounters. Each is kept
   with its field and its reason; nothing is imputed ([decision 6](decisions/0006-contract-and-quarantine.md)).
 

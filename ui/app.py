@@ -6,7 +6,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import auth, batch_page, data_page, model_page, patient_page, sidebar, statistics_page, system_page
+from ui import (
+    auth,
+    batch_page,
+    data_page,
+    model_page,
+    patient_layout,
+    patient_page,
+    sidebar,
+    statistics_page,
+    system_page,
+)
 from ui.page_context import PageContext, current_context
 
 # The pages and their icons, by URL path. (Streamlit would show a docstring here on the page.)
@@ -20,12 +30,19 @@ PAGES: dict[str, tuple[Callable[[PageContext], None], str]] = {
 }
 # A local file: the browser would fetch an icon given by name from another server.
 ICON = Path(__file__).parent / "icon.png"
+SIDEBAR_PIXELS = 240
+# Streamlit writes white on these buttons, which the light blue of dark mode makes illegible.
+DARK_BUTTON_STYLE = """<style>
+@media (prefers-color-scheme: dark) {
+  [data-testid="stBaseButton-primary"]:enabled { color: #0A0A0A; }
+}
+</style>"""
 SET_LANGUAGE_SCRIPT = "<script>window.parent.document.documentElement.lang = {language!r};</script>"
 
 
 def main() -> None:
     """Show the page of the current URL."""
-    st.set_page_config(page_title="Readmit", page_icon=str(ICON), layout="wide")
+    st.set_page_config(page_title="Readmit", page_icon=str(ICON), layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
     context = current_context()
     if not auth.is_open(context.t):
         return
@@ -42,6 +59,7 @@ def main() -> None:
     page = st.navigation(pages)
     # Screen readers pronounce a document in the language that it declares.
     st.html(SET_LANGUAGE_SCRIPT.format(language=context.t.language), unsafe_allow_javascript=True)
+    st.html(DARK_BUTTON_STYLE + patient_layout.STYLE)
     sidebar.show(context)
     page.run()
     st.divider()

@@ -143,7 +143,7 @@ def _cells(t: Messages, encounters: pa.Table, rows: pd.DataFrame, fields: list[s
     """Return the formatted cells of the rows, by column title."""
     cells = {
         t("batch.row"): [t.number(index + 1) for index in rows["index"]],
-        t("batch.follow_up"): [t("batch.yes" if flagged else "batch.no") for flagged in rows["prediction"]],
+        t("batch.flagged"): [t("batch.yes" if flagged else "batch.no") for flagged in rows["prediction"]],
         t("risk.risk"): [t.percent(probability) for probability in rows["probability"]],
     }
     for name in fields:

@@ -15,6 +15,7 @@ NUMBER_EXPRESSIONS = {
 }
 """Vega expressions that format the numbers of an axis, by whether the decimal sign is a comma."""
 MAX_BINS, MIN_BIN_WIDTH = 40, 0.01
+MAX_LABEL_PIXELS = 320
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 BLUE, ORANGE, GREY = "#0B72B5", "#D55E00", "#8A8F98"
 """From the palette of Okabe and Ito (2008), "Color Universal Design"; blue is slightly darker for thin marks."""
@@ -36,7 +37,7 @@ def risk(t: Messages, probability: float, threshold: float, average: float | Non
 
 
 def contributions(t: Messages, values: Mapping[str, float], scale: str) -> Chart:
-    """Return a bar per field, to the right when it raises the risk and to the left when it lowers it."""
+    """Return a bar per field below its label, to the right when it raised the model's answer, else to the left."""
     raises, lowers = t("why.raises"), t("why.lowers")
     frame = pd.DataFrame({"field": list(values), "contribution": list(values.values())})
     frame["direction"] = [raises if value > 0 else lowers for value in values.values()]
@@ -44,25 +45,27 @@ def contributions(t: Messages, values: Mapping[str, float], scale: str) -> Chart
         "direction:N",
         title=None,
         scale=alt.Scale(domain=[raises, lowers], range=[ORANGE, BLUE]),
-        legend=alt.Legend(orient="bottom"),
+        legend=alt.Legend(orient="bottom", direction="vertical", labelLimit=MAX_LABEL_PIXELS),
     )
+    # Labels beside the bars would leave no room for the bars in a narrow column.
+    label = alt.Axis(labelAlign="left", labelPadding=-4, labelOffset=-9, labelLimit=MAX_LABEL_PIXELS, ticks=False)
     chart: Chart = (
         alt.Chart(frame)
-        .mark_bar()
+        .mark_bar(height=9, yOffset=6)
         .encode(
             x=alt.X(
                 "contribution:Q",
                 title=t("why.axis", scale=t.term(scale)),
-                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.decimal_comma]),
+                axis=alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.decimal_comma], tickCount=5),
             ),
-            y=alt.Y("field:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
+            y=alt.Y("field:N", sort=None, title=None, axis=label),
             color=colour,
             tooltip=[
                 alt.Tooltip("field:N", title=t("why.field")),
                 alt.Tooltip("contribution:Q", title=t.term(scale), format="+.3f"),
             ],
         )
-        .properties(height=alt.Step(24), description=t("why.title"))
+        .properties(height=alt.Step(32), description=t("why.title"))
     )
     return chart
 

@@ -1,8 +1,9 @@
 """The encounter form, generated from the field definitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from readmit.core.encounter import BY_NAME, DISPOSITION, DRUGS, ICD9, NOT_RECORDED, Field, Group, Kind
 from readmit.core.field_values import value_error
@@ -13,7 +14,6 @@ from ui.encounter_file import GROUPS, default_case, fields_of
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 
-COLUMNS_PER_ROW = 3
 FIELD, PRESCRIBED = "field.", "prescribed"
 MATCHES = "matches."
 """Prefix of the session keys of the codes that typed text may mean."""
@@ -52,10 +52,9 @@ def show(t: Messages) -> dict[str, str]:
     for group in GROUPS:
         with st.container(border=True):
             st.subheader(f"{ICONS.get(group, '')} {escape_markdown(t.term(group.value).capitalize())}")
-            for row in _rows(fields_of(group)):
-                for column, field in zip(st.columns(COLUMNS_PER_ROW), row, strict=False):
-                    with column:
-                        errors |= _field(t, field, FIELD + field.name)
+            for column, field in _in_rows(fields_of(group)):
+                with column:
+                    errors |= _field(t, field, FIELD + field.name)
             if group is Group.DRUGS:
                 _prescriptions(t)
     return errors
@@ -90,8 +89,11 @@ def field_error(t: Messages, field: Field, value: str | int | None) -> str | Non
     return None if error is None else t.translate(error)
 
 
-def _rows(fields: list[Field]) -> list[tuple[Field, ...]]:
-    return [tuple(fields[start : start + COLUMNS_PER_ROW]) for start in range(0, len(fields), COLUMNS_PER_ROW)]
+def _in_rows(fields: Sequence[Field]) -> Iterator[tuple[DeltaGenerator, Field]]:
+    """Yield a column and its field: three in a row if that leaves no gaps, else two."""
+    width = 2 if len(fields) % 3 else 3
+    for start in range(0, len(fields), width):
+        yield from zip(st.columns(width), fields[start : start + width], strict=False)
 
 
 def _field(t: Messages, field: Field, key: str) -> Mapping[str, str]:
@@ -163,17 +165,16 @@ def _prescriptions(t: Messages) -> None:
         key=PRESCRIBED,
         placeholder=t("patient.no_drug"),
     )
-    for row in _rows([BY_NAME[name] for name in prescribed]):
-        for column, field in zip(st.columns(COLUMNS_PER_ROW), row, strict=False):
-            levels = [level for level in field.choices if level != field.if_absent]
-            column.segmented_control(
-                t.label(field.name),
-                levels,
-                format_func=lambda level, name=field.name: t.choice(name, level),
-                key=FIELD + field.name,
-                required=True,
-                default=levels[0] if FIELD + field.name not in st.session_state else None,
-            )
+    for name in prescribed:
+        levels = [level for level in BY_NAME[name].choices if level != BY_NAME[name].if_absent]
+        st.segmented_control(
+            t.label(name),
+            levels,
+            format_func=lambda level, drug=name: t.choice(drug, level),
+            key=FIELD + name,
+            required=True,
+            default=levels[0] if FIELD + name not in st.session_state else None,
+        )
 
 
 def is_diagnosis(name: str) -> bool:

@@ -1,11 +1,11 @@
-"""The page of a single patient: the form, the prediction, and the what-if comparison."""
+"""The page of a single patient: the form, and beside it the prediction with the what-if comparison."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
 from readmit.core.applicability import is_applicable
-from ui import encounter_form, prediction_result, what_if
+from ui import encounter_form, patient_layout, prediction_result, what_if
 from ui.api_client import Case
 from ui.encounter_file import InvalidCaseFile, default_case, from_json, to_json
 from ui.escaping import escape_markdown
@@ -18,7 +18,7 @@ LAST_PREDICTION, CASE_FILE, CASE_ERRORS = "last_prediction", "case_file", "case_
 
 @dataclass(frozen=True, slots=True)
 class PredictedCase:
-    """A case with its prediction. `model`: the model served at that time, None if unavailable."""
+    """A case with its prediction. `model`: the version that made it, None if unavailable."""
 
     case: Case
     prediction: PredictionView
@@ -29,25 +29,30 @@ def show(context: PageContext) -> None:
     """Show the page."""
     t = context.t
     st.title(t("patient.title"))
-    st.write(t("patient.intro"))
     encounter_form.preserve_state()
-    _files(t)
-    errors = encounter_form.show(t)
-    _prediction(context, encounter_form.case(), is_valid=not errors)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(t("patient.intro"), width="content")
+        _files(t)
+    form, answer = patient_layout.form_and_answer()
+    with form:
+        errors = encounter_form.show(t)
+    with answer:
+        _prediction(context, encounter_form.case(), is_valid=not errors)
 
 
 @st.fragment
 def _prediction(context: PageContext, case: Case, *, is_valid: bool) -> None:
-    """Show the button and the prediction, in a fragment that reruns without the form above."""
+    """Show the button and the prediction, in a fragment that reruns without the form."""
     applicable = is_applicable(case)
     disabled = not (is_valid and applicable)
     if st.button(context.t("patient.predict"), type="primary", disabled=disabled, icon=":material/calculate:"):
         _predict(context, case)
     if not applicable:
         prediction_result.not_applicable(context.t)
-        return
-    if (predicted := st.session_state.get(LAST_PREDICTION)) is not None:
+    elif (predicted := st.session_state.get(LAST_PREDICTION)) is not None:
         _show_prediction(context, predicted, case)
+    else:
+        st.caption(context.t("patient.no_answer"))
 
 
 def _predict(context: PageContext, case: Case) -> None:
@@ -55,22 +60,23 @@ def _predict(context: PageContext, case: Case) -> None:
     if prediction is None:
         return
     model = context.try_request(context.api_client.model)
-    st.session_state[LAST_PREDICTION] = PredictedCase(case, prediction, model)
+    # Another version may have been loaded in between: its figures are not those of this prediction.
+    same_version = model is not None and model.version == prediction.model_version
+    st.session_state[LAST_PREDICTION] = PredictedCase(case, prediction, model if same_version else None)
     what_if.reset()
 
 
 def _show_prediction(context: PageContext, predicted: PredictedCase, case: Case) -> None:
-    st.divider()
     st.header(context.t("prediction.title"))
     if predicted.case != case:
         st.info(context.t("prediction.stale"), icon=":material/edit:")
     prediction_result.show(context, predicted.prediction, predicted.model)
-    what_if.show(context, predicted.case, predicted.prediction, predicted.model)
+    what_if.show(context, predicted.case, predicted.prediction)
 
 
 def _files(t: Messages) -> None:
     """Show the controls that load, save and clear a case."""
-    with st.expander(t("case.title"), icon=":material/save:"):
+    with st.popover(t("case.title"), icon=":material/save:"):
         st.file_uploader(t("case.load"), type="json", key=CASE_FILE, on_change=_load, help=t("case.load_help"))
         for name, message in st.session_state.get(CASE_ERRORS, ()):
             text = t.translate(message)

@@ -1,6 +1,6 @@
 """The prediction for one patient: the decision, the risk, the warnings and the contributions of the fields."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from itertools import islice
 
@@ -26,9 +26,9 @@ YES_COLOUR, NO_COLOUR = "#A84300", "#0B5FA5"
 def show(context: PageContext, prediction: PredictionView, model: ModelView | None) -> None:
     """Show the complete result."""
     t = context.t
-    verdict(t, prediction)
-    numbers(t, prediction, base_rate(model))
-    warnings(t, prediction)
+    _verdict(t, prediction, model)
+    _numbers(t, prediction, None if model is None else model.figures.get("base_rate"))
+    _warnings(t, prediction)
     st.markdown(f"**{t('why.title')}**")
     contributions = _contributions(t, prediction)
     st.altair_chart(charts.contributions(t, contributions, prediction.explanation.scale), width="stretch")
@@ -45,27 +45,42 @@ def show(context: PageContext, prediction: PredictionView, model: ModelView | No
     st.caption(t("page.disclaimer"))
 
 
-def verdict(t: Messages, prediction: PredictionView) -> None:
-    """Show the decision by text and colour."""
-    decision = "yes" if prediction.prediction else "no"
+def decision(t: Messages, prediction: PredictionView) -> str:
+    """Return the decision as text."""
+    return t("prediction.yes" if prediction.prediction else "prediction.no")
+
+
+def _verdict(t: Messages, prediction: PredictionView, model: ModelView | None) -> None:
+    """Show the decision by text and colour, with what the served version's test figures say of it."""
     colour = YES_COLOUR if prediction.prediction else NO_COLOUR
-    sentence = t(f"prediction.{decision}_sentence", probability=t.percent(prediction.probability))
-    title = t(f"prediction.{decision}")
-    st.html(CARD.format(colour=colour, title=escape(title), sentence=escape(sentence)))
+    answer = t("prediction.answer", probability=t.percent(prediction.probability))
+    sentence = " ".join([answer, *_shares(t, prediction, model)])
+    st.html(CARD.format(colour=colour, title=escape(decision(t, prediction)), sentence=escape(sentence)))
 
 
-def numbers(t: Messages, prediction: PredictionView, average: float | None) -> None:
+def _shares(t: Messages, prediction: PredictionView, model: ModelView | None) -> Iterator[str]:
+    """Yield how often a decision is right: the precision of a yes, the recall beside a no. Nothing without them."""
+    key, metric = ("prediction.precision", "precision") if prediction.prediction else ("prediction.recall", "recall")
+    share = None if model is None else model.figures.get(metric)
+    if model is None or share is None:
+        return
+    percent = round(100 * share)
+    yield t(key, target=t.lookup("target", model.target), above=percent, below=100 - percent)
+
+
+def _numbers(t: Messages, prediction: PredictionView, average: float | None) -> None:
     """Show the risk, the threshold and the average, as numbers and as a chart."""
-    for column, (name, value) in zip(
-        st.columns(3),
-        {"risk": prediction.probability, "threshold": prediction.threshold, "average": average}.items(),
-        strict=True,
-    ):
-        column.metric(t(f"risk.{name}"), t.percent(value), help=t(f"risk.{name}_help"))
+    # The threshold is 1 / (1 + cost ratio).
+    ratio = t.number(1 / prediction.threshold - 1)
+    shares = {"risk": prediction.probability, "threshold": prediction.threshold, "average": average}
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        for name, value in shares.items():
+            label, explanation = t(f"risk.{name}"), t(f"risk.{name}_help", ratio=ratio)
+            st.metric(label, t.percent(value), help=explanation, width="content")
     st.altair_chart(charts.risk(t, prediction.probability, prediction.threshold, average), width="stretch")
 
 
-def warnings(t: Messages, prediction: PredictionView) -> None:
+def _warnings(t: Messages, prediction: PredictionView) -> None:
     """Show the warnings of a prediction."""
     if prediction.warnings:
         items = "\n".join(f"- {escape_markdown(t.translate(warning))}" for warning in prediction.warnings)
@@ -75,11 +90,6 @@ def warnings(t: Messages, prediction: PredictionView) -> None:
 def not_applicable(t: Messages) -> None:
     """Show, instead of a risk, that the stay ended in death or hospice."""
     st.info(t("patient.not_applicable"), icon=":material/info:")
-
-
-def base_rate(model: ModelView | None) -> float | None:
-    """Return the readmission rate of the test patients, 0 to 1."""
-    return None if model is None else model.figures.get("base_rate")
 
 
 def _contributions(t: Messages, prediction: PredictionView) -> Mapping[str, float]:

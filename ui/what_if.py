@@ -9,13 +9,14 @@ from readmit.core.encounter import BY_NAME, FEATURES
 from ui import encounter_form, prediction_result
 from ui.api_client import Case
 from ui.escaping import escape_markdown
+from ui.i18n import Messages
 from ui.page_context import PageContext
-from ui.schemas import ModelView, PredictionView
+from ui.schemas import PredictionView
 
 FIELD, VALUE = "what_if.field", "what_if.value."
 
 
-def show(context: PageContext, case: Case, prediction: PredictionView, model: ModelView | None) -> None:
+def show(context: PageContext, case: Case, prediction: PredictionView) -> None:
     """Show the choice of a field and its new value, and both predictions."""
     t = context.t
     st.subheader(t("what_if.title"))
@@ -38,16 +39,21 @@ def show(context: PageContext, case: Case, prediction: PredictionView, model: Mo
     alternative = context.try_request(lambda: context.api_client.predict(changed_case))
     if alternative is None:
         return
-    for column, title, shown in zip(
-        st.columns(2), (t("what_if.original"), t("what_if.changed")), (prediction, alternative), strict=True
-    ):
+    _compare(t, prediction, alternative)
+
+
+def _compare(t: Messages, prediction: PredictionView, alternative: PredictionView) -> None:
+    """Show both predictions beside each other, and their difference."""
+    titles = (t("what_if.original"), t("what_if.changed"))
+    for column, title, shown in zip(st.columns(2, wrap=False), titles, (prediction, alternative), strict=True):
         with column.container(border=True):
             st.markdown(f"**{title}**")
-            prediction_result.verdict(t, shown)
-            prediction_result.numbers(t, shown, prediction_result.base_rate(model))
+            st.metric(t("risk.risk"), t.percent(shown.probability))
+            st.caption(prediction_result.decision(t, shown))
     difference = alternative.probability - prediction.probability
     comparison = t(_comparison_key(difference), points=t.number(100 * abs(difference), 1))
     st.info(escape_markdown(comparison), icon=":material/compare_arrows:")
+    st.caption(t("what_if.caution"))
 
 
 def reset() -> None:

@@ -22,7 +22,7 @@ MAX_REASONS_PER_FIELD = 5
 MAX_NUMBER_CHARS = 24
 MIN_WRAP_WIDTH = 24
 """In columns: narrower text is left to the terminal to wrap."""
-EXCLUDED = "Excluded: stays that ended in death or hospice care, after which no readmission is possible."
+EXCLUDED = "Excluded: stays that ended in death or hospice care."
 
 
 @dataclass(frozen=True, slots=True)

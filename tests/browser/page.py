@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from readmit.containers.project import ROOT
 from ui.i18n import Messages, load_messages
+from ui.patient_layout import ANSWER
 
 LOCALES = {"en": "en-US", "es": "es-PE"}
 """The locale of a browser by language. In both regions numbers have a decimal point."""
@@ -18,6 +19,13 @@ WIDE = {"width": 1280, "height": 900}
 TIMEOUT_MILLISECONDS = 30_000
 RUNNING = "[data-test-script-state=running], [data-testid=stSkeleton], [data-stale=true]"
 """Elements on Streamlit's page while it runs; its visible indicator appears only later."""
+WHOLE_HEIGHT = f"""() => {{
+    const hidden = [...document.querySelectorAll(".st-key-{ANSWER}")]
+        .map((answer) => answer.closest("[data-testid=stColumn]"))
+        .map((column) => column.scrollHeight - column.clientHeight);
+    return document.querySelector("[data-testid=stMain]").scrollHeight + Math.max(0, ...hidden);
+}}"""
+"""Returns the height of a window in which nothing needs to be scrolled, neither the page nor the answer on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Visitor:
         """Save a screenshot of the whole page and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         self.settle()
-        height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        height = self.page.evaluate(WHOLE_HEIGHT)
         self.page.set_viewport_size({"width": WIDE["width"], "height": max(int(height), WIDE["height"])})
         # Vega redraws at the new size.
         self.page.wait_for_timeout(700)

@@ -21,6 +21,7 @@ from tools.boards.query_api import PrometheusApi
 from tools.boards.render import draw_board, period_of
 from ui.charts import BLUE, ORANGE
 from ui.i18n import load_messages
+from ui.patient_layout import ANSWER
 
 pytestmark = pytest.mark.pictures
 FOLDER = ROOT / "docs/pictures"
@@ -28,7 +29,6 @@ MAX_COLOURS = 128
 RENDER_MILLISECONDS = 5_000
 """Time for the pages of other services to render completely."""
 USERS = 300
-SIDEBAR_PIXELS = 301
 CHARTS = {"many": 1, "statistics": 1, "model": 3}
 """Charts on a page; each page in the pictures has a table too."""
 BOARDS_PERIOD = "30m"
@@ -114,7 +114,9 @@ def test_the_prediction_for_a_patient(browser: Browser, stack: Stack, language: 
     screenshot = visitor.screenshot("prediction", tmp_path).read_bytes()
     titles = (visitor.page.get_by_role("heading", name=visitor.t(key)) for key in ("prediction.title", "what_if.title"))
     top, bottom = (_top_of(visitor, title) for title in titles)
-    save(f"prediction-{language}", _crop(screenshot, SIDEBAR_PIXELS, top, bottom))
+    answer = visitor.page.locator(f".st-key-{ANSWER}").bounding_box()
+    assert answer is not None
+    save(f"prediction-{language}", _crop(screenshot, int(answer["x"]) - 20, top, bottom))
     context.close()
 
 

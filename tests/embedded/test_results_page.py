@@ -141,7 +141,7 @@ def test_the_headline_describes_the_model_in_production_in_plain_words() -> None
     assert re.sub(r"<[^>]+>", "", head).splitlines() == [
         "Of 100 discharges, it flags 21.",
         "Of 100 flagged discharges, 24 were followed by a readmission within 30 days.",
-        "Of 100 readmissions, it predicts 41.",
+        "Of 100 discharges that were followed by a readmission, it flagged 41.",
     ]
 
 

@@ -36,7 +36,7 @@ def titles(app: AppTest) -> list[str]:
 
 
 def test_without_a_provider_the_page_is_open() -> None:
-    assert titles(open_page().run()) == ["Will this patient be readmitted?"]
+    assert titles(open_page().run()) == ["Risk of readmission"]
 
 
 def test_with_a_provider_users_must_sign_in_first() -> None:

@@ -73,6 +73,18 @@ def _keys(file: Path) -> set[str]:
     return patterns
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_claims_what_the_figures_do_not_support(language: str) -> None:
+    """A prediction is no decision on care, a contribution no cause, and more input no better answer."""
+    claims = re.compile(
+        r"no follow-up|plan a follow-up|(raises?|lowers?) the risk|the risk would|improves? the prediction"
+        r"|less reliable|can(not|'t) be readmitted|no requiere|programe|(aumenta|reduce) el riesgo"
+        r"|el riesgo sería|mejoran? la predicción|menos confiable|no pueden? reingresar",
+        re.IGNORECASE,
+    )
+    assert {key: text for key, text in load_messages(language).texts.items() if claims.search(text)} == {}
+
+
 def test_all_steps_and_candidates_have_names() -> None:
     texts = load_messages("en").texts
     assert {key for key in texts if key.startswith("step.")} == {f"step.{step.name}" for step in STEPS}

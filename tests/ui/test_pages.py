@@ -145,5 +145,5 @@ def test_the_application_uses_the_language_of_the_session() -> None:
     app.session_state[LANGUAGE] = "es"
     app.run()
     assert not app.exception
-    assert [str(title.value) for title in app.title] == ["¿Reingresará este paciente?"]
+    assert [str(title.value) for title in app.title] == ["Riesgo de reingreso"]
     assert any("La API está usando la versión 1." in str(message.value) for message in app.sidebar.success)

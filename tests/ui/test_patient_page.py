@@ -1,6 +1,7 @@
 """The page of a single patient, with a real inference API."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import streamlit as st
@@ -8,18 +9,43 @@ from streamlit.testing.v1 import AppTest
 
 from readmit.core.encounter import EXCLUDED_DISPOSITIONS, FEATURES, FIELDS
 from readmit.core.request import parse
-from tests.api.conftest import InMemoryModelSource
+from tests.api.conftest import FittedVersion, InMemoryModelSource
 from tests.ui.conftest import Visit
 from ui import encounter_form
+from ui.api_client import ApiClient
 from ui.encounter_file import default_case, to_json
-from ui.i18n import load_messages
+from ui.i18n import NO_VALUE, load_messages
 from ui.patient_page import CASE_FILE, LAST_PREDICTION
 
 PREDICT, RESULT_TITLE = "Predict", "Prediction"
+UNREACHED = 0.9999
+"""A threshold that no encounter reaches."""
+
+
+@pytest.fixture
+def threshold() -> float:
+    return 1 / 7
+
+
+@pytest.fixture
+def figures() -> dict[str, float]:
+    return {"roc_auc": 0.68, "base_rate": 0.114, "precision": 0.213, "recall": 0.449}
+
+
+@pytest.fixture
+def model_source(served: FittedVersion, threshold: float, figures: dict[str, float]) -> InMemoryModelSource:
+    version = replace(served.version, threshold=threshold, figures=figures)
+    return InMemoryModelSource(replace(served, version=version))
 
 
 def press(app: AppTest, label: str) -> AppTest:
     return next(button for button in app.button if button.label == label).click().run()
+
+
+def decision(app: AppTest) -> str:
+    """Return the card with the decision, as HTML."""
+    (card,) = app.get("html")
+    return str(card.proto.body)
 
 
 def headings(app: AppTest) -> list[str]:
@@ -34,6 +60,65 @@ def test_the_default_form_gets_a_prediction(visit: Visit) -> None:
     prediction = app.session_state[LAST_PREDICTION].prediction
     assert risk == f"{100 * prediction.probability:.1f}\N{NO-BREAK SPACE}%"
     assert threshold == "14.3\N{NO-BREAK SPACE}%"
+
+
+@pytest.mark.parametrize("threshold", [UNREACHED])
+@pytest.mark.parametrize(
+    ("language", "title", "sentence"),
+    [
+        (
+            "en",
+            "Below the threshold",
+            "45 of 100 who come back within 30 days are above the threshold, and 55 below it.",
+        ),
+        (
+            "es",
+            "Por debajo del umbral",
+            "45 de cada 100 que reingresan dentro de 30 días están por encima del umbral y 55 por debajo.",
+        ),
+    ],
+)
+def test_below_the_threshold_the_answer_tells_how_many_who_come_back_are_above_it(
+    visit: Visit, language: str, title: str, sentence: str
+) -> None:
+    app = press(visit("patient", language), load_messages(language)("patient.predict"))
+    assert title in decision(app)
+    assert sentence in decision(app)
+
+
+def test_above_the_threshold_the_answer_tells_how_many_above_it_come_back(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
+    assert "At or above the threshold" in decision(app)
+    assert "21 of 100 who are above the threshold come back within 30 days, and 79 do not." in decision(app)
+
+
+@pytest.mark.parametrize("figures", [{"roc_auc": 0.68}])
+@pytest.mark.parametrize("threshold", [1 / 7, UNREACHED])
+def test_without_the_figures_of_the_version_the_answer_has_no_numbers_of_100(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
+    assert "The model estimates a risk of readmission" in decision(app)
+    assert "of 100" not in decision(app)
+
+
+def test_the_figures_of_a_version_loaded_after_the_prediction_are_not_shown_with_it(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, model = visit("patient"), ApiClient.model
+    monkeypatch.setattr(ApiClient, "model", lambda client: replace(model(client), version="2"))
+    assert "of 100" not in decision(press(app, PREDICT))
+    assert [metric.value for metric in app.metric if metric.label == "Average"] == [NO_VALUE]
+
+
+def test_the_threshold_is_explained_by_its_cost_ratio(visit: Visit) -> None:
+    app = press(visit("patient"), PREDICT)
+    (explanation,) = (metric.help for metric in app.metric if metric.label == "Threshold")
+    assert "missing a readmission costs 6 times as much as an unneeded follow-up" in explanation
+
+
+def test_before_the_first_prediction_the_page_tells_where_the_answer_will_be(visit: Visit) -> None:
+    app, hint = visit("patient"), load_messages("en")("patient.no_answer")
+    assert hint in [str(caption.value) for caption in app.caption]
+    assert hint not in [str(caption.value) for caption in press(app, PREDICT).caption]
 
 
 def test_the_prediction_has_a_medical_device_disclaimer(visit: Visit) -> None:
@@ -122,7 +207,9 @@ def test_what_if_predicts_again_with_one_field_changed(visit: Visit) -> None:
     app.selectbox(key="what_if.field").select("number_inpatient").run()
     app.number_input(key="what_if.value.number_inpatient").set_value(55).run()
     assert not app.exception
+    assert any(str(info.value).startswith("The model's answer would be") for info in app.info)
     assert any("higher" in str(info.value) for info in app.info)
+    assert load_messages("en")("what_if.caution") in [str(caption.value) for caption in app.caption]
     first, second = [metric.value for metric in app.metric if metric.label == "Risk"][1:]
     assert first != second
 

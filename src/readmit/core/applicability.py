@@ -1,4 +1,4 @@
-"""Applicability of a prediction: encounters that ended in death or hospice have no readmission risk."""
+"""Applicability of a prediction: encounters that ended in death or hospice get none."""
 
 from collections.abc import Mapping
 

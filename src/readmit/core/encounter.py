@@ -189,7 +189,7 @@ FIELDS: tuple[Field, ...] = (
         pattern=SPECIALTY,
         hint=SPECIALTY_HINT,
         may_be_unrecorded=True,
-        label="Specialty of the admitting physician",
+        label="Admitting specialty",
     ),
     _count("num_lab_procedures", Group.STAY, "Laboratory tests", "laboratory tests performed during the stay"),
     _count("num_procedures", Group.STAY, "Other procedures", "procedures other than laboratory tests during the stay"),
@@ -265,10 +265,13 @@ COUNTED_BY = ("age", "gender", "race", "diag_1")
 """Fields by which readmissions are counted."""
 
 EXCLUDED_DISPOSITIONS = ("11", "13", "14", "19", "20", "21")
-"""Discharge dispositions of death or hospice, after which a readmission is not possible."""
+"""Discharge dispositions of death or hospice: stays that no model is trained on."""
 
 TARGETS = {"within_30_days": ("<30",), "any": ("<30", ">30")}
-"""Prediction targets with the outcomes that count as readmitted; `within_30_days` is the CMS definition."""
+"""Prediction targets with the outcomes that count as readmitted.
+
+`within_30_days` is CMS's 30-day horizon, all causes: CMS's measures count unplanned returns only.
+"""
 
 
 def python_name(column: str) -> str:

@@ -8,7 +8,7 @@ from readmit.core.encounter import DISPOSITION
 from readmit.core.quarantine_reasons import redact_reason
 from readmit.io.database import rows
 
-NO_READMISSION_POSSIBLE = "the stay ended in death or hospice: no readmission is possible"
+DEATH_OR_HOSPICE = "the stay ended in death or hospice"
 MAX_REASONS = 30
 OTHER_REASONS = "other, less frequent reasons"
 
@@ -24,7 +24,7 @@ class ExclusionReason:
 
 def exclusion_reasons(encounters: int) -> tuple[ExclusionReason, ...]:
     """Return why encounters are excluded: there is one reason."""
-    return (ExclusionReason(DISPOSITION, NO_READMISSION_POSSIBLE, encounters),) if encounters else ()
+    return (ExclusionReason(DISPOSITION, DEATH_OR_HOSPICE, encounters),) if encounters else ()
 
 
 def quarantine_reasons(batches: Iterable[int]) -> tuple[ExclusionReason, ...]:

@@ -34,7 +34,7 @@ def print_summary(report: Report, console: Console) -> None:
         _production(report.production, report.target, console)
     if report.prediction is not None:
         prediction = report.prediction
-        decision = "follow up" if prediction["prediction"] else "no follow-up needed"
+        decision = "flagged" if prediction["prediction"] else "not flagged"
         console.print(f"One encounter through the API: probability {prediction['probability']:.3f}, {decision}.")
 
 
@@ -66,7 +66,7 @@ def _production(model: Production, model_target: str, console: Console) -> None:
     console.print(
         f"Of 100 discharges, it flags {100 * test['flagged']:.0f}. Of 100 flagged discharges, {100 * test['ppv']:.0f} "
         f"were followed by a readmission {READMISSION_WINDOWS[model_target]}. "
-        f"Of 100 readmissions, it predicts {100 * test['sensitivity']:.0f}."
+        f"Of 100 discharges that were followed by a readmission, it flagged {100 * test['sensitivity']:.0f}."
     )
 
 
