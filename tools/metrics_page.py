@@ -154,7 +154,7 @@ One group for each step:
 
 {step}
 
-One group of the day, which every attempt replaces as a whole with what the ledger holds; at most 200 series are pushed:
+One group of the day, which every attempt replaces as a whole with what the ledger holds; at most 250 series are pushed:
 
 {day}
 

@@ -32,7 +32,7 @@ from readmit.settings import Settings
 TOKEN = "a token of the tests"
 LOCAL = "http://127.0.0.1"
 """The base URL of test clients: Litestar's default host is not one of READMIT_ALLOWED_HOSTS."""
-ROWS = 400
+ROWS = 1_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _column(name: str, rng: random.Random) -> list[str | int | None]:
 
 
 def fit_version(candidate: str, **settings: int) -> FittedVersion:
-    """Fit a version on a few hundred random encounters, in which many stays end in a readmission."""
+    """Fit a version on random encounters, in which many stays end in a readmission."""
     rng = random.Random(7)
     columns = {name: _column(name, rng) for name in FEATURES}
     outcomes = [int(rng.random() < int(stays or 0) / 60) for stays in columns["number_inpatient"]]

@@ -31,7 +31,7 @@ from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, Experime
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
 
-RUN_FILES, MODEL_FILES = 8, 7
+RUN_FILES, MODEL_FILES = 9, 7
 """Files of an evaluated run and of its model; MLflow takes a request for each."""
 MAX_BYTES_WITHOUT_MODEL = 500_000
 MAX_REQUESTS_BESIDES_UPLOADS = 15
