@@ -28,7 +28,7 @@ class PatientLosses:
         """Sum the losses of the encounters of each patient."""
         numbers = number_patients(patients)
         losses = log_losses(np.asarray(labels, dtype=np.float64), probabilities)
-        return cls(np.bincount(numbers), np.bincount(numbers, losses))
+        return cls(np.bincount(numbers), np.asarray(np.bincount(numbers, losses), dtype=np.float64))
 
     def to_json(self) -> str:
         """Return the losses as JSON."""

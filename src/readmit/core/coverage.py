@@ -99,16 +99,22 @@ class Coverage:
 def field_coverage(name: str, column: Sequence[str | int | float | None]) -> FieldCoverage:
     """Summarize a column of one value per encounter; None and NaN mean not recorded."""
     present = [value for value in column if value is not None and value == value]
-    recorded, whole = len(present) / len(column) if column else 0.0, BY_NAME[name].whole_number
-    counts = Counter(int(value) if whole else str(value) for value in present)
-    if BY_NAME[name].kind is Kind.COUNT and counts:
-        low, high = min(counts), max(counts)
-        # A Counter has 0 for what it has not counted.
-        return FieldCoverage(recorded, low=low, high=high, rare=_rare(counts, range(low, high + 1)))
+    recorded = len(present) / len(column) if column else 0.0
+    if not BY_NAME[name].whole_number:
+        return _coverage_of_values(recorded, Counter(map(str, present)))
+    numbers = [int(value) for value in present]
+    if BY_NAME[name].kind is not Kind.COUNT or not numbers:
+        return _coverage_of_values(recorded, Counter(numbers))
+    low, high = min(numbers), max(numbers)
+    # A Counter has 0 for what it has not counted.
+    return FieldCoverage(recorded, low=low, high=high, rare=_rare(Counter(numbers), range(low, high + 1)))
+
+
+def _coverage_of_values(recorded: float, counts: Mapping[str | int, int]) -> FieldCoverage:
     return FieldCoverage(recorded, frozenset(counts), rare=_rare(counts, counts))
 
 
-def _rare(counts: Counter[str | int], values: Iterable[str | int]) -> Mapping[str | int, int]:
+def _rare(counts: Mapping[str | int, int], values: Iterable[str | int]) -> Mapping[str | int, int]:
     return {value: counts[value] for value in values if counts[value] < MIN_OCCURRENCES}
 
 

@@ -7,6 +7,7 @@ and Kononenko 2014). So each field gets half of the contribution, and b / 2 * (a
 stays exact. For trees the slope is that of a regression of the contributions on the encodings.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -58,8 +59,8 @@ def _slope(numbers: Floats, contributions: Floats) -> float:
 def _credit(cross: Cross, column: CompiledColumn, inputs: pd.DataFrame, slope: float) -> CrossCredit:
     fields, partners = (inputs[name].value_counts(normalize=True) for name in (cross.field, cross.partner))
     numbers = np.array([[column.number(cross.combine(f, p)) for p in partners.index] for f in fields.index])
-    pairs = inputs.groupby([cross.field, cross.partner]).size() / len(inputs)
-    mean = float(sum(share * column.number(cross.combine(*pair)) for pair, share in pairs.items()))
+    pairs = zip(inputs[cross.field].tolist(), inputs[cross.partner].tolist(), strict=True)
+    mean = sum(count * column.number(cross.combine(*pair)) for pair, count in Counter(pairs).items()) / len(inputs)
     unseen = slope / 2 * (column.number(UNSEEN) - mean)
 
     def terms(categories: pd.Index, means: Floats) -> CompiledColumn:

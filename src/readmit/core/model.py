@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import sklearn
 from lightgbm import LGBMClassifier
+from sklearn import config_context  # type: ignore[attr-defined]  # its stubs do not have it
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -123,7 +123,7 @@ def fit_candidate(
 ) -> Pipeline:
     """Fit the candidate to a model input, on one thread."""
     # With metadata routing the folds of every encoder get the patients.
-    with single_threaded(), sklearn.config_context(enable_metadata_routing=True):
+    with single_threaded(), config_context(enable_metadata_routing=True):
         model: Pipeline = build_pipeline(candidate, seed).fit(encounters, labels, groups=patients)
     return model
 
@@ -207,8 +207,9 @@ def _lightgbm(settings: Settings, seed: int) -> Pipeline:
     parameters = _estimator_settings(settings)
 
     def model(seed: int) -> LGBMClassifier:
-        deterministic = {"n_jobs": 1, "deterministic": True, "force_col_wise": True, "verbose": -1}
-        return LGBMClassifier(**parameters, **deterministic, random_state=seed)
+        return LGBMClassifier(
+            **parameters, random_state=seed, n_jobs=1, deterministic=True, force_col_wise=True, verbose=-1
+        )
 
     return _bag(settings, seed, model)
 

@@ -10,7 +10,7 @@ from sklearn.preprocessing import TargetEncoder
 Floats = npt.NDArray[np.float64]
 
 
-class RateEncoder(TargetEncoder):  # type: ignore[misc]  # scikit-learn has no type stubs
+class RateEncoder(TargetEncoder):
     """Encode each category as its readmission rate, shrunk towards the overall rate (Micci-Barreca 2001).
 
     A category of fewer than `least_rows` training encounters has the overall rate, as an unseen one has: a few outcomes
@@ -20,10 +20,10 @@ class RateEncoder(TargetEncoder):  # type: ignore[misc]  # scikit-learn has no t
     """
 
     def __init__(self, least_rows: int, smooth: float, cv: object) -> None:
-        super().__init__(target_type="binary", smooth=smooth, cv=cv)
+        super().__init__(target_type="binary", smooth=smooth, cv=cv)  # type: ignore[no-untyped-call]  # not typed
         self.least_rows = least_rows
 
-    def fit_transform(self, X: pd.DataFrame, y: npt.ArrayLike, **params: object) -> Floats:  # noqa: N803 - scikit-learn's
+    def fit_transform(self, X: pd.DataFrame, y: Any = None, **params: Any) -> Floats:  # noqa: ANN401, N803 - scikit-learn's
         """Fit, and return the cross-fitted encoding of the training encounters."""
         counts = {name: X[name].value_counts() for name in X}
         self.frequent_ = {name: set(count.index[count >= self.least_rows]) for name, count in counts.items()}
@@ -31,7 +31,7 @@ class RateEncoder(TargetEncoder):  # type: ignore[misc]  # scikit-learn has no t
 
     def transform(self, X: pd.DataFrame) -> Floats:  # noqa: N803 - scikit-learn's
         """Return the encoding of encounters, shape (encounters, columns)."""
-        return self._with_overall_rate(X, super().transform(X))
+        return self._with_overall_rate(X, super().transform(X))  # type: ignore[no-untyped-call]  # not typed
 
     def _with_overall_rate(self, frame: pd.DataFrame, rates: Any) -> Floats:  # noqa: ANN401 - scikit-learn has no types
         """Return the rates with the overall rate for rare and unseen categories."""
@@ -39,4 +39,4 @@ class RateEncoder(TargetEncoder):  # type: ignore[misc]  # scikit-learn has no t
             np.fromiter((value in self.frequent_[name] for value in frame[name].tolist()), bool, len(frame))
             for name in frame
         ]
-        return np.where(np.column_stack(columns), rates, self.target_mean_)
+        return np.asarray(np.where(np.column_stack(columns), rates, self.target_mean_))

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from lightgbm import LGBMClassifier
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 Floats = npt.NDArray[np.float64]
 
 
-class SeedBag(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type stubs
+class SeedBag(ClassifierMixin, BaseEstimator):
     """The mean score, in log-odds, of boosted trees (Breiman 1996, 'Bagging predictors', without its resampling).
 
     `members`: unfitted pipelines of an encoder and boosted trees, equal but for their seeds. A seed changes how the
@@ -40,11 +39,11 @@ class SeedBag(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
         """Return the mean log-odds of each row, shape (rows,)."""
         check_is_fitted(self)
         encoded = self.encoder_.transform(X)
-        return np.mean([_log_odds(model, encoded) for model in self.models_], axis=0)
+        return np.asarray(np.mean([_log_odds(model, encoded) for model in self.models_], axis=0))
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:  # noqa: N803 - scikit-learn's
         """Return the probability of each class, shape (rows, 2)."""
-        probability = expit(self.decision_function(X))
+        probability = 1 / (1 + np.exp(-self.decision_function(X)))
         return np.column_stack([1 - probability, probability])
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[np.int64]:  # noqa: N803 - scikit-learn's
