@@ -69,7 +69,8 @@ def test_the_end_of_the_answer_can_be_reached_beside_the_form(open_visitor: Open
     last.scroll_into_view_if_needed()
     box = last.bounding_box()
     assert box is not None
-    assert 0 <= box["y"] < box["y"] + box["height"] <= LAPTOP["height"]
+    # Positions are in fractions of a pixel, but a page scrolls by whole ones.
+    assert 0 <= box["y"] < box["y"] + box["height"] < LAPTOP["height"] + 1
 
 
 def test_on_a_phone_the_answer_follows_the_form_in_one_column(open_visitor: OpenVisitor) -> None:
