@@ -8,7 +8,7 @@ import pandas as pd
 
 from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME
-from readmit.core.metrics import Floats
+from readmit.core.metrics import Floats, log_losses
 from readmit.core.model import raw_values
 from readmit.core.scorer import Scorer
 
@@ -16,8 +16,8 @@ MAX_ROWS = 2_000
 """Training encounters in which each field is removed."""
 MIN_COST = 0.0005
 """Nats of log loss per encounter from which an absence matters: 0.15 % of a loss of 0.33."""
-MIN_RECORDED_SHARE = 0.95
-"""A model has learned what an absence means that is more common than this leaves."""
+USUAL_SHARE = 0.95
+"""A field recorded in at least this share of encounters is usually there. The model knows what other absences mean."""
 
 
 def with_absences(coverage: Coverage, scorer: Scorer, encounters: pd.DataFrame) -> Coverage:
@@ -32,14 +32,14 @@ def with_absences(coverage: Coverage, scorer: Scorer, encounters: pd.DataFrame) 
     costs = {
         name: _divergence(predicted, np.array(scorer.probabilities({**values, name: [None] * len(sample)})))
         for name, field in coverage.fields.items()
-        if not BY_NAME[name].required and BY_NAME[name].if_absent is None and field.recorded >= MIN_RECORDED_SHARE
+        if not BY_NAME[name].required and BY_NAME[name].if_absent is None and field.recorded >= USUAL_SHARE
     }
     return replace(coverage, fields=_with_costs(coverage.fields, costs))
 
 
 def _divergence(p: Floats, q: Floats) -> float:
     """Return the mean Kullback-Leibler divergence of Bernoulli distributions, in nats."""
-    return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+    return float((log_losses(p, q) - log_losses(p, p)).mean())
 
 
 def _with_costs(fields: Mapping[str, FieldCoverage], costs: Mapping[str, float]) -> Mapping[str, FieldCoverage]:

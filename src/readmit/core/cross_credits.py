@@ -12,16 +12,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from readmit.core.compiled_model import CompiledColumn, CompiledModel, CrossCredit
 from readmit.core.feature_spec import CROSS_COLUMNS, FEATURE_CROSSES, MODEL_COLUMNS, Cross
 from readmit.core.features import derived
+from readmit.core.metrics import Floats
 from readmit.core.model import raw_values
 from readmit.core.scorer import Scorer
 
-Floats = npt.NDArray[np.float64]
 UNSEEN = "a pair that no model has seen"
 ROWS_FOR_SLOPES = 500
 """Training encounters whose contributions give the slopes."""

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.preprocessing import TargetEncoder
 
-Floats = npt.NDArray[np.float64]
+from readmit.core.metrics import Floats
 
 
 class RateEncoder(TargetEncoder):

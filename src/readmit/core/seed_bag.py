@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-Floats = npt.NDArray[np.float64]
+from readmit.core.metrics import Floats
 
 
 class SeedBag(ClassifierMixin, BaseEstimator):

@@ -45,13 +45,8 @@ def run(batch: int, settings: Settings) -> Facts:
     if promotions.get_verdict(version.number) is None:
         registry.set_challenger(version.number)
     ledger.update_batch(batch, version=int(version.number))
-    return {
-        "version": version.number,
-        "candidate": winner.name,
-        "reason": selection.reason,
-        "log_loss": selection.log_loss,
-        "run": version.run_id,
-    }
+    facts: Facts = {"version": version.number, "candidate": winner.name, "run": version.run_id}
+    return facts | {"reason": selection.reason, "log_loss": selection.log_loss}
 
 
 def _validation_losses(runs: ExperimentRuns, keys: list[FitKey]) -> dict[str, PatientLosses]:
