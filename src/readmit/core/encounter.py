@@ -258,6 +258,9 @@ ENCOUNTER, PATIENT, OUTCOME, DISPOSITION = (
     "readmitted",
     "discharge_disposition_id",
 )
+RACE, SEX, PAYER_CODE = "race", "gender", "payer_code"
+INPATIENT_STAYS, EMERGENCY_VISITS, OUTPATIENT_VISITS = "number_inpatient", "number_emergency", "number_outpatient"
+DIAGNOSES_ENTERED, DAYS_IN_HOSPITAL = "number_diagnoses", "time_in_hospital"
 FEATURES = tuple(name for name in COLUMNS if name not in (ENCOUNTER, PATIENT, OUTCOME))
 """Input fields of the models: neither IDs nor the outcome."""
 
