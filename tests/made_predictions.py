@@ -5,7 +5,7 @@ import pandas as pd
 
 from readmit.core.metrics import Floats
 from readmit.core.promotion_gates import HeldOutPatients, Predictions
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.verdict import Verdict
 
 ROWS = 3_000
@@ -46,7 +46,7 @@ def verdict(
     consultations: int = 1,
 ) -> Verdict:
     """Return the verdict on version 3, or 2 if it is not compared with two earlier ones."""
-    rivals = Rivals(
+    rivals = EarlierModels(
         None if champion is None else predictions(champion, "1" if best is None else "2"),
         None if best is None else predictions(best, "1"),
     )

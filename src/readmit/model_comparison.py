@@ -1,4 +1,4 @@
-"""The comparison of a challenger with its rivals, by their predictions for the same test patients."""
+"""The comparison of a challenger with earlier versions, by their predictions for the same test patients."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from readmit.core.fit_key import SEED
 from readmit.core.metrics import Floats
 from readmit.core.model import chunks, probabilities, raw_values
 from readmit.core.promotion_gates import HeldOutPatients, Predictions
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.subgroups import subgroups
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
@@ -36,19 +36,19 @@ def compare(challenger: Version, earlier: EarlierVersions, registry: Registry, t
     All models predict from the same one of their two files, so that equal models have equal predictions. Raises
     VersionUnusable when one can't be loaded.
     """
-    rivals = [version for version in (earlier.champion, earlier.best) if version is not None]
-    fitted = all(version.model_file for version in (challenger, *rivals))
+    others = [version for version in (earlier.champion, earlier.best) if version is not None]
+    fitted = all(version.model_file for version in (challenger, *others))
     predictions = {challenger.number: _predict(challenger, registry, test, fitted)}
-    for rival in rivals:
+    for other in others:
         try:
-            predictions[rival.number] = _predict(rival, registry, test, fitted)
+            predictions[other.number] = _predict(other, registry, test, fitted)
         except VersionUnusable as error:
-            raise _rival_unusable(challenger, error) from error
+            raise _other_unusable(challenger, error) from error
     champion, best = (
         None if version is None else predictions[version.number] for version in (earlier.champion, earlier.best)
     )
     held_out = _held_out(challenger, registry, test)
-    return judge(held_out, predictions[challenger.number], Rivals(champion, best), earlier.verdicts + 1, SEED)
+    return judge(held_out, predictions[challenger.number], EarlierModels(champion, best), earlier.verdicts + 1, SEED)
 
 
 def _held_out(challenger: Version, registry: Registry, test: Dataset) -> HeldOutPatients:
@@ -62,7 +62,7 @@ def _held_out(challenger: Version, registry: Registry, test: Dataset) -> HeldOut
     )
 
 
-def _rival_unusable(challenger: Version, error: VersionUnusable) -> VersionUnusable:
+def _other_unusable(challenger: Version, error: VersionUnusable) -> VersionUnusable:
     return VersionUnusable(
         f"version {challenger.number} is not promoted, because a version to compare it with can't be loaded: {error}. "
         "Production stays as it is. Restore that version's files, or put another version in its place with "

@@ -9,7 +9,7 @@ import pytest
 
 from readmit.core.metrics import Floats
 from readmit.core.promotion_gates import MAX_PLAUSIBLE_AUC, MIN_FIRST_AUC
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.verdict import Verdict
 from tests.gates.page import REFUSES_WHEN
 from tests.made_predictions import (
@@ -81,7 +81,7 @@ def test_a_tie_is_promoted_if_it_was_trained_on_more_data_and_the_verdict_says_s
 
 def test_a_tie_that_was_trained_on_no_more_data_is_refused() -> None:
     champion = predictions(GOOD, "1")
-    result = judge(held_out(), predictions(informed(0.59), batch=1), Rivals(champion, None), 1, seed=130)
+    result = judge(held_out(), predictions(informed(0.59), batch=1), EarlierModels(champion, None), 1, seed=130)
     assert failed(result) == {"more_data"}
     assert result.reasons == ("more_data: no better than version 1, and not trained on more data",)
 
@@ -124,7 +124,7 @@ def test_a_model_with_identical_predictions_is_refused() -> None:
 
 def test_the_model_in_production_at_another_threshold_is_promoted() -> None:
     champion = predictions(GOOD.copy(), "1")
-    result = judge(held_out("any"), predictions(GOOD, threshold=0.2), Rivals(champion, None), 1, seed=1)
+    result = judge(held_out("any"), predictions(GOOD, threshold=0.2), EarlierModels(champion, None), 1, seed=1)
     assert result.promoted
     assert result.reasons == ("the model of version 1 at another threshold: 0.2000",)
 
@@ -154,16 +154,21 @@ def test_a_subgroup_with_few_readmissions_is_not_judged() -> None:
     few = ASIAN & (np.cumsum(ASIAN) <= 100)
     groups = GROUPS.assign(race=np.where(few, "Asian", "Other"))
     probabilities = np.where(few, GOOD / 2, GOOD)
+    champion = EarlierModels(predictions(MEDIOCRE, "1"), None)
     result = judge(
-        replace(held_out(), groups=groups), predictions(probabilities), Rivals(predictions(MEDIOCRE, "1"), None), 1, 130
+        replace(held_out(), groups=groups),
+        predictions(probabilities),
+        EarlierModels(predictions(MEDIOCRE, "1"), None),
+        1,
+        130,
     )
     assert result.gates["subgroup_observed_expected"] is None
 
 
 def test_a_model_that_is_less_useful_than_five_counts_is_refused() -> None:
-    result = judge(held_out(reference=informed(0.9)), predictions(MEDIOCRE), Rivals(None, None), 1, seed=1)
+    result = judge(held_out(reference=informed(0.9)), predictions(MEDIOCRE), EarlierModels(None, None), 1, seed=1)
     assert failed(result) == {"reference_model"}
-    assert judge(held_out(reference=informed(0.2)), predictions(GOOD), Rivals(None, None), 1, seed=1).promoted
+    assert judge(held_out(reference=informed(0.2)), predictions(GOOD), EarlierModels(None, None), 1, seed=1).promoted
 
 
 def test_a_model_whose_flags_do_harm_is_refused() -> None:
@@ -183,7 +188,7 @@ def test_a_model_with_a_nan_metric_is_never_promoted(champion: Floats | None, in
 
 
 def test_each_model_is_evaluated_at_its_own_threshold() -> None:
-    rivals = Rivals(predictions(MEDIOCRE, "1", threshold=1.0), None)
+    rivals = EarlierModels(predictions(MEDIOCRE, "1", threshold=1.0), None)
     result = judge(held_out("any"), predictions(GOOD, threshold=0.0), rivals, 1, seed=1)
     assert (result.figures["flagged"], result.rival_figures["flagged"]) == (1.0, 0.0)
 
@@ -217,9 +222,9 @@ def test_a_nan_metric_is_null_in_json_and_nan_again_when_read() -> None:
 def test_every_gate_is_explained_on_the_page_of_the_simulation() -> None:
     reference = replace(held_out(), reference=informed(0.2))
     models = predictions(GOOD, "3"), predictions(informed(0.59), "3", batch=1), predictions(MEDIOCRE, "3", 0.3)
-    results = [verdict(GOOD), judge(reference, models[0], Rivals(models[2], None), 1, seed=1)]
+    results = [verdict(GOOD), judge(reference, models[0], EarlierModels(models[2], None), 1, seed=1)]
     results += [verdict(GOOD, GOOD), verdict(informed(0.59), GOOD, best=MEDIOCRE)]
-    results += [judge(held_out(), models[1], Rivals(predictions(GOOD, "2"), None), 1, seed=1)]
+    results += [judge(held_out(), models[1], EarlierModels(predictions(GOOD, "2"), None), 1, seed=1)]
     assert {gate for result in results for gate in result.gates} == set(REFUSES_WHEN)
     page = Path("docs/gates.md").read_text()
     assert all(f"| `{gate}` | {condition} |" in page for gate, condition in REFUSES_WHEN.items())

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.quarantine_reasons import INVALID_NUMBER
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
@@ -46,7 +46,7 @@ def record_training(batch: int, roc_auc: float, target: str = "any") -> None:
 
 
 def verdict_on(version: str) -> Verdict:
-    return judge(held_out("any"), predictions(GOOD, version), Rivals(None, None), 1, seed=1, resamples=50)
+    return judge(held_out("any"), predictions(GOOD, version), EarlierModels(None, None), 1, seed=1, resamples=50)
 
 
 def make_report(production: Version | None = None, requested_target: str = "any") -> Report:
@@ -84,7 +84,7 @@ def test_the_seconds_of_a_day_are_those_of_each_steps_last_attempt_and_add_up() 
 
 def test_the_interval_of_the_model_in_production_is_that_of_its_last_evaluation() -> None:
     promotions.store_verdict(1, "any", verdict_on("3"))
-    rivals = Rivals(predictions(MEDIOCRE, "3"), None)
+    rivals = EarlierModels(predictions(MEDIOCRE, "3"), None)
     later = judge(held_out("any"), predictions(GOOD, "4"), rivals, 2, seed=1, resamples=50)
     promotions.store_verdict(2, "any", later)
     production = make_report(VERSION).production

@@ -13,7 +13,7 @@ import pandas as pd
 from readmit.core.calibration import logits
 from readmit.core.metrics import Floats, Ints
 from readmit.core.promotion_gates import HeldOutPatients, Predictions
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.threshold import threshold_from_cost_ratio
 
 TEST_ROWS_PER_BATCH = 2_080
@@ -136,5 +136,5 @@ def refusing_gates(name: str, batch: int, day: int) -> list[str]:
     made = make_patients(batch, rng)
     champion = made.model(EQUAL, rng, batch - 1) if batch > 1 else None
     best = made.model(EQUAL, rng, batch - 2) if batch > 2 else None
-    verdict = judge(made.held_out, CHALLENGERS[name](made, rng), Rivals(champion, best), batch, day, RESAMPLES)
+    verdict = judge(made.held_out, CHALLENGERS[name](made, rng), EarlierModels(champion, best), batch, day, RESAMPLES)
     return [gate for gate, reason in verdict.gates.items() if reason is not None]

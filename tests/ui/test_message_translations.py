@@ -12,7 +12,7 @@ from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
 from readmit.core.errors import RollbackRejected
 from readmit.core.production_history import rollback_target, validate_note
-from readmit.core.promotion_verdict import Rivals, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
 from readmit.core.request import RecordRejected, parse
 from readmit.core.verdict import Verdict
@@ -248,9 +248,9 @@ WRONG = np.where(GROUPS["race"] == "Asian", GOOD / 2, GOOD)
         verdict(informed(0.1), informed(0.9)),
         verdict(np.where(np.median(RISK) < RISK, 0.05, 0.3), MEDIOCRE),
         verdict(WRONG, MEDIOCRE),
-        judge(held_out(), predictions(informed(0.59), batch=1), Rivals(predictions(GOOD, "1"), None), 1, seed=1),
-        judge(held_out(), predictions(GOOD), Rivals(predictions(GOOD, "1", threshold=0.5), None), 1, seed=1),
-        judge(held_out(reference=informed(0.9)), predictions(MEDIOCRE), Rivals(None, None), 1, seed=1),
+        judge(held_out(), predictions(informed(0.59), batch=1), EarlierModels(predictions(GOOD, "1"), None), 1, seed=1),
+        judge(held_out(), predictions(GOOD), EarlierModels(predictions(GOOD, "1", threshold=0.5), None), 1, seed=1),
+        judge(held_out(reference=informed(0.9)), predictions(MEDIOCRE), EarlierModels(None, None), 1, seed=1),
     ],
     ids=lambda judged: " ".join(gate for gate, reason in judged.gates.items() if reason) or judged.reasons[0][:20],
 )

@@ -16,7 +16,7 @@ BEST_PREFIX = "best_"
 
 
 @dataclass(frozen=True, slots=True)
-class Rivals:
+class EarlierModels:
     """The models that a challenger is compared with, each None when there is none.
 
     `champion`: in production; `best`: the best earlier version, when it is another one than the champion.
@@ -29,7 +29,7 @@ class Rivals:
 def judge(
     held_out: HeldOutPatients,
     challenger: Predictions,
-    rivals: Rivals,
+    earlier: EarlierModels,
     consultations: int,
     seed: int,
     resamples: int = RESAMPLES_FOR_VERDICT,
@@ -38,7 +38,7 @@ def judge(
 
     `consultations`: verdicts on models of this target so far, this one included.
     """
-    y, champion = held_out.labels, rivals.champion
+    y, champion = held_out.labels, earlier.champion
     draws = PatientResamples(held_out.patients, resamples, seed)
     aucs = [draws.roc_aucs(y, model.probabilities) for model in (challenger, champion) if model is not None]
     figures, rival_figures = _figures(y, challenger), {} if champion is None else _figures(y, champion)
@@ -46,7 +46,7 @@ def judge(
     auc = normal_estimate(figures["roc_auc"], aucs[0], consultations)
     decision = _Decision(_finite_metrics(figures), "", None)
     if finite:
-        decision = _decide(GateKeeper(held_out, draws, consultations), challenger, rivals, auc)
+        decision = _decide(GateKeeper(held_out, draws, consultations), challenger, earlier, auc)
     against = [f"{gate}: {reason}" for gate, reason in decision.gates.items() if reason is not None]
     return Verdict(
         promoted=not against,
@@ -61,7 +61,7 @@ def judge(
         roc_auc_change=decision.auc_change,
         curves=curves_of(y.astype(int).tolist(), challenger.probabilities) if finite else None,
         gates=decision.gates,
-        best=None if rivals.best is None else rivals.best.version,
+        best=None if earlier.best is None else earlier.best.version,
         consultations=consultations,
     )
 
@@ -84,10 +84,10 @@ def _finite_metrics(figures: dict[str, float]) -> Gates:
     return {"finite_metrics": f"not a number: {', '.join(invalid)}" if invalid else None}
 
 
-def _decide(keeper: GateKeeper, challenger: Predictions, rivals: Rivals, auc: Estimate) -> _Decision:
+def _decide(keeper: GateKeeper, challenger: Predictions, earlier: EarlierModels, auc: Estimate) -> _Decision:
     """Return the decision on a challenger whose metrics are all finite."""
     gates: Gates = {"finite_metrics": None, **keeper.check_leak(auc), **keeper.check_alone(challenger)}
-    champion = rivals.champion
+    champion = earlier.champion
     if champion is None:
         in_favour = f"first model, provisional: ROC-AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
         return _Decision(gates | keeper.check_first(challenger, auc), in_favour, None)
@@ -98,8 +98,8 @@ def _decide(keeper: GateKeeper, challenger: Predictions, rivals: Rivals, auc: Es
     better = auc_change.low > 0 or loss_change.high < 0
     gates |= keeper.check_change(auc_change, loss_change, champion.version)
     gates |= keeper.check_groups(challenger, champion)
-    if rivals.best is not None:
-        best = rivals.best
+    if earlier.best is not None:
+        best = earlier.best
         changes = keeper.auc_change(challenger, best), keeper.loss_change(challenger, best)
         gates |= keeper.check_change(*changes, best.version, BEST_PREFIX)
     if not better:
