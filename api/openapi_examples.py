@@ -163,6 +163,39 @@ VERSION = {
         }
     ],
 }
+MODEL_CARD = {
+    "version": "3",
+    "language": "en",
+    "title": "Model card: version 3",
+    "note": "For teaching and research only; not a medical device.",
+    "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
+    "sections": [
+        {
+            "id": "readmit",
+            "title": "This version",
+            "note": "The facts of this version and the limits of its use.",
+            "items": [
+                {
+                    "id": "inputs",
+                    "title": "Inputs and missing data",
+                    "available": True,
+                    "text": ["47 fields of one encounter, 12 of them required in a request."],
+                    "table": {
+                        "columns": ["Field", "In a request", "Not recorded in training"],
+                        "rows": [["payer_code", "optional", "39.6 %"]],
+                    },
+                },
+                {
+                    "id": "prospective",
+                    "title": "Prospective results",
+                    "available": False,
+                    "text": ["not available"],
+                    "table": None,
+                },
+            ],
+        }
+    ],
+}
 STATISTICS = {
     "items": [
         {

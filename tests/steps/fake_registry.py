@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from readmit import challenger_verdict
+from readmit.core.card.training_facts import SplitFacts, TrainingFacts
 from readmit.core.dataset import Dataset
 from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.metrics import Floats
@@ -29,6 +30,9 @@ from tests.made_predictions import GROUPS, LABELS, PATIENTS, ROWS, informed
 SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": GROUPS["race"], "payer_code": "MC"}
 COUNTS = dict.fromkeys(REFERENCE_COUNTS, 1.0)
 TEST = Dataset(pd.DataFrame({"row": range(ROWS)}).assign(**SUBGROUPS, **COUNTS), LABELS, PATIENTS)
+TRAINING = TrainingFacts(
+    (1,), (), None, {name: SplitFacts(700, 80, 500) for name in ("train", "validation", "test")}, ("train",), {}, ()
+)
 WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
 
 
@@ -116,6 +120,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     fake = FakeRegistry()
     monkeypatch.setattr(promote, "Registry", lambda _: fake)
     monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: TEST)
+    monkeypatch.setattr(challenger_verdict, "read_training_facts", lambda *_: TRAINING)
     return fake
 
 

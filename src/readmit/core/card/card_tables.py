@@ -1,0 +1,125 @@
+"""The tables of a card."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from readmit.core.card.card_catalogue import CardTexts
+from readmit.core.card.card_facts import CardFacts, Estimate
+from readmit.core.card.card_values import figure_text
+from readmit.core.card.number_text import NumberText
+from readmit.core.encounter import BY_NAME
+
+NO_FIGURE = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True)
+class CardTable:
+    """A table of text: the titles of its columns, and its rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def not_recorded_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
+    """Return the share of each input field that was not recorded in training, and whether a request has to have it."""
+    if facts.training is None:
+        return None
+    number, rows = NumberText(texts.decimal_comma), facts.training.fitted.rows
+    cells = (
+        (
+            name,
+            texts.texts["required" if BY_NAME[name].required else "optional"] if name in BY_NAME else NO_FIGURE,
+            texts.texts["hidden"] if count is None else number.percent(count / rows) or NO_FIGURE,
+        )
+        for name, count in facts.training.not_recorded.items()
+    )
+    return _table(texts, ("field", "in_request", "not_recorded"), cells) if rows else None
+
+
+def groups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
+    """Return whom the training data are about."""
+    if facts.training is None or not facts.training.groups:
+        return None
+    number = NumberText(texts.decimal_comma)
+    cells = (
+        (
+            group.field,
+            ", ".join(group.values),
+            number.whole(group.rows) or NO_FIGURE,
+            number.percent(group.readmitted / group.rows) or NO_FIGURE,
+        )
+        for group in facts.training.groups
+    )
+    return _table(texts, ("field", "values", "encounters", "readmitted"), cells)
+
+
+def prospective_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
+    """Return the evaluations on batches that the version had not been trained on."""
+    if not facts.prospective:
+        return None
+    number = NumberText(texts.decimal_comma)
+    names = _estimate_names([result.estimates for result in facts.prospective])
+    cells = (
+        (
+            str(result.batch),
+            number.whole(result.rows) or NO_FIGURE,
+            number.whole(result.readmitted) or NO_FIGURE,
+            *_estimate_cells(names, result.estimates, texts),
+        )
+        for result in facts.prospective
+    )
+    return _table(texts, ("batch", "encounters", "readmitted_count", *names), cells)
+
+
+def subgroups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
+    """Return the evaluation by group of test patients."""
+    if not facts.subgroups:
+        return None
+    number = NumberText(texts.decimal_comma)
+    names = _estimate_names([result.estimates for result in facts.subgroups])
+    cells = (
+        (
+            result.field,
+            ", ".join(result.values),
+            number.whole(result.rows) or texts.texts["hidden"],
+            number.whole(result.readmitted) or texts.texts["hidden"],
+            *_estimate_cells(names, result.estimates, texts),
+        )
+        for result in facts.subgroups
+    )
+    return _table(texts, ("field", "values", "encounters", "readmitted_count", *names), cells)
+
+
+TABLES: Mapping[str, Callable[[CardFacts, CardTexts], CardTable | None]] = {
+    "not_recorded": not_recorded_table,
+    "groups": groups_table,
+    "prospective": prospective_table,
+    "subgroups": subgroups_table,
+}
+"""By the name that items refer to."""
+
+
+def _table(texts: CardTexts, columns: Sequence[str], cells: Iterable[tuple[str, ...]]) -> CardTable:
+    titles = tuple(texts.columns.get(name, name) for name in columns)
+    return CardTable(titles, tuple(cells))
+
+
+def _estimate_names(results: Sequence[tuple[Estimate, ...]]) -> list[str]:
+    """Return the names of all metrics, in the order of their first occurrence."""
+    return list(dict.fromkeys(estimate.name for estimates in results for estimate in estimates))
+
+
+def _estimate_cells(names: Sequence[str], estimates: Sequence[Estimate], texts: CardTexts) -> list[str]:
+    by_name = {estimate.name: estimate for estimate in estimates}
+    return [_estimate_cell(by_name.get(name), texts) for name in names]
+
+
+def _estimate_cell(estimate: Estimate | None, texts: CardTexts) -> str:
+    number = NumberText(texts.decimal_comma)
+    value = None if estimate is None else figure_text(estimate.name, estimate.value, number)
+    if estimate is None or value is None:
+        return NO_FIGURE
+    if estimate.interval is None:
+        return value
+    low, high = (figure_text(estimate.name, bound, number) for bound in (estimate.interval.low, estimate.interval.high))
+    return f"{value} ({texts.texts['from_to'].format(low=low, high=high)})"
