@@ -25,6 +25,7 @@ from readmit.core.card.model_card import ModelCard
 from readmit.io.card_files import load_catalogue
 
 MARKDOWN = "text/markdown"
+"""Litestar adds the charset."""
 QUALITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 AnyRequest = Request[Any, Any, Any]
 LANGUAGES = tuple(load_catalogue().languages)
@@ -117,7 +118,7 @@ def _quality(parameter: str) -> float:
 def _response(card: ModelCard, media_type: str) -> Response[ModelCard] | Response[str]:
     headers = {"Content-Language": card.language, "Vary": "Accept, Accept-Language"}
     if media_type == MARKDOWN:
-        return Response(card_to_markdown(card), media_type=f"{MARKDOWN}; charset=utf-8", headers=headers)
+        return Response(card_to_markdown(card), media_type=MARKDOWN, headers=headers)
     return Response(card, media_type=JSON, headers=headers)
 
 

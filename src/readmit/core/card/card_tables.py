@@ -38,7 +38,7 @@ def not_recorded_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
 
 def groups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     """Return whom the training data are about."""
-    if facts.training is None or not facts.training.groups:
+    if facts.training is None:
         return None
     number = NumberText(texts.decimal_comma)
     cells = (
@@ -99,9 +99,11 @@ TABLES: Mapping[str, Callable[[CardFacts, CardTexts], CardTable | None]] = {
 """By the name that items refer to."""
 
 
-def _table(texts: CardTexts, columns: Sequence[str], cells: Iterable[tuple[str, ...]]) -> CardTable:
+def _table(texts: CardTexts, columns: Sequence[str], cells: Iterable[tuple[str, ...]]) -> CardTable | None:
+    """Return a table with the titles of its columns; None without rows."""
     titles = tuple(texts.columns.get(name, name) for name in columns)
-    return CardTable(titles, tuple(cells))
+    rows = tuple(cells)
+    return CardTable(titles, rows) if rows else None
 
 
 def _estimate_names(results: Sequence[tuple[Estimate, ...]]) -> list[str]:

@@ -104,6 +104,6 @@ def _decision_values(decision: Decision, texts: CardTexts) -> Values:
 
 
 def join_names(names: Iterable[str], texts: CardTexts) -> str:
-    """Return names as an enumeration: a, b and c."""
-    *first, last = names
+    """Return names as an enumeration: a, b and c; empty without names."""
+    *first, last = [*names] or [""]
     return f"{', '.join(first)} {texts.texts['and']} {last}" if first else last
