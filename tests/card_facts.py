@@ -31,7 +31,7 @@ TRAINING = TrainingFacts(
         "test": SplitFacts(4_355, 489, 3_190),
     },
     fitted_on=("train", "validation"),
-    not_recorded={"payer_code": 9_960, "race": 498, "diag_1": None, "time_in_hospital": 0},
+    not_recorded={"payer_code": 9_960, "race": 498, "diag_1": None, "diag_2": 13, "time_in_hospital": 0},
     groups=(GroupFacts("gender", ("Female",), 13_300, 1_480), GroupFacts("gender", ("Male", "?"), 11_600, 1_310)),
 )
 PERFORMANCE = Performance(FIGURES, Interval(0.6701, 0.7052))

@@ -161,6 +161,7 @@ def test_missing_data_are_listed_by_field_without_small_cells() -> None:
         "payer_code": ("optional", "40.0\N{NO-BREAK SPACE}%"),
         "race": ("optional", "2.0\N{NO-BREAK SPACE}%"),
         "diag_1": ("optional", "not shown (1 to 10)"),
+        "diag_2": ("optional", "<\N{NO-BREAK SPACE}0.1\N{NO-BREAK SPACE}%"),
         "time_in_hospital": ("required", "0.0\N{NO-BREAK SPACE}%"),
     }
 

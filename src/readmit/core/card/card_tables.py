@@ -10,6 +10,8 @@ from readmit.core.card.number_text import NumberText
 from readmit.core.encounter import BY_NAME
 
 NO_FIGURE = "\N{EN DASH}"
+LEAST_SHARE = 0.001
+"""The smallest share that is written as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,19 @@ def not_recorded_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
         (
             name,
             texts.texts["required" if BY_NAME[name].required else "optional"] if name in BY_NAME else NO_FIGURE,
-            texts.texts["hidden"] if count is None else number.percent(count / rows) or NO_FIGURE,
+            texts.texts["hidden"] if count is None else _share_text(count, rows, number),
         )
         for name, count in facts.training.not_recorded.items()
     )
     return _table(texts, ("field", "in_request", "not_recorded"), cells) if rows else None
+
+
+def _share_text(count: int, rows: int, number: NumberText) -> str:
+    """Return a share in per cent; one that is not 0 is not rounded to it."""
+    share = count / rows
+    return (
+        f"<\N{NO-BREAK SPACE}{number.percent(LEAST_SHARE)}" if 0 < share < LEAST_SHARE else str(number.percent(share))
+    )
 
 
 def groups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:

@@ -40,6 +40,7 @@ def figure_text(name: str, value: float | None, number: NumberText) -> str | Non
 
 def _version_values(version: Version, texts: CardTexts, number: NumberText) -> Values:
     required = [name for name in FEATURES if BY_NAME[name].required]
+    unrecorded = [name for name in FEATURES if BY_NAME[name].may_be_unrecorded]
     return {
         "version": version.number,
         "candidate": version.candidate,
@@ -55,6 +56,7 @@ def _version_values(version: Version, texts: CardTexts, number: NumberText) -> V
         "model_file": version.model_file,
         "fields": number.whole(len(FEATURES)),
         "required_fields": number.whole(len(required)),
+        "may_be_unrecorded": join_names(unrecorded, texts),
     }
 
 
