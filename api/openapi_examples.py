@@ -78,7 +78,9 @@ DAYS = {
             "error": None,
             "version": "3",
             "outcome": "promoted",
-            "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+            "reasons": [
+                "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+            ],
             "steps": [
                 {
                     "step": "fetch",
@@ -133,7 +135,9 @@ _VERSION = {
     "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
     "in_production": True,
     "outcome": "promoted",
-    "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+    "reasons": [
+        "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+    ],
     "decided_at": _TIMESTAMP,
     "placed": {"at": _TIMESTAMP, "by": "promote", "why": "better than version 2"},
     "rolled_back": None,

@@ -1,7 +1,8 @@
 """Facts of a made version, for the tests of its card."""
 
-from readmit.core.card.card_facts import CardFacts, Decision, Estimate, Performance, ProspectiveResult, SubgroupResult
+from readmit.core.card.card_facts import CardFacts, Decision, Performance, ProspectiveResult, SubgroupResult
 from readmit.core.card.training_facts import FlowFacts, GroupFacts, SplitFacts, TrainingFacts
+from readmit.core.estimate import Estimate
 from readmit.core.verdict import Interval
 from readmit.core.version import Version
 
@@ -41,11 +42,10 @@ COMPLETE = CardFacts(
     VERSION,
     TRAINING,
     PERFORMANCE,
-    Decision("promoted", ("log loss 0.33456 against 0.33502",), "6", "2026-11-25 09:41"),
-    (ProspectiveResult(4, 14_600, 1_640, (Estimate("roc_auc", 0.671, Interval(0.66, 0.69)), Estimate("ppv", 0.21))),),
+    Decision("promoted", ("better than version 6",), "6", "2026-11-25 09:41", {"subgroup_roc_auc": None}, 3),
+    (ProspectiveResult(4, 14_600, 1_640, {"roc_auc": Estimate(0.671, 0.66, 0.69), "ppv": Estimate(0.21, 0.2, 0.22)}),),
     (
-        SubgroupResult("gender", ("Female",), 2_300, 260, (Estimate("roc_auc", 0.69),)),
-        SubgroupResult("race", (), None, None),
+        SubgroupResult("gender", ("Female",), 2_300, 260, {"roc_auc": Estimate(0.69, 0.66, 0.72)}),
+        SubgroupResult("race", (), None, None, {}),
     ),
-    consulted=3,
 )

@@ -11,7 +11,7 @@ from readmit.io.registry.model_versions import Registry
 from readmit.model_comparison import EarlierVersions, compare
 from readmit.promotion import find_best, find_champion
 from readmit.settings import Settings
-from readmit.version_card import read_training_facts
+from readmit.version_card import check_card, read_training_facts
 
 
 def current_verdict(
@@ -26,7 +26,8 @@ def current_verdict(
         read_training_facts(batch, challenger.target, settings),
     )
     while True:
-        verdict = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
+        compared = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
+        verdict = check_card(compared, challenger, training)
         promotions.store_verdict(batch, challenger.target, verdict, training)
         before, champion = champion, find_champion(challenger, registry)
         if _number(before) == _number(champion):

@@ -1,10 +1,11 @@
 """The facts of a new version's card from the stores, and the gate that requires them."""
 
-from readmit.core.card.card_completeness import incomplete_card
+from readmit.core.card.card_completeness import add_card_gate, incomplete_card
 from readmit.core.card.card_facts import CardFacts, Performance
 from readmit.core.card.training_census import TrainingCensus
 from readmit.core.card.training_facts import FlowFacts, TrainingFacts
 from readmit.core.snapshot import Snapshot
+from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.card_files import load_catalogue
 from readmit.io.database import ledger
@@ -25,9 +26,10 @@ def read_training_facts(batch: int, target: str, settings: Settings) -> Training
     return census.facts(snapshot, _flow(snapshot))
 
 
-def find_empty_item(challenger: Version, training: TrainingFacts | None, performance: Performance) -> str | None:
-    """Return the reason against promotion if a required item of the challenger's card is empty; None otherwise."""
-    return incomplete_card(CardFacts(challenger, training, performance), load_catalogue())
+def check_card(verdict: Verdict, challenger: Version, training: TrainingFacts) -> Verdict:
+    """Return the verdict on a challenger with the gate of its card, which refuses it if a required item is empty."""
+    facts = CardFacts(challenger, training, Performance.of(challenger, verdict))
+    return add_card_gate(verdict, incomplete_card(facts, load_catalogue()))
 
 
 def _flow(snapshot: Snapshot) -> FlowFacts | None:

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from readmit.core.card.card_catalogue import PLACEHOLDER, ItemSpec
-from readmit.core.card.card_completeness import incomplete_card
+from readmit.core.card.card_completeness import add_card_gate, incomplete_card
 from readmit.core.card.card_facts import CardFacts, Performance
 from readmit.core.card.card_markdown import card_to_markdown
 from readmit.core.card.card_tables import TABLES
 from readmit.core.card.model_card import CardItem, ModelCard, build_card
 from readmit.core.card.number_text import NumberText
 from readmit.core.card.training_facts import TrainingFacts
+from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.core.version import Version
 from readmit.io.card_files import load_catalogue
 from tests.card_facts import COMPLETE, FIGURES, NEW, TRAINING, VERSION
@@ -51,6 +52,7 @@ TRIPOD_AI = (
     *("18a", "18b", "18c", "18d", "18e", "18f", "19", "20a", "20b", "20c", "21", "22", "23a", "23b", "24"),
     *("25", "26", "27a", "27b", "27c"),
 )
+PPV = "21.0\N{NO-BREAK SPACE}% (20.0\N{NO-BREAK SPACE}% to 22.0\N{NO-BREAK SPACE}%)"
 OLD = CardFacts(Version("1", "lightgbm", "any", 0.5, 1, "s", "c", "r"), None, Performance({}, None))
 """A version from before there were verdicts and cards."""
 
@@ -185,7 +187,7 @@ def test_prospective_results_and_subgroups_are_not_available_until_they_are_know
     table = item_of(COMPLETE, "prospective").table
     assert table is not None
     assert table.columns == ("Batch", "Encounters", "Readmitted", "ROC-AUC", "PPV")
-    assert table.rows == (("4", "14,600", "1,640", "0.671 (0.660 to 0.690)", "21.0\N{NO-BREAK SPACE}%"),)
+    assert table.rows == (("4", "14,600", "1,640", "0.671 (0.660 to 0.690)", PPV),)
     hidden = item_of(COMPLETE, "subgroups").table
     assert hidden is not None
     assert hidden.rows[1][2:4] == ("not shown (1 to 10)",) * 2
@@ -236,6 +238,36 @@ def test_a_version_whose_card_is_complete_is_not_refused() -> None:
 )
 def test_an_empty_required_item_refuses_the_promotion_and_is_named(facts: CardFacts, missing: str) -> None:
     assert incomplete_card(facts, CATALOGUE) == f"the model card is incomplete: its item {missing}"
+
+
+def test_the_gate_of_the_card_adds_its_reason_to_a_verdict_and_refuses_it() -> None:
+    interval, curve = Interval(0.67, 0.71), ((0.0, 0.0), (1.0, 1.0))
+    promoted = Verdict(
+        *(True, True, ("first model",), "7", None, FIGURES, {}, interval, None, None, Curves(curve, curve, curve)),
+        gates={"first_skill": None},
+    )
+    complete = add_card_gate(promoted, None)
+    assert complete == replace(promoted, gates={"first_skill": None, "complete_card": None})
+    refused = add_card_gate(promoted, "it lacks something")
+    assert (refused.outcome, refused.reasons) == ("refused", ("complete_card: it lacks something",))
+    assert refused.gates["complete_card"] == "it lacks something"
+    twice = add_card_gate(
+        replace(promoted, promoted=False, provisional=False, reasons=("worse",)), "it lacks something"
+    )
+    assert twice.reasons == ("worse", "complete_card: it lacks something")
+
+
+def test_the_gates_of_a_version_are_listed_with_their_result() -> None:
+    assert COMPLETE.decision is not None
+    gates = {"observed_expected": "too high", "subgroup_roc_auc": None}
+    table = item_of(replace(COMPLETE, decision=replace(COMPLETE.decision, gates=gates)), "verdict").table
+    assert table is not None
+    assert table.rows == (("observed_expected", "too high"), ("subgroup_roc_auc", "passed"))
+
+
+def test_the_gates_on_subgroups_are_named_only_where_they_were_applied() -> None:
+    assert "subgroup_roc_auc" in text_of(COMPLETE, "B8.iii")
+    assert text_of(NEW, "B8.iii") == "not available"
 
 
 def test_training_facts_survive_json() -> None:

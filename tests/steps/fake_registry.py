@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from readmit import challenger_verdict
-from readmit.core.card.training_facts import SplitFacts, TrainingFacts
 from readmit.core.dataset import Dataset
 from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.metrics import Floats
@@ -25,14 +24,12 @@ from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import create_note
 from readmit.settings import Settings
 from readmit.steps import promote
+from tests.card_facts import TRAINING
 from tests.made_predictions import GROUPS, LABELS, PATIENTS, ROWS, informed
 
 SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": GROUPS["race"], "payer_code": "MC"}
 COUNTS = dict.fromkeys(REFERENCE_COUNTS, 1.0)
 TEST = Dataset(pd.DataFrame({"row": range(ROWS)}).assign(**SUBGROUPS, **COUNTS), LABELS, PATIENTS)
-TRAINING = TrainingFacts(
-    (1,), (), None, {name: SplitFacts(700, 80, 500) for name in ("train", "validation", "test")}, ("train",), {}, ()
-)
 WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
 
 

@@ -1,6 +1,7 @@
 """Every English message of the API and the core has a Spanish translation: checked on messages of the code itself."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 

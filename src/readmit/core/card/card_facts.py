@@ -1,30 +1,25 @@
 """The facts that a card is filled from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from readmit.core.card.training_facts import TrainingFacts
+from readmit.core.estimate import Estimate
 from readmit.core.verdict import Interval, Verdict
 from readmit.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A metric by its name, with its 95 % interval if there is one."""
-
-    name: str
-    value: float
-    interval: Interval | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ProspectiveResult:
-    """The evaluation of a version on a batch that it had not been trained on, before anything was learned from it."""
+    """The evaluation of a version on a batch that it had not been trained on, before anything was learned from it.
+
+    `estimates`: by name of the metric, with 95 % intervals.
+    """
 
     batch: int
     rows: int
     readmitted: int
-    estimates: tuple[Estimate, ...]
+    estimates: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class SubgroupResult:
     values: tuple[str, ...]
     rows: int | None
     readmitted: int | None
-    estimates: tuple[Estimate, ...] = ()
+    estimates: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +50,29 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict on a version as its card has it. `decided_at`: UTC, to the minute."""
+    """The verdict on a version as its card has it. `decided_at`: UTC, to the minute.
+
+    `gates`: the reason against promotion by gate, None where it was passed; empty in verdicts of older releases.
+    `consulted`: how many verdicts were based on the test split up to this one; None in those of older releases.
+    """
 
     outcome: str
     reasons: tuple[str, ...]
     champion: str | None
     decided_at: str
+    gates: Mapping[str, str | None] = field(default_factory=dict)
+    consulted: int | None = None
 
     @classmethod
     def of(cls, verdict: Verdict, decided_at: str) -> "Decision":
         """Return what a card has of a verdict."""
-        return cls(verdict.outcome, verdict.reasons, verdict.rival, decided_at)
+        consulted = verdict.consultations if verdict.gates else None
+        return cls(verdict.outcome, verdict.reasons, verdict.rival, decided_at, verdict.gates, consulted)
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """All facts of a card; what is None, or has no figures, is not available.
-
-    `consulted`: how many verdicts were based on the test split up to this version.
-    """
+    """All facts of a card; what is None, or has no figures, is not available."""
 
     version: Version
     training: TrainingFacts | None
@@ -81,4 +80,3 @@ class CardFacts:
     decision: Decision | None = None
     prospective: tuple[ProspectiveResult, ...] | None = None
     subgroups: tuple[SubgroupResult, ...] | None = None
-    consulted: int | None = None

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from readmit.core.card.card_catalogue import CardTexts
-from readmit.core.card.card_facts import CardFacts, Estimate
+from readmit.core.card.card_facts import CardFacts
 from readmit.core.card.card_values import figure_text
 from readmit.core.card.number_text import NumberText
 from readmit.core.encounter import BY_NAME
+from readmit.core.estimate import Estimate
 
 NO_FIGURE = "\N{EN DASH}"
 LEAST_SHARE = 0.001
@@ -68,7 +69,7 @@ def prospective_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     if not facts.prospective:
         return None
     number = NumberText(texts.decimal_comma)
-    names = _estimate_names([result.estimates for result in facts.prospective])
+    names = _estimate_names(result.estimates for result in facts.prospective)
     cells = (
         (
             str(result.batch),
@@ -86,7 +87,7 @@ def subgroups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     if not facts.subgroups:
         return None
     number = NumberText(texts.decimal_comma)
-    names = _estimate_names([result.estimates for result in facts.subgroups])
+    names = _estimate_names(result.estimates for result in facts.subgroups)
     cells = (
         (
             result.field,
@@ -100,11 +101,19 @@ def subgroups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     return _table(texts, ("field", "values", "encounters", "readmitted_count", *names), cells)
 
 
+def gates_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
+    """Return the promotion gates that applied to the version, each passed or with the reason against it."""
+    gates = {} if facts.decision is None else facts.decision.gates
+    cells = ((gate, texts.texts["passed"] if reason is None else reason) for gate, reason in gates.items())
+    return _table(texts, ("gate", "result"), cells)
+
+
 TABLES: Mapping[str, Callable[[CardFacts, CardTexts], CardTable | None]] = {
     "not_recorded": not_recorded_table,
     "groups": groups_table,
     "prospective": prospective_table,
     "subgroups": subgroups_table,
+    "gates": gates_table,
 }
 """By the name that items refer to."""
 
@@ -116,22 +125,20 @@ def _table(texts: CardTexts, columns: Sequence[str], cells: Iterable[tuple[str, 
     return CardTable(titles, rows) if rows else None
 
 
-def _estimate_names(results: Sequence[tuple[Estimate, ...]]) -> list[str]:
+def _estimate_names(results: Iterable[Mapping[str, Estimate]]) -> list[str]:
     """Return the names of all metrics, in the order of their first occurrence."""
-    return list(dict.fromkeys(estimate.name for estimates in results for estimate in estimates))
+    return list(dict.fromkeys(name for estimates in results for name in estimates))
 
 
-def _estimate_cells(names: Sequence[str], estimates: Sequence[Estimate], texts: CardTexts) -> list[str]:
-    by_name = {estimate.name: estimate for estimate in estimates}
-    return [_estimate_cell(by_name.get(name), texts) for name in names]
+def _estimate_cells(names: Sequence[str], estimates: Mapping[str, Estimate], texts: CardTexts) -> list[str]:
+    return [_estimate_cell(name, estimates.get(name), texts) for name in names]
 
 
-def _estimate_cell(estimate: Estimate | None, texts: CardTexts) -> str:
-    number = NumberText(texts.decimal_comma)
-    value = None if estimate is None else figure_text(estimate.name, estimate.value, number)
-    if estimate is None or value is None:
+def _estimate_cell(name: str, estimate: Estimate | None, texts: CardTexts) -> str:
+    if estimate is None:
         return NO_FIGURE
-    if estimate.interval is None:
-        return value
-    low, high = (figure_text(estimate.name, bound, number) for bound in (estimate.interval.low, estimate.interval.high))
+    number = NumberText(texts.decimal_comma)
+    value, low, high = (figure_text(name, each, number) for each in (estimate.value, estimate.low, estimate.high))
+    if value is None or low is None or high is None:
+        return value or NO_FIGURE
     return f"{value} ({texts.texts['from_to'].format(low=low, high=high)})"

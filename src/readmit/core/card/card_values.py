@@ -14,6 +14,8 @@ THIRTY_DAYS = "within_30_days"
 PERCENT_FIGURES = frozenset({"base_rate", "flagged", "precision", "recall", "accuracy", "ppv", "sensitivity"})
 """Metrics that are shown in per cent."""
 LOG_LOSS_DIGITS = 4
+SUBGROUP_GATES = "subgroup_"
+"""Prefix of the gates that compare subgroups."""
 
 
 def card_values(facts: CardFacts, texts: CardTexts) -> dict[str, str]:
@@ -23,8 +25,7 @@ def card_values(facts: CardFacts, texts: CardTexts) -> dict[str, str]:
         **_version_values(facts.version, texts, number),
         **_performance_values(facts.performance, number),
         **(_training_values(facts.training, texts, number) if facts.training else {}),
-        **(_decision_values(facts.decision, texts) if facts.decision else {}),
-        "consulted": number.whole(facts.consulted),
+        **(_decision_values(facts.decision, texts, number) if facts.decision else {}),
         "prospective_batches": ", ".join(str(result.batch) for result in facts.prospective or ()),
         "subgroups": number.whole(len(facts.subgroups)) if facts.subgroups else None,
     }
@@ -96,12 +97,15 @@ def _split_values(name: str, split: SplitFacts, number: NumberText) -> Values:
     }
 
 
-def _decision_values(decision: Decision, texts: CardTexts) -> Values:
+def _decision_values(decision: Decision, texts: CardTexts, number: NumberText) -> Values:
+    group_gates = [gate for gate in decision.gates if gate.startswith(SUBGROUP_GATES)]
     return {
         "outcome": texts.names[decision.outcome],
         "reasons": "; ".join(decision.reasons),
         "champion": decision.champion,
         "decided_at": decision.decided_at,
+        "consulted": number.whole(decision.consulted),
+        "subgroup_gates": join_names(group_gates, texts),
     }
 
 

@@ -8,13 +8,13 @@ import numpy.typing as npt
 import polars as pl
 
 from readmit.core.card.training_facts import FlowFacts, GroupFacts, SplitFacts, TrainingFacts
-from readmit.core.encounter import FEATURES, OUTCOME, labels
+from readmit.core.encounter import FEATURES, OUTCOME, RACE, SEX, labels
 from readmit.core.feature_spec import AGE
 from readmit.core.snapshot import PATIENT_KEY, Snapshot
 from readmit.core.splitting import REFIT_SPLITS
 from readmit.core.suppression import MIN_CELL_SIZE, sums_by_name, suppress_small_cells, to_groups
 
-GROUPED_BY = (AGE, "gender", "race")
+GROUPED_BY = (AGE, SEX, RACE)
 """Fields that describe whom the training data are about."""
 Hashes = npt.NDArray[np.uint64]
 
