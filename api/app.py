@@ -19,6 +19,7 @@ from api.metrics import ApiMetrics, record_start
 from api.model_manager import ModelManager, ModelSource
 from api.openapi import OPENAPI_CONFIG
 from api.prediction_service import PredictionService
+from api.read_api.card_routes import CARD_ROUTES
 from api.read_api.routes import READ_ROUTES
 from api.read_api.service import ReadService
 from api.registered_models import RegisteredModels
@@ -44,7 +45,7 @@ def create_app(
     predictions, reads = PredictionService(manager, metrics), ReadService(settings)
     services = {"metrics": metrics, "manager": manager, "predictions": predictions, "reads": reads}
     app = Litestar(
-        [*ROUTES, *READ_ROUTES],
+        [*ROUTES, *READ_ROUTES, *CARD_ROUTES],
         dependencies={name: Provide(_constant(item), sync_to_thread=False) for name, item in services.items()},
         state=State({"authenticator": authenticator}),
         lifespan=[_lifespan(manager, predictions, reads, request_log)],

@@ -78,7 +78,9 @@ DAYS = {
             "error": None,
             "version": "3",
             "outcome": "promoted",
-            "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+            "reasons": [
+                "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+            ],
             "steps": [
                 {
                     "step": "fetch",
@@ -133,7 +135,9 @@ _VERSION = {
     "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
     "in_production": True,
     "outcome": "promoted",
-    "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+    "reasons": [
+        "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+    ],
     "decided_at": _TIMESTAMP,
     "placed": {"at": _TIMESTAMP, "by": "promote", "why": "better than version 2"},
     "rolled_back": None,
@@ -160,6 +164,39 @@ VERSION = {
             "chosen": True,
             "run_id": "7be1c8b04c0c4f0d8f6e9b1f1f0f4a11",
             "figures": {"roc_auc": 0.681, "roc_auc_low": 0.668, "roc_auc_high": 0.694, "log_loss": 0.3262},
+        }
+    ],
+}
+MODEL_CARD = {
+    "version": "3",
+    "language": "en",
+    "title": "Model card: version 3",
+    "note": "For teaching and research only; not a medical device.",
+    "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
+    "sections": [
+        {
+            "id": "readmit",
+            "title": "This version",
+            "note": "The facts of this version and the limits of its use.",
+            "items": [
+                {
+                    "id": "inputs",
+                    "title": "Inputs and missing data",
+                    "available": True,
+                    "text": ["47 fields of one encounter, 12 of them required in a request."],
+                    "table": {
+                        "columns": ["Field", "In a request", "Not recorded in training"],
+                        "rows": [["payer_code", "optional", "39.6 %"]],
+                    },
+                },
+                {
+                    "id": "prospective",
+                    "title": "Prospective results",
+                    "available": False,
+                    "text": ["not available"],
+                    "table": None,
+                },
+            ],
         }
     ],
 }

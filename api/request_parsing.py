@@ -37,15 +37,15 @@ def request_content_type(request: Request[Any, Any, Any], *accepted: str) -> str
     return media_type
 
 
-def response_content_type(request: Request[Any, Any, Any]) -> str:
-    """Return the client's preferred type of JSON, CSV and Parquet. Raises ApiError with status 406 for no match."""
+def response_content_type(request: Request[Any, Any, Any], *offered: str) -> str:
+    """Return the client's preferred type of those offered. Raises ApiError with status 406 for no match."""
     try:
-        preferred = request.accept.best_match([JSON, CSV, PARQUET])
+        preferred = request.accept.best_match(list(offered))
     except OverflowError:
         # Litestar converts `q=inf` to an integer.
         preferred = None
     if preferred is None:
-        raise ApiError(406, f"the Accept header must allow {JSON}, {CSV} or {PARQUET}")
+        raise ApiError(406, f"the Accept header must allow {', '.join(offered[:-1])} or {offered[-1]}")
     return preferred
 
 

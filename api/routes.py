@@ -112,7 +112,8 @@ async def predict_batch(request: AnyRequest, predictions: NamedDependency[Predic
 
     An invalid record gets an error in its place, and a stay that ended in death or hospice is `not_applicable`.
     """
-    content_type, response_type = request_content_type(request, JSON, CSV, PARQUET, ZIP), response_content_type(request)
+    content_type = request_content_type(request, JSON, CSV, PARQUET, ZIP)
+    response_type = response_content_type(request, JSON, CSV, PARQUET)
     body = await read_body(request, MAX_BATCH_BYTES)
     loaded, response = await predictions.predict_batch(body, content_type, response_type, request_id(request.scope))
     return Response(response, media_type=response_type, headers={VERSION_HEADER: loaded.version.number})

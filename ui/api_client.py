@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from ui.card_view import CardView
 from ui.schemas import (
     BatchView,
     DayView,
@@ -26,7 +27,7 @@ from ui.schemas import (
     VersionView,
 )
 
-PARQUET = "application/vnd.apache.parquet"
+PARQUET, MARKDOWN = "application/vnd.apache.parquet", "text/markdown"
 TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 MAX_PER_PAGE = 200
 MAX_RESPONSE_BYTES = 64 * 2**20
@@ -111,6 +112,15 @@ class ApiClient:
     def version(self, number: str) -> VersionDetailView:
         """Return one version with its evaluation."""
         return self._get(VersionDetailView, f"/versions/{number}")
+
+    def card(self, number: str, language: str) -> CardView:
+        """Return the card of a version."""
+        return self._get(CardView, f"/versions/{number}/card", lang=language)
+
+    def card_as_markdown(self, number: str, language: str) -> bytes:
+        """Return the card of a version as Markdown, in UTF-8."""
+        headers, address = {**self._key, "Accept": MARKDOWN}, f"{self._api}/versions/{number}/card"
+        return send(self._client, "GET", address, params={"lang": language}, headers=headers).content
 
     def statistics(self) -> StatisticsView:
         """Return the readmission counts, by every field that is counted."""

@@ -9,6 +9,7 @@ import streamlit as st
 from ui import (
     auth,
     batch_page,
+    card_page,
     data_page,
     model_page,
     patient_layout,
@@ -25,6 +26,7 @@ PAGES: dict[str, tuple[Callable[[PageContext], None], str]] = {
     "many": (batch_page.show, ":material/groups:"),
     "statistics": (statistics_page.show, ":material/bar_chart:"),
     "model": (model_page.show, ":material/model_training:"),
+    "card": (card_page.show, ":material/assignment:"),
     "data": (data_page.show, ":material/database:"),
     "system": (system_page.show, ":material/monitor_heart:"),
 }

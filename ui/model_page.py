@@ -11,6 +11,7 @@ from ui.i18n import Messages
 from ui.page_context import PageContext
 from ui.plain_table import show_table
 from ui.schemas import CurvesView, Figures, IntervalView, VersionDetailView, VersionView
+from ui.version_choice import choose_version
 
 SELECTED = "model.version"
 LEADING_METRICS = ("roc_auc", "pr_auc", "log_loss", "skill", "brier", "ece", "observed_expected", "base_rate")
@@ -28,26 +29,12 @@ def show(context: PageContext) -> None:
     if not versions.items:
         st.info(t("model.none"))
         return
-    numbers = [version.version for version in versions.items]
-    default = next((version.version for version in versions.items if version.in_production), numbers[0])
-    by_number = {version.version: version for version in versions.items}
-    number = st.selectbox(
-        t("model.version"),
-        numbers,
-        index=numbers.index(default),
-        format_func=lambda option: _option(t, by_number[option]),
-        key=SELECTED,
-    )
+    number = choose_version(t, versions.items, SELECTED)
     version = context.try_request(lambda: context.api_client.version(number))
     if version is not None:
         _version(context, version)
     st.header(t("model.versions"))
     _versions(t, versions.items)
-
-
-def _option(t: Messages, version: VersionView) -> str:
-    text = t("model.option", version=version.version, candidate=t.lookup("candidate", version.candidate))
-    return f"{text} · {t('model.in_production')}" if version.in_production else text
 
 
 def _version(context: PageContext, version: VersionDetailView) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from api.errors import ApiError, unavailable_message
-from api.read_api import days, statistics, versions
+from api.read_api import cards, days, statistics, versions
 from api.read_api.bounded_executor import BoundedExecutor
 from api.read_api.paging import Paging
 from api.read_api.schemas import (
@@ -21,6 +21,7 @@ from api.read_api.schemas import (
     VersionList,
 )
 from api.read_api.service_monitor import ServiceMonitor
+from readmit.core.card.model_card import ModelCard
 from readmit.core.errors import ReadmitError, StoreUnavailable
 from readmit.core.version import Version
 from readmit.io.database import run_queries as stored
@@ -78,6 +79,14 @@ class ReadService:
         version = await self._versions.run(partial(self._registry.version, number))
         production = await self._versions.run(self._registry.production)
         return await self._query_database(partial(_version_detail, version, production))
+
+    async def card(self, number: str, language: str) -> ModelCard:
+        """Return the card of a version. Raises UnknownVersion when there is none of that number."""
+        return await self.card_of(await self._versions.run(partial(self._registry.version, number)), language)
+
+    async def card_of(self, version: Version, language: str) -> ModelCard:
+        """Return the card of a version in a language of the catalogue."""
+        return await self._query_database(partial(cards.read_card, version, language))
 
     async def services(self, paging: Paging) -> ServiceList:
         """Return one page of the services, the database last."""

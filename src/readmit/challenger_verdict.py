@@ -11,6 +11,7 @@ from readmit.io.registry.model_versions import Registry
 from readmit.model_comparison import EarlierVersions, compare
 from readmit.promotion import find_best, find_champion
 from readmit.settings import Settings
+from readmit.version_card import check_card, read_training_facts
 
 
 def current_verdict(
@@ -20,10 +21,14 @@ def current_verdict(
     champion = find_champion(challenger, registry)
     if verdict is not None and verdict.rival == _number(champion):
         return verdict
-    test = _test_patients(batch, challenger.target, settings)
+    test, training = (
+        _test_patients(batch, challenger.target, settings),
+        read_training_facts(batch, challenger.target, settings),
+    )
     while True:
-        verdict = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
-        promotions.store_verdict(batch, challenger.target, verdict)
+        compared = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
+        verdict = check_card(compared, challenger, training)
+        promotions.store_verdict(batch, challenger.target, verdict, training)
         before, champion = champion, find_champion(challenger, registry)
         if _number(before) == _number(champion):
             return verdict

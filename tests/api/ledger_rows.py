@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from readmit.core.card.training_facts import TrainingFacts
 from readmit.core.cleaning import CLEAN_SCHEMA
 from readmit.core.encounter import ENCOUNTER, OUTCOME, PATIENT
 from readmit.core.verdict import Curves, Interval, Verdict
@@ -14,14 +15,14 @@ def store_step(run_id: str, name: str, batch: int, outcome: dict[str, object] | 
         ledger.finish_step(number, batch, 1.5, outcome)
 
 
-def store_verdict(version: str, promoted: bool = True) -> None:
+def store_verdict(version: str, promoted: bool = True, training: TrainingFacts | None = None) -> None:
     curve = ((0.0, 0.0), (1.0, 1.0))
     figures = {"roc_auc": 0.68, "log_loss": float("nan")}
     verdict = Verdict(
         *(promoted, False, ("better",), version, "1", figures, {"roc_auc": 0.67}),
         *(Interval(0.66, 0.70), Interval(0.65, 0.69), Interval(-0.01, 0.02), Curves(curve, curve, curve)),
     )
-    promotions.store_verdict(2, "within_30_days", verdict)
+    promotions.store_verdict(2, "within_30_days", verdict, training)
 
 
 def store_encounters() -> None:

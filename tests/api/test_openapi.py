@@ -50,6 +50,8 @@ DOCUMENTED = {
     "GET /model": ("model", "model"),
     "GET /versions": ("versions", "model"),
     "GET /versions/{number}": ("version", "model"),
+    "GET /model/card": ("model_card", "model"),
+    "GET /versions/{number}/card": ("version_card", "model"),
     "POST /reload_model": ("reload_model", "model"),
     "POST /rollback": ("rollback", "model"),
     "GET /batches": ("batches", "data"),

@@ -18,7 +18,7 @@ from tests.e2e.containers import Stack
 from ui.icd9_picker import option_label
 
 pytestmark = pytest.mark.browser
-PAGES = ("patient", "many", "statistics", "model", "data", "system")
+PAGES = ("patient", "many", "statistics", "model", "card", "data", "system")
 ENGLISH_WORDS = re.compile(
     r"\b(the|patients?|encounters?|readmitted|threshold|version|batch|threshold|drugs?|diagnos[ei]s|service|loaded)\b"
 )

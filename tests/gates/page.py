@@ -65,7 +65,8 @@ are is in [decision 38](decisions/0038-gates-that-need-evidence.md).
 
 A gate refuses on evidence of harm: where the whole interval is beyond the limit. The intervals come from a bootstrap
 of the patients and have the level 1 - 0.05 / n, where n counts the verdicts on the target so far. Three gates need no
-interval: `finite_metrics`, `first_skill` and `new_predictions`.
+interval: `finite_metrics`, `first_skill` and `new_predictions`. After them, `complete_card` refuses a version
+whose model card lacks a required item ([decision 36](decisions/0036-a-card-for-every-version.md)).
 
 | Gate | Refuses when |
 |---|---|

@@ -14,6 +14,7 @@ from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.core.verdict import Interval, Verdict
 from readmit.io.database import leases, ledger, promotions, rows
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, connect, now, using
+from tests.card_facts import TRAINING
 
 
 @pytest.fixture(autouse=True)
@@ -203,6 +204,17 @@ def test_a_verdict_is_stored_unapplied_and_marked_as_applied() -> None:
     assert [stored for _, stored in promotions.list_verdicts()] == [verdict("8"), verdict("9")]
     promotions.store_verdict(1, "any", verdict("8"))
     assert not promotions.is_applied("8"), "a verdict that is stored again replaces the earlier one"
+
+
+def test_the_facts_of_a_card_are_stored_with_the_verdict_and_older_verdicts_have_none() -> None:
+    promotions.store_verdict(1, "any", verdict("8"))
+    assert promotions.get_training_facts("8") is None
+    promotions.store_verdict(1, "any", verdict("9"), TRAINING)
+    assert promotions.get_training_facts("9") == TRAINING
+    decided = promotions.get_decision("9")
+    assert decided is not None
+    assert decided[0] == verdict("9")
+    assert (promotions.get_decision("7"), promotions.get_training_facts("7")) == (None, None)
 
 
 def verdict(version: str) -> Verdict:

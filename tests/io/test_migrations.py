@@ -12,8 +12,8 @@ from readmit.core.cleaning import CLEAN_SCHEMA, FAULTS_SCHEMA
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
 from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.suppression import FIELDS_COUNTED
-from readmit.io.database import ledger, migrations, readmission_counts, rows
-from readmit.io.database.connection import CLEAN, NAMES, RAW, mysql_options, using
+from readmit.io.database import ledger, migrations, promotions, readmission_counts, rows
+from readmit.io.database.connection import CLEAN, NAMES, PREDICTIONS, RAW, mysql_options, using
 from readmit.io.database.schema import migrate
 from readmit.io.database.tables import TABLES
 from readmit.settings import Settings
@@ -95,6 +95,17 @@ def test_tables_from_before_there_were_migrations_are_adopted_with_their_rows(ba
     assert schema() == expected, (
         "a change of tables.py or core.encounter has no migration yet: add one that changes existing tables"
     )
+
+
+def test_a_verdict_from_before_there_were_cards_keeps_its_row_and_gets_no_facts(sqlite: str) -> None:
+    assert sqlite
+    with using(PREDICTIONS):
+        PREDICTIONS.execute_sql("ALTER TABLE promotions DROP COLUMN card")
+        PREDICTIONS.execute_sql("DELETE FROM migrations WHERE name = 'facts_of_cards'")
+        PREDICTIONS.execute_sql("INSERT INTO promotions VALUES (4, 1, 'any', 1, '{}', '2026-11-01 00:00:00', NULL)")
+    migrate()
+    assert promotions.get_target("4") == "any"
+    assert promotions.get_training_facts("4") is None
 
 
 def _remove_all() -> None:

@@ -24,6 +24,7 @@ from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import create_note
 from readmit.settings import Settings
 from readmit.steps import promote
+from tests.card_facts import TRAINING
 from tests.made_predictions import GROUPS, LABELS, PATIENTS, ROWS, informed
 
 SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": GROUPS["race"], "payer_code": "MC"}
@@ -116,6 +117,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     fake = FakeRegistry()
     monkeypatch.setattr(promote, "Registry", lambda _: fake)
     monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: TEST)
+    monkeypatch.setattr(challenger_verdict, "read_training_facts", lambda *_: TRAINING)
     return fake
 
 

@@ -1,6 +1,7 @@
 """The step `promote` in each situation, with real databases and gates and a fake registry."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from readmit.core.version import Version
 from readmit.io.database import leases, ledger, promotions
 from readmit.model_comparison import EarlierVersions
 from readmit.steps import promote
+from tests.card_facts import TRAINING
 from tests.steps.fake_registry import (
     ANY,
     WITHIN,
@@ -133,3 +135,14 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert judged == [(middling, "1"), (best, "1"), (middling, best)]
     assert registry.alias == best
+
+
+def test_a_version_whose_card_is_incomplete_is_refused_and_the_verdict_names_the_item(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(challenger_verdict, "read_training_facts", lambda *_: replace(TRAINING, not_recorded={}))
+    register(registry, 1, 0.3)
+    facts = promote.run(1, WITHIN)
+    assert facts["outcome"] == "refused"
+    assert "complete_card: the model card is incomplete: its item inputs lacks not_recorded" in str(facts["reason"])
+    assert registry.alias is None

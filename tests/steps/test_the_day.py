@@ -89,6 +89,7 @@ def test_a_day_runs_each_batch_once_and_every_step_is_idempotent(
     assert len(registry.versions()) - versions_before == 2
     assert len(promotions.list_verdicts()) == 2
     _no_patient_is_in_two_splits(settings)
+    _the_card_of_every_version_is_complete_and_about_its_own_data(registry)
     _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(settings, monkeypatch)
 
 
@@ -113,6 +114,25 @@ def _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(
     assert restored.number == champion.number
     changed = {name for name, value in stored_state(settings).items() if value != before[name]}
     assert changed <= {"predictions_db.promotions", "datasets", "versions"}
+
+
+def _the_card_of_every_version_is_complete_and_about_its_own_data(registry: Registry) -> None:
+    for batch, verdict in promotions.list_verdicts():
+        version, training = registry.version(verdict.version), promotions.get_training_facts(verdict.version)
+        assert training is not None
+        parts = ledger.parts_up_to(batch)
+        assert {split: facts.rows for split, facts in training.splits.items()} == {
+            split: sum(part.rows for part in parts if part.split == split) for split in training.splits
+        }
+        assert training.splits["test"].readmitted / training.splits["test"].rows == pytest.approx(
+            verdict.figures["base_rate"]
+        )
+        assert training.batches == tuple(range(1, batch + 1))
+        assert training.flow is not None
+        received = sum(facts.rows for facts in training.splits.values())
+        assert training.flow.received == received + training.flow.quarantined + training.flow.excluded
+        assert verdict.figures == pytest.approx(version.figures, abs=1e-6), "those of the registered version"
+        assert verdict.gates["complete_card"] is None
 
 
 def _no_patient_is_in_two_splits(settings: Settings) -> None:

@@ -1,12 +1,14 @@
 """Every English message of the API and the core has a Spanish translation: checked on messages of the code itself."""
 
 import ast
+import dataclasses
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from readmit.core.card.card_completeness import incomplete_card
 from readmit.core.cleaning import rejection_reason
 from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
@@ -16,6 +18,8 @@ from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
 from readmit.core.request import RecordRejected, parse
 from readmit.core.verdict import Verdict
+from readmit.io.card_files import load_catalogue
+from tests.card_facts import NEW
 from tests.core.test_strict_json import FAULTS
 from tests.gates.page import REFUSES_WHEN
 from tests.made_predictions import GOOD, GROUPS, LABELS, MEDIOCRE, RISK, held_out, informed, predictions, verdict
@@ -102,6 +106,12 @@ def test_numbers_are_formatted_in_spanish_and_user_input_stays_unchanged() -> No
         "pérdida logarítmica 0,33765 frente a 0,34011, ROC-AUC +0,0082 (\N{MINUS SIGN}0,0001 a +0,0166)"
     )
     assert "250.13" in messages.translate("diag_1 250.13 does not occur in the training data.")
+
+
+def test_the_refusal_of_an_incomplete_card_is_translated() -> None:
+    reason = incomplete_card(dataclasses.replace(NEW, training=None), load_catalogue())
+    assert reason is not None
+    assert_spanish(reason)
 
 
 def test_a_redacted_reason_is_translated() -> None:

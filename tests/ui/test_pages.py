@@ -12,10 +12,17 @@ from readmit.core.cleaning import FAULTS_SCHEMA
 from readmit.io.database import ledger, rows
 from tests.api.conftest import TOKEN, FittedVersion, InMemoryModelSource
 from tests.api.ledger_rows import store_encounters, store_step, store_verdict
+from tests.card_facts import TRAINING
 from tests.ui.conftest import Visit
+from ui.i18n import load_messages
 from ui.page_context import LANGUAGE
 
-PAGES = ("patient", "many", "statistics", "model", "data", "system")
+PAGES = ("patient", "many", "statistics", "model", "card", "data", "system")
+
+CARD_TEXTS = {
+    "en": ("Prospective results", "not available", "24,900 encounters", "Payer", "B1.i", "27c"),
+    "es": ("Resultados prospectivos", "no disponible", "24.900 episodios", "Financiador", "B1.i", "27c"),
+}
 
 
 def test_the_main_script_has_no_bare_expression_that_streamlit_would_show_on_every_page() -> None:
@@ -37,7 +44,7 @@ def fill() -> None:
     store_step("r", "train", 2, {"target": "within_30_days", "lightgbm.roc_auc": 0.66, "lightgbm.run": "abc"})
     store_step("r", "promote", 2, {"version": "2", "outcome": "promoted", "reason": "better"})
     store_step("s", "clean", 3, "BatchRefused: too much in quarantine")
-    store_verdict("2")
+    store_verdict("2", training=TRAINING)
 
 
 def page_text(app: AppTest) -> str:
@@ -92,6 +99,20 @@ def test_the_model_page_shows_version_verdict_candidates_and_versions(visit: Vis
     ):
         assert text in page
     assert re.findall(r"\b0\.\d+", page) == []
+
+
+@pytest.mark.parametrize(("language", "texts"), CARD_TEXTS.items())
+def test_the_card_page_shows_the_card_in_the_language_of_the_session(
+    visit: Visit, language: str, texts: tuple[str, ...]
+) -> None:
+    fill()
+    app = visit("card", language)
+    page = page_text(app)
+    for text in texts:
+        assert text in page, text
+    assert ["31" in app.expander[0].label, "52" in app.expander[1].label] == [True, True]
+    (download,) = app.get("download_button")
+    assert download.proto.label == load_messages(language)("card.download")
 
 
 def test_the_data_page_shows_batches_and_quarantine_reasons(visit: Visit) -> None:

@@ -15,7 +15,7 @@ from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside, ValidEncounter
+from readmit.io.database.tables import EncounterCount, Promotion, RawEncounter, SetAside, ValidEncounter
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -63,10 +63,8 @@ def batches_set_aside(database: pw.DatabaseProxy, models: Tables) -> None:  # no
 
 def row_errors(database: pw.DatabaseProxy, models: Tables) -> None:
     """Add the column of raw encounters with what is wrong with a row as a whole."""
-    table = RawEncounter._meta.table_name
-    if RawEncounter in models and ROW_ERROR not in {column.name for column in database.get_columns(table)}:
-        kind = "LONGTEXT" if is_mysql(database) else "TEXT"
-        database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {ROW_ERROR} {kind} NULL")
+    if RawEncounter in models:
+        _add_text_column(database, RawEncounter, ROW_ERROR)
 
 
 def numbers_of_valid_encounters(database: pw.DatabaseProxy, models: Tables) -> None:
@@ -88,9 +86,23 @@ def numbers_of_valid_encounters(database: pw.DatabaseProxy, models: Tables) -> N
         )
 
 
+def facts_of_cards(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Add the column of promotions with the facts of a version's card."""
+    if Promotion in models:
+        _add_text_column(database, Promotion, "card")
+
+
+def _add_text_column(database: pw.DatabaseProxy, model: type[pw.Model], name: str) -> None:
+    table = model._meta.table_name
+    if name not in {column.name for column in database.get_columns(table)}:
+        kind = "LONGTEXT" if is_mysql(database) else "TEXT"
+        database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NULL")
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
     *(batches_set_aside, row_errors, numbers_of_valid_encounters),
+    facts_of_cards,
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from readmit.core.card.training_facts import TrainingFacts
 from readmit.core.verdict import Verdict
 from readmit.io.database.connection import PREDICTIONS, now, using
 from readmit.io.database.tables import Promotion
@@ -12,6 +13,20 @@ def get_verdict(version: str) -> Verdict | None:
     with using(PREDICTIONS):
         row = Promotion.get_or_none(Promotion.version == int(version))
     return None if row is None else Verdict.from_json(row.verdict)
+
+
+def get_decision(version: str) -> tuple[Verdict, datetime] | None:
+    """Return the verdict on a version and its time (UTC without a time zone); None when it was not evaluated."""
+    with using(PREDICTIONS):
+        row = Promotion.get_or_none(Promotion.version == int(version))
+    return None if row is None else (Verdict.from_json(row.verdict), row.decided_at)
+
+
+def get_training_facts(version: str) -> TrainingFacts | None:
+    """Return the facts about a version's data; None when none were stored with its verdict."""
+    with using(PREDICTIONS):
+        row = Promotion.get_or_none(Promotion.version == int(version))
+    return None if row is None or row.card is None else TrainingFacts.from_json(row.card)
 
 
 def get_latest_verdict(version: int | None) -> tuple[Verdict, str] | None:
@@ -29,8 +44,8 @@ def get_target(version: str) -> str | None:
     return None if row is None else str(row.target)
 
 
-def store_verdict(batch: int, target: str, verdict: Verdict) -> None:
-    """Store a verdict as not applied, in place of an earlier one on the version."""
+def store_verdict(batch: int, target: str, verdict: Verdict, training: TrainingFacts | None = None) -> None:
+    """Store a verdict as not applied, in place of an earlier one on the version, with the facts of its card."""
     with using(PREDICTIONS):
         Promotion.insert(
             version=int(verdict.version),
@@ -39,6 +54,7 @@ def store_verdict(batch: int, target: str, verdict: Verdict) -> None:
             promoted=verdict.promoted,
             verdict=verdict.to_json(),
             decided_at=now(),
+            card=None if training is None else training.to_json(),
         ).on_conflict_replace().execute()
 
 

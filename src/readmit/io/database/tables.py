@@ -179,7 +179,10 @@ for _column in READMITTED_COLUMNS.values():
 
 
 class Promotion(pw.Model):
-    """One verdict on one version, stored before it is applied, so that a crash in between loses nothing."""
+    """One verdict on one version, stored before it is applied, so that a crash in between loses nothing.
+
+    `card`: the facts about its data that its card needs; null for versions from before there were cards.
+    """
 
     version = pw.IntegerField(primary_key=True)
     batch = pw.IntegerField(index=True)
@@ -188,6 +191,7 @@ class Promotion(pw.Model):
     verdict = pw.TextField()
     decided_at = pw.DateTimeField()
     applied_at = pw.DateTimeField(null=True)
+    card = pw.TextField(null=True)
 
     class Meta:
         database = PREDICTIONS
