@@ -15,7 +15,7 @@ from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, RawEncounter, SetAside, ValidEncounter
+from readmit.io.database.tables import EncounterCount, ProspectiveResult, RawEncounter, SetAside, ValidEncounter
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -88,9 +88,16 @@ def numbers_of_valid_encounters(database: pw.DatabaseProxy, models: Tables) -> N
         )
 
 
+def prospective_evaluations(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Add the table of the evaluations on later batches; those of earlier days are made by the next training."""
+    if ProspectiveResult in models:
+        ProspectiveResult.create_table(safe=True)
+        mysql_as_sqlite(database, [ProspectiveResult])
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
-    *(batches_set_aside, row_errors, numbers_of_valid_encounters),
+    *(batches_set_aside, row_errors, numbers_of_valid_encounters, prospective_evaluations),
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 
