@@ -131,6 +131,7 @@ _VERSION = {
     "code": "9a3c61d8a2a0f7be",
     "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
     "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
+    "consulted": 3,
     "in_production": True,
     "outcome": "promoted",
     "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
@@ -162,6 +163,26 @@ VERSION = {
             "figures": {"roc_auc": 0.681, "roc_auc_low": 0.668, "roc_auc_high": 0.694, "log_loss": 0.3262},
         }
     ],
+}
+PROSPECTIVE = {
+    "items": [
+        {
+            "batch": 3,
+            "version": "2",
+            "target": "within_30_days",
+            "trained_on": 2,
+            "threshold": 0.14285714285714285,
+            "encounters": 14612,
+            "patients": 12790,
+            "events": 1777,
+            "figures": {
+                "roc_auc": {"value": 0.674, "low": 0.659, "high": 0.688},
+                "observed_expected": {"value": 1.006, "low": 0.957, "high": 1.05},
+            },
+            "evaluated_at": _TIMESTAMP,
+        }
+    ],
+    **_SINGLE_PAGE,
 }
 STATISTICS = {
     "items": [

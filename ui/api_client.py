@@ -17,6 +17,7 @@ from ui.schemas import (
     ItemList,
     ModelView,
     PredictionView,
+    ProspectiveView,
     QuarantinedView,
     ReloadView,
     RollbackView,
@@ -111,6 +112,10 @@ class ApiClient:
     def version(self, number: str) -> VersionDetailView:
         """Return one version with its evaluation."""
         return self._get(VersionDetailView, f"/versions/{number}")
+
+    def prospective(self) -> ItemList[ProspectiveView]:
+        """Return the latest evaluations on later batches, newest first."""
+        return self._get(ItemList[ProspectiveView], "/prospective", per_page=MAX_PER_PAGE)
 
     def statistics(self) -> StatisticsView:
         """Return the readmission counts, by every field that is counted."""

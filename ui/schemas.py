@@ -164,7 +164,10 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A registered version and its verdict. `placed`: its promotion."""
+    """A registered version and its verdict. `consulted`: verdicts up to its own that used the test patients.
+
+    `placed`: its promotion.
+    """
 
     version: str
     candidate: str
@@ -175,6 +178,7 @@ class VersionView:
     code: str
     run_id: str
     figures: Figures
+    consulted: int | None
     in_production: bool
     outcome: str | None
     reasons: tuple[str, ...]
@@ -221,6 +225,30 @@ class VersionDetailView(VersionView):
     roc_auc_change: IntervalView | None = None
     curves: CurvesView | None = None
     candidates: tuple[CandidateView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """A figure with its confidence interval; None: undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProspectiveView:
+    """The version in production on a batch that it had not learned from. `trained_on`: the last batch that it had."""
+
+    batch: int
+    version: str
+    target: str
+    trained_on: int
+    threshold: float
+    encounters: int
+    patients: int
+    events: int
+    figures: Mapping[str, EstimateView]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from readmit.core.dataset import dataset
 from readmit.core.errors import VersionUnusable
 from readmit.core.fit_key import SEED
 from readmit.core.model import chunks, raw_values
-from readmit.core.prospective import EvaluatedModel, ProspectiveEvaluation, evaluate_prospectively
+from readmit.core.prospective import EvaluatedModel, ProspectiveEvaluation
+from readmit.core.prospective_estimation import evaluate_prospectively
 from readmit.core.snapshot import Snapshot
 from readmit.core.snapshot_part import Part
 from readmit.core.version import Version
