@@ -90,8 +90,7 @@ CHAMPION_METRIC = PushedGauge(
 )
 PROSPECTIVE_METRIC = PushedGauge(
     "readmit_prospective_metric",
-    "Metrics of the version in production on the last batch on which it was evaluated before anything was learned from "
-    "the batch: value, and bounds of the 95 % interval.",
+    "Metrics of production on the newest batch, before learning from it: value, and bounds of the 95 % interval.",
     ("metric", "bound"),
 )
 PROSPECTIVE_BATCH = PushedGauge(
