@@ -68,7 +68,7 @@ def test_a_day_runs_each_batch_once_and_every_step_is_idempotent(
     assert first["check_source"]["batch"] == 1
     counts = first["clean"]
     assert counts["raw"] == int(str(counts["clean"])) + int(str(counts["quarantined"])) + int(str(counts["excluded"]))
-    assert first["promote"]["outcome"] == "provisional"
+    assert first["promote"]["outcome"] == "provisional", first["promote"]
     assert first["signal"]["replicas"] == 1
 
     second = run_day()
