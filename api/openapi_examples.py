@@ -78,7 +78,9 @@ DAYS = {
             "error": None,
             "version": "3",
             "outcome": "promoted",
-            "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+            "reasons": [
+                "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+            ],
             "steps": [
                 {
                     "step": "fetch",
@@ -134,7 +136,9 @@ _VERSION = {
     "consulted": 3,
     "in_production": True,
     "outcome": "promoted",
-    "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
+    "reasons": [
+        "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
+    ],
     "decided_at": _TIMESTAMP,
     "placed": {"at": _TIMESTAMP, "by": "promote", "why": "better than version 2"},
     "rolled_back": None,
@@ -148,7 +152,6 @@ VERSION = {
     "rival_roc_auc": {"low": 0.667, "high": 0.693},
     "roc_auc_change": {"low": 0.0012, "high": 0.015},
     "best": None,
-    "consultations": 3,
     "gates": {"calibration_slope": None, "roc_auc_change": None},
     "curves": {
         "roc": [[0.0, 0.0], [0.2, 0.43], [1.0, 1.0]],

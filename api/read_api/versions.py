@@ -38,7 +38,6 @@ def version_detail(version: Version, production: Version | None, verdicts: Verdi
         rival=verdict.rival,
         gates=verdict.gates,
         best=verdict.best,
-        consultations=verdict.consultations,
         rival_figures=verdict.rival_figures,
         intervals={"roc_auc": _interval(verdict.roc_auc)},
         rival_roc_auc=_interval(verdict.rival_roc_auc) if verdict.rival_roc_auc else None,

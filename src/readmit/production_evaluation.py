@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-
 from readmit.core.dataset import dataset
 from readmit.core.errors import VersionUnusable
 from readmit.core.fit_key import SEED
-from readmit.core.model import chunks, raw_values
 from readmit.core.prospective import EvaluatedModel, ProspectiveEvaluation
 from readmit.core.prospective_estimation import evaluate_prospectively
 from readmit.core.snapshot import Snapshot
@@ -16,9 +13,9 @@ from readmit.core.snapshot_part import Part
 from readmit.core.version import Version
 from readmit.io.database import ledger, promotions, prospective_results
 from readmit.io.database.prospective_results import StoredEvaluation
-from readmit.io.lightgbm_native import load_scorer
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
+from readmit.model_comparison import compiled_probabilities
 
 NO_VERSION = "not evaluated: no version is known that was in production before the batch and had not learned from it"
 NO_STAYS = "not evaluated: no stay of the batch is included"
@@ -85,8 +82,6 @@ def _evaluate(
     version: Version, batch: int, parts: Sequence[Part], bucket: Bucket, registry: Registry
 ) -> ProspectiveEvaluation:
     stays = dataset(bucket.each_parquet(part.object_name for part in parts), version.target)
-    scorer = load_scorer(registry.scorer(version))
-    scorer.verify()
-    predicted = np.concatenate([scorer.probabilities(raw_values(chunk)) for chunk in chunks(stays.encounters)])
+    predicted = compiled_probabilities(version, registry, stays.encounters)
     model = EvaluatedModel(batch, version.number, version.target, version.batch, version.threshold)
     return evaluate_prospectively(model, stays.labels, predicted, stays.patients, SEED)
