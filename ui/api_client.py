@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from ui.prospective_views import ProspectiveView
 from ui.schemas import (
     BatchView,
     DayView,
@@ -17,7 +18,6 @@ from ui.schemas import (
     ItemList,
     ModelView,
     PredictionView,
-    ProspectiveView,
     QuarantinedView,
     ReloadView,
     RollbackView,

@@ -8,7 +8,8 @@ from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.page_context import PageContext
 from ui.plain_table import show_table
-from ui.schemas import EstimateView, ProspectiveView, VersionView
+from ui.prospective_views import EstimateView, ProspectiveView
+from ui.schemas import VersionView
 
 HEADLINE_FIGURES = {"roc_auc": 3, "observed_expected": 2}
 """The figures at the top, with their digits."""

@@ -228,30 +228,6 @@ class VersionDetailView(VersionView):
 
 
 @dataclass(frozen=True, slots=True)
-class EstimateView:
-    """A figure with its confidence interval; None: undefined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ProspectiveView:
-    """The version in production on a batch that it had not learned from. `trained_on`: the last batch that it had."""
-
-    batch: int
-    version: str
-    target: str
-    trained_on: int
-    threshold: float
-    encounters: int
-    patients: int
-    events: int
-    figures: Mapping[str, EstimateView]
-
-
-@dataclass(frozen=True, slots=True)
 class CountView:
     """The encounters whose field has one of `values`. `rate`: share readmitted, 0 to 1."""
 

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from api import openapi_examples
 from ui import schemas
+from ui.prospective_views import ProspectiveView
 
 CASES: list[tuple[Any, Any]] = [
     (schemas.HealthView, openapi_examples.HEALTH),
@@ -19,7 +20,7 @@ CASES: list[tuple[Any, Any]] = [
     (schemas.ItemList[schemas.QuarantinedView], openapi_examples.QUARANTINE),
     (schemas.ItemList[schemas.VersionView], openapi_examples.VERSIONS),
     (schemas.VersionDetailView, openapi_examples.VERSION),
-    (schemas.ItemList[schemas.ProspectiveView], openapi_examples.PROSPECTIVE),
+    (schemas.ItemList[ProspectiveView], openapi_examples.PROSPECTIVE),
     (schemas.StatisticsView, openapi_examples.STATISTICS),
     (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
     (schemas.ReloadView, openapi_examples.RELOAD),
