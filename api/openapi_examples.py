@@ -133,6 +133,7 @@ _VERSION = {
     "code": "9a3c61d8a2a0f7be",
     "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
     "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
+    "consulted": 3,
     "in_production": True,
     "outcome": "promoted",
     "reasons": [
@@ -151,7 +152,6 @@ VERSION = {
     "rival_roc_auc": {"low": 0.667, "high": 0.693},
     "roc_auc_change": {"low": 0.0012, "high": 0.015},
     "best": None,
-    "consultations": 3,
     "gates": {"calibration_slope": None, "roc_auc_change": None},
     "curves": {
         "roc": [[0.0, 0.0], [0.2, 0.43], [1.0, 1.0]],
@@ -199,6 +199,26 @@ MODEL_CARD = {
             ],
         }
     ],
+}
+PROSPECTIVE = {
+    "items": [
+        {
+            "batch": 3,
+            "version": "2",
+            "target": "within_30_days",
+            "trained_on": 2,
+            "threshold": 0.14285714285714285,
+            "encounters": 14612,
+            "patients": 12790,
+            "events": 1777,
+            "figures": {
+                "roc_auc": {"value": 0.674, "low": 0.659, "high": 0.688},
+                "observed_expected": {"value": 1.006, "low": 0.957, "high": 1.05},
+            },
+            "evaluated_at": _TIMESTAMP,
+        }
+    ],
+    **_SINGLE_PAGE,
 }
 STATISTICS = {
     "items": [

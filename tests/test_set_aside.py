@@ -11,11 +11,12 @@ from readmit.core.cleaning import CLEAN_SCHEMA, POSITION
 from readmit.core.encounter import COLUMNS, ENCOUNTER, OUTCOME, PATIENT
 from readmit.core.snapshot_part import Part
 from readmit.core.suppression import FIELDS_COUNTED
-from readmit.io.database import leases, ledger, readmission_counts, rows, set_aside_batches
+from readmit.io.database import leases, ledger, prospective_results, readmission_counts, rows, set_aside_batches
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.quarantine_listing import Listing
 from readmit.run_history import RunHistory
+from tests.prospective_examples import evaluation_on
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,13 @@ def test_a_batch_is_set_aside_with_its_reason_and_counts_as_empty(capsys: pytest
     both = [int(number) for batch in (1, 2) for number in numbers(batch)]
     assert rows.known_encounters(3, both) == set(both[:2]), "a later batch may deliver its encounters again"
     assert ledger.get_batch(2).leased_by is None
+
+
+def test_the_evaluation_on_a_batch_that_is_set_aside_is_removed() -> None:
+    for batch in (2, 3):
+        prospective_results.store_evaluation(evaluation_on(batch), "0" * 64)
+    cli.main(["set-aside", "--batch", "2", "--why", "damaged"])
+    assert [stored.evaluation.model.batch for stored in prospective_results.list_evaluations()] == [3]
 
 
 def test_a_batch_that_is_set_aside_is_listed_with_who_when_and_why() -> None:

@@ -9,6 +9,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from ui.card_view import CardView
+from ui.prospective_views import ProspectiveView
 from ui.schemas import (
     BatchView,
     DayView,
@@ -121,6 +122,10 @@ class ApiClient:
         """Return the card of a version as Markdown, in UTF-8."""
         headers, address = {**self._key, "Accept": MARKDOWN}, f"{self._api}/versions/{number}/card"
         return send(self._client, "GET", address, params={"lang": language}, headers=headers).content
+
+    def prospective(self) -> ItemList[ProspectiveView]:
+        """Return the latest evaluations on later batches, newest first."""
+        return self._get(ItemList[ProspectiveView], "/prospective", per_page=MAX_PER_PAGE)
 
     def statistics(self) -> StatisticsView:
         """Return the readmission counts, by every field that is counted."""

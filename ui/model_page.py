@@ -1,4 +1,4 @@
-"""The page of the model: one version with its evaluation, curves and candidates, and the list of all versions."""
+"""The page of the model: prospective figures, one version with its evaluation on test, and the list of all versions."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.page_context import PageContext
 from ui.plain_table import show_table
+from ui.prospective_section import show_prospective
 from ui.schemas import CurvesView, Figures, IntervalView, VersionDetailView, VersionView
 from ui.version_choice import choose_version
 
@@ -29,6 +30,9 @@ def show(context: PageContext) -> None:
     if not versions.items:
         st.info(t("model.none"))
         return
+    production = next((version for version in versions.items if version.in_production), None)
+    show_prospective(context, production)
+    st.header(t("model.one_version"))
     number = choose_version(t, versions.items, SELECTED)
     version = context.try_request(lambda: context.api_client.version(number))
     if version is not None:
@@ -102,6 +106,8 @@ def _metrics(t: Messages, version: VersionDetailView) -> None:
         change = format_interval(t, version.roc_auc_change, digits=4)
         st.caption(escape_markdown(t("model.change", interval=change)))
     st.caption(t("model.interval_help"))
+    if version.consulted is not None:
+        st.caption(escape_markdown(t("model.consulted_help", times=t.number(version.consulted))))
 
 
 def format_metric(t: Messages, name: str, value: float | None) -> str:
@@ -156,7 +162,8 @@ def _versions(t: Messages, versions: Sequence[VersionView]) -> None:
             t("model.version"): [version.version for version in versions],
             t("model.candidate"): [t.lookup("candidate", version.candidate) for version in versions],
             t("model.batches"): [_batches(t, version) for version in versions],
-            t("metric.roc_auc"): [t.number(version.figures.get("roc_auc"), 3) for version in versions],
+            t("model.roc_auc_on_test"): [t.number(version.figures.get("roc_auc"), 3) for version in versions],
+            t("model.consulted"): [t.number(version.consulted) for version in versions],
             t("model.verdict"): [_status(t, version) for version in versions],
             t("model.decided_at"): [t.moment(version.decided_at) for version in versions],
             t("model.reasons"): ["; ".join(t.translate(reason) for reason in version.reasons) for version in versions],

@@ -164,7 +164,10 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A registered version and its verdict. `placed`: its promotion."""
+    """A registered version and its verdict. `consulted`: verdicts up to its own that used the test patients.
+
+    `placed`: its promotion.
+    """
 
     version: str
     candidate: str
@@ -175,6 +178,7 @@ class VersionView:
     code: str
     run_id: str
     figures: Figures
+    consulted: int | None
     in_production: bool
     outcome: str | None
     reasons: tuple[str, ...]

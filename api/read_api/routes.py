@@ -1,4 +1,4 @@
-"""The read routes: days, batches, quarantine, versions, statistics and services."""
+"""The read routes: days, batches, quarantine, versions, prospective evaluations, statistics and services."""
 
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from api.read_api.paging import Paging
 from api.read_api.schemas import (
     BatchList,
     DayList,
+    ProspectiveList,
     QuarantineList,
     ServiceList,
     StatisticsResponse,
@@ -85,6 +86,17 @@ async def version(
 
 
 @get(
+    "/prospective",
+    **_read_route(MODEL_TAG, "List prospective evaluations", ProspectiveList, openapi_examples.PROSPECTIVE),
+)
+async def prospective(
+    reads: NamedDependency[ReadService], page: PageNumber = 1, per_page: PerPage = 50
+) -> ProspectiveList:
+    """Return the figures of the version in production on each batch that it had not learned from, newest first."""
+    return await reads.prospective(Paging(page, per_page))
+
+
+@get(
     "/statistics",
     **_read_route(DATA_TAG, "Get readmission statistics", StatisticsResponse, openapi_examples.STATISTICS),
 )
@@ -104,4 +116,6 @@ async def services(reads: NamedDependency[ReadService], page: PageNumber = 1, pe
     return await reads.services(Paging(page, per_page))
 
 
-READ_ROUTES: list[ControllerRouterHandler] = [days, batches, quarantine, versions, version, statistics, services]
+READ_ROUTES: list[ControllerRouterHandler] = [
+    *(days, batches, quarantine, versions, version, prospective, statistics, services),
+]

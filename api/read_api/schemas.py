@@ -99,6 +99,8 @@ class NoteItem(Struct, frozen=True):
 class VersionItem(Struct, frozen=True, kw_only=True):
     """A model version. `figures`: metrics on the test split. `outcome`: promoted, provisional, refused; null: none yet.
 
+    `consulted`: how many verdicts on versions of its target, up to its own, used the test patients; null: no verdict.
+    Each uses those of the earlier ones again: figures by which versions are chosen tend to be optimistic.
     `placed`: its last promotion; `rolled_back`: the last rollback from it.
     """
 
@@ -111,6 +113,7 @@ class VersionItem(Struct, frozen=True, kw_only=True):
     code: str
     run_id: str
     figures: Mapping[str, float]
+    consulted: int | None
     in_production: bool
     outcome: str | None
     reasons: list[str]
@@ -153,19 +156,51 @@ class VersionDetail(VersionItem, frozen=True, kw_only=True):
     """A model version with its comparison to the champion (`rival`) on the same test patients, and its candidates.
 
     `gates`: the reason against promotion by gate, null where it was passed. `best`: the best earlier version, if it was
-    compared with it, too. `consultations`: verdicts that had used the test patients so far.
+    compared with it, too.
     """
 
     rival: str | None = None
     gates: Mapping[str, str | None] = field(default_factory=dict)
     best: str | None = None
-    consultations: int = 0
     rival_figures: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, IntervalItem] = field(default_factory=dict)
     rival_roc_auc: IntervalItem | None = None
     roc_auc_change: IntervalItem | None = None
     curves: CurvesItem | None = None
     candidates: list[CandidateItem] = field(default_factory=list)
+
+
+class EstimateItem(Struct, frozen=True):
+    """A figure with its 95 % interval, by resamples of the patients; null where it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ProspectiveItem(Struct, frozen=True):
+    """The version in production on a batch, evaluated before anything was learned from the batch.
+
+    `trained_on`: the last batch that the version had learned from. `events`: encounters followed by a readmission;
+    `precision`: the PPV; `recall`: the sensitivity, both at `threshold`.
+    """
+
+    batch: int
+    version: str
+    target: str
+    trained_on: int
+    threshold: float
+    encounters: int
+    patients: int
+    events: int
+    figures: Mapping[str, EstimateItem]
+    evaluated_at: datetime
+
+
+class ProspectiveList(ListPage, frozen=True, kw_only=True):
+    """Evaluations on later batches, newest first."""
+
+    items: list[ProspectiveItem]
 
 
 class CountItem(Struct, frozen=True):

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TypeVar
 
 from api.errors import ApiError, unavailable_message
-from api.read_api import cards, days, statistics, versions
+from api.read_api import cards, days, prospective_list, statistics, versions
 from api.read_api.bounded_executor import BoundedExecutor
 from api.read_api.paging import Paging
 from api.read_api.schemas import (
     BatchList,
     DayList,
+    ProspectiveList,
     QuarantineList,
     ServiceItem,
     ServiceList,
@@ -60,6 +61,10 @@ class ReadService:
     async def quarantine(self, paging: Paging, batch: int | None) -> QuarantineList:
         """Return one page of the quarantine of all batches, or of one."""
         return await self._query_database(partial(days.list_quarantine, paging, batch))
+
+    async def prospective(self, paging: Paging) -> ProspectiveList:
+        """Return one page of the evaluations of production versions on later batches."""
+        return await self._query_database(partial(prospective_list.list_prospective, paging))
 
     async def statistics(self, paging: Paging, field: str | None) -> StatisticsResponse:
         """Return one page of the counts of one field, or of all."""

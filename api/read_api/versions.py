@@ -10,12 +10,16 @@ from readmit.core.verdict import Curves, Interval, Verdict
 from readmit.core.version import Note, Version
 from readmit.io.database import ledger, promotions, run_queries
 
-Verdicts = Mapping[str, tuple[Verdict, datetime]]
+Verdicts = Mapping[str, tuple[Verdict, datetime, int]]
 
 
 def verdicts() -> Verdicts:
-    """Return the verdict on each version, and when it was decided."""
-    return {verdict.version: (verdict, decided_at) for verdict, decided_at in promotions.list_decisions()}
+    """Return the verdict on each version, when it was decided, and how often the test patients were consulted."""
+    consultations = promotions.count_consultations()
+    return {
+        verdict.version: (verdict, decided_at, consultations[verdict.version])
+        for verdict, decided_at in promotions.list_decisions()
+    }
 
 
 def version_item(version: Version, production: Version | None, verdicts: Verdicts) -> VersionItem:
@@ -34,7 +38,6 @@ def version_detail(version: Version, production: Version | None, verdicts: Verdi
         rival=verdict.rival,
         gates=verdict.gates,
         best=verdict.best,
-        consultations=verdict.consultations,
         rival_figures=verdict.rival_figures,
         intervals={"roc_auc": _interval(verdict.roc_auc)},
         rival_roc_auc=_interval(verdict.rival_roc_auc) if verdict.rival_roc_auc else None,
@@ -45,7 +48,7 @@ def version_detail(version: Version, production: Version | None, verdicts: Verdi
 
 
 def _version_fields(version: Version, production: Version | None, verdicts: Verdicts) -> dict[str, object]:
-    verdict, decided_at = verdicts.get(version.number, (None, None))
+    verdict, decided_at, consulted = verdicts.get(version.number, (None, None, None))
     return {
         "version": version.number,
         "candidate": version.candidate,
@@ -56,6 +59,7 @@ def _version_fields(version: Version, production: Version | None, verdicts: Verd
         "code": version.code,
         "run_id": version.run_id,
         "figures": dict(version.figures if verdict is None else verdict.figures),
+        "consulted": consulted,
         "in_production": production is not None and production.number == version.number,
         "outcome": None if verdict is None else verdict.outcome,
         "reasons": [] if verdict is None else list(verdict.reasons),

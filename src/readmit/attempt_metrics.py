@@ -18,7 +18,7 @@ from readmit.core.pushed_metrics import (
     step_group,
 )
 from readmit.io import process_memory, pushgateway
-from readmit.io.database import day_queries, ledger, promotions
+from readmit.io.database import day_queries, ledger, promotions, prospective_results
 from readmit.io.database.tables import Batch, StepRun
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def read_day() -> DayMetrics:
         gates={} if verdict is None else {gate: reason is None for gate, reason in verdict.gates.items()},
         candidates=_candidate_metrics(state.trained),
         verdict=verdict,
+        prospective=prospective_results.get_latest_evaluation(),
         production=_number(state.signalled.get("version")),
         released=_number(state.checked.get("released")),
         expected=_number(state.checked.get("batches")),

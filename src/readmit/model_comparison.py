@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from readmit.core.dataset import Dataset
 from readmit.core.errors import VersionUnusable
@@ -74,12 +75,13 @@ def _predict(version: Version, registry: Registry, test: Dataset, fitted: bool) 
     if fitted:
         predicted = probabilities(registry.load(version), test.encounters)
     else:
-        predicted = _compiled_probabilities(version, registry, test)
+        # Older versions carry a hash of their compiled file only.
+        predicted = compiled_probabilities(version, registry, test.encounters)
     return Predictions(version.number, version.threshold, predicted, version.batch)
 
 
-def _compiled_probabilities(version: Version, registry: Registry, test: Dataset) -> Floats:
-    """Return the compiled model's probabilities, shape (rows,): older versions carry a hash of its file only."""
+def compiled_probabilities(version: Version, registry: Registry, encounters: pd.DataFrame) -> Floats:
+    """Return the compiled model's probabilities, shape (rows,). Raises VersionUnusable when it can't be loaded."""
     scorer = load_scorer(registry.scorer(version))
     scorer.verify()
-    return np.concatenate([scorer.probabilities(raw_values(chunk)) for chunk in chunks(test.encounters)])
+    return np.concatenate([scorer.probabilities(raw_values(chunk)) for chunk in chunks(encounters)])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from readmit.core.errors import BatchSetAside, LeaseLost
 from readmit.core.production_history import MAX_NOTE_LENGTH, is_note
-from readmit.io.database import leases, ledger, rows, set_aside_batches
+from readmit.io.database import leases, ledger, prospective_results, rows, set_aside_batches
 from readmit.pipeline import LEASE_SECONDS
 from readmit.rollback import login_name
 
@@ -15,8 +15,9 @@ from readmit.rollback import login_name
 def set_aside(batch: int, by: str | None, why: str | None) -> list[str]:
     """Set a batch aside and return a report as lines. `by` None: the login name.
 
-    Its clean encounters are removed: it counts as empty. Raises BatchSetAside when no run has worked on it, when it is
-    done or already set aside, or when the reason is missing, and LeaseLost when a run works on it.
+    Its clean encounters and the evaluation on them are removed: it counts as empty. Raises BatchSetAside when no run
+    has worked on it, when it is done or already set aside, or when the reason is missing, and LeaseLost when a run
+    works on it.
     """
     operator, reason = _note("by", login_name() if by is None else by), _note("why", why or "")
     # A run that was given a batch that does not exist is no work on it.
@@ -30,6 +31,7 @@ def set_aside(batch: int, by: str | None, why: str | None) -> list[str]:
         # Before the record: after a crash in between the batch is open, and its next day stores the rows again.
         ledger.replace_parts(batch, [])
         rows.remove_clean(batch)
+        prospective_results.remove_evaluation(batch)
         set_aside_batches.add(batch, operator, reason)
     return [
         f"Batch {batch} is set aside; recorded: {operator}: {reason}",

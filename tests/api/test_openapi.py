@@ -52,6 +52,7 @@ DOCUMENTED = {
     "GET /versions/{number}": ("version", "model"),
     "GET /model/card": ("model_card", "model"),
     "GET /versions/{number}/card": ("version_card", "model"),
+    "GET /prospective": ("prospective", "model"),
     "POST /reload_model": ("reload_model", "model"),
     "POST /rollback": ("rollback", "model"),
     "GET /batches": ("batches", "data"),
@@ -86,7 +87,8 @@ APP: Any = create_app(
 DOCUMENT: dict[str, Any] = APP.openapi_schema.to_schema()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = _operations(DOCUMENT)
-READ_OPERATIONS = [name for name in OPERATIONS if re.match(r"GET /(days|batches|quarantine|versions|statistics)", name)]
+READ_ROUTES = r"GET /(days|batches|quarantine|versions|prospective|statistics)"
+READ_OPERATIONS = [name for name in OPERATIONS if re.match(READ_ROUTES, name)]
 
 
 def described(name: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tests.io.conftest import StubResponse, stub_server
 __all__ = ["stub_server"]
 
 Client = TestClient[FastPath]
-ROUTES = ("/days", "/batches", "/quarantine", "/statistics")
+ROUTES = ("/days", "/batches", "/quarantine", "/prospective", "/statistics")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from dataclasses import replace
 from readmit.core.encounter import COLUMNS
 from readmit.core.metrics import bootstrap_intervals, classification_metrics
 from readmit.core.model import CANDIDATES
+from readmit.core.prospective import FIGURES
 from readmit.core.pushed_metrics import (
     ALL_NAMES,
     BATCHES_BACKLOG,
@@ -15,6 +16,7 @@ from readmit.core.pushed_metrics import (
     DAY_QUARANTINED,
     MODEL_METRIC,
     OUTCOMES,
+    PROSPECTIVE_METRIC,
     SOURCE_STATE,
     SOURCE_STATES,
     STEP_GAUGES,
@@ -27,6 +29,7 @@ from readmit.core.pushed_metrics import (
 from readmit.io.database.ledger import ROW_STAGES
 from readmit.pipeline import STEPS
 from tests.made_predictions import GOOD, LABELS, MEDIOCRE, PATIENTS, verdict
+from tests.prospective_examples import evaluation_on
 
 MAX_SERIES = 250
 VERDICT = verdict(GOOD, MEDIOCRE, best=GOOD / 2)
@@ -43,6 +46,7 @@ WORST_DAY = DayMetrics(
     gates={gate: reason is None for gate, reason in VERDICT.gates.items()},
     candidates={candidate.name: CANDIDATE for candidate in CANDIDATES},
     verdict=VERDICT,
+    prospective=evaluation_on(3),
     production=2,
     released=5,
     expected=7,
@@ -100,6 +104,12 @@ def test_the_model_and_the_champion_have_their_values_and_the_bounds_of_the_roc_
     assert first.samples[CHAMPION_METRIC] == {}
 
 
+def test_every_figure_of_the_prospective_evaluation_has_its_value_and_its_bounds() -> None:
+    values = day_group(WORST_DAY).samples[PROSPECTIVE_METRIC]
+    assert values.keys() == {(name, bound) for name in FIGURES for bound in ("value", "low", "high")}
+    assert values[("roc_auc", "low")] == evaluation_on(3).roc_auc.low
+
+
 def test_one_outcome_is_1_and_none_while_it_is_not_known() -> None:
     assert day_group(WORST_DAY).samples[DAY_OUTCOME] == {(name,): name == "promoted" for name in OUTCOMES}
     unknown = day_group(replace(WORST_DAY, outcome=None)).samples[DAY_OUTCOME]
@@ -125,7 +135,7 @@ def test_a_failed_attempt_leaves_the_time_and_the_seconds_of_the_last_successful
 
 
 def test_before_the_first_day_only_what_is_known_is_pushed() -> None:
-    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, None, 0, 0, None, None, None)
+    nothing = DayMetrics(None, {}, {}, None, {}, {}, None, None, None, None, None, 0, 0, None, None, None)
     group = day_group(nothing)
     known = {gauge.name for gauge, values in group.samples.items() if values}
     assert known == {

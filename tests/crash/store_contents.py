@@ -22,6 +22,7 @@ from readmit.io.registry.experiment_runs import EXPERIMENT
 CLOCK_FIELDS = {
     "created_at",
     "decided_at",
+    "evaluated_at",
     "applied_at",
     "done_at",
     "lease_until",
@@ -84,10 +85,10 @@ def rows(stack: Stack, batch: int | None = None) -> dict[str, Rows]:
 
 
 def _plain_row(row: dict[str, object]) -> dict[str, object]:
-    verdict = {"verdict": json.loads(str(row["verdict"]))} if "verdict" in row else {}
+    documents = {name: json.loads(str(row[name])) for name in ("verdict", "evaluation") if name in row}
     # It matters whether a batch is done or a verdict applied, not when.
     flags = {name: row[name] is not None for name in ("done_at", "applied_at") if name in row}
-    plain: dict[str, object] = _plain({**row, **verdict})  # type: ignore[assignment] # a mapping gives a mapping
+    plain: dict[str, object] = _plain({**row, **documents})  # type: ignore[assignment] # a mapping gives a mapping
     return plain | flags
 
 

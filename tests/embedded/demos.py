@@ -63,7 +63,8 @@ def run(folder: Path, **extra: str) -> tuple[str, dict[str, Any]]:
 def check_page(folder: Path, report: dict[str, Any], find_unknown_numbers: UnknownNumbers) -> None:
     html = (folder / "var/demo/results.html").read_text()
     assert find_unknown_numbers(report, html) == []
-    assert re.findall(r'<section id="(\w+)"', html) == ["data", "candidates", "verdicts", "production", "time"]
+    sections = ["data", "prospective", "candidates", "verdicts", "production", "time"]
+    assert re.findall(r'<section id="(\w+)"', html) == sections
     assert html.count('<figure class="chart">') == 3 + 1 + 3, "of the candidates, the verdicts, the one in production"
     assert ("say nothing about patients" in html) == (report["data"]["source"] == "sample")
 
@@ -94,6 +95,11 @@ def check_report(report: dict[str, Any]) -> None:
     assert all(sum(day["rows"][part] for day in report["days"]) == rows[part] for part in report["days"][0]["rows"])
     assert sum(reason["encounters"] for reason in report["excluded"]) == rows["excluded"]
     assert report["production"]["tested_on_batch"] == report["data"]["batches"]
+    later = report["prospective"]
+    assert [item["batch"] for item in later] == list(range(2, report["data"]["batches"] + 1))
+    assert all(item["trained_on"] < item["batch"] for item in later)
+    assert [item["encounters"] for item in later] == [day["rows"]["clean"] for day in report["days"][1:]]
+    assert report["production"]["consulted"] == report["data"]["batches"]
     test = report["production"]["test"]
     assert set(test) >= FIGURES
     assert report["production"]["test_rows"] == rows["test"]

@@ -16,13 +16,14 @@ from readmit.embedded.exclusions import MAX_REASONS
 from readmit.embedded.report import Report, build_report
 from readmit.embedded.results_page import render_page
 from readmit.embedded.summary import settings_mismatch
-from readmit.io.database import ledger, promotions, rows
+from readmit.io.database import ledger, promotions, prospective_results, rows
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 from readmit.settings import Settings
 from tests.made_predictions import GOOD, MEDIOCRE, held_out, predictions
+from tests.prospective_examples import evaluation_on
 
 SOURCE = SourceState("file", rows=2, batches=2, released=2, exhausted=True)
 VERSION = Version("3", "lightgbm", "any", 0.5, batch=2, snapshot="s", code="c", run_id="r")
@@ -95,6 +96,26 @@ def test_the_interval_of_the_model_in_production_is_that_of_its_last_evaluation(
         later.rival_roc_auc.high,
     )
     assert Verdict.from_json(later.to_json()) == later
+
+
+def test_figures_on_later_batches_are_those_of_the_reports_target_oldest_first() -> None:
+    for batch, target in ((2, "any"), (3, "within_30_days"), (4, "any")):
+        prospective_results.store_evaluation(evaluation_on(batch, target), "0" * 64)
+    first, last = make_report().prospective
+    assert (first.batch, last.batch, last.version, last.trained_on) == (2, 4, "3", 3)
+    assert (last.figures["ppv"], last.figures["ppv_low"]) == (0.1987, 0.1823)
+    assert last.figures["base_rate"] == 1_604 / 14_996
+    assert last.of_100 is not None
+    assert sum(last.of_100.values()) == 100
+
+
+def test_the_model_in_production_carries_the_verdicts_up_to_its_last_evaluation() -> None:
+    for version, rival in (("2", None), ("3", "2"), ("4", "3"), ("5", "3")):
+        promotions.store_verdict(int(version), "any", replace(verdict_on(version), rival=rival))
+    promotions.store_verdict(9, "within_30_days", verdict_on("6"))
+    production = make_report(VERSION).production
+    assert production is not None
+    assert (production.tested_on_batch, production.consulted) == (5, 4)
 
 
 def test_quarantine_is_listed_by_reason_over_all_batches_without_encounter_numbers() -> None:

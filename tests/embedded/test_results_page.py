@@ -48,8 +48,24 @@ def day(batch: int, outcome: str | None, reasons: list[str]) -> dict[str, Any]:
         "roc_auc": 0.65 + batch / 100 if is_judged else None,
         "roc_auc_low": 0.62 + batch / 100 if is_judged else None,
         "roc_auc_high": 0.68 + batch / 100 if is_judged else None,
+        "consulted": batch if is_judged else None,
         "seconds": {step.name: 0.1 + index + batch / 8 for index, step in enumerate(STEPS) if is_judged or index < 7},
         "seconds_of_steps": 57.0 + batch / 8,
+    }
+
+
+def later_batch(batch: int) -> dict[str, Any]:
+    names = ("roc_auc", "observed_expected", "calibration_slope", "log_loss", "flagged", "ppv", "sensitivity")
+    return {
+        **{"batch": batch, "version": str(batch - 1), "trained_on": batch - 1, "threshold": 1 / 7, "cost_ratio": 6.0},
+        **{"encounters": 947 + batch, "events": 103 + batch},
+        "figures": {
+            f"{name}{end}": 0.31 + index * 0.0613 + shift + batch / 1000
+            for index, name in enumerate(names)
+            for end, shift in (("", 0.0), ("_low", -0.0212), ("_high", 0.0219))
+        }
+        | {"flagged": 0.1871, "ppv": 0.1612, "sensitivity": 0.3547, "base_rate": 0.1089},
+        "of_100": {"flagged_came_back": 3, "flagged_stayed_away": 16, "missed": 8, "left_alone": 73},
     }
 
 
@@ -100,13 +116,14 @@ def example_report() -> dict[str, Any]:
         "candidates": candidates,
         "production": {
             **{"name": CANDIDATES[1].name, "model": "readmit", "version": "3", "batch": 3, "threshold": 1 / 7},
-            **{"cost_ratio": 6.0, "tested_on_batch": 3, "test_rows": 431},
+            **{"cost_ratio": 6.0, "tested_on_batch": 3, "test_rows": 431, "consulted": 3},
             "test": figures(9) | {"flagged": 0.2147, "sensitivity": 0.4149, "ppv": 0.2372, "base_rate": 0.1123},
             "of_100": {"flagged_came_back": 5, "flagged_stayed_away": 16, "missed": 6, "left_alone": 73},
             "judged": {
                 **{"batch": 3, "roc_auc": 0.68, "roc_auc_low": 0.65, "roc_auc_high": 0.71, "curves": curves(0.4)},
             },
         },
+        "prospective": [later_batch(2), later_batch(4)],
         "prediction": {"prediction": 1, "probability": 0.2871, "threshold": 1 / 7, "warnings": ["weight is absent"]},
         "days": days,
         "seconds_by_step": {step.name: 0.4 + 3.1 * index for index, step in enumerate(STEPS)},
@@ -136,8 +153,41 @@ def test_a_number_from_elsewhere_is_detected(find_unknown_numbers: UnknownNumber
     assert "4,011" in find_unknown_numbers(report, html)
 
 
-def test_the_headline_describes_the_model_in_production_in_plain_words() -> None:
-    (head,) = re.findall(r"<h1>(.*)</h1>", render_page(example_report()), re.DOTALL)
+def visible_text(html: str) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", "", html, flags=re.DOTALL).replace("&nbsp;", " ").split())
+
+
+def test_the_headline_is_of_the_newest_batch_that_the_version_had_not_learned_from() -> None:
+    html = render_page(example_report())
+    (head,) = re.findall(r"<h1>(.*)</h1>", html, re.DOTALL)
+    assert re.sub(r"<[^>]+>", "", head).splitlines() == [
+        "Of 100 discharges, it flagged 19.",
+        "Of 100 flagged discharges, 16 were followed by a readmission within 30 days.",
+        "Of 100 discharges that were followed by a readmission, it flagged 35.",
+    ]
+    text = visible_text(html)
+    assert "Version 3, in production when batch 4 arrived, on all 951 included discharges of the batch" in text
+    assert "which has no figures of this kind yet" not in text, "version 3 is the one in production"
+
+
+def test_a_version_promoted_since_is_said_to_have_no_figures_on_later_discharges() -> None:
+    report = example_report()
+    report["production"]["version"] = "4"
+    assert "version 4, which has no figures of this kind yet" in visible_text(render_page(report))
+
+
+def test_figures_on_test_carry_how_often_its_patients_were_consulted() -> None:
+    text = visible_text(render_page(example_report()))
+    assert "had consulted the test patients 3 times by then" in text
+    assert "test consulted 1 time" in text
+    assert "test consulted 3 times" in text
+
+
+def test_without_a_later_batch_the_headline_is_of_the_test_patients_and_says_so() -> None:
+    html = render_page(example_report() | {"prospective": []})
+    (head,) = re.findall(r"<h1>(.*)</h1>", html, re.DOTALL)
+    assert "ROC-AUC on test" in html
+    assert "There are no figures on later discharges yet" in visible_text(html)
     assert re.sub(r"<[^>]+>", "", head).splitlines() == [
         "Of 100 discharges, it flags 21.",
         "Of 100 flagged discharges, 24 were followed by a readmission within 30 days.",
@@ -174,7 +224,11 @@ def test_a_synthetic_sample_is_announced_prominently(source: str, announced: boo
 
 
 def without_production(report: dict[str, Any]) -> None:
-    report |= {"production": None, "prediction": None}
+    report |= {"production": None, "prediction": None, "prospective": []}
+
+
+def without_later_batches(report: dict[str, Any]) -> None:
+    report |= {"prospective": []}
 
 
 def without_training(report: dict[str, Any]) -> None:
@@ -201,6 +255,8 @@ def without_numbers(report: dict[str, Any]) -> None:
         candidate |= dict.fromkeys(figures(0))
     report["production"]["test"] = dict.fromkeys(report["production"]["test"])
     report["production"]["of_100"] = None
+    for later in report["prospective"]:
+        later |= {"figures": dict.fromkeys(later["figures"]), "of_100": None}
     for name in ("roc_auc", "roc_auc_low", "roc_auc_high"):
         report["days"][0][name] = None
 
@@ -211,7 +267,10 @@ def evaluated_again(report: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [without_production, without_training, without_anything, without_curves, without_numbers, evaluated_again],
+    [
+        *(without_production, without_training, without_anything, without_curves, without_numbers, evaluated_again),
+        without_later_batches,
+    ],
 )
 def test_the_page_omits_what_the_report_does_not_have(
     change: Callable[[dict[str, Any]], None], find_unknown_numbers: UnknownNumbers

@@ -20,4 +20,7 @@ def test_the_real_file_leads_to_a_model_that_meets_the_requirements(
     assert report["production"]["test"]["roc_auc"] >= 0.675
     assert report["production"]["test"]["ece"] <= 0.015
     assert 0.95 <= report["production"]["test"]["observed_expected"] <= 1.05
-    assert "Of 100 discharges, it flags" in output
+    (later,) = report["prospective"]
+    assert 0.655 <= later["figures"]["roc_auc"] <= 0.70
+    assert "Version 1, on batch 2 before anything was learned from it: ROC-AUC 0.6" in output
+    assert "Of 100 discharges, it flagged" in output

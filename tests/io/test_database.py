@@ -12,9 +12,10 @@ from readmit.core.snapshot_part import Part
 from readmit.core.splitting import SPLIT
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.core.verdict import Interval, Verdict
-from readmit.io.database import leases, ledger, promotions, rows
+from readmit.io.database import leases, ledger, promotions, prospective_results, rows
 from readmit.io.database.connection import CLEAN, RAW, bulk_read, connect, now, using
 from tests.card_facts import TRAINING
+from tests.prospective_examples import evaluation_on
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +216,26 @@ def test_the_facts_of_a_card_are_stored_with_the_verdict_and_older_verdicts_have
     assert decided is not None
     assert decided[0] == verdict("9")
     assert (promotions.get_decision("7"), promotions.get_training_facts("7")) == (None, None)
+
+
+def test_consultations_are_the_verdicts_on_versions_of_the_same_target_up_to_the_version() -> None:
+    for version, target in (("1", "any"), ("2", "within_30_days"), ("3", "any"), ("10", "any")):
+        promotions.store_verdict(1, target, verdict(version))
+    assert promotions.count_consultations() == {"1": 1, "2": 1, "3": 2, "10": 3}
+
+
+def test_an_evaluation_on_a_batch_replaces_the_earlier_one_and_survives_the_database() -> None:
+    for evaluation, data in ((evaluation_on(3), "a"), (evaluation_on(2), "b"), (evaluation_on(3, "any"), "c")):
+        prospective_results.store_evaluation(evaluation, data)
+    stored = prospective_results.list_evaluations()
+    assert [(entry.evaluation, entry.data) for entry in stored] == [
+        (evaluation_on(3, "any"), "c"),
+        (evaluation_on(2), "b"),
+    ]
+    assert prospective_results.get_latest_evaluation() == evaluation_on(3, "any")
+    prospective_results.remove_evaluation(3)
+    assert prospective_results.get_evaluation(3) is None
+    assert prospective_results.get_latest_evaluation() == evaluation_on(2)
 
 
 def verdict(version: str) -> Verdict:

@@ -58,8 +58,8 @@ The simplest first, as they are registered (bags of four seeds but for the first
 
 {_conclusion(study.tried)}
 
-Categories of fewer than {BASE.settings["least_rows"]} encounters have the overall rate whatever lower limits bring here:
-the outcomes of a handful say nothing about the next one ([decision 35](decisions/0035-bags-of-seeds-and-rates.md)).
+Categories of fewer than {BASE.settings["least_rows"]} encounters have the overall rate whatever lower limits bring: the
+outcomes of a handful say nothing about the next one ([decision 35](decisions/0035-bags-of-seeds-and-rates.md)).
 Elixhauser's comorbidities are those that three diagnoses with mostly three digits show, from the categories of Quan et
 al. 2005. The five counts are {", ".join(f"`{name}`" for name in RISING)}.
 {_without_ccs(study.tried)}"""

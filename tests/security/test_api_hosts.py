@@ -26,7 +26,10 @@ ROUTES = (
     ("POST", "/reload_model"),
     ("POST", "/rollback"),
     *(("GET", path) for path in ("/", "/days", "/batches", "/quarantine", "/statistics", "/services", "/versions")),
-    *(("GET", path) for path in ("/model", "/docs", "/docs/assets/swagger-ui.css", "/schema", "/nowhere")),
+    *(
+        ("GET", path)
+        for path in ("/model", "/prospective", "/docs", "/docs/assets/swagger-ui.css", "/schema", "/nowhere")
+    ),
     *(("GET", path) for path in ("/health", "/health/live", "/health/ready", "/metrics")),
 )
 FOREIGN_HOSTS = (

@@ -113,6 +113,7 @@ ROUTES: dict[str, Any] = {
     },  # type: ignore[index]  # an example
     "/services": {**hostile(openapi_examples.SERVICES), "total": 2, "page": 1, "pages": 1},
     "/versions": hostile(openapi_examples.VERSIONS),
+    "/prospective": hostile(openapi_examples.PROSPECTIVE),
 }
 NOTE = {"at": datetime.now(UTC).isoformat(), "by": MARKER, "why": MARKER}
 

@@ -14,6 +14,7 @@ from readmit.core.encounter import COLUMNS
 from readmit.core.errors import BatchRejected, MissingBatches, PrerequisiteMissing
 from readmit.io.database import ledger, promotions, rows
 from readmit.io.database.connection import NAMES
+from readmit.io.database.prospective_results import list_evaluations
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
 from readmit.pipeline import STEPS, Facts, RunRequest, Step, day
@@ -21,7 +22,7 @@ from readmit.settings import Settings
 from readmit.step_attempt import attempt
 from readmit.steps import split, train, upload
 
-TIME_COLUMNS = {"created_at", "decided_at", "applied_at", "done_at", "lease_until", "leased_by"}
+TIME_COLUMNS = {"created_at", "decided_at", "evaluated_at", "applied_at", "done_at", "lease_until", "leased_by"}
 
 
 def execute(step: Step, request: RunRequest) -> Facts:
@@ -67,11 +68,12 @@ def test_a_day_runs_each_batch_once_and_every_step_is_idempotent(
     assert first["check_source"]["batch"] == 1
     counts = first["clean"]
     assert counts["raw"] == int(str(counts["clean"])) + int(str(counts["quarantined"])) + int(str(counts["excluded"]))
-    assert first["promote"]["outcome"] == "provisional"
+    assert first["promote"]["outcome"] == "provisional", first["promote"]
     assert first["signal"]["replicas"] == 1
 
     second = run_day()
     assert second["check_source"]["batch"] == 2
+    assert str(second["train"]["prospective"]).startswith(f"version {first['register']['version']} on batch 2: ROC-AUC")
     before = stored_state(settings)
     for step in STEPS:
         assert main(["step", step.name, "--batch", "2"]) == 0
@@ -90,11 +92,12 @@ def test_a_day_runs_each_batch_once_and_every_step_is_idempotent(
     assert len(promotions.list_verdicts()) == 2
     _no_patient_is_in_two_splits(settings)
     _the_card_of_every_version_is_complete_and_about_its_own_data(registry)
-    _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(settings, monkeypatch)
+    first_version = str(first["register"]["version"])
+    _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(settings, first_version, monkeypatch)
 
 
 def _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry, before = Registry(settings.mlflow_tracking_uri), stored_state(settings)
     champion = registry.production()
@@ -114,6 +117,8 @@ def _another_target_trains_on_uploaded_data_and_the_first_one_is_restored(
     assert restored.number == champion.number
     changed = {name for name, value in stored_state(settings).items() if value != before[name]}
     assert changed <= {"predictions_db.promotions", "datasets", "versions"}
+    (stored,) = list_evaluations()
+    assert (stored.evaluation.model.batch, stored.evaluation.model.version) == (2, first)
 
 
 def _the_card_of_every_version_is_complete_and_about_its_own_data(registry: Registry) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.io.database import ledger, rows
+from readmit.io.database import ledger, prospective_results, rows
 from tests.api.conftest import TOKEN, FittedVersion, InMemoryModelSource
 from tests.api.ledger_rows import store_encounters, store_step, store_verdict
 from tests.card_facts import TRAINING
+from tests.prospective_examples import evaluation_on
 from tests.ui.conftest import Visit
 from ui.i18n import load_messages
 from ui.page_context import LANGUAGE
@@ -113,6 +115,36 @@ def test_the_card_page_shows_the_card_in_the_language_of_the_session(
     assert ["31" in app.expander[0].label, "52" in app.expander[1].label] == [True, True]
     (download,) = app.get("download_button")
     assert download.proto.label == load_messages(language)("card.download")
+
+
+def test_the_model_page_leads_with_the_newest_batch_and_says_which_version_it_is_of(visit: Visit) -> None:
+    fill()
+    assert "There are no figures from after training yet" in page_text(visit("model"))
+    for batch in (2, 3):
+        prospective_results.store_evaluation(replace(evaluation_on(batch), encounters=14_600 + batch), "0" * 64)
+    app = visit("model", "es")
+    page = page_text(app)
+    assert [(metric.label, metric.value) for metric in app.metric][:2] == [
+        ("ROC-AUC", "0,673"),
+        ("Razón observados/esperados", "0,93"),
+    ]
+    assert page.index("En estancias posteriores") < page.index("pacientes de prueba")
+    assert "Versión 2 (entrenada con: lotes 1 a 2) en el lote 3" in page.replace("\\", "")
+    assert "14.603 estancias" in page.replace("\\", "")
+    assert "0,673 (0,658 a 0,688)" in page
+
+
+def test_the_model_page_says_when_the_present_version_has_no_prospective_figures(visit: Visit) -> None:
+    fill()
+    prospective_results.store_evaluation(evaluation_on(2), "0" * 64)
+    assert "Version 2, in production now, has no figures of this kind yet" in page_text(visit("model"))
+    prospective_results.store_evaluation(evaluation_on(3), "0" * 64)
+    assert "no figures of this kind yet" not in page_text(visit("model"))
+
+
+def test_the_figures_on_test_carry_how_often_its_patients_were_consulted(visit: Visit) -> None:
+    fill()
+    assert "by the verdicts up to this one: 1." in page_text(visit("model"))
 
 
 def test_the_data_page_shows_batches_and_quarantine_reasons(visit: Visit) -> None:

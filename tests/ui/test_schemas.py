@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from api import openapi_examples
 from ui import schemas
 from ui.card_view import CardView
+from ui.prospective_views import ProspectiveView
 
 CASES: list[tuple[Any, Any]] = [
     (schemas.HealthView, openapi_examples.HEALTH),
@@ -21,6 +22,7 @@ CASES: list[tuple[Any, Any]] = [
     (schemas.ItemList[schemas.VersionView], openapi_examples.VERSIONS),
     (schemas.VersionDetailView, openapi_examples.VERSION),
     (CardView, openapi_examples.MODEL_CARD),
+    (schemas.ItemList[ProspectiveView], openapi_examples.PROSPECTIVE),
     (schemas.StatisticsView, openapi_examples.STATISTICS),
     (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
     (schemas.ReloadView, openapi_examples.RELOAD),

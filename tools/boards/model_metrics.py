@@ -1,4 +1,4 @@
-"""The board 'Model metrics': the day's model and the champion over the days, trainings, verdicts and what is served."""
+"""The board 'Model metrics': production on later batches, the day's model on test, trainings, verdicts, serving."""
 
 from dataclasses import replace
 
@@ -20,6 +20,7 @@ from tools.boards.panels import (
     tile,
     timeline,
 )
+from tools.boards.prospective_rows import PROSPECTIVE
 from tools.boards.shared_panels import (
     PROMOTIONS,
     in_production_since,
@@ -218,7 +219,7 @@ SERVING = PanelRow(
 BOARD = Board(
     MODEL,
     TITLES[MODEL],
-    "Candidates, the day's model and the champion over the days, verdicts, and the versions served.",
+    "Production on later batches, candidates, the day's model and the champion on test, verdicts, versions served.",
     period="7d",
     variables=(
         Variable("metric", "readmit_model_metric", default="roc_auc"),
@@ -226,6 +227,6 @@ BOARD = Board(
         Variable("job", "readmit_model_info"),
         Variable("version", "readmit_predictions_total"),
     ),
-    rows=(PRODUCTION, TEST, CANDIDATES, VERDICTS, SERVING),
+    rows=(PROSPECTIVE, PRODUCTION, TEST, CANDIDATES, VERDICTS, SERVING),
     marks=PROMOTIONS,
 )

@@ -6,6 +6,7 @@ Their names, labels and help texts stand here alone. The unit is part of the nam
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from readmit.core.prospective import ProspectiveEvaluation
 from readmit.core.verdict import Interval, Verdict
 
 JOB = "flows"
@@ -87,6 +88,14 @@ CHAMPION_METRIC = PushedGauge(
     "Metrics of the champion that this model was compared with, on the same patients; absent if there was none.",
     ("metric", "bound"),
 )
+PROSPECTIVE_METRIC = PushedGauge(
+    "readmit_prospective_metric",
+    "Metrics of production on the newest batch, before learning from it: value, and bounds of the 95 % interval.",
+    ("metric", "bound"),
+)
+PROSPECTIVE_BATCH = PushedGauge(
+    "readmit_prospective_batch", "The batch that the prospective metrics are of; absent before the first."
+)
 EVALUATED_VERSION = PushedGauge("readmit_evaluated_version", "Version of the model evaluated last.")
 PRODUCTION_VERSION = PushedGauge(
     "readmit_production_version",
@@ -107,8 +116,8 @@ SOURCE_STATE = PushedGauge(
 )
 DAY_GAUGES = (
     *(DAY_BATCH, DAY_ROWS, DAY_QUARANTINED, DAY_FINISHED, DAY_OUTCOME, GATE_PASSED, CANDIDATE_METRIC, MODEL_METRIC),
-    *(CHAMPION_METRIC, EVALUATED_VERSION, PRODUCTION_VERSION, BATCHES_RELEASED, BATCHES_EXPECTED, BATCHES_DONE),
-    *(BATCHES_SET_ASIDE, BATCHES_BACKLOG, BATCH_DONE, SOURCE_STATE),
+    *(CHAMPION_METRIC, PROSPECTIVE_METRIC, PROSPECTIVE_BATCH, EVALUATED_VERSION, PRODUCTION_VERSION),
+    *(BATCHES_RELEASED, BATCHES_EXPECTED, BATCHES_DONE, BATCHES_SET_ASIDE, BATCHES_BACKLOG, BATCH_DONE, SOURCE_STATE),
 )
 
 RUN_FAILED = PushedGauge(
@@ -151,8 +160,9 @@ class DayMetrics:
     """The metrics of the day as of the most recent attempt, None where the ledger has no value yet.
 
     `rows` by stage, `quarantined` by field, `gates` and `candidates` by name. `outcome`: one of OUTCOMES.
-    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last. `released`,
-    `expected`, `done` and `set_aside`: numbers of batches. `source_state`: one of SOURCE_STATES.
+    `finished_at` and `batch_done_at`: seconds since 1970. `verdict`: on the version evaluated last.
+    `prospective`: the evaluation on the newest batch that has one. `released`, `expected`, `done` and `set_aside`:
+    numbers of batches. `source_state`: one of SOURCE_STATES.
     """
 
     batch: int | None
@@ -162,6 +172,7 @@ class DayMetrics:
     gates: Mapping[str, bool]
     candidates: Mapping[str, Mapping[str, float]]
     verdict: Verdict | None
+    prospective: ProspectiveEvaluation | None
     production: int | None
     released: int | None
     expected: int | None
@@ -190,6 +201,7 @@ def day_group(day: DayMetrics) -> PushedGroup:
         DAY_BATCH: day.batch,
         DAY_FINISHED: day.finished_at,
         EVALUATED_VERSION: None if day.verdict is None else int(day.verdict.version),
+        PROSPECTIVE_BATCH: None if day.prospective is None else day.prospective.model.batch,
         PRODUCTION_VERSION: day.production,
         BATCHES_RELEASED: day.released,
         BATCHES_EXPECTED: day.expected,
@@ -211,6 +223,7 @@ def day_group(day: DayMetrics) -> PushedGroup:
             if name in metrics
         },
         **_evaluation(day.verdict),
+        PROSPECTIVE_METRIC: {} if day.prospective is None else _estimates(day.prospective),
     }
     return PushedGroup({}, _without_labels(values) | labelled, replaces_all=True)
 
@@ -230,6 +243,14 @@ def _with_bounds(metrics: Mapping[str, float], roc_auc: Interval | None) -> dict
     if roc_auc is not None:
         values |= {("roc_auc", "low"): roc_auc.low, ("roc_auc", "high"): roc_auc.high}
     return values
+
+
+def _estimates(evaluation: ProspectiveEvaluation) -> dict[tuple[str, ...], float]:
+    return {
+        (name, bound): value
+        for name, estimate in evaluation.estimates().items()
+        for bound, value in (("value", estimate.value), ("low", estimate.low), ("high", estimate.high))
+    }
 
 
 def _without_labels(values: Mapping[PushedGauge, float | None]) -> Samples:

@@ -15,7 +15,8 @@ class DayResult:
     """One batch. `rows`: encounters by stage; `seconds`: of each step's last successful attempt, in any run.
 
     `outcome`: promoted, provisional or refused, with its `reasons`; `verdict`: both as one sentence; ROC-AUC: the
-    challenger's on test. All are None where the batch has no verdict for the report's target.
+    challenger's on test; `consulted`: the verdicts on its target up to its own, all on test patients. All are None
+    where the batch has no verdict for the report's target.
     """
 
     batch: int
@@ -28,6 +29,7 @@ class DayResult:
     roc_auc: float | None
     roc_auc_low: float | None
     roc_auc_high: float | None
+    consulted: int | None
     seconds: Mapping[str, float]
     seconds_of_steps: float
 
@@ -35,10 +37,10 @@ class DayResult:
 def day_results(runs: list[StepRun], target: str) -> tuple[DayResult, ...]:
     """Return the days by batch. `runs`: successful attempts at steps, oldest first."""
     rows, verdicts = {row.batch: row for row in ledger.list_batches()}, dict(verdicts_for(target))
-    candidates = _candidates_by_version(runs)
+    candidates, consultations = _candidates_by_version(runs), promotions.count_consultations()
     batches = sorted({run.batch for run in runs if run.batch is not None and run.step != "check_source"})
     return tuple(
-        _day(rows[batch], [run for run in runs if run.batch == batch], verdicts.get(batch), candidates)
+        _day(rows[batch], [run for run in runs if run.batch == batch], verdicts.get(batch), candidates, consultations)
         for batch in batches
         if batch in rows
     )
@@ -71,7 +73,13 @@ def verdict_text(verdict: Verdict) -> str:
     return f"version {verdict.version} {OUTCOMES[verdict.outcome]}: {'; '.join(verdict.reasons)}"
 
 
-def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: Mapping[str, str]) -> DayResult:
+def _day(
+    row: Batch,
+    runs: list[StepRun],
+    verdict: Verdict | None,
+    candidates: Mapping[str, str],
+    consultations: Mapping[str, int],
+) -> DayResult:
     seconds = {run.step: round(run.seconds or 0.0, 3) for run in runs}
     version = None if verdict is None else verdict.version
     return DayResult(
@@ -85,6 +93,7 @@ def _day(row: Batch, runs: list[StepRun], verdict: Verdict | None, candidates: M
         roc_auc=None if verdict is None else verdict.figures.get("roc_auc"),
         roc_auc_low=None if verdict is None else verdict.roc_auc.low,
         roc_auc_high=None if verdict is None else verdict.roc_auc.high,
+        consulted=None if version is None else consultations[version],
         seconds={step.name: seconds[step.name] for step in STEPS if step.name in seconds},
         seconds_of_steps=round(sum(seconds.values()), 3),
     )

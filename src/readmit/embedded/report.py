@@ -14,12 +14,17 @@ from readmit.core.version import MODEL, Version
 from readmit.embedded.candidate_results import MAX_IMPORTANCES, CandidateResult, candidate_results
 from readmit.embedded.day_results import DayResult, day_results, rows_by_stage, seconds_by_step, verdicts_for
 from readmit.embedded.exclusions import ExclusionReason, exclusion_reasons, quarantine_reasons
-from readmit.io.database import ledger
+from readmit.embedded.later_batches import (
+    CLINICAL_NAMES,
+    LaterBatchResult,
+    cost_ratio,
+    hundred_discharges,
+    later_batch_results,
+)
+from readmit.io.database import ledger, promotions
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 
-CLINICAL_NAMES = {"recall": "sensitivity", "precision": "ppv"}
-"""Clinical names of two figures, which the report uses."""
 MEASUREMENT = {
     "level": CONFIDENCE_LEVEL,
     "resamples_for_candidate": RESAMPLES_FOR_CANDIDATE,
@@ -45,7 +50,8 @@ class TestResult:
 class Production:
     """The model in production: the candidate's name, the last batch it was trained on, its figures on the test split.
 
-    `tested_on_batch`: the last batch whose verdict evaluated it, as challenger or champion, on `test_rows` encounters.
+    `tested_on_batch`: the last batch whose verdict evaluated it, as challenger or champion, on `test_rows` encounters;
+    `consulted`: the verdicts on its target up to that one, all on test patients.
     `cost_ratio`: the number of needless follow-ups that cost as much as a missed readmission. `of_100`: 100 discharges
     by flag and outcome, as whole numbers; None where a figure is undefined.
     """
@@ -58,6 +64,7 @@ class Production:
     cost_ratio: float
     tested_on_batch: int
     test_rows: int
+    consulted: int
     test: Mapping[str, float]
     of_100: Mapping[str, int] | None
     judged: TestResult
@@ -68,8 +75,8 @@ class Report:
     """The demo's report. `candidates`: of the last batch trained on for the target. `prediction`: the API's response.
 
     `target`: that of the version in production; without one, that of the settings. `made_from`: the MLflow run, the
-    snapshot and the code of the version in production. `trained_anew`: this run processed no new batch, but trained a
-    model for another target on the last one.
+    snapshot and the code of the version in production. `prospective`: for the target, oldest first. `trained_anew`:
+    this run processed no new batch, but trained a model for another target on the last one.
     """
 
     made_at: str
@@ -85,6 +92,7 @@ class Report:
     gates: Mapping[str, float]
     candidates: tuple[CandidateResult, ...]
     production: Production | None
+    prospective: tuple[LaterBatchResult, ...]
     prediction: Mapping[str, object] | None
     days: tuple[DayResult, ...]
     seconds_by_step: Mapping[str, float]
@@ -135,6 +143,7 @@ def build_report(
         gates=GATES | ({"leak_above": leak} if (leak := MAX_PLAUSIBLE_AUC.get(target)) else {}),
         candidates=candidate_results(runs, target, registry),
         production=None if production is None else _production(production),
+        prospective=later_batch_results(target),
         prediction=prediction,
         days=days,
         seconds_by_step=seconds_by_step(days),
@@ -161,7 +170,7 @@ def _rows_until(batch: int, split: Split) -> int:
 
 
 def _production(version: Version) -> Production:
-    tested_on, metrics, auc = max(_evaluations(version), key=lambda evaluation: evaluation[0])
+    tested_on, judged, metrics, auc = max(_evaluations(version), key=lambda evaluation: evaluation[0])
     figures = {CLINICAL_NAMES.get(name, name): value for name, value in metrics.items()}
     return Production(
         name=version.candidate,
@@ -169,24 +178,27 @@ def _production(version: Version) -> Production:
         version=version.number,
         batch=version.batch,
         threshold=version.threshold,
-        cost_ratio=round(1 / version.threshold - 1, 6),
+        cost_ratio=cost_ratio(version.threshold),
         tested_on_batch=tested_on,
         test_rows=_rows_until(tested_on, Split.TEST),
+        consulted=promotions.count_consultations()[judged],
         test=figures if auc is None else figures | {"roc_auc_low": auc.low, "roc_auc_high": auc.high},
-        of_100=_of_100(figures),
+        of_100=hundred_discharges(figures),
         judged=_challenger_result(version),
     )
 
 
-def _evaluations(version: Version) -> list[tuple[int, dict[str, float], Interval | None]]:
-    """Return batch, figures and ROC-AUC interval of each verdict that evaluated a version.
+def _evaluations(version: Version) -> list[tuple[int, str, dict[str, float], Interval | None]]:
+    """Return batch, judged version, figures and ROC-AUC interval of each verdict that evaluated a version.
 
     These are the verdict on the version itself, and those in which it was the champion.
     """
     verdicts, number = verdicts_for(version.target), version.number
-    as_challenger = [(batch, item.figures, item.roc_auc) for batch, item in verdicts if item.version == number]
+    as_challenger = [(batch, number, item.figures, item.roc_auc) for batch, item in verdicts if item.version == number]
     return as_challenger + [
-        (batch, item.rival_figures, item.rival_roc_auc) for batch, item in verdicts if item.rival == number
+        (batch, item.version, item.rival_figures, item.rival_roc_auc)
+        for batch, item in verdicts
+        if item.rival == number
     ]
 
 
@@ -194,18 +206,3 @@ def _challenger_result(version: Version) -> TestResult:
     verdicts = {verdict.version: (batch, verdict) for batch, verdict in verdicts_for(version.target)}
     batch, verdict = verdicts[version.number]
     return TestResult(batch, verdict.figures["roc_auc"], verdict.roc_auc.low, verdict.roc_auc.high, verdict.curves)
-
-
-def _of_100(test: Mapping[str, float]) -> dict[str, int] | None:
-    """Return 100 discharges by flag and outcome, from rates rounded as in the headline, so that both agree."""
-    shares = [test.get(name) for name in ("flagged", "base_rate", "ppv")]
-    if any(share is None or finite_or_none(share) is None for share in shares):
-        return None
-    flagged, back = round(100 * test["flagged"]), round(100 * test["base_rate"])
-    hit = min(round(100 * test["flagged"] * test["ppv"]), flagged, back)
-    return {
-        "flagged_came_back": hit,
-        "flagged_stayed_away": flagged - hit,
-        "missed": back - hit,
-        "left_alone": 100 - flagged - back + hit,
-    }

@@ -1,12 +1,14 @@
 """A short text summary of the report, for the terminal."""
 
 import math
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 from readmit.core.version import Version
 from readmit.embedded.labels import READMISSION_WINDOWS, SOURCE_LABELS
+from readmit.embedded.later_batches import LaterBatchResult
 from readmit.embedded.report import Production, Report
 from readmit.settings import Settings
 from readmit.stacks.terminal import counted
@@ -28,10 +30,12 @@ def print_summary(report: Report, console: Console) -> None:
         console.print(
             f"Batch {day.batch}, {sum(day.seconds.values()):.0f} s: {day.verdict or 'no verdict'}", markup=False
         )
+    if report.prospective:
+        _later_batch(report.prospective[-1], report.target, console)
     if report.production is None:
         console.print("[red]No model was good enough for production.[/red]")
     else:
-        _production(report.production, report.target, console)
+        _production(report, report.production, console)
     if report.prediction is not None:
         prediction = report.prediction
         decision = "flagged" if prediction["prediction"] else "not flagged"
@@ -56,17 +60,34 @@ def _candidates(report: Report) -> Table:
     return table
 
 
-def _production(model: Production, model_target: str, console: Console) -> None:
+def _later_batch(result: LaterBatchResult, target: str, console: Console) -> None:
+    figures = result.figures
+    console.print(
+        f"Version {result.version}, on batch {result.batch} before anything was learned from it: "
+        f"ROC-AUC {figures['roc_auc']:.3f} ({figures['roc_auc_low']:.3f} to {figures['roc_auc_high']:.3f}), "
+        f"observed/expected {figures['observed_expected']:.2f} "
+        f"({figures['observed_expected_low']:.2f} to {figures['observed_expected_high']:.2f})."
+    )
+    _flags(figures, target, console)
+
+
+def _production(report: Report, model: Production, console: Console) -> None:
     test = model.test
     console.print(
-        f"In production: {model.name}, version {model.version}. On patients unseen in training: "
-        f"ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, ECE {test['ece']:.3f}, "
-        f"observed/expected {test['observed_expected']:.2f}."
+        f"In production: {model.name}, version {model.version}. On test patients, whom verdicts have consulted "
+        f"{counted(model.consulted, 'time', 'times')}: ROC-AUC {test['roc_auc']:.3f}, log loss {test['log_loss']:.4f}, "
+        f"ECE {test['ece']:.3f}, observed/expected {test['observed_expected']:.2f}."
     )
+    if not report.prospective:
+        _flags(test, report.target, console)
+
+
+def _flags(figures: Mapping[str, float], target: str, console: Console) -> None:
     console.print(
-        f"Of 100 discharges, it flags {100 * test['flagged']:.0f}. Of 100 flagged discharges, {100 * test['ppv']:.0f} "
-        f"were followed by a readmission {READMISSION_WINDOWS[model_target]}. "
-        f"Of 100 discharges that were followed by a readmission, it flagged {100 * test['sensitivity']:.0f}."
+        f"Of 100 discharges, it flagged {100 * figures['flagged']:.0f}. "
+        f"Of 100 flagged discharges, {100 * figures['ppv']:.0f} "
+        f"were followed by a readmission {READMISSION_WINDOWS[target]}. "
+        f"Of 100 discharges that were followed by a readmission, it flagged {100 * figures['sensitivity']:.0f}."
     )
 
 

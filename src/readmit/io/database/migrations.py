@@ -15,7 +15,14 @@ from readmit.core.errors import SchemaMismatch, StoreUnavailable
 from readmit.core.tabular.table_header import ROW_ERROR
 from readmit.io.database.connection import BUSY_TIMEOUT_SECONDS, COLLATION, database_name, is_mysql, now, using
 from readmit.io.database.readmission_counts import count_all_batches
-from readmit.io.database.tables import EncounterCount, Promotion, RawEncounter, SetAside, ValidEncounter
+from readmit.io.database.tables import (
+    EncounterCount,
+    Promotion,
+    ProspectiveResult,
+    RawEncounter,
+    SetAside,
+    ValidEncounter,
+)
 
 POLL_SECONDS = 0.05
 Tables = Sequence[type[pw.Model]]
@@ -99,10 +106,17 @@ def _add_text_column(database: pw.DatabaseProxy, model: type[pw.Model], name: st
         database.execute_sql(f"ALTER TABLE {table} ADD COLUMN {name} {kind} NULL")
 
 
+def prospective_evaluations(database: pw.DatabaseProxy, models: Tables) -> None:
+    """Add the table of the evaluations on later batches; those of earlier days are made by the next training."""
+    if ProspectiveResult in models:
+        ProspectiveResult.create_table(safe=True)
+        mysql_as_sqlite(database, [ProspectiveResult])
+
+
 MIGRATIONS: tuple[Callable[[pw.DatabaseProxy, Tables], None], ...] = (
     *(tables, mysql_as_sqlite, counts_of_batches),
     *(batches_set_aside, row_errors, numbers_of_valid_encounters),
-    facts_of_cards,
+    *(facts_of_cards, prospective_evaluations),
 )
 """A migration's number is its position here, from 1: never remove or reorder one, nor rename its function."""
 

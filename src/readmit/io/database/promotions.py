@@ -1,5 +1,6 @@
 """Verdicts on versions: stored before they are applied, so that a crash in between loses nothing."""
 
+from collections import Counter
 from datetime import datetime
 
 from readmit.core.card.training_facts import TrainingFacts
@@ -84,6 +85,17 @@ def list_decisions() -> list[tuple[Verdict, datetime]]:
     with using(PREDICTIONS):
         rows = list(Promotion.select().order_by(Promotion.version))
     return [(Verdict.from_json(row.verdict), row.decided_at) for row in rows]
+
+
+def count_consultations() -> dict[str, int]:
+    """Return by version how many verdicts on versions of its target, up to its own, used the test patients."""
+    counts, consultations = Counter[str](), dict[str, int]()
+    with using(PREDICTIONS):
+        rows = list(Promotion.select(Promotion.version, Promotion.target).order_by(Promotion.version))
+    for row in rows:
+        counts[row.target] += 1
+        consultations[str(row.version)] = counts[row.target]
+    return consultations
 
 
 def list_verdicts() -> list[tuple[int, Verdict]]:

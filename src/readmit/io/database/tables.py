@@ -198,7 +198,24 @@ class Promotion(pw.Model):
         table_name = "promotions"
 
 
+class ProspectiveResult(pw.Model):
+    """The evaluation of the version in production on a batch it had not learned from, as JSON.
+
+    `data`: SHA-256 over the content of the batch's dataset parts, by which a batch that is stored again is recognized.
+    """
+
+    batch = pw.IntegerField(primary_key=True)
+    version = pw.IntegerField()
+    data = pw.CharField(64)
+    evaluation = pw.TextField()
+    evaluated_at = pw.DateTimeField()
+
+    class Meta:
+        database = PREDICTIONS
+        table_name = "prospective_evaluations"
+
+
 TABLES = (
     *(RawEncounter, CleanEncounter, Batch, StepRun, Quarantined, ValidEncounter, DatasetPart, SetAside),
-    *(SplitRow, EncounterCount, Promotion),
+    *(SplitRow, EncounterCount, Promotion, ProspectiveResult),
 )
