@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from ui.evaluation_schemas import EvaluationView
 from ui.schemas import (
     BatchView,
     DayView,
@@ -111,6 +112,10 @@ class ApiClient:
     def version(self, number: str) -> VersionDetailView:
         """Return one version with its evaluation."""
         return self._get(VersionDetailView, f"/versions/{number}")
+
+    def evaluation(self, number: str) -> EvaluationView:
+        """Return the evaluation of one version on its test patients."""
+        return self._get(EvaluationView, f"/versions/{number}/evaluation")
 
     def statistics(self) -> StatisticsView:
         """Return the readmission counts, by every field that is counted."""

@@ -164,7 +164,7 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A registered version and its verdict. `placed`: its promotion."""
+    """A registered version and its verdict. `placed`: its promotion; `comparable_roc_auc`: on batch 1 alone."""
 
     version: str
     candidate: str
@@ -181,6 +181,7 @@ class VersionView:
     decided_at: datetime | None
     placed: NoteView | None
     rolled_back: NoteView | None
+    comparable_roc_auc: float | None
 
 
 @dataclass(frozen=True, slots=True)

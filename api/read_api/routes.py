@@ -23,6 +23,7 @@ from api.read_api.schemas import (
 )
 from api.read_api.service import ReadService
 from api.schemas import FieldError
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.suppression import FIELDS_COUNTED
 
 MAX_PER_PAGE = 200
@@ -85,6 +86,22 @@ async def version(
 
 
 @get(
+    "/versions/{number:str}/evaluation",
+    **_read_route(
+        MODEL_TAG, "Get the evaluation of a model version", VersionEvaluation, openapi_examples.EVALUATION, 404
+    ),
+)
+async def evaluation(
+    reads: NamedDependency[ReadService], number: Annotated[str, Parameter(description="Version number.")]
+) -> VersionEvaluation:
+    """Return discrimination, calibration, net benefit, subgroups and importances on test patients, with intervals.
+
+    Subgroups are merged so that none with 1 to 10 encounters, readmitted or not, is shown.
+    """
+    return await reads.evaluation(number)
+
+
+@get(
     "/statistics",
     **_read_route(DATA_TAG, "Get readmission statistics", StatisticsResponse, openapi_examples.STATISTICS),
 )
@@ -104,4 +121,13 @@ async def services(reads: NamedDependency[ReadService], page: PageNumber = 1, pe
     return await reads.services(Paging(page, per_page))
 
 
-READ_ROUTES: list[ControllerRouterHandler] = [days, batches, quarantine, versions, version, statistics, services]
+READ_ROUTES: list[ControllerRouterHandler] = [
+    days,
+    batches,
+    quarantine,
+    versions,
+    version,
+    evaluation,
+    statistics,
+    services,
+]

@@ -99,7 +99,8 @@ class NoteItem(Struct, frozen=True):
 class VersionItem(Struct, frozen=True, kw_only=True):
     """A model version. `figures`: metrics on the test split. `outcome`: promoted, provisional, refused; null: none yet.
 
-    `placed`: its last promotion; `rolled_back`: the last rollback from it.
+    `placed`: its last promotion; `rolled_back`: the last rollback from it. `comparable_roc_auc`: on the test patients'
+    encounters of batch 1, the same for every version of a target; null: not evaluated.
     """
 
     version: str
@@ -117,6 +118,7 @@ class VersionItem(Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
     placed: NoteItem | None
     rolled_back: NoteItem | None
+    comparable_roc_auc: float | None
 
 
 class VersionList(ListPage, frozen=True, kw_only=True):

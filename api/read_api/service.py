@@ -22,6 +22,7 @@ from api.read_api.schemas import (
 )
 from api.read_api.service_monitor import ServiceMonitor
 from readmit.core.errors import ReadmitError, StoreUnavailable
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.version import Version
 from readmit.io.database import run_queries as stored
 from readmit.io.database.connection import connect
@@ -78,6 +79,11 @@ class ReadService:
         version = await self._versions.run(partial(self._registry.version, number))
         production = await self._versions.run(self._registry.production)
         return await self._query_database(partial(_version_detail, version, production))
+
+    async def evaluation(self, number: str) -> VersionEvaluation:
+        """Return the evaluation of one version. Raises UnknownVersion or EvaluationMissing when there is none."""
+        version = await self._versions.run(partial(self._registry.version, number))
+        return await self._versions.run(partial(self._registry.evaluation, version))
 
     async def services(self, paging: Paging) -> ServiceList:
         """Return one page of the services, the database last."""

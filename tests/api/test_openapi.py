@@ -50,6 +50,7 @@ DOCUMENTED = {
     "GET /model": ("model", "model"),
     "GET /versions": ("versions", "model"),
     "GET /versions/{number}": ("version", "model"),
+    "GET /versions/{number}/evaluation": ("evaluation", "model"),
     "POST /reload_model": ("reload_model", "model"),
     "POST /rollback": ("rollback", "model"),
     "GET /batches": ("batches", "data"),

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.fast_path import FastPath
+from api.openapi_examples import EVALUATION
 from api.read_api import bounded_executor
 from api.read_api.bounded_executor import BoundedExecutor
 from readmit.core.cleaning import FAULTS_SCHEMA
@@ -160,9 +161,25 @@ def test_a_version_in_detail_has_curves_intervals_and_its_candidates(reader: Cli
     ]
 
 
-def test_an_unknown_version_gets_404(reader: Client) -> None:
+def test_the_evaluation_of_a_version_is_the_stored_one(reader: Client) -> None:
+    assert reader.get("/versions/2/evaluation").json() == EVALUATION
+
+
+def test_a_version_without_an_evaluation_gets_404(reader: Client) -> None:
+    answer = reader.get("/versions/1/evaluation")
+    assert answer.status_code == 404
+    message = "version 1 has no evaluation: it is not judged yet, or an older release judged it"
+    assert answer.json()["error"]["message"] == message
+
+
+def test_versions_have_the_roc_auc_by_which_they_are_compared(reader: Client) -> None:
+    assert [item["comparable_roc_auc"] for item in items(reader, "/versions")] == [0.677, None]
+
+
+@pytest.mark.parametrize("path", ["", "/evaluation"])
+def test_an_unknown_version_gets_404(reader: Client, path: str) -> None:
     for number in ("9", "x"):
-        answer = reader.get(f"/versions/{number}")
+        answer = reader.get(f"/versions/{number}{path}")
         assert answer.status_code == 404
         assert number in answer.json()["error"]["message"]
 

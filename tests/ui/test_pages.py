@@ -94,6 +94,33 @@ def test_the_model_page_shows_version_verdict_candidates_and_versions(visit: Vis
     assert re.findall(r"\b0\.\d+", page) == []
 
 
+def test_the_model_page_shows_the_evaluation_of_a_version(visit: Visit) -> None:
+    fill()
+    app = visit("model", "es")
+    page = page_text(app)
+    for text in (
+        "6.411 internaciones de 5.402 pacientes",
+        "22,9\N{NO-BREAK SPACE}% (20,9\N{NO-BREAK SPACE}% a 24,8\N{NO-BREAK SPACE}%)",
+        "4,4 (4,0 a 4,8)",
+        "1,08 (0,99 a 1,17)",
+        "0,0095",
+        "0,71 (0,58 a 0,83)",
+        "0,01530",
+    ):
+        assert text in page, text
+    assert "0,677" in page, "of version 2 in the list of versions"
+    assert len(app.get("vega_lite_chart")) == 4, "ROC, precision-recall, calibration and the decision curve"
+
+
+def test_the_model_page_shows_the_curves_of_a_version_without_an_evaluation(visit: Visit) -> None:
+    fill()
+    store_verdict("1")
+    app = visit("model", "es")
+    app.selectbox[0].select("1").run()
+    assert "la versión 1 no tiene evaluación: todavía no se ha juzgado" in page_text(app)
+    assert len(app.get("vega_lite_chart")) == 3
+
+
 def test_the_data_page_shows_batches_and_quarantine_reasons(visit: Visit) -> None:
     fill()
     page = page_text(visit("data", "es"))

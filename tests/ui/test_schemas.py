@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from api import openapi_examples
-from ui import schemas
+from ui import evaluation_schemas, schemas
 
 CASES: list[tuple[Any, Any]] = [
     (schemas.HealthView, openapi_examples.HEALTH),
@@ -19,6 +19,7 @@ CASES: list[tuple[Any, Any]] = [
     (schemas.ItemList[schemas.QuarantinedView], openapi_examples.QUARANTINE),
     (schemas.ItemList[schemas.VersionView], openapi_examples.VERSIONS),
     (schemas.VersionDetailView, openapi_examples.VERSION),
+    (evaluation_schemas.EvaluationView, openapi_examples.EVALUATION),
     (schemas.StatisticsView, openapi_examples.STATISTICS),
     (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
     (schemas.ReloadView, openapi_examples.RELOAD),

@@ -98,7 +98,7 @@ def _observed_expected(labels: Floats, probabilities: Floats) -> float:
 def _resampled_ratios(
     member: Floats, labels: Floats, probabilities: Floats, flagged: Bools, resamples: PatientResamples
 ) -> dict[str, Floats]:
-    """Return figures on each resample, shape (resamples, groups). `member`: 1 in a row's group, shape (rows, groups)."""
+    """Return figures on each resample, shape (resamples, groups). `member`: 1 in the group, shape (rows, groups)."""
     columns = (np.ones(labels.size), labels, probabilities, flagged.astype(np.float64), labels * flagged)
     sums = resamples.sums(np.hstack([member * column[:, None] for column in columns]))
     encounters, readmitted, expected, flags, hits = np.hsplit(sums, len(columns))
