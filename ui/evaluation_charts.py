@@ -41,20 +41,20 @@ def decision_curve(t: Messages, points: Sequence[DecisionPointView]) -> Chart:
     """Return the net benefit by threshold of the model, with its interval, and of the simpler rules."""
     labels = {rule: t(f"evaluation.rule_{rule}") for rule in RULES}
     rows = [
-        {"threshold": point.threshold, "rule": labels[rule], "benefit": _benefit(point, rule)}
+        (point.threshold, labels[rule], benefit)
         for point in points
         for rule in RULES
-        if _benefit(point, rule) is not None
+        if (benefit := _benefit(point, rule)) is not None
     ]
     domain = list(labels.values())
     x = alt.X("threshold:Q", title=t("evaluation.threshold"), axis=alt.Axis(format=".0%"))
     number = alt.Axis(labelExpr=NUMBER_EXPRESSIONS[t.decimal_comma])
-    highest = max(row["benefit"] for row in rows) * 1.2
+    highest = max(benefit for *_, benefit in rows) * 1.2
     scale = alt.Scale(domain=[LOWEST_BENEFIT, max(highest, -LOWEST_BENEFIT)], clamp=False)
     y = alt.Y("benefit:Q", title=t("evaluation.net_benefit"), axis=number, scale=scale)
     legend = alt.Legend(title=None, orient="bottom", direction="vertical", labelLimit=320)
     lines = (
-        alt.Chart(pd.DataFrame(rows))
+        alt.Chart(pd.DataFrame(rows, columns=["threshold", "rule", "benefit"]))
         .mark_line(clip=True)
         .encode(
             x=x,

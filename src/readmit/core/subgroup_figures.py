@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from readmit.core.evaluation import Measure, Subgroup
-from readmit.core.metrics import Floats
+from readmit.core.metrics import Floats, Ints
 from readmit.core.patient_resamples import Bools, PatientResamples, percentile_estimate
 from readmit.core.suppression import CountedGroup, suppress_small_cells, to_groups
 from readmit.core.verdict import finite_or_none
@@ -44,14 +44,14 @@ def _field_figures(
     if not shown:
         return
     numbers = {value: number for number, group in enumerate(shown) for value in group.values}
-    group_of_row = values.map(numbers).to_numpy(dtype=np.int64)
+    group_of_row = np.asarray(values.map(numbers), dtype=np.int64)
     table = _point_values(group_of_row, labels, probabilities, flagged)
     member = (group_of_row[:, None] == np.arange(len(shown))).astype(np.float64)
     ratios = _resampled_ratios(member, labels, probabilities, flagged, resamples)
     for number, group in enumerate(shown):
         resampled = {name: values[:, number] for name, values in ratios.items()}
         resampled["roc_auc"] = resamples.roc_aucs(labels, probabilities, group_of_row == number)
-        measures = {name: _measure(float(table.loc[number, name]), resampled[name]) for name in resampled}
+        measures = {name: _measure(table[name][number], resampled[name]) for name in resampled}
         yield Subgroup(field, group.values, group.encounters, group.readmitted, **measures)
 
 
@@ -65,8 +65,8 @@ def _measure(value: float, resampled: Floats) -> Measure:
     return Measure.of(percentile_estimate(value, resampled))
 
 
-def _point_values(groups: np.ndarray, labels: Floats, probabilities: Floats, flagged: Bools) -> pd.DataFrame:
-    """Return the figures by group, NaN where undefined: one column for each figure of a Subgroup."""
+def _point_values(groups: Ints, labels: Floats, probabilities: Floats, flagged: Bools) -> dict[str, Floats]:
+    """Return each figure of a Subgroup by group, shape (groups,), NaN where it is undefined."""
     # Imported here: they take 2 s, which readers of stored evaluations should not wait for.
     from fairlearn.metrics import MetricFrame, selection_rate
     from sklearn.metrics import precision_score, recall_score
@@ -78,10 +78,10 @@ def _point_values(groups: np.ndarray, labels: Floats, probabilities: Floats, fla
         "flagged": selection_rate,
     }
     tables = [
-        MetricFrame(metrics=metrics, y_true=labels, y_pred=predicted, sensitive_features=groups).by_group
+        MetricFrame(metrics=metrics, y_true=labels, y_pred=predicted, sensitive_features=groups).by_group.sort_index()
         for metrics, predicted in ((by_risk, probabilities), (by_flag, flagged.astype(np.float64)))
     ]
-    return pd.concat(tables, axis=1)
+    return {str(name): column.to_numpy(dtype=np.float64) for table in tables for name, column in table.items()}
 
 
 def _roc_auc(labels: Floats, probabilities: Floats) -> float:
