@@ -78,7 +78,7 @@ DAYS = {
             "error": None,
             "version": "3",
             "outcome": "promoted",
-            "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
+            "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
             "steps": [
                 {
                     "step": "fetch",
@@ -133,9 +133,9 @@ _VERSION = {
     "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
     "in_production": True,
     "outcome": "promoted",
-    "reasons": ["log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)"],
+    "reasons": ["better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"],
     "decided_at": _TIMESTAMP,
-    "placed": {"at": _TIMESTAMP, "by": "promote", "why": "log loss 0.32410 against 0.32502"},
+    "placed": {"at": _TIMESTAMP, "by": "promote", "why": "better than version 2"},
     "rolled_back": None,
     "comparable_roc_auc": 0.677,
 }
@@ -143,10 +143,13 @@ VERSIONS = {"items": [_VERSION], **_SINGLE_PAGE}
 VERSION = {
     **_VERSION,
     "rival": "2",
-    "rival_figures": {"roc_auc": 0.6849, "log_loss": 0.32502},
+    "rival_figures": {"roc_auc": 0.6799, "log_loss": 0.32502},
     "intervals": {"roc_auc": {"low": 0.675, "high": 0.701}},
-    "rival_roc_auc": {"low": 0.672, "high": 0.698},
-    "roc_auc_change": {"low": -0.0012, "high": 0.007},
+    "rival_roc_auc": {"low": 0.667, "high": 0.693},
+    "roc_auc_change": {"low": 0.0012, "high": 0.015},
+    "best": None,
+    "consultations": 3,
+    "gates": {"calibration_slope": None, "roc_auc_change": None},
     "curves": {
         "roc": [[0.0, 0.0], [0.2, 0.43], [1.0, 1.0]],
         "precision_recall": [[0.1, 0.34], [1.0, 0.112]],

@@ -152,9 +152,16 @@ class CandidateItem(Struct, frozen=True):
 
 
 class VersionDetail(VersionItem, frozen=True, kw_only=True):
-    """A model version with its comparison to the champion (`rival`) on the same test patients, and its candidates."""
+    """A model version with its comparison to the champion (`rival`) on the same test patients, and its candidates.
+
+    `gates`: the reason against promotion by gate, null where it was passed. `best`: the best earlier version, if it was
+    compared with it, too. `consultations`: verdicts that had used the test patients so far.
+    """
 
     rival: str | None = None
+    gates: Mapping[str, str | None] = field(default_factory=dict)
+    best: str | None = None
+    consultations: int = 0
     rival_figures: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, IntervalItem] = field(default_factory=dict)
     rival_roc_auc: IntervalItem | None = None

@@ -32,6 +32,9 @@ def version_detail(version: Version, production: Version | None, verdicts: Verdi
     return VersionDetail(
         **fields,  # type: ignore[arg-type]  # the fields of a VersionItem
         rival=verdict.rival,
+        gates=verdict.gates,
+        best=verdict.best,
+        consultations=verdict.consultations,
         rival_figures=verdict.rival_figures,
         intervals={"roc_auc": _interval(verdict.roc_auc)},
         rival_roc_auc=_interval(verdict.rival_roc_auc) if verdict.rival_roc_auc else None,

@@ -6,7 +6,6 @@ import time
 
 from readmit.core.candidates import by_candidate
 from readmit.core.errors import ReadmitError
-from readmit.core.promotion_gates import gates_passed
 from readmit.core.pushed_metrics import (
     SOURCE_RUNNING,
     SOURCE_STARTED,
@@ -67,14 +66,14 @@ def read_day() -> DayMetrics:
     state = day_queries.read_ledger_state()
     current = state.current
     decided = promotions.get_latest_verdict(None if current is None else current.version)
-    verdict, target = decided or (None, "")
+    verdict = None if decided is None else decided[0]
     is_cleaned = current is not None and ledger.is_cleaned(current)
     return DayMetrics(
         batch=None if current is None else current.batch,
         rows={} if current is None else _rows(current, is_cleaned),
         quarantined=state.quarantined if is_cleaned else {},
         outcome=_outcome(current, None if verdict is None else (verdict.version, verdict.outcome)),
-        gates={} if verdict is None else gates_passed(verdict, target),
+        gates={} if verdict is None else {gate: reason is None for gate, reason in verdict.gates.items()},
         candidates=_candidate_metrics(state.trained),
         verdict=verdict,
         production=_number(state.signalled.get("version")),

@@ -8,8 +8,8 @@ from readmit.core.version import Version
 from readmit.io.database import ledger, promotions
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
-from readmit.model_comparison import compare
-from readmit.promotion import find_champion
+from readmit.model_comparison import EarlierVersions, compare
+from readmit.promotion import find_best, find_champion
 from readmit.settings import Settings
 
 
@@ -22,11 +22,18 @@ def current_verdict(
         return verdict
     test = _test_patients(batch, challenger.target, settings)
     while True:
-        verdict = compare(challenger, champion, registry, test)
+        verdict = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
         promotions.store_verdict(batch, challenger.target, verdict)
         before, champion = champion, find_champion(challenger, registry)
         if _number(before) == _number(champion):
             return verdict
+
+
+def _earlier_versions(challenger: Version, champion: Version | None, registry: Registry) -> EarlierVersions:
+    verdicts = [
+        verdict for verdict in promotions.target_verdicts(challenger.target) if verdict.version != challenger.number
+    ]
+    return EarlierVersions(champion, find_best(champion, verdicts, registry), len(verdicts))
 
 
 def _number(version: Version | None) -> str | None:

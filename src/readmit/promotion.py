@@ -1,5 +1,6 @@
 """The champion, and the alias `production`: moved by a verdict, and put back when the target changes."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from readmit.core.production_history import last_in_production
@@ -18,6 +19,20 @@ def find_champion(challenger: Version, registry: Registry) -> Version | None:
     if production is not None and production.target == challenger.target and production.number != challenger.number:
         return production
     return last_in_production(registry.versions(), challenger.target, excluding=challenger.number)
+
+
+def find_best(champion: Version | None, verdicts: Sequence[Verdict], registry: Registry) -> Version | None:
+    """Return the best earlier version besides the champion, so that small losses cannot add up from day to day.
+
+    It is the one of highest skill on the test patients of its own day, among those that were promoted and not rolled
+    back. None when that is the champion.
+    """
+    versions = {version.number: version for version in registry.versions() if not version.rolled_back}
+    promoted = [verdict for verdict in verdicts if verdict.promoted and verdict.version in versions]
+    if champion is None or not promoted:
+        return None
+    best = max(promoted, key=lambda verdict: verdict.figures["skill"])
+    return None if best.version == champion.number else versions[best.version]
 
 
 def apply_verdict(verdict: Verdict, registry: Registry) -> None:

@@ -14,6 +14,7 @@ from readmit.core.fit_key import FitKey
 from readmit.core.model import Candidate, chunks, fit_candidate, probabilities, raw_values
 from readmit.core.parity_check import ParityCheck
 from readmit.core.probe_set import parity_check_of
+from readmit.core.reference_model import fit_reference
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.io.lightgbm_native import load_scorer
@@ -33,9 +34,10 @@ def refit(winner: Candidate, key: FitKey, bucket: Bucket, name: str, snapshot: S
     coverage = with_absences(data.coverage, scorer, data.encounters)
     compiled = replace(with_cross_credits(scorer, data.encounters), coverage=coverage).to_json()
     _check_parity(model, compiled, test.encounters)
+    reference = fit_reference(data.encounters, data.labels)
     rows = {split: snapshot.rows(split) for split in key.rows}
     address = bucket.address(name)
-    return Fit(key, model, coverage, address, rows, evaluation=None, scorer=compiled)
+    return Fit(key, model, coverage, address, rows, evaluation=None, scorer=compiled, reference=reference)
 
 
 def _check_parity(model: Pipeline, compiled: bytes, test: pd.DataFrame) -> None:

@@ -12,12 +12,12 @@ from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.pipeline import BY_NAME, Facts, RunRequest
 from readmit.step_attempt import attempt
-from tests.core.test_promotion_gates import GOOD, blended, verdict
+from tests.made_predictions import GOOD, MEDIOCRE, verdict
 from tests.pushgateway_recorder import PushgatewayRecorder, Series, recording_pushgateway
 
 RUN, SLOW = RunRequest("a", 1), 0.02
 CHECK_SOURCE, CLEAN, SIGNAL = BY_NAME["check_source"], BY_NAME["clean"], BY_NAME["signal"]
-VERDICT = verdict(GOOD, blended(0.3))
+VERDICT = verdict(GOOD, MEDIOCRE)
 """Version 2 is promoted, against version 1."""
 Fake = Callable[[str, Facts | BaseException], None]
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from readmit.core.encounter import COLUMNS
 from readmit.core.metrics import bootstrap_intervals, classification_metrics
 from readmit.core.model import CANDIDATES
-from readmit.core.promotion_gates import gates_passed
 from readmit.core.pushed_metrics import (
     ALL_NAMES,
     BATCHES_BACKLOG,
@@ -27,10 +26,10 @@ from readmit.core.pushed_metrics import (
 )
 from readmit.io.database.ledger import ROW_STAGES
 from readmit.pipeline import STEPS
-from tests.core.test_promotion_gates import GOOD, LABELS, PATIENTS, blended, verdict
+from tests.made_predictions import GOOD, LABELS, MEDIOCRE, PATIENTS, verdict
 
 MAX_SERIES = 250
-VERDICT = verdict(GOOD, blended(0.3))
+VERDICT = verdict(GOOD, MEDIOCRE, best=GOOD / 2)
 CANDIDATE = {
     **classification_metrics(LABELS, GOOD, 0.5),
     **{f"{name}_{end}": 0.1 for name in bootstrap_intervals(LABELS, GOOD, PATIENTS, 1) for end in ("low", "high")},
@@ -41,7 +40,7 @@ WORST_DAY = DayMetrics(
     rows=dict.fromkeys(ROW_STAGES, 15_000),
     quarantined=dict.fromkeys(COLUMNS, 300),
     outcome="promoted",
-    gates=gates_passed(VERDICT, "within_30_days"),
+    gates={gate: reason is None for gate, reason in VERDICT.gates.items()},
     candidates={candidate.name: CANDIDATE for candidate in CANDIDATES},
     verdict=VERDICT,
     production=2,

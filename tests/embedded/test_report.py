@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.core.promotion_gates import Predictions, judge
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.quarantine_reasons import INVALID_NUMBER
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
@@ -23,6 +22,7 @@ from readmit.io.database.schema import migrate
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.io.source_client import SourceState
 from readmit.settings import Settings
+from tests.made_predictions import GOOD, MEDIOCRE, held_out, predictions
 
 SOURCE = SourceState("file", rows=2, batches=2, released=2, exhausted=True)
 VERSION = Version("3", "lightgbm", "any", 0.5, batch=2, snapshot="s", code="c", run_id="r")
@@ -46,8 +46,7 @@ def record_training(batch: int, roc_auc: float, target: str = "any") -> None:
 
 
 def verdict_on(version: str) -> Verdict:
-    challenger = Predictions(version, 0.5, np.linspace(0.1, 0.9, 40))
-    return judge("any", [0, 1] * 20, [str(patient) for patient in range(40)], challenger, None, seed=1)
+    return judge(held_out("any"), predictions(GOOD, version), EarlierModels(None, None), 1, seed=1, resamples=50)
 
 
 def make_report(production: Version | None = None, requested_target: str = "any") -> Report:
@@ -86,11 +85,9 @@ def test_the_seconds_of_a_day_are_those_of_each_steps_last_attempt_and_add_up() 
 
 
 def test_the_interval_of_the_model_in_production_is_that_of_its_last_evaluation() -> None:
-    champion = Predictions("3", 0.5, np.linspace(0.2, 0.8, 40)[::-1])
-    challenger = Predictions("4", 0.5, np.linspace(0.1, 0.9, 40))
     promotions.store_verdict(1, "any", verdict_on("3"))
-    patients = [str(patient) for patient in range(40)]
-    later = judge("any", [0, 1] * 20, patients, challenger, champion, seed=1)
+    rivals = EarlierModels(predictions(MEDIOCRE, "3"), None)
+    later = judge(held_out("any"), predictions(GOOD, "4"), rivals, 2, seed=1, resamples=50)
     promotions.store_verdict(2, "any", later)
     production = make_report(VERSION).production
     assert production is not None

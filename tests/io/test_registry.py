@@ -25,6 +25,7 @@ from readmit.core.encounter import FEATURES
 from readmit.core.errors import RegistryUnavailable, VersionUnusable
 from readmit.core.fit_key import DataSource, FitKey, Objective, fit_key
 from readmit.core.model import CANDIDATES, fit_candidate, model_input, probabilities
+from readmit.core.reference_model import ReferenceModel
 from readmit.core.splitting import REFIT_SPLITS
 from readmit.core.version import MODEL_FILE
 from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, ExperimentRuns, Fit
@@ -58,6 +59,17 @@ def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, losses)
     rows = {"train": 120, "validation": 80}
     return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
+
+
+def test_a_version_keeps_the_reference_model_of_its_fit_and_older_ones_have_none(
+    settings: Settings, frame: pd.DataFrame
+) -> None:
+    registry, runs = Registry(settings.mlflow_tracking_uri), ExperimentRuns(settings.mlflow_tracking_uri)
+    reference = ReferenceModel(-2.25, (0.4, 0.1, 0.0, -0.02, 0.3))
+    for number, stored in enumerate((None, reference)):
+        run_key = key(f"snapshot {number} with or without a reference")
+        version = registry.register(runs.record(replace(fit(run_key, frame), reference=stored)), run_key)
+        assert registry.reference(version) == stored
 
 
 def model_of(fit: Fit) -> Pipeline:

@@ -15,6 +15,7 @@ from readmit import challenger_verdict
 from readmit.core.dataset import Dataset
 from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.production_history import rollback_target
+from readmit.core.reference_model import REFERENCE_COUNTS, ReferenceModel
 from readmit.core.version import Version
 from readmit.io.database import ledger
 from readmit.io.database.connection import connect
@@ -22,23 +23,24 @@ from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import create_note
 from readmit.settings import Settings
 from readmit.steps import promote
+from tests.made_predictions import LABELS, PATIENTS, ROWS, informed
 
-RNG = np.random.default_rng(5)
-RISK = RNG.beta(1.2, 7, 1_500)
-LABELS = (RNG.random(RISK.size) < RISK).astype(int).tolist()
-NOISE = RNG.random(RISK.size) * 2 * RISK.mean()
-TEST = Dataset(pd.DataFrame({"risk": RISK, "noise": NOISE}), LABELS, [str(row // 2) for row in range(RISK.size)])
+SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": "Other", "payer_code": "MC"}
+COUNTS = dict.fromkeys(REFERENCE_COUNTS, 1.0)
+TEST = Dataset(pd.DataFrame({"row": range(ROWS)}).assign(**SUBGROUPS, **COUNTS), LABELS, PATIENTS)
 WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
 
 
 @dataclass
 class FakeModel:
-    """A model whose predictions hold a share of the true risk, the rest is noise."""
+    """A model that knows the risk of a share of the encounters, and the outcome of all by `leak`."""
 
     share: float
+    leak: float = 0.0
 
     def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
-        p = self.share * frame["risk"].to_numpy() + (1 - self.share) * frame["noise"].to_numpy()
+        rows = frame["row"]
+        p = (1 - self.leak) * informed(self.share)[rows] + self.leak * np.asarray(LABELS)[rows]
         return np.column_stack([1 - p, p])
 
 
@@ -51,6 +53,7 @@ class FakeRegistry:
     alias: str | None = None
     broken: dict[str, ReadmitError] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
+    references: dict[str, ReferenceModel] = field(default_factory=dict)
     unavailable_after_alias: bool = False
 
     def version(self, number: str) -> Version:
@@ -67,6 +70,9 @@ class FakeRegistry:
         if version.number in self.broken:
             raise self.broken[version.number]
         return self.models[version.number]
+
+    def reference(self, version: Version) -> ReferenceModel | None:
+        return self.references.get(version.number)
 
     def scorer(self, version: Version) -> bytes:
         if not version.scorer:

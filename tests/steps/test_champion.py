@@ -11,11 +11,12 @@ from readmit import challenger_verdict
 from readmit.core.dataset import Dataset
 from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
 from readmit.core.model import model_input, probabilities
+from readmit.core.reference_model import ReferenceModel
 from readmit.io.database import promotions
 from readmit.retry import is_retryable
 from readmit.steps import promote
 from tests.api.conftest import FittedVersion, additive, served
-from tests.steps.fake_registry import WITHIN, FakeRegistry, register, registry
+from tests.steps.fake_registry import WITHIN, FakeModel, FakeRegistry, register, registry
 
 __all__ = ["additive", "registry", "served"]
 
@@ -103,3 +104,41 @@ def test_a_version_in_production_without_a_promotion_note_is_the_champion(
     register(registry, 2, 0.4)
     assert promote.run(2, WITHIN)["outcome"] == "refused"
     assert registry.alias == "1"
+
+
+def test_a_challenger_is_also_compared_with_the_best_earlier_version(registry: FakeRegistry) -> None:
+    for batch, share in enumerate((0.3, 0.62, 0.6, 0.61), start=1):
+        register(registry, batch, share)
+        assert promote.run(batch, WITHIN)["outcome"] in ("provisional", "promoted")
+    verdicts = [promotions.get_verdict(number) for number in "1234"]
+    assert [verdict and (verdict.rival, verdict.best, verdict.consultations) for verdict in verdicts] == [
+        (None, None, 1),
+        ("1", None, 2),
+        ("2", None, 3),
+        ("3", "2", 4),
+    ]
+
+
+def test_a_refused_or_rolled_back_version_is_never_the_best(registry: FakeRegistry) -> None:
+    register(registry, 1, 0.4)
+    promote.run(1, WITHIN)
+    register(registry, 2, 0.8)
+    promote.run(2, WITHIN)
+    registry.roll_back()
+    leaking = register(registry, 3, 0.4)
+    registry.models[leaking] = FakeModel(0.4, leak=0.6)
+    assert "plausible_roc_auc" in str(promote.run(3, WITHIN)["reason"])
+    register(registry, 4, 0.45)
+    promote.run(4, WITHIN)
+    verdict = promotions.get_verdict("4")
+    assert verdict is not None
+    assert (verdict.rival, verdict.best, verdict.consultations) == ("1", None, 4)
+
+
+def test_the_reference_model_of_the_challenger_is_a_gate(registry: FakeRegistry) -> None:
+    number = register(registry, 1, 0.5)
+    registry.references[number] = ReferenceModel(-2.0, (0.0,) * 5)
+    promote.run(1, WITHIN)
+    verdict = promotions.get_verdict(number)
+    assert verdict is not None
+    assert verdict.gates["reference_model"] is None

@@ -1,6 +1,7 @@
 """The step `promote` in each situation, with real databases and gates and a fake registry."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from readmit.core.errors import PrerequisiteMissing, RegistryUnavailable
 from readmit.core.verdict import Verdict
 from readmit.core.version import Version
 from readmit.io.database import leases, ledger, promotions
+from readmit.model_comparison import EarlierVersions
 from readmit.steps import promote
 from tests.steps.fake_registry import (
     ANY,
@@ -24,7 +26,7 @@ __all__ = ["registry"]
 def test_a_better_challenger_is_promoted_and_a_worse_one_is_not(registry: FakeRegistry) -> None:
     register(registry, 1, 0.3)
     assert promote.run(1, WITHIN)["outcome"] == "provisional"
-    register(registry, 2, 0.5)
+    register(registry, 2, 0.6)
     assert promote.run(2, WITHIN)["outcome"] == "promoted"
     register(registry, 3, 0.2)
     assert promote.run(3, WITHIN)["outcome"] == "refused"
@@ -121,11 +123,11 @@ def test_a_challenger_judged_against_a_former_champion_is_judged_again(
     ledger.update_batch(2, version=int(middling))
     judged, decide = [], challenger_verdict.compare
 
-    def decide_late(challenger: Version, champion: Version | None, *rest: object) -> Verdict:
-        judged.append((challenger.number, None if champion is None else champion.number))
+    def decide_late(challenger: Version, earlier: EarlierVersions, *rest: Any) -> Verdict:
+        judged.append((challenger.number, None if earlier.champion is None else earlier.champion.number))
         if judged == [(middling, "1")]:
             promote.run(3, WITHIN)
-        return decide(challenger, champion, *rest)  # type: ignore[arg-type]  # passed on as received
+        return decide(challenger, earlier, *rest)
 
     monkeypatch.setattr(challenger_verdict, "compare", decide_late)
     assert promote.run(2, WITHIN)["outcome"] == "refused"

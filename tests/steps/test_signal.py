@@ -6,26 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from readmit.core.promotion_gates import Predictions, judge
 from readmit.io.database import ledger, promotions
 from readmit.io.database.connection import connect
 from readmit.io.database.schema import migrate
 from readmit.settings import Settings
 from readmit.steps import signal
+from tests.made_predictions import GOOD, verdict
 
 SETTINGS = Settings(s3_access_key="user", s3_secret_key="secret", reload_token="token")
-RNG = np.random.default_rng(3)
-VERDICT = judge(
-    "any",
-    RNG.integers(0, 2, 200).tolist(),
-    [str(n) for n in range(200)],
-    Predictions("2", 0.5, RNG.random(200)),
-    None,
-    1,
-)
+VERDICT = verdict(GOOD)
 
 
 @pytest.fixture

@@ -1,23 +1,24 @@
 """Every English message of the API and the core has a Spanish translation: checked on messages of the code itself."""
 
 import ast
-import dataclasses
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from readmit.core import promotion_gates
 from readmit.core.cleaning import rejection_reason
 from readmit.core.coverage import Coverage, FieldCoverage
 from readmit.core.encounter import BY_NAME, FEATURES, Kind
 from readmit.core.errors import RollbackRejected
 from readmit.core.production_history import rollback_target, validate_note
+from readmit.core.promotion_verdict import EarlierModels, judge
 from readmit.core.quarantine_reasons import DUPLICATE, INVALID_NUMBER, MISSING, redact_reason
 from readmit.core.request import RecordRejected, parse
-from readmit.core.verdict import Interval
+from readmit.core.verdict import Verdict
 from tests.core.test_strict_json import FAULTS
+from tests.gates.page import REFUSES_WHEN
+from tests.made_predictions import GOOD, GROUPS, LABELS, MEDIOCRE, RISK, held_out, informed, predictions, verdict
 from ui.encounter_file import default_case
 from ui.i18n import FOLDER, PLACEHOLDER, load_messages
 
@@ -202,6 +203,8 @@ def test_the_errors_of_days_are_translated(message: str) -> None:
         "it says exactly what version 2 says",
         "ROC-AUC is above 0.7 beyond doubt (from 0.712): a leak until proven otherwise",
         "log loss 0.34011 is not below 0.33765; ROC-AUC may fall by 0.0101, more than 0.005",
+        "first model, and the lower bound of its ROC-AUC, 0.541, is not above 0.55",
+        "log loss 0.32410 against 0.32502, ROC-AUC +0.0031 (-0.0012 to +0.0070)",
         "without a rival: there is no version 2",
         "'old' is none of [0-10), [10-20)",
         "15 is not within 1 to 14",
@@ -227,30 +230,43 @@ def test_what_release_0_1_0_stored_is_translated(message: str) -> None:
     assert_spanish(message)
 
 
-def test_the_reasons_of_every_verdict_are_translated() -> None:
-    interval = Interval(0.71, 0.74)
-    metrics = {"log_loss": 0.4, "roc_auc": float("nan")}
-    against = promotion_gates._check_gates("within_30_days", interval, metrics, {"log_loss": 0.3}, Interval(-0.1, 0.0))
-    first = promotion_gates._check_gates("within_30_days", Interval(0.4, 0.5), {"log_loss": 0.4}, {}, None)
-    in_favour = promotion_gates._reason_for(
-        {"roc_auc": 0.7, "log_loss": 0.3}, {"roc_auc": 0.69, "log_loss": 0.31}, interval, interval
-    )
-    provisional = promotion_gates._reason_for({"roc_auc": 0.7, "log_loss": 0.3}, {}, interval, None)
-    champion = promotion_gates.Predictions("2", 0.1, np.zeros(1))
-    same_threshold = promotion_gates._reasons_for_identical_model(champion, champion)[0][0]
-    other_threshold = promotion_gates._reasons_for_identical_model(
-        dataclasses.replace(champion, threshold=0.2), champion
-    )[1]
-    for reason in (
-        *filter(None, against.values()),
-        *filter(None, first.values()),
-        in_favour,
-        provisional,
-        same_threshold,
-        other_threshold,
-        "the target is within_30_days again",
-    ):
+WRONG = np.where(GROUPS["race"] == "Asian", GOOD / 2, GOOD)
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        verdict(GOOD),
+        verdict(informed(0.1)),
+        verdict(np.clip(RISK * 3, 0, 0.95)),
+        verdict(1 - GOOD),
+        verdict(np.full_like(GOOD, np.nan)),
+        verdict(np.clip(0.6 * np.asarray(LABELS) + 0.4 * RISK, 0.01, 0.99)),
+        verdict(GOOD, MEDIOCRE),
+        verdict(informed(0.59), GOOD),
+        verdict(GOOD, GOOD),
+        verdict(informed(0.1), informed(0.9)),
+        verdict(np.where(np.median(RISK) < RISK, 0.05, 0.3), MEDIOCRE),
+        verdict(WRONG, MEDIOCRE),
+        judge(held_out(), predictions(informed(0.59), batch=1), EarlierModels(predictions(GOOD, "1"), None), 1, seed=1),
+        judge(held_out(), predictions(GOOD), EarlierModels(predictions(GOOD, "1", threshold=0.5), None), 1, seed=1),
+        judge(held_out(reference=informed(0.9)), predictions(MEDIOCRE), EarlierModels(None, None), 1, seed=1),
+    ],
+    ids=lambda judged: " ".join(gate for gate, reason in judged.gates.items() if reason) or judged.reasons[0][:20],
+)
+def test_the_reasons_of_every_verdict_are_translated(judged: Verdict) -> None:
+    for reason in judged.reasons:
         assert_spanish(reason)
+
+
+def test_every_gate_refuses_in_one_of_these_tests() -> None:
+    marks = test_the_reasons_of_every_verdict_are_translated.pytestmark  # type: ignore[attr-defined]  # set by pytest
+    refused = {gate for judged in marks[0].args[1] for gate, reason in judged.gates.items() if reason is not None}
+    assert {gate for gate in REFUSES_WHEN if not gate.startswith("best_")} <= refused
+
+
+def test_the_return_of_a_target_is_translated() -> None:
+    assert_spanish("the target is within_30_days again")
 
 
 def test_every_pattern_matches_a_text_of_the_code_or_is_marked_as_old() -> None:
@@ -267,4 +283,4 @@ def test_every_pattern_matches_a_text_of_the_code_or_is_marked_as_old() -> None:
 
 
 def _longest_literal(english: str) -> str:
-    return max(PLACEHOLDER.split(english)[::2], key=len).removesuffix(": ")
+    return max(PLACEHOLDER.split(english)[::2], key=len).strip(" ,:()")

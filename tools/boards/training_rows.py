@@ -24,7 +24,7 @@ CANDIDATES = PanelRow(
     (
         table(
             "Candidates of the last training",
-            "Metrics of each candidate; the one with the lowest log loss is refitted and registered.",
+            "Metrics of each candidate; the simplest within one standard error of the lowest log loss is refitted and registered.",
             "none",
             (
                 candidate("log_loss"),

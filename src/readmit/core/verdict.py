@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 Points = tuple[tuple[float, float], ...]
@@ -56,6 +56,9 @@ class Verdict:
 
     `rival`: version of the champion, the model in production; `figures`: metrics on the test split.
     `curves`: the challenger's on the test split; None when its probabilities are not finite.
+    `gates`: the reason against promotion by gate, None where it was passed; empty in verdicts of older releases.
+    `best`: the best earlier version, when it was compared with it besides the champion.
+    `consultations`: verdicts on models of its target that had used the test patients so far, this one included.
     """
 
     promoted: bool
@@ -69,6 +72,9 @@ class Verdict:
     rival_roc_auc: Interval | None
     roc_auc_change: Interval | None
     curves: Curves | None
+    gates: dict[str, str | None] = field(default_factory=dict)
+    best: str | None = None
+    consultations: int = 1
 
     def to_json(self) -> str:
         """Return the verdict as JSON; a metric that is not finite is null."""
@@ -94,8 +100,9 @@ class Verdict:
 
 
 def _map_metrics(document: dict[str, Any], function: Callable[[Any], Any]) -> dict[str, Any]:
-    """Apply a function to each number of a verdict's mappings, except curves, whose numbers are finite."""
-    mappings = {name: value for name, value in document.items() if isinstance(value, dict) and name != "curves"}
+    """Apply a function to each number of a verdict's figures; its intervals may not be finite either."""
+    names = ("figures", "rival_figures", "roc_auc", "rival_roc_auc", "roc_auc_change")
+    mappings = {name: document[name] for name in names if isinstance(document.get(name), dict)}
     return document | {
         name: {key: function(value) for key, value in mapping.items()} for name, mapping in mappings.items()
     }

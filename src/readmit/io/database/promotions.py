@@ -42,6 +42,13 @@ def store_verdict(batch: int, target: str, verdict: Verdict) -> None:
         ).on_conflict_replace().execute()
 
 
+def target_verdicts(target: str) -> list[Verdict]:
+    """Return the verdicts on the versions of one target, oldest version first."""
+    with using(PREDICTIONS):
+        rows = list(Promotion.select().where(Promotion.target == target).order_by(Promotion.version))
+    return [Verdict.from_json(row.verdict) for row in rows]
+
+
 def is_applied(version: str) -> bool:
     """Return whether the aliases were set according to the verdict on a version."""
     with using(PREDICTIONS):

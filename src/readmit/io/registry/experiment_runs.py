@@ -17,6 +17,7 @@ from readmit.core.candidate_selection import PatientLosses
 from readmit.core.coverage import Coverage
 from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.probe_set import example_encounter, parity_check_of
+from readmit.core.reference_model import ReferenceModel
 from readmit.core.verdict import Curves
 from readmit.core.version import MODEL_FILE_TAG, SCORER_FILE, SCORER_TAG
 from readmit.io.registry.logged_model import UploadedModel, log_model
@@ -26,7 +27,8 @@ from readmit.io.registry.plots import draw_plots
 EXPERIMENT = "readmit"
 KIND_TAG, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 """The tag by which MLflow's page opens an experiment in its view of model training."""
-COVERAGE_FILE, CURVES_FILE, LOSSES_FILE = "coverage.json", "curves.json", "patient_losses.json"
+COVERAGE_FILE, CURVES_FILE = "coverage.json", "curves.json"
+LOSSES_FILE, REFERENCE_FILE = "patient_losses.json", "reference_model.json"
 MAX_DIGEST_LENGTH = 36
 """MLflow's limit for the digest of a dataset."""
 
@@ -57,7 +59,7 @@ class Fit:
     `model`: None when it is not to be stored, because another one, fitted on more rows, is to be served.
 
     `snapshot`: URI of the list of datasets; `rows`: how many encounters of each split were used.
-    `scorer`: the compiled model, when it is to be served.
+    `scorer`: the compiled model, when it is to be served; `reference`: what it has to be worth more than.
     """
 
     key: FitKey
@@ -67,6 +69,7 @@ class Fit:
     rows: Mapping[str, int]
     evaluation: Evaluation | None
     scorer: bytes | None = None
+    reference: ReferenceModel | None = None
 
 
 class ExperimentRuns:
@@ -203,6 +206,8 @@ def _files(fit: Fit) -> Iterator[tuple[str, bytes]]:
         yield PARITY_CHECK_FILE, parity_check_of(fit.model, fit.coverage).to_json().encode()
     if fit.scorer is not None:
         yield SCORER_FILE, fit.scorer
+    if fit.reference is not None:
+        yield REFERENCE_FILE, fit.reference.to_json().encode()
     if fit.evaluation is not None:
         yield from _evaluation_files(fit.key, fit.evaluation)
 

@@ -24,6 +24,7 @@ from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.model import TRUSTED_TYPES
 from readmit.core.parity_check import ParityCheck
 from readmit.core.probe_set import verify
+from readmit.core.reference_model import ReferenceModel
 from readmit.core.version import (
     CHALLENGER,
     COMPARABLE_TAG,
@@ -40,7 +41,7 @@ from readmit.core.version import (
 )
 from readmit.io.registry.audit_note import create_note
 from readmit.io.registry.evaluation_plots import draw_evaluation
-from readmit.io.registry.experiment_runs import FitRun
+from readmit.io.registry.experiment_runs import REFERENCE_FILE, FitRun
 from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
 from readmit.io.registry.rest_registry import RestRegistry
 
@@ -161,6 +162,14 @@ class Registry:
         Raises VersionUnusable when it has none, or its bytes do not match the registered SHA-256.
         """
         return RestRegistry(self._uri).scorer(version)
+
+    def reference(self, version: Version) -> ReferenceModel | None:
+        """Return the reference model fitted to the encounters of a version; None if it was registered without one."""
+        with translated_errors(self._uri):
+            if all(file.path != REFERENCE_FILE for file in self._client.list_artifacts(version.run_id)):
+                return None
+            text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{REFERENCE_FILE}")
+        return ReferenceModel.from_json(text)
 
     def load(self, version: Version) -> Pipeline:
         """Load the fitted model of a version, for evaluation.
