@@ -9,7 +9,6 @@ from readmit.core.importance import importances
 from readmit.core.metrics import Ints
 from readmit.core.model import raw_values
 from readmit.core.model_evaluation import EvaluatedEncounters, evaluate
-from readmit.core.reference_model import ReferenceModel
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.version import Version
@@ -17,14 +16,12 @@ from readmit.io.lightgbm_native import load_scorer
 from readmit.io.registry.model_versions import Registry
 
 
-def store_version_evaluation(
-    version: Version, snapshot: Snapshot, test: Dataset, reference: ReferenceModel | None, registry: Registry
-) -> None:
+def store_version_evaluation(version: Version, snapshot: Snapshot, test: Dataset, registry: Registry) -> None:
     """Evaluate the compiled model of a version, which is the one that is served, and store the result with its run.
 
-    `test`: the test split of the snapshot; `reference`: None for a version without a reference model. Does nothing when
-    the version has an evaluation, or has no compiled model, or predicts what is not a number, for which no figure is
-    defined. Raises VersionUnusable when its compiled model can't be loaded.
+    `test`: the test split of the snapshot. Does nothing when the version has an evaluation, or has no compiled model, or
+    predicts what is not a number, for which no figure is defined. Raises VersionUnusable when its compiled model can't be
+    loaded.
     """
     if version.evaluation or not version.scorer:
         return
@@ -34,6 +31,7 @@ def store_version_evaluation(
     predicted = columns.probabilities(columns.matrix)
     if not np.isfinite(predicted).all():
         return
+    reference = registry.reference(version)
     rows = EvaluatedEncounters(
         encounters=test.encounters,
         labels=labels,

@@ -14,7 +14,7 @@ from readmit.core.evaluation import VersionEvaluation
 from readmit.core.metrics import classification_metrics
 from readmit.core.model import CANDIDATES, fit_candidate, model_input, probabilities
 from readmit.core.probe_set import parity_check_of
-from readmit.core.reference_model import fit_reference
+from readmit.core.reference_model import ReferenceModel, fit_reference
 from readmit.core.snapshot import Snapshot
 from readmit.core.snapshot_part import Part
 from readmit.core.suppression import BATCH
@@ -36,10 +36,14 @@ class OneModelRegistry:
     """A registry with one compiled model, which keeps the evaluation that is stored."""
 
     artifact: bytes
+    reference_model: ReferenceModel | None = None
     stored: dict[str, VersionEvaluation] = field(default_factory=dict)
 
     def scorer(self, _: Version) -> bytes:
         return self.artifact
+
+    def reference(self, _: Version) -> ReferenceModel | None:
+        return self.reference_model
 
     def store_evaluation(self, version: Version, evaluation: VersionEvaluation) -> None:
         self.stored[version.number] = evaluation
@@ -58,9 +62,8 @@ def test_a_version_is_evaluated_on_the_test_split_with_the_model_that_is_served(
     model = fit_candidate(CANDIDATES[0], 1, encounters, labels, range(ROWS))
     coverage = Coverage.of({name: encounters[name].tolist() for name in FEATURES})
     compiled = compile_model(model, encounters, coverage, parity_check_of(model, coverage))
-    registry = OneModelRegistry(compiled.to_json())
-    reference = fit_reference(encounters, labels)
-    store_version_evaluation(VERSION, SNAPSHOT, test_split, reference, registry)  # type: ignore[arg-type]  # a fake
+    registry = OneModelRegistry(compiled.to_json(), fit_reference(encounters, labels))
+    store_version_evaluation(VERSION, SNAPSHOT, test_split, registry)  # type: ignore[arg-type]  # a fake
     evaluation = registry.stored["4"]
     metrics = classification_metrics(labels, probabilities(model, encounters), VERSION.threshold)
     assert (evaluation.encounters, evaluation.patients) == (ROWS, ROWS // 2)
@@ -80,5 +83,5 @@ def test_a_version_that_is_evaluated_or_has_no_compiled_model_is_left_as_it_is(
     version: Version, test_split: Dataset
 ) -> None:
     registry = OneModelRegistry(b"never read")
-    store_version_evaluation(version, SNAPSHOT, test_split, None, registry)  # type: ignore[arg-type]  # a fake
+    store_version_evaluation(version, SNAPSHOT, test_split, registry)  # type: ignore[arg-type]  # a fake
     assert registry.stored == {}
