@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from readmit.core.calibration_bins import calibration_bins, wilson_interval
 from readmit.core.decision_curve import STAYS_CUT_OFFS, THRESHOLDS, decision_curve
+from readmit.core.errors import TooFewEncounters
 from readmit.core.evaluation import Importance, Subgroup, VersionEvaluation
 from readmit.core.metrics import classification_metrics
 from readmit.core.model import model_input
@@ -22,6 +23,7 @@ from readmit.core.subgroup_figures import shown_groups, subgroup_figures
 from readmit.core.subgroups import SUBGROUP_FIELDS, subgroups
 from readmit.core.suppression import BATCH, MIN_CELL_SIZE
 from readmit.core.version import Version
+from readmit.io.registry.evaluation_plots import draw_evaluation
 
 ROWS, THRESHOLD = 3_000, 0.2
 RNG = np.random.default_rng(8)
@@ -150,6 +152,25 @@ def test_versions_are_compared_on_the_first_batch_alone(
     assert evaluation.comparable_roc_auc.value == pytest.approx(roc_auc_score(LABELS[first], PROBABILITIES[first]))
     without = replace(rows, batches=rows.batches + 1)
     assert evaluate(VERSION, without, {}, seed=130).comparable_roc_auc is None
+
+
+def test_a_split_with_one_outcome_is_not_evaluated(rows: EvaluatedEncounters) -> None:
+    with pytest.raises(TooFewEncounters, match="only one outcome"):
+        evaluate(VERSION, replace(rows, labels=np.zeros(ROWS)), {}, seed=130)
+
+
+def test_a_few_encounters_are_evaluated(rows: EvaluatedEncounters) -> None:
+    few = slice(0, 25)
+    some = EvaluatedEncounters(
+        rows.encounters.iloc[few].reset_index(drop=True),
+        np.array([1.0] + [0.0] * 24),
+        *(values[few] for values in (PATIENTS, rows.batches, PROBABILITIES)),
+        reference=None,
+    )
+    evaluation = evaluate(VERSION, some, {}, seed=130)
+    assert VersionEvaluation.from_json(evaluation.to_json()) == evaluation
+    assert evaluation.subgroups == ()
+    assert set(draw_evaluation(evaluation)) >= {"test_subgroups.png", "test_importances.png"}
 
 
 def test_bins_of_the_calibration_curve_have_score_intervals() -> None:

@@ -19,6 +19,7 @@ from readmit.core.metrics import (
     RankedScores,
     expected_calibration_error,
     log_losses,
+    require_both_outcomes,
 )
 from readmit.core.patient_resamples import Bools, PatientResamples, percentile_estimate, ratio_estimate
 from readmit.core.subgroup_figures import subgroup_figures
@@ -48,8 +49,12 @@ class EvaluatedEncounters:
 def evaluate(
     version: Version, rows: EvaluatedEncounters, importances: Mapping[str, Importance], seed: int
 ) -> VersionEvaluation:
-    """Return the evaluation of a version. `seed`: of the bootstrap and of the simulated outcomes."""
+    """Return the evaluation of a version. `seed`: of the bootstrap and of the simulated outcomes.
+
+    Raises TooFewEncounters when only one outcome occurs.
+    """
     y, p = rows.labels, rows.probabilities
+    require_both_outcomes(y)
     resamples = PatientResamples(rows.patients, RESAMPLES_FOR_VERDICT, seed)
     flagged, curves = p >= version.threshold, curves_of(y.astype(int).tolist(), p)
     stays = rows.encounters[INPATIENT_STAYS].to_numpy(dtype=np.float64)
@@ -101,7 +106,9 @@ def _roc_auc(labels: Floats, probabilities: Floats, resamples: PatientResamples,
 def _pr_auc(labels: Floats, probabilities: Floats, resamples: PatientResamples) -> Measure:
     ranked = RankedScores(labels, probabilities)
     value = float(ranked.pr_auc(np.ones((1, labels.size)))[0])
-    resampled = np.concatenate([ranked.pr_auc(weights) for weights in resamples.weights()])
+    # A resample without a readmission has none.
+    with np.errstate(invalid="ignore"):
+        resampled = np.concatenate([ranked.pr_auc(weights) for weights in resamples.weights()])
     return Measure.of(percentile_estimate(value, resampled))
 
 
