@@ -273,7 +273,7 @@ def test_with_database_and_registry_unavailable_read_routes_get_503_and_predicti
 ) -> None:
     settings = settings_for("mysql://reader:x@127.0.0.1:9", "http://127.0.0.1:9")
     with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
-        for path in (*ROUTES, "/versions", "/versions/1"):
+        for path in (*ROUTES, "/versions", "/versions/1", "/versions/1/evaluation"):
             answer = client.get(path)
             assert answer.status_code == 503, path
             assert "is unavailable" in answer.json()["error"]["message"]
@@ -308,7 +308,7 @@ def test_read_routes_require_the_key_where_one_is_set(
 ) -> None:
     settings = settings_for(database, mlflow, api_key=SecretStr("a key"))
     with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
-        for path in (*ROUTES, "/versions", "/versions/1", "/services"):
+        for path in (*ROUTES, "/versions", "/versions/1", "/versions/2/evaluation", "/services"):
             assert client.get(path).status_code == 401, path
             assert client.get(path, headers={"X-API-Key": "a key"}).status_code == 200, path
 

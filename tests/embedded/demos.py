@@ -64,8 +64,7 @@ def check_page(folder: Path, report: dict[str, Any], find_unknown_numbers: Unkno
     html = (folder / "var/demo/results.html").read_text()
     assert find_unknown_numbers(report, html) == []
     assert re.findall(r'<section id="(\w+)"', html) == ["data", "candidates", "verdicts", "production", "time"]
-    of_production = 3 if report["evaluation"] is None else 4
-    assert html.count('<figure class="chart">') == 3 + 1 + of_production, "candidates, verdicts, model in production"
+    assert html.count('<figure class="chart">') == 3 + 1 + 4, "of the candidates, the verdicts, the one in production"
     assert ("say nothing about patients" in html) == (report["data"]["source"] == "sample")
 
 
@@ -99,6 +98,8 @@ def check_report(report: dict[str, Any]) -> None:
     assert set(test) >= FIGURES
     assert report["production"]["test_rows"] == rows["test"]
     assert report["production"]["judged"]["curves"]["calibration"]
+    assert report["evaluation"]["version"] == report["production"]["version"]
+    assert report["evaluation"]["importances"]
     assert 0 < test["flagged"] < 1
     assert report["prediction"]["model_version"] == report["production"]["version"]
     assert report["prediction"]["threshold"] == report["production"]["threshold"] == pytest.approx(1 / 7)
