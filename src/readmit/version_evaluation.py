@@ -12,7 +12,7 @@ from readmit.core.model_evaluation import EvaluatedEncounters, evaluate
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.version import Version
-from readmit.io.lightgbm_native import load_scorer
+from readmit.io.lightgbm_native import NativeTrees, load_scorer
 from readmit.io.registry.model_versions import Registry
 
 
@@ -40,7 +40,7 @@ def store_version_evaluation(version: Version, snapshot: Snapshot, test: Dataset
         probabilities=predicted,
         reference=None if reference is None else reference.probabilities(test.encounters),
     )
-    increases = importances(scorer, test.encounters, labels, SEED)
+    increases = importances(scorer, NativeTrees, test.encounters, labels, SEED)
     registry.store_evaluation(version, evaluate(version, rows, increases, SEED))
 
 

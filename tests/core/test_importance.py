@@ -16,9 +16,9 @@ from readmit.core.metrics import log_losses
 from readmit.core.model import CANDIDATES, fit_candidate, model_input, probabilities, raw_values
 from readmit.core.probe_set import parity_check_of
 from readmit.core.scorer import Scorer
-from readmit.io.lightgbm_native import load_scorer
+from readmit.io.lightgbm_native import NativeTrees, load_scorer
 
-NAMES = ("logistic_regression", "lightgbm")
+NAMES = ("logistic_regression", "lightgbm", "random_forest")
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,14 @@ def test_importances_are_those_of_the_fitted_model_by_scikit_learn(
         n_repeats=REPEATS,
         random_state=7,
     )
-    increases = importances(scorer, frame, labels, seed=7)
+    increases = importances(scorer, NativeTrees, frame, labels, seed=7)
     errors = expected.importances.std(axis=1, ddof=1) / np.sqrt(REPEATS)
     for field, mean, error in zip(FEATURES, expected.importances_mean, errors, strict=True):
         assert increases[field].increase == pytest.approx(mean, abs=1e-9), field
         assert increases[field].standard_error == pytest.approx(error, abs=1e-9), field
     assert next(iter(increases)) == "number_inpatient"
     assert list(increases.values()) == sorted(increases.values(), key=lambda item: -item.increase)
-    assert increases == importances(scorer, frame, labels, seed=7)
+    assert increases == importances(scorer, NativeTrees, frame, labels, seed=7)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,7 +6,7 @@ import numpy as np
 
 from readmit.core.feature_spec import BASE_COLUMNS, MODEL_COLUMNS, Value
 from readmit.core.metrics import Floats, Ints
-from readmit.core.scorer import Scorer
+from readmit.core.scorer import Scorer, TreeScorer
 
 
 class EncodedColumns:
@@ -53,11 +53,28 @@ class EncodedColumns:
         found = [number[fields[pair // len(partners)], partners[pair % len(partners)]] for pair in pairs.tolist()]
         return np.array(found, dtype=np.float64)[row_pairs]
 
+    def columns_of(self, name: str) -> set[int]:
+        """Return the indices of the columns of the matrix that a field is in: its own and those of its crosses."""
+        index = BASE_COLUMNS.index(name)
+        pairs = enumerate(self._scorer.crosses, len(BASE_COLUMNS))
+        return {index} | {column for column, (field, partner, _) in pairs if index in (field, partner)}
+
     def probabilities(self, matrix: Floats) -> Floats:
-        """Return the probability of each row of a matrix, shape (rows,), all scored in one call."""
-        compiled, trees = self._scorer.compiled, self._scorer.trees
-        if len(matrix) == 0:
-            return np.empty(0)
-        sums = matrix.sum(axis=1) if trees is None else np.frombuffer(trees.scores(matrix.data), dtype=np.float64)
-        scores = compiled.base + sums
-        return np.asarray(1 / (1 + np.exp(-scores)) if compiled.scale == "log-odds" else scores)
+        """Return the probability of each row of a matrix, shape (rows,)."""
+        return self.probabilities_of(self.scores(matrix))
+
+    def scores(self, matrix: Floats) -> Floats:
+        """Return the score of each row of a matrix without the base value, shape (rows,)."""
+        trees = self._scorer.trees
+        return np.asarray(matrix.sum(axis=1)) if trees is None else tree_scores(trees, matrix)
+
+    def probabilities_of(self, scores: Floats) -> Floats:
+        """Return the probabilities of scores without the base value, both of shape (rows,)."""
+        compiled = self._scorer.compiled
+        total = compiled.base + scores
+        return np.asarray(1 / (1 + np.exp(-total)) if compiled.scale == "log-odds" else total)
+
+
+def tree_scores(trees: TreeScorer, matrix: Floats) -> Floats:
+    """Return the score of each row of a matrix by some trees, shape (rows,), all in one call."""
+    return np.frombuffer(trees.scores(matrix.data), dtype=np.float64) if len(matrix) else np.empty(0)
