@@ -46,9 +46,9 @@ def verdict(
     consultations: int = 1,
 ) -> Verdict:
     """Return the verdict on version 3, or 2 if it is not compared with two earlier ones."""
-    rivals = EarlierModels(
+    earlier = EarlierModels(
         None if champion is None else predictions(champion, "1" if best is None else "2"),
         None if best is None else predictions(best, "1"),
     )
     version = "2" if best is None else "3"
-    return judge(held_out(target), predictions(challenger, version), rivals, consultations, seed=130, resamples=400)
+    return judge(held_out(target), predictions(challenger, version), earlier, consultations, seed=130, resamples=400)

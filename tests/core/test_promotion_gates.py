@@ -154,14 +154,8 @@ def test_a_subgroup_with_few_readmissions_is_not_judged() -> None:
     few = ASIAN & (np.cumsum(ASIAN) <= 100)
     groups = GROUPS.assign(race=np.where(few, "Asian", "Other"))
     probabilities = np.where(few, GOOD / 2, GOOD)
-    champion = EarlierModels(predictions(MEDIOCRE, "1"), None)
-    result = judge(
-        replace(held_out(), groups=groups),
-        predictions(probabilities),
-        EarlierModels(predictions(MEDIOCRE, "1"), None),
-        1,
-        130,
-    )
+    earlier = EarlierModels(predictions(MEDIOCRE, "1"), None)
+    result = judge(replace(held_out(), groups=groups), predictions(probabilities), earlier, 1, seed=130)
     assert result.gates["subgroup_observed_expected"] is None
 
 
@@ -188,8 +182,8 @@ def test_a_model_with_a_nan_metric_is_never_promoted(champion: Floats | None, in
 
 
 def test_each_model_is_evaluated_at_its_own_threshold() -> None:
-    rivals = EarlierModels(predictions(MEDIOCRE, "1", threshold=1.0), None)
-    result = judge(held_out("any"), predictions(GOOD, threshold=0.0), rivals, 1, seed=1)
+    earlier = EarlierModels(predictions(MEDIOCRE, "1", threshold=1.0), None)
+    result = judge(held_out("any"), predictions(GOOD, threshold=0.0), earlier, 1, seed=1)
     assert (result.figures["flagged"], result.rival_figures["flagged"]) == (1.0, 0.0)
 
 

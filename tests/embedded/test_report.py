@@ -86,8 +86,8 @@ def test_the_seconds_of_a_day_are_those_of_each_steps_last_attempt_and_add_up() 
 
 def test_the_interval_of_the_model_in_production_is_that_of_its_last_evaluation() -> None:
     promotions.store_verdict(1, "any", verdict_on("3"))
-    rivals = EarlierModels(predictions(MEDIOCRE, "3"), None)
-    later = judge(held_out("any"), predictions(GOOD, "4"), rivals, 2, seed=1, resamples=50)
+    earlier = EarlierModels(predictions(MEDIOCRE, "3"), None)
+    later = judge(held_out("any"), predictions(GOOD, "4"), earlier, 2, seed=1, resamples=50)
     promotions.store_verdict(2, "any", later)
     production = make_report(VERSION).production
     assert production is not None

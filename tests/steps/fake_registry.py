@@ -1,6 +1,6 @@
 """A registry in memory, with models that hold a share of the true risk, for the tests of `promote`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from readmit import challenger_verdict
 from readmit.core.dataset import Dataset
 from readmit.core.errors import ReadmitError, RegistryUnavailable, VersionUnusable
+from readmit.core.metrics import Floats
 from readmit.core.production_history import rollback_target
 from readmit.core.reference_model import REFERENCE_COUNTS, ReferenceModel
 from readmit.core.version import Version
@@ -23,9 +24,9 @@ from readmit.io.database.schema import migrate
 from readmit.io.registry.audit_note import create_note
 from readmit.settings import Settings
 from readmit.steps import promote
-from tests.made_predictions import LABELS, PATIENTS, ROWS, informed
+from tests.made_predictions import GROUPS, LABELS, PATIENTS, ROWS, informed
 
-SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": "Other", "payer_code": "MC"}
+SUBGROUPS = {"gender": "Female", "age": "[70-80)", "race": GROUPS["race"], "payer_code": "MC"}
 COUNTS = dict.fromkeys(REFERENCE_COUNTS, 1.0)
 TEST = Dataset(pd.DataFrame({"row": range(ROWS)}).assign(**SUBGROUPS, **COUNTS), LABELS, PATIENTS)
 WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
@@ -33,14 +34,19 @@ WITHIN, ANY = Settings(target="within_30_days"), Settings(target="any")
 
 @dataclass
 class FakeModel:
-    """A model that knows the risk of a share of the encounters, and the outcome of all by `leak`."""
+    """A model that knows the risk of a share of the encounters, and the outcome of all by `leak`.
+
+    `distorted`: its probabilities, from those that it would have otherwise.
+    """
 
     share: float
     leak: float = 0.0
+    distorted: Callable[[Floats], Floats] = field(default=lambda p: p)
 
     def predict_proba(self, frame: pd.DataFrame) -> npt.NDArray[np.float64]:
         rows = frame["row"]
         p = (1 - self.leak) * informed(self.share)[rows] + self.leak * np.asarray(LABELS)[rows]
+        p = self.distorted(p)
         return np.column_stack([1 - p, p])
 
 
@@ -54,6 +60,7 @@ class FakeRegistry:
     broken: dict[str, ReadmitError] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
     references: dict[str, ReferenceModel] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
     unavailable_after_alias: bool = False
 
     def version(self, number: str) -> Version:
@@ -82,6 +89,7 @@ class FakeRegistry:
     def tag_figures(self, version: str, figures: Mapping[str, float], verdict: str) -> None:
         assert verdict.startswith(("promoted: ", "refused: "))
         self.stored[version] = replace(self.stored[version], figures=figures)
+        self.descriptions[version] = verdict
 
     def set_production(self, version: str, by: str, why: str, at: datetime) -> None:
         assert by == "promote"
