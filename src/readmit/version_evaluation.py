@@ -19,9 +19,9 @@ from readmit.io.registry.model_versions import Registry
 def store_version_evaluation(version: Version, snapshot: Snapshot, test: Dataset, registry: Registry) -> None:
     """Evaluate the compiled model of a version, which is the one that is served, and store the result with its run.
 
-    `test`: the test split of the snapshot. Does nothing when the version has an evaluation, or has no compiled model, or
-    predicts what is not a number, for which no figure is defined. Raises VersionUnusable when its compiled model can't be
-    loaded.
+    `test`: the test split of the snapshot. Does nothing when the version has an evaluation, or has no compiled model,
+    or predicts what is not a number, for which no figure is defined. Raises VersionUnusable when its compiled model
+    can't be loaded.
     """
     if version.evaluation or not version.scorer:
         return
