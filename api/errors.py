@@ -16,7 +16,14 @@ from api.head_requests import allowed_methods, received_method
 from api.schemas import ErrorDetail, ErrorResponse, FieldError
 from readmit.core.applicability import NOT_APPLICABLE, NotApplicable
 from readmit.core.encounter import DISPOSITION
-from readmit.core.errors import ReadmitError, RegistryUnavailable, RollbackRejected, StoreUnavailable, UnknownVersion
+from readmit.core.errors import (
+    EvaluationMissing,
+    ReadmitError,
+    RegistryUnavailable,
+    RollbackRejected,
+    StoreUnavailable,
+    UnknownVersion,
+)
 from readmit.core.request import RecordRejected
 
 REQUEST_ID = "X-Request-ID"
@@ -125,8 +132,8 @@ def rollback_conflict(request: Request[Any, Any, Any], error: RollbackRejected) 
     return http_error(request, ApiError(409, _shorten(str(error))))
 
 
-def unknown_version(request: Request[Any, Any, Any], error: UnknownVersion) -> Response[ErrorResponse]:
-    """Return the response to a request for a version that does not exist."""
+def not_found(request: Request[Any, Any, Any], error: UnknownVersion | EvaluationMissing) -> Response[ErrorResponse]:
+    """Return the response to a request for a version, or an evaluation of one, that does not exist."""
     return http_error(request, ApiError(404, _shorten(str(error))))
 
 
@@ -164,7 +171,8 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     RecordRejected: invalid_record,
     NotApplicable: not_applicable,
     RollbackRejected: rollback_conflict,
-    UnknownVersion: unknown_version,
+    UnknownVersion: not_found,
+    EvaluationMissing: not_found,
     ReadmitError: service_unavailable,
     Exception: unexpected_error,
 }

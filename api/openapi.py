@@ -71,7 +71,7 @@ CSV_DESCRIPTION = (
 ERROR_DESCRIPTIONS = {
     400: "The body or a parameter is invalid.",
     401: "The API key or token is missing or wrong.",
-    404: "The version or file does not exist.",
+    404: "The version, its evaluation or the file does not exist.",
     406: "The Accept header allows none of the route's formats.",
     409: "The rollback is not possible, for example because there is no such version.",
     413: "The body is too large.",

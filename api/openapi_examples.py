@@ -4,8 +4,8 @@ from api.example import EXAMPLE
 from readmit.core.encounter import FIELDS
 
 REQUEST_ID = "6f1d2c3b4a596877d0e1000000000042"
-_TIMESTAMP = "2026-11-25T09:41:07.123456+00:00"
-_SINGLE_PAGE = {"total": 1, "page": 1, "pages": 1}
+TIMESTAMP = "2026-11-25T09:41:07.123456+00:00"
+SINGLE_PAGE = {"total": 1, "page": 1, "pages": 1}
 
 PREDICTION = {
     "prediction": 1,
@@ -49,7 +49,7 @@ HEALTH = {
     "status": "healthy",
     "model_loaded": True,
     "model_version": "3",
-    "model_loaded_at": _TIMESTAMP,
+    "model_loaded_at": TIMESTAMP,
     "reload_failure": None,
 }
 LIVENESS = {"status": "alive"}
@@ -64,7 +64,7 @@ MODEL = {
     "code": "9a3c61d8a2a0f7be",
     "run_id": "0d6f3a3e7c0f4c58a9b1b7a2d3e4f506",
     "figures": {"roc_auc": 0.688},
-    "loaded_at": _TIMESTAMP,
+    "loaded_at": TIMESTAMP,
 }
 DAYS = {
     "items": [
@@ -73,7 +73,7 @@ DAYS = {
             "batch": 3,
             "state": "done",
             "step": "signal",
-            "started_at": _TIMESTAMP,
+            "started_at": TIMESTAMP,
             "seconds": 41.7,
             "error": None,
             "version": "3",
@@ -85,7 +85,7 @@ DAYS = {
                 {
                     "step": "fetch",
                     "state": "done",
-                    "started_at": _TIMESTAMP,
+                    "started_at": TIMESTAMP,
                     "seconds": 0.9,
                     "attempts": 1,
                     "error": None,
@@ -93,7 +93,7 @@ DAYS = {
             ],
         }
     ],
-    **_SINGLE_PAGE,
+    **SINGLE_PAGE,
 }
 BATCHES = {
     "items": [
@@ -104,12 +104,12 @@ BATCHES = {
             "quarantined": 2,
             "excluded": 357,
             "sha256": "0689e7ec031237dc63031b938805c48377748761a3b26acab621567afa24df97",
-            "done_at": _TIMESTAMP,
+            "done_at": TIMESTAMP,
             "version": "3",
             "state": "done",
         }
     ],
-    **_SINGLE_PAGE,
+    **SINGLE_PAGE,
 }
 QUARANTINE = {
     "items": [
@@ -121,7 +121,7 @@ QUARANTINE = {
             "first": 4711,
         }
     ],
-    **_SINGLE_PAGE,
+    **SINGLE_PAGE,
 }
 _VERSION = {
     "version": "3",
@@ -139,11 +139,12 @@ _VERSION = {
     "reasons": [
         "better than version 2: ROC-AUC +0.0081 (+0.0012 to +0.0150), log loss -0.00092 (-0.00171 to -0.00013)"
     ],
-    "decided_at": _TIMESTAMP,
-    "placed": {"at": _TIMESTAMP, "by": "promote", "why": "better than version 2"},
+    "decided_at": TIMESTAMP,
+    "placed": {"at": TIMESTAMP, "by": "promote", "why": "better than version 2"},
     "rolled_back": None,
+    "comparable_roc_auc": 0.677,
 }
-VERSIONS = {"items": [_VERSION], **_SINGLE_PAGE}
+VERSIONS = {"items": [_VERSION], **SINGLE_PAGE}
 VERSION = {
     **_VERSION,
     "rival": "2",
@@ -167,59 +168,6 @@ VERSION = {
         }
     ],
 }
-MODEL_CARD = {
-    "version": "3",
-    "language": "en",
-    "title": "Model card: version 3",
-    "note": "For teaching and research only; not a medical device.",
-    "figures": {"roc_auc": 0.688, "log_loss": 0.3241},
-    "sections": [
-        {
-            "id": "readmit",
-            "title": "This version",
-            "note": "The facts of this version and the limits of its use.",
-            "items": [
-                {
-                    "id": "inputs",
-                    "title": "Inputs and missing data",
-                    "available": True,
-                    "text": ["47 fields of one encounter, 12 of them required in a request."],
-                    "table": {
-                        "columns": ["Field", "In a request", "Not recorded in training"],
-                        "rows": [["payer_code", "optional", "39.6 %"]],
-                    },
-                },
-                {
-                    "id": "prospective",
-                    "title": "Prospective results",
-                    "available": False,
-                    "text": ["not available"],
-                    "table": None,
-                },
-            ],
-        }
-    ],
-}
-PROSPECTIVE = {
-    "items": [
-        {
-            "batch": 3,
-            "version": "2",
-            "target": "within_30_days",
-            "trained_on": 2,
-            "threshold": 0.14285714285714285,
-            "encounters": 14612,
-            "patients": 12790,
-            "events": 1777,
-            "figures": {
-                "roc_auc": {"value": 0.674, "low": 0.659, "high": 0.688},
-                "observed_expected": {"value": 1.006, "low": 0.957, "high": 1.05},
-            },
-            "evaluated_at": _TIMESTAMP,
-        }
-    ],
-    **_SINGLE_PAGE,
-}
 STATISTICS = {
     "items": [
         {
@@ -232,7 +180,7 @@ STATISTICS = {
     ],
     "target": "within_30_days",
     "smallest": 11,
-    **_SINGLE_PAGE,
+    **SINGLE_PAGE,
 }
 SERVICES = {
     "items": [

@@ -9,6 +9,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from ui.card_view import CardView
+from ui.evaluation_schemas import EvaluationView
 from ui.prospective_views import ProspectiveView
 from ui.schemas import (
     BatchView,
@@ -126,6 +127,10 @@ class ApiClient:
     def prospective(self) -> ItemList[ProspectiveView]:
         """Return the latest evaluations on later batches, newest first."""
         return self._get(ItemList[ProspectiveView], "/prospective", per_page=MAX_PER_PAGE)
+
+    def evaluation(self, number: str) -> EvaluationView:
+        """Return the evaluation of one version on its test patients."""
+        return self._get(EvaluationView, f"/versions/{number}/evaluation")
 
     def statistics(self) -> StatisticsView:
         """Return the readmission counts, by every field that is counted."""

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from ui import charts
+from ui import charts, evaluation_section
 from ui.escaping import escape_markdown
 from ui.i18n import Messages
 from ui.page_context import PageContext
@@ -38,6 +38,7 @@ def show(context: PageContext) -> None:
     if version is not None:
         _version(context, version)
     st.header(t("model.versions"))
+    st.write(t("model.comparable_help"))
     _versions(t, versions.items)
 
 
@@ -47,7 +48,10 @@ def _version(context: PageContext, version: VersionDetailView) -> None:
     _facts(context, version)
     st.header(t("model.metrics"))
     _metrics(t, version)
-    if version.curves is not None:
+    evaluation = evaluation_section.fetch(context, version.version)
+    if evaluation is not None:
+        evaluation_section.show(t, evaluation)
+    elif version.curves is not None:
         st.header(t("model.curves"))
         _curves(t, version.curves)
     if version.candidates:
@@ -164,6 +168,7 @@ def _versions(t: Messages, versions: Sequence[VersionView]) -> None:
             t("model.batches"): [_batches(t, version) for version in versions],
             t("model.roc_auc_on_test"): [t.number(version.figures.get("roc_auc"), 3) for version in versions],
             t("model.consulted"): [t.number(version.consulted) for version in versions],
+            t("model.comparable_roc_auc"): [t.number(version.comparable_roc_auc, 3) for version in versions],
             t("model.verdict"): [_status(t, version) for version in versions],
             t("model.decided_at"): [t.moment(version.decided_at) for version in versions],
             t("model.reasons"): ["; ".join(t.translate(reason) for reason in version.reasons) for version in versions],

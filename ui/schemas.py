@@ -166,7 +166,7 @@ class NoteView:
 class VersionView:
     """A registered version and its verdict. `consulted`: verdicts up to its own that used the test patients.
 
-    `placed`: its promotion.
+    `placed`: its promotion. `comparable_roc_auc`: on the test patients' stays of batch 1.
     """
 
     version: str
@@ -185,6 +185,7 @@ class VersionView:
     decided_at: datetime | None
     placed: NoteView | None
     rolled_back: NoteView | None
+    comparable_roc_auc: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ def show(context: PageContext) -> None:
     selected = st.segmented_control(
         t("statistics.by"),
         fields,
-        format_func=lambda name: escape_markdown(_field_label(t, name)),
+        format_func=lambda name: escape_markdown(field_label(t, name)),
         default=fields[0],
         key="statistics.by",
         required=True,
     )
     counts = [count for count in statistics.items if count.field == selected]
-    names = [_group(t, count) for count in counts]
+    names = [group_label(t, count.field, count.values) for count in counts]
     st.altair_chart(
         charts.rates(t, names, [count.rate for count in counts], [count.encounters for count in counts]),
         width="stretch",
@@ -55,12 +55,14 @@ def _table(t: Messages, names: Sequence[str], counts: Sequence[CountView]) -> No
     show_table(columns)
 
 
-def _field_label(t: Messages, name: str) -> str:
+def field_label(t: Messages, name: str) -> str:
+    """Return the label of a field by which encounters are grouped."""
     return t.label(name) if name in BY_NAME else t.lookup("statistics", name)
 
 
-def _group(t: Messages, count: CountView) -> str:
-    return ", ".join(_value(t, count.field, value) for value in count.values)
+def group_label(t: Messages, field: str, values: Sequence[str]) -> str:
+    """Return the label of the encounters with one of these values of a field."""
+    return ", ".join(_value(t, field, value) for value in values)
 
 
 def _value(t: Messages, name: str, value: str) -> str:
@@ -68,4 +70,4 @@ def _value(t: Messages, name: str, value: str) -> str:
         return t("choice.not_recorded")
     if name not in BY_NAME:
         return t("data.batch_number", batch=value)
-    return icd9_picker.chapter_title(t, value) if is_diagnosis(name) else t.choice(name, value)
+    return icd9_picker.chapter_title(t, value) if is_diagnosis(name) else t.term(t.choice(name, value))

@@ -11,7 +11,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
-from api import openapi_examples
+from api import model_examples
 from api.auth import require_api_key
 from api.errors import ApiError
 from api.model_manager import ModelManager
@@ -53,7 +53,7 @@ def _card_route(summary: str, *statuses: int) -> dict[str, Any]:
         "guards": [require_api_key],
         "security": API_KEY_SECURITY,
         "operation_class": CardOperation,
-        "responses": responses(ModelCard, openapi_examples.MODEL_CARD, 400, 401, *statuses, 406, 503),
+        "responses": responses(ModelCard, model_examples.MODEL_CARD, 400, 401, *statuses, 406, 503),
     }
 
 

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
-from api import openapi_examples
+from api import model_examples, openapi_examples
 from api.auth import require_api_key
 from api.errors import ApiError
 from api.openapi import API_KEY_SECURITY, DATA_TAG, MODEL_TAG, OPERATIONS_TAG, responses
@@ -24,6 +24,7 @@ from api.read_api.schemas import (
 )
 from api.read_api.service import ReadService
 from api.schemas import FieldError
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.suppression import FIELDS_COUNTED
 
 MAX_PER_PAGE = 200
@@ -87,13 +88,29 @@ async def version(
 
 @get(
     "/prospective",
-    **_read_route(MODEL_TAG, "List prospective evaluations", ProspectiveList, openapi_examples.PROSPECTIVE),
+    **_read_route(MODEL_TAG, "List prospective evaluations", ProspectiveList, model_examples.PROSPECTIVE),
 )
 async def prospective(
     reads: NamedDependency[ReadService], page: PageNumber = 1, per_page: PerPage = 50
 ) -> ProspectiveList:
     """Return the figures of the version in production on each batch that it had not learned from, newest first."""
     return await reads.prospective(Paging(page, per_page))
+
+
+@get(
+    "/versions/{number:str}/evaluation",
+    **_read_route(
+        MODEL_TAG, "Get the evaluation of a model version", VersionEvaluation, model_examples.EVALUATION, 404
+    ),
+)
+async def evaluation(
+    reads: NamedDependency[ReadService], number: Annotated[str, Parameter(description="Version number.")]
+) -> VersionEvaluation:
+    """Return discrimination, calibration, net benefit, subgroups and importances on test patients, with intervals.
+
+    Subgroups are merged so that none with 1 to 10 encounters, readmitted or not, is shown.
+    """
+    return await reads.evaluation(number)
 
 
 @get(
@@ -117,5 +134,5 @@ async def services(reads: NamedDependency[ReadService], page: PageNumber = 1, pe
 
 
 READ_ROUTES: list[ControllerRouterHandler] = [
-    *(days, batches, quarantine, versions, version, prospective, statistics, services),
+    *(days, batches, quarantine, versions, version, evaluation, prospective, statistics, services),
 ]

@@ -101,7 +101,8 @@ class VersionItem(Struct, frozen=True, kw_only=True):
 
     `consulted`: how many verdicts on versions of its target, up to its own, used the test patients; null: no verdict.
     Each uses those of the earlier ones again: figures by which versions are chosen tend to be optimistic.
-    `placed`: its last promotion; `rolled_back`: the last rollback from it.
+    `placed`: its last promotion; `rolled_back`: the last rollback from it. `comparable_roc_auc`: on the test
+    patients' encounters of batch 1, the same for every version of a target; null: not evaluated.
     """
 
     version: str
@@ -120,6 +121,7 @@ class VersionItem(Struct, frozen=True, kw_only=True):
     decided_at: datetime | None
     placed: NoteItem | None
     rolled_back: NoteItem | None
+    comparable_roc_auc: float | None
 
 
 class VersionList(ListPage, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from api.read_api.schemas import (
 from api.read_api.service_monitor import ServiceMonitor
 from readmit.core.card.model_card import ModelCard
 from readmit.core.errors import ReadmitError, StoreUnavailable
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.version import Version
 from readmit.io.database import run_queries as stored
 from readmit.io.database.connection import connect
@@ -92,6 +93,11 @@ class ReadService:
     async def card_of(self, version: Version, language: str) -> ModelCard:
         """Return the card of a version in a language of the catalogue."""
         return await self._query_database(partial(cards.read_card, version, language))
+
+    async def evaluation(self, number: str) -> VersionEvaluation:
+        """Return the evaluation of one version. Raises UnknownVersion or EvaluationMissing when there is none."""
+        version = await self._versions.run(partial(self._registry.version, number))
+        return await self._versions.run(partial(self._registry.evaluation, version))
 
     async def services(self, paging: Paging) -> ServiceList:
         """Return one page of the services, the database last."""

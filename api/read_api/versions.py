@@ -66,6 +66,7 @@ def _version_fields(version: Version, production: Version | None, verdicts: Verd
         "decided_at": None if decided_at is None else utc(decided_at),
         "placed": _note(version.promoted_note),
         "rolled_back": _note(version.rolled_back_note),
+        "comparable_roc_auc": version.comparable_roc_auc,
     }
 
 

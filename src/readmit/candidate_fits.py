@@ -10,7 +10,6 @@ from readmit.core.candidate_selection import PatientLosses
 from readmit.core.curves import curves_of
 from readmit.core.dataset import Dataset
 from readmit.core.fit_key import FitKey
-from readmit.core.importance import importances
 from readmit.core.metrics import bootstrap_intervals, classification_metrics
 from readmit.core.model import Candidate, fit_candidate, probabilities, single_threaded
 from readmit.core.snapshot import Snapshot
@@ -59,6 +58,5 @@ def _evaluate(model: Pipeline, key: FitKey, fit_seconds: float, validation: Data
     return Evaluation(
         metrics,
         curves_of(labels, predicted),
-        importances(model, validation.encounters, labels, key.seed),
         PatientLosses.of(labels, predicted, validation.patients),
     )

@@ -12,6 +12,7 @@ from readmit.model_comparison import EarlierVersions, compare
 from readmit.promotion import find_best, find_champion
 from readmit.settings import Settings
 from readmit.version_card import check_card, read_training_facts
+from readmit.version_evaluation import store_version_evaluation
 
 
 def current_verdict(
@@ -25,6 +26,8 @@ def current_verdict(
         _test_patients(batch, challenger.target, settings),
         read_training_facts(batch, challenger.target, settings),
     )
+    # First, so that every version with a verdict has an evaluation.
+    _evaluate(challenger, batch, test, registry, settings)
     while True:
         compared = compare(challenger, _earlier_versions(challenger, champion, registry), registry, test)
         verdict = check_card(compared, challenger, training)
@@ -45,9 +48,20 @@ def _number(version: Version | None) -> str | None:
     return None if version is None else version.number
 
 
+def _evaluate(challenger: Version, batch: int, test: Dataset, registry: Registry, settings: Settings) -> None:
+    store_version_evaluation(challenger, _snapshot(batch, _datasets(settings)), test, registry)
+
+
 def _test_patients(batch: int, target: str, settings: Settings) -> Dataset:
-    bucket = Bucket("datasets", *settings.s3_login)
-    snapshot = Snapshot.from_json(
-        bucket.get_verified(ledger.require_output(ledger.get_batch(batch), "snapshot_object"))
-    )
-    return dataset(bucket.each_parquet(part.object_name for part in snapshot.of(Split.TEST)), target)
+    bucket = _datasets(settings)
+    parts = _snapshot(batch, bucket).of(Split.TEST)
+    return dataset(bucket.each_parquet(part.object_name for part in parts), target)
+
+
+def _datasets(settings: Settings) -> Bucket:
+    return Bucket("datasets", *settings.s3_login)
+
+
+def _snapshot(batch: int, bucket: Bucket) -> Snapshot:
+    name = ledger.require_output(ledger.get_batch(batch), "snapshot_object")
+    return Snapshot.from_json(bucket.get_verified(name))

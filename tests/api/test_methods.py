@@ -32,7 +32,7 @@ from tests.io.conftest import StubResponse, stub_server
 __all__ = ["stub_server"]
 
 Client = TestClient[FastPath]
-PARAMETERS = {"{number:str}": "1", "{file_path:path}": "swagger-ui.css"}
+PARAMETERS = {"{number:str}": "2", "{file_path:path}": "swagger-ui.css"}
 OF_THE_RESPONSE = {"date", "x-request-id", "content-length"}
 """Headers that may differ between two responses; the length of the metrics does."""
 
@@ -71,7 +71,7 @@ def comparable(response: Any) -> dict[str, str]:
 
 
 def test_there_are_routes_to_look_at() -> None:
-    assert {"/", "/health", "/metrics", "/docs", "/schema", "/schema/openapi.json", "/versions/1"} < set(READ)
+    assert {"/", "/health", "/metrics", "/docs", "/schema", "/schema/openapi.json", "/versions/2"} < set(READ)
     assert CHANGE == ["/predict", "/predict_batch", "/reload_model", "/rollback"]
 
 
@@ -122,7 +122,7 @@ def test_head_needs_the_key_that_get_needs(model_source: InMemoryModelSource, se
     with TestClient(create_app(model_source, locked), base_url=LOCAL) as client:
         without_key = {path: client.head(path).status_code for path in READ}
         assert without_key == {path: client.get(path).status_code for path in READ}
-        assert {without_key[path] for path in ("/model", "/versions/1", "/days", "/statistics")} == {401}
+        assert {without_key[path] for path in ("/model", "/versions/2", "/days", "/statistics")} == {401}
         assert client.head("/model", headers={"X-API-Key": "a key of the tests"}).status_code == 200
 
 
@@ -136,7 +136,7 @@ def test_head_of_another_site_is_refused_as_get_is(client: Client, headers: dict
 
 def test_head_is_counted_under_its_route_and_its_own_method(client: Client) -> None:
     for _ in range(3):
-        client.head("/versions/1")
+        client.head("/versions/2")
     assert metric(client, 'readmit_http_requests_total{method="HEAD",route="/versions/{number}",status="200"}') == 3
     assert metric(client, 'readmit_http_requests_total{method="GET",route="/versions/{number}",status="200"}') is None
     client.head("/predict")

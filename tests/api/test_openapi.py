@@ -53,6 +53,7 @@ DOCUMENTED = {
     "GET /model/card": ("model_card", "model"),
     "GET /versions/{number}/card": ("version_card", "model"),
     "GET /prospective": ("prospective", "model"),
+    "GET /versions/{number}/evaluation": ("evaluation", "model"),
     "POST /reload_model": ("reload_model", "model"),
     "POST /rollback": ("rollback", "model"),
     "GET /batches": ("batches", "data"),

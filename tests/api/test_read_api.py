@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.fast_path import FastPath
+from api.model_examples import EVALUATION
 from api.read_api import bounded_executor
 from api.read_api.bounded_executor import BoundedExecutor
 from readmit.core.cleaning import FAULTS_SCHEMA
@@ -160,9 +161,25 @@ def test_a_version_in_detail_has_curves_intervals_and_its_candidates(reader: Cli
     ]
 
 
-def test_an_unknown_version_gets_404(reader: Client) -> None:
+def test_the_evaluation_of_a_version_is_the_stored_one(reader: Client) -> None:
+    assert reader.get("/versions/2/evaluation").json() == EVALUATION
+
+
+def test_a_version_without_an_evaluation_gets_404(reader: Client) -> None:
+    answer = reader.get("/versions/1/evaluation")
+    assert answer.status_code == 404
+    message = "version 1 has no evaluation: it is not judged yet, or an older release judged it"
+    assert answer.json()["error"]["message"] == message
+
+
+def test_versions_have_the_roc_auc_by_which_they_are_compared(reader: Client) -> None:
+    assert [item["comparable_roc_auc"] for item in items(reader, "/versions")] == [0.677, None]
+
+
+@pytest.mark.parametrize("path", ["", "/evaluation"])
+def test_an_unknown_version_gets_404(reader: Client, path: str) -> None:
     for number in ("9", "x"):
-        answer = reader.get(f"/versions/{number}")
+        answer = reader.get(f"/versions/{number}{path}")
         assert answer.status_code == 404
         assert number in answer.json()["error"]["message"]
 
@@ -256,7 +273,7 @@ def test_with_database_and_registry_unavailable_read_routes_get_503_and_predicti
 ) -> None:
     settings = settings_for("mysql://reader:x@127.0.0.1:9", "http://127.0.0.1:9")
     with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
-        for path in (*ROUTES, "/versions", "/versions/1"):
+        for path in (*ROUTES, "/versions", "/versions/1", "/versions/1/evaluation"):
             answer = client.get(path)
             assert answer.status_code == 503, path
             assert "is unavailable" in answer.json()["error"]["message"]
@@ -291,7 +308,7 @@ def test_read_routes_require_the_key_where_one_is_set(
 ) -> None:
     settings = settings_for(database, mlflow, api_key=SecretStr("a key"))
     with TestClient(create_app(model_source, settings), base_url=LOCAL) as client:
-        for path in (*ROUTES, "/versions", "/versions/1", "/services"):
+        for path in (*ROUTES, "/versions", "/versions/1", "/versions/2/evaluation", "/services"):
             assert client.get(path).status_code == 401, path
             assert client.get(path, headers={"X-API-Key": "a key"}).status_code == 200, path
 

@@ -52,7 +52,9 @@ def verdict_on(version: str) -> Verdict:
 
 def make_report(production: Version | None = None, requested_target: str = "any") -> Report:
     """The report, from stores whose runs have nothing in a registry."""
-    return build_report(SOURCE, requested_target, production, 1, False, None, ExperimentRuns("http://127.0.0.1:9"), 1.0)
+    return build_report(
+        SOURCE, requested_target, production, None, 1, False, None, ExperimentRuns("http://127.0.0.1:9"), 1.0
+    )
 
 
 def test_candidates_are_those_of_the_last_batch_not_of_the_last_attempt() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.model_examples import EVALUATION
 from readmit.core.model import CANDIDATES
 from readmit.embedded.results_page import render_page
 from readmit.pipeline import STEPS
@@ -69,6 +70,22 @@ def later_batch(batch: int) -> dict[str, Any]:
     }
 
 
+def evaluation() -> dict[str, Any]:
+    """The evaluation in the API's documentation, with a decision curve of two points and two fields."""
+    (point,) = EVALUATION["decision_curve"]
+    bins = [
+        {"predicted": 0.038, "observed": {"value": 0.035, "low": 0.023, "high": 0.053}},
+        {"predicted": 0.338, "observed": {"value": 0.335, "low": 0.31, "high": 0.36}},
+    ]
+    importances = {**EVALUATION["importances"], "race": {"increase": -0.00002, "standard_error": 0.00004}}
+    return {
+        **EVALUATION,
+        "calibration": {**EVALUATION["calibration"], "bins": bins},
+        "decision_curve": [{**point, "threshold": 0.05, "everyone": 0.07}, point],
+        "importances": importances,
+    }
+
+
 def example_report() -> dict[str, Any]:
     """A report with content in each of its parts."""
     candidates = [
@@ -80,7 +97,6 @@ def example_report() -> dict[str, Any]:
             "outcome": "promoted" if index == 1 else None,
             "fit_seconds": 1.25 + index * 7,
             "curves": curves(0.5 + index / 10),
-            "importances": {"number_inpatient": 0.02107, "diag_1": 0.00519, "payer_code": -0.00013},
             **figures(index),
         }
         for index, candidate in enumerate(CANDIDATES)
@@ -110,7 +126,13 @@ def example_report() -> dict[str, Any]:
             {"field": "", "reason": "other reasons", "encounters": 9},
         ],
         "measured": {
-            **{"level": 0.95, "resamples_for_candidate": 200, "resamples_for_verdict": 1000, "importances": 15},
+            **{
+                "level": 0.95,
+                "resamples_for_candidate": 200,
+                "resamples_for_verdict": 1000,
+                "importances": 15,
+                "smallest_count": 11,
+            },
         },
         "gates": {"first_roc_auc_above": 0.55, "roc_auc_may_fall": 0.005},
         "candidates": candidates,
@@ -124,6 +146,7 @@ def example_report() -> dict[str, Any]:
             },
         },
         "prospective": [later_batch(2), later_batch(4)],
+        "evaluation": evaluation(),
         "prediction": {"prediction": 1, "probability": 0.2871, "threshold": 1 / 7, "warnings": ["weight is absent"]},
         "days": days,
         "seconds_by_step": {step.name: 0.4 + 3.1 * index for index, step in enumerate(STEPS)},
@@ -224,7 +247,7 @@ def test_a_synthetic_sample_is_announced_prominently(source: str, announced: boo
 
 
 def without_production(report: dict[str, Any]) -> None:
-    report |= {"production": None, "prediction": None, "prospective": []}
+    report |= {"production": None, "prediction": None, "prospective": [], "evaluation": None}
 
 
 def without_later_batches(report: dict[str, Any]) -> None:
@@ -244,9 +267,10 @@ def without_anything(report: dict[str, Any]) -> None:
 
 
 def without_curves(report: dict[str, Any]) -> None:
+    report |= {"evaluation": None}
     report["production"]["judged"]["curves"] = None
     for candidate in report["candidates"]:
-        candidate |= {"curves": None, "importances": {}}
+        candidate |= {"curves": None}
 
 
 def without_numbers(report: dict[str, Any]) -> None:
@@ -261,6 +285,22 @@ def without_numbers(report: dict[str, Any]) -> None:
         report["days"][0][name] = None
 
 
+def without_evaluation(report: dict[str, Any]) -> None:
+    """As of a version that an older release judged."""
+    report |= {"evaluation": None}
+
+
+def with_an_evaluation_of_few(report: dict[str, Any]) -> None:
+    """Undefined figures are null."""
+    undefined = dict.fromkeys(("value", "low", "high"))
+    evaluation = report["evaluation"]
+    evaluation["operating_point"]["ppv"] = evaluation["calibration"]["slope"] = undefined
+    for group in evaluation["subgroups"]:
+        group |= {"roc_auc": undefined, "observed_expected": {"value": 0.0, "low": None, "high": None}}
+    for point in evaluation["decision_curve"]:
+        point["reference"] = None
+
+
 def evaluated_again(report: dict[str, Any]) -> None:
     report["production"]["tested_on_batch"] = 4
 
@@ -270,6 +310,7 @@ def evaluated_again(report: dict[str, Any]) -> None:
     [
         *(without_production, without_training, without_anything, without_curves, without_numbers, evaluated_again),
         without_later_batches,
+        *(without_evaluation, with_an_evaluation_of_few),
     ],
 )
 def test_the_page_omits_what_the_report_does_not_have(

@@ -32,7 +32,7 @@ from readmit.io.registry.experiment_runs import EXPERIMENT, Evaluation, Experime
 from readmit.io.registry.model_versions import Registry
 from readmit.settings import Settings
 
-RUN_FILES, MODEL_FILES = 9, 7
+RUN_FILES, MODEL_FILES = 7, 7
 """Files of an evaluated run and of its model; MLflow takes a request for each."""
 MAX_BYTES_WITHOUT_MODEL = 500_000
 MAX_REQUESTS_BESIDES_UPLOADS = 15
@@ -56,7 +56,7 @@ def fit(key: FitKey, frame: pd.DataFrame) -> Fit:
     coverage = Coverage.of({name: frame[name].tolist() for name in FEATURES})
     curves = curves_of(outcomes, probabilities(model, frame))
     losses = PatientLosses.of(outcomes, probabilities(model, frame), np.arange(len(frame)))
-    evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, {"race": 0.02, "age": -0.001}, losses)
+    evaluation = Evaluation({"log_loss": 0.25, "base_rate": 0.4}, curves, losses)
     rows = {"train": 120, "validation": 80}
     return Fit(key, model, coverage, "s3://datasets/snapshots/0001-abc.json", rows, evaluation)
 
@@ -109,7 +109,6 @@ def test_the_page_of_a_run_describes_batch_data_and_code_and_shows_its_curves(
     recorded = runs.record(fitted)
     assert recorded.figures == fitted.evaluation.figures
     assert runs.curves(recorded.run_id) == fitted.evaluation.curves
-    assert runs.importances(recorded.run_id) == fitted.evaluation.importances
     assert runs.losses(recorded.run_id).to_json() == fitted.evaluation.losses.to_json()
 
     client = MlflowClient(settings.mlflow_tracking_uri)
@@ -129,7 +128,7 @@ def test_the_page_of_a_run_describes_batch_data_and_code_and_shows_its_curves(
     assert model.params == run.data.params == {name: str(value) for name, value in run_key.settings.items()}
     assert {metric.key: metric.value for metric in model.metrics or []} == run.data.metrics == recorded.figures
     pictures = {item.path for item in client.list_artifacts(recorded.run_id) if item.path.endswith(".png")}
-    assert pictures == {"roc.png", "precision_recall.png", "calibration.png", "importances.png"}
+    assert pictures == {"roc.png", "precision_recall.png", "calibration.png"}
 
 
 def test_the_model_of_a_candidate_that_is_only_compared_is_not_stored(settings: Settings, frame: pd.DataFrame) -> None:
@@ -144,7 +143,7 @@ def test_the_model_of_a_candidate_that_is_only_compared_is_not_stored(settings: 
     run = client.get_run(recorded.run_id)
     assert run.outputs is None or not run.outputs.model_outputs
     files = client.list_artifacts(recorded.run_id)
-    assert {item.path for item in files} >= {"curves.json", "importances.json", "roc.png"}
+    assert {item.path for item in files} >= {"curves.json", "patient_losses.json", "roc.png"}
     assert sum(item.file_size for item in files) < MAX_BYTES_WITHOUT_MODEL
 
 

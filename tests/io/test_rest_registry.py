@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -16,7 +16,15 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from readmit.core.errors import RegistryUnavailable, RollbackRejected, UnknownVersion, VersionUnusable
+from api.model_examples import EVALUATION
+from readmit.core.errors import (
+    EvaluationMissing,
+    RegistryUnavailable,
+    RollbackRejected,
+    UnknownVersion,
+    VersionUnusable,
+)
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.version import MODEL, PRODUCTION, SCORER_FILE, SCORER_TAG, Version
 from readmit.embedded.stack import Stack
 from readmit.io.registry import rest_client, rest_registry
@@ -98,6 +106,25 @@ def test_a_scorer_is_returned_only_if_it_is_the_registered_one(server: Server) -
         server.rest.scorer(server.rest.version(without_scorer))
     with pytest.raises(VersionUnusable, match=f"version {damaged}: scorer.json has SHA-256 {'[0-9a-f]' * 8}"):
         server.rest.scorer(server.rest.version(damaged))
+
+
+def test_an_evaluation_is_stored_with_its_pictures_and_returned_only_if_it_is_the_registered_one(
+    server: Server,
+) -> None:
+    number = server.add()
+    version = server.rest.version(number)
+    with pytest.raises(EvaluationMissing, match=f"version {number} has no evaluation"):
+        server.rest.evaluation(version)
+    evaluation = VersionEvaluation.from_json(json.dumps(EVALUATION))
+    server.pipeline.store_evaluation(version, evaluation)
+    stored = server.rest.version(number)
+    assert server.rest.evaluation(stored) == server.pipeline.evaluation(stored) == evaluation
+    assert (stored.comparable_roc_auc, version.comparable_roc_auc) == (0.677, None)
+    pictures = {item.path for item in server.client.list_artifacts(version.run_id) if item.path.endswith(".png")}
+    names = ("roc", "precision_recall", "calibration", "decision_curve", "subgroups", "importances")
+    assert pictures == {f"test_{name}.png" for name in names}
+    with pytest.raises(VersionUnusable, match=r"evaluation\.json has SHA-256"):
+        server.rest.evaluation(replace(stored, evaluation="0" * 64))
 
 
 def test_a_rollback_restores_the_previous_version_and_notes_who_and_why_on_both(server: Server) -> None:

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Element
 
-from api import openapi_examples
+from api import model_examples, openapi_examples
 from api.app import create_app
 from api.example import EXAMPLE
 from readmit.core.spreadsheet import FORMULA_STARTS, escape_formula
@@ -113,7 +113,7 @@ ROUTES: dict[str, Any] = {
     },  # type: ignore[index]  # an example
     "/services": {**hostile(openapi_examples.SERVICES), "total": 2, "page": 1, "pages": 1},
     "/versions": hostile(openapi_examples.VERSIONS),
-    "/prospective": hostile(openapi_examples.PROSPECTIVE),
+    "/prospective": hostile(model_examples.PROSPECTIVE),
 }
 NOTE = {"at": datetime.now(UTC).isoformat(), "by": MARKER, "why": MARKER}
 

@@ -118,6 +118,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     monkeypatch.setattr(promote, "Registry", lambda _: fake)
     monkeypatch.setattr(challenger_verdict, "_test_patients", lambda *_: TEST)
     monkeypatch.setattr(challenger_verdict, "read_training_facts", lambda *_: TRAINING)
+    monkeypatch.setattr(challenger_verdict, "_evaluate", lambda *_: None)
     return fake
 
 

@@ -197,6 +197,7 @@ def test_the_errors_of_rollbacks_are_translated(name: str) -> None:
     [
         "batch 3: 5 of 9 clean rows are stored; run store_clean first",
         "batch 3: version 2 is not judged yet: run promote first",
+        "version 2 has no evaluation: it is not judged yet, or an older release judged it",
         "batch 3 requires all earlier batches; not uploaded yet: 1, 2",
         "not trained on this snapshot yet: lightgbm; run train first",
         "http://source:8000/batches/3: the batch is not released yet (status 425)",

@@ -128,9 +128,9 @@ def test_the_model_page_leads_with_the_newest_batch_and_says_which_version_it_is
         ("ROC-AUC", "0,673"),
         ("Razón observados/esperados", "0,93"),
     ]
-    assert page.index("En estancias posteriores") < page.index("pacientes de prueba")
+    assert page.index("En hospitalizaciones posteriores") < page.index("pacientes de prueba")
     assert "Versión 2 (entrenada con: lotes 1 a 2) en el lote 3" in page.replace("\\", "")
-    assert "14.603 estancias" in page.replace("\\", "")
+    assert "14.603 hospitalizaciones" in page.replace("\\", "")
     assert "0,673 (0,658 a 0,688)" in page
 
 
@@ -145,6 +145,33 @@ def test_the_model_page_says_when_the_present_version_has_no_prospective_figures
 def test_the_figures_on_test_carry_how_often_its_patients_were_consulted(visit: Visit) -> None:
     fill()
     assert "by the verdicts up to this one: 1." in page_text(visit("model"))
+
+
+def test_the_model_page_shows_the_evaluation_of_a_version(visit: Visit) -> None:
+    fill()
+    app = visit("model", "es")
+    page = page_text(app)
+    for text in (
+        "6.411 hospitalizaciones de 5.402 pacientes",
+        "22,9\N{NO-BREAK SPACE}% (20,9\N{NO-BREAK SPACE}% a 24,8\N{NO-BREAK SPACE}%)",
+        "4,4 (4,0 a 4,8)",
+        "1,08 (0,99 a 1,17)",
+        "0,0095",
+        "0,71 (0,58 a 0,83)",
+        "0,01530",
+    ):
+        assert text in page, text
+    assert "0,677" in page, "of version 2 in the list of versions"
+    assert len(app.get("vega_lite_chart")) == 4, "ROC, precision-recall, calibration and the decision curve"
+
+
+def test_the_model_page_shows_the_curves_of_a_version_without_an_evaluation(visit: Visit) -> None:
+    fill()
+    store_verdict("1")
+    app = visit("model", "es")
+    app.selectbox[0].select("1").run()
+    assert "la versión 1 no tiene evaluación: todavía no se ha juzgado" in page_text(app)
+    assert len(app.get("vega_lite_chart")) == 3
 
 
 def test_the_data_page_shows_batches_and_quarantine_reasons(visit: Visit) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from api import openapi_examples
-from ui import schemas
+from api import model_examples, openapi_examples
+from ui import evaluation_schemas, schemas
 from ui.card_view import CardView
 from ui.prospective_views import ProspectiveView
 
@@ -21,8 +21,9 @@ CASES: list[tuple[Any, Any]] = [
     (schemas.ItemList[schemas.QuarantinedView], openapi_examples.QUARANTINE),
     (schemas.ItemList[schemas.VersionView], openapi_examples.VERSIONS),
     (schemas.VersionDetailView, openapi_examples.VERSION),
-    (CardView, openapi_examples.MODEL_CARD),
-    (schemas.ItemList[ProspectiveView], openapi_examples.PROSPECTIVE),
+    (CardView, model_examples.MODEL_CARD),
+    (schemas.ItemList[ProspectiveView], model_examples.PROSPECTIVE),
+    (evaluation_schemas.EvaluationView, model_examples.EVALUATION),
     (schemas.StatisticsView, openapi_examples.STATISTICS),
     (schemas.ItemList[schemas.ServiceView], openapi_examples.SERVICES),
     (schemas.ReloadView, openapi_examples.RELOAD),

@@ -32,8 +32,13 @@ def recalibration(labels: Floats, probabilities: Floats) -> Recalibration:
 
 def resampled_slopes(labels: Floats, probabilities: Floats, resamples: PatientResamples) -> Floats:
     """Return the slope on each resample, shape (resamples,)."""
+    return resampled_recalibrations(labels, probabilities, resamples)[:, 1]
+
+
+def resampled_recalibrations(labels: Floats, probabilities: Floats, resamples: PatientResamples) -> Floats:
+    """Return the intercept and the slope on each resample, shape (resamples, 2)."""
     x = logits(probabilities)
-    return np.concatenate([_fit(x, labels, weights)[:, 1] for weights in resamples.weights()])
+    return np.concatenate([_fit(x, labels, weights) for weights in resamples.weights()])
 
 
 def logits(probabilities: Floats) -> Floats:

@@ -105,6 +105,12 @@ class UnknownVersion(ReadmitError):
     final = True
 
 
+class EvaluationMissing(ReadmitError):
+    """The version has no evaluation on the test split."""
+
+    final = True
+
+
 class RollbackRejected(ReadmitError):
     """There is no version to roll back to, it can't be served, or the operator or the reason is missing."""
 

@@ -82,14 +82,19 @@ def expected_calibration_error(labels: Floats, probabilities: Floats) -> float:
     return float(sum(gaps) / labels.size)
 
 
+def require_both_outcomes(labels: Floats) -> None:
+    """Check that both outcomes occur. Raises TooFewEncounters otherwise."""
+    if not 0 < labels.mean() < 1:
+        raise TooFewEncounters("a split contains only one outcome: metrics are undefined")
+
+
 def classification_metrics(labels: Sequence[int], probabilities: Floats, threshold: float) -> dict[str, float]:
     """Return all metrics of a model on a split. `skill`: 1 - log loss / log loss of the base rate.
 
     Raises TooFewEncounters when only one outcome occurs.
     """
     y, p = np.asarray(labels, dtype=np.float64), probabilities
-    if not 0 < y.mean() < 1:
-        raise TooFewEncounters("a split contains only one outcome: metrics are undefined")
+    require_both_outcomes(y)
     ranked, unweighted = RankedScores(y, p), np.ones((1, y.size))
     loss, base = float(log_losses(y, p).mean()), float(y.mean())
     return {

@@ -17,6 +17,10 @@ PROMOTE_STEP = "promote"
 """The author of the notes that the step `promote` writes; that of a rollback is a person."""
 PROMOTED_TAG, ROLLED_BACK_TAG = "in_production", "rolled_back"
 """Tags with the notes of a version's last promotion to production and of the last rollback from it."""
+EVALUATION_FILE, EVALUATION_TAG = "evaluation.json", "evaluation"
+"""The evaluation on the test split, an artifact of the version's run; the tag holds its SHA-256."""
+COMPARABLE_TAG = "comparable_roc_auc"
+"""Tag with the ROC-AUC on the encounters that all versions are compared on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Version:
     `model_file`: SHA-256 of its MODEL_FILE; empty for versions registered before there was one.
     `promoted_note`: its last promotion to production; None if there was none, or before promotions were recorded.
     `rolled_back_note`: the last rollback from it; None if there was none.
+    `evaluation`: SHA-256 of its EVALUATION_FILE; empty when it has none, as versions of older releases do.
+    `comparable_roc_auc`: on batch 1 of the test split, for comparisons; None when it is undefined.
     """
 
     number: str
@@ -62,6 +68,8 @@ class Version:
     promoted_note: Note | None = None
     rolled_back_note: Note | None = None
     model_file: str = ""
+    evaluation: str = ""
+    comparable_roc_auc: float | None = None
 
     @property
     def rolled_back(self) -> bool:
@@ -91,6 +99,8 @@ class Version:
             promoted_note=_note(tags.get(PROMOTED_TAG)),
             rolled_back_note=_note(tags.get(ROLLED_BACK_TAG)),
             model_file=tags.get(MODEL_FILE_TAG, ""),
+            evaluation=tags.get(EVALUATION_TAG, ""),
+            comparable_roc_auc=float(tags[COMPARABLE_TAG]) if COMPARABLE_TAG in tags else None,
         )
 
 

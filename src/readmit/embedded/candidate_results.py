@@ -12,16 +12,13 @@ from readmit.io.database.tables import StepRun
 from readmit.io.registry.experiment_runs import ExperimentRuns
 from readmit.pipeline import Facts
 
-MAX_IMPORTANCES = 15
-"""Fields in a candidate's result: the most important ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class CandidateResult:
     """One candidate of a batch, measured on validation.
 
-    `chosen`: it won, was refitted as `version` and judged with `outcome`. `figures`: NaN where undefined. `curves` and
-    `importances` (by raw field) are those stored in its run.
+    `chosen`: it won, was refitted as `version` and judged with `outcome`. `figures`: NaN where undefined.
+    `curves`: those stored in its run.
     """
 
     name: str
@@ -31,7 +28,6 @@ class CandidateResult:
     outcome: str | None
     figures: Mapping[str, float]
     curves: Curves | None
-    importances: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,6 @@ def _candidate_result(
     name: str, facts: dict[str, Fact], training: _Training, registry: ExperimentRuns
 ) -> CandidateResult:
     run_id = facts.pop(RUN, None)
-    importances = {} if run_id is None else registry.importances(str(run_id))
     version = training.version if name == training.chosen else None
     verdict = None if version is None else promotions.get_verdict(version)
     return CandidateResult(
@@ -99,5 +94,4 @@ def _candidate_result(
         # The ledger stores an undefined figure as null.
         figures={figure: math.nan if value is None else float(value) for figure, value in facts.items()},
         curves=None if run_id is None else registry.curves(str(run_id)),
-        importances=dict(islice(importances.items(), MAX_IMPORTANCES)),
     )

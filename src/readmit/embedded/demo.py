@@ -87,16 +87,24 @@ def _days(stack: Stack, settings: Settings, terminal: Console, started: float) -
     if code != 0:
         raise ServiceError(failure_message(last_attempt, code, stack.processes))
     new = ledger.done_batches() - done_before
-    production = Registry(stack.addresses["mlflow"]).production()
+    registry = Registry(stack.addresses["mlflow"])
+    production = registry.production()
     completed_steps = {run.step for run in ledger.list_step_runs(last_attempt)}
     if completed_steps == {"check_source"}:
         terminal.print("No new batches: every released batch is already done.")
     if production is not None and (mismatch := settings_mismatch(production, settings)):
         terminal.print(mismatch)
     prediction = None if production is None else _predict(stack, production.number, max(done_before | new))
-    runs, seconds = ExperimentRuns(stack.addresses["mlflow"]), time.monotonic() - started
     return build_report(
-        data, settings.target, production, len(new), not new and "train" in completed_steps, prediction, runs, seconds
+        data,
+        settings.target,
+        production,
+        None if production is None or not production.evaluation else registry.evaluation(production),
+        len(new),
+        not new and "train" in completed_steps,
+        prediction,
+        ExperimentRuns(stack.addresses["mlflow"]),
+        time.monotonic() - started,
     )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.metrics import CONFIDENCE_LEVEL, RESAMPLES_FOR_CANDIDATE, RESAMPLES_FOR_VERDICT
 from readmit.core.promotion_gates import MAX_PLAUSIBLE_AUC, MIN_AUC_CHANGE, MIN_FIRST_AUC
 from readmit.core.splitting import Split
+from readmit.core.suppression import MIN_CELL_SIZE
 from readmit.core.verdict import Curves, Interval, finite_or_none
 from readmit.core.version import MODEL, Version
-from readmit.embedded.candidate_results import MAX_IMPORTANCES, CandidateResult, candidate_results
+from readmit.embedded.candidate_results import CandidateResult, candidate_results
 from readmit.embedded.day_results import DayResult, day_results, rows_by_stage, seconds_by_step, verdicts_for
 from readmit.embedded.exclusions import ExclusionReason, exclusion_reasons, quarantine_reasons
 from readmit.embedded.later_batches import (
@@ -29,8 +31,10 @@ MEASUREMENT = {
     "level": CONFIDENCE_LEVEL,
     "resamples_for_candidate": RESAMPLES_FOR_CANDIDATE,
     "resamples_for_verdict": RESAMPLES_FOR_VERDICT,
-    "importances": MAX_IMPORTANCES,
+    "importances": 15,
+    "smallest_count": MIN_CELL_SIZE,
 }
+"""How the figures were measured; `importances`: how many fields the page shows, the most important ones."""
 GATES = {"first_roc_auc_above": MIN_FIRST_AUC, "roc_auc_may_fall": -MIN_AUC_CHANGE}
 CURVE_POINT = re.compile(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]")
 
@@ -76,7 +80,8 @@ class Report:
 
     `target`: that of the version in production; without one, that of the settings. `made_from`: the MLflow run, the
     snapshot and the code of the version in production. `prospective`: for the target, oldest first. `trained_anew`:
-    this run processed no new batch, but trained a model for another target on the last one.
+    this run processed no new batch, but trained a model for another target on the last one. `evaluation`: of the
+    version in production, None when it has none.
     """
 
     made_at: str
@@ -93,6 +98,7 @@ class Report:
     candidates: tuple[CandidateResult, ...]
     production: Production | None
     prospective: tuple[LaterBatchResult, ...]
+    evaluation: VersionEvaluation | None
     prediction: Mapping[str, object] | None
     days: tuple[DayResult, ...]
     seconds_by_step: Mapping[str, float]
@@ -119,6 +125,7 @@ def build_report(
     source: SourceState,
     requested_target: str,
     production: Version | None,
+    evaluation: VersionEvaluation | None,
     new_days: int,
     trained_anew: bool,
     prediction: Mapping[str, object] | None,
@@ -144,6 +151,7 @@ def build_report(
         candidates=candidate_results(runs, target, registry),
         production=None if production is None else _production(production),
         prospective=later_batch_results(target),
+        evaluation=evaluation,
         prediction=prediction,
         days=days,
         seconds_by_step=seconds_by_step(days),

@@ -3,8 +3,9 @@
 Each number on it is a `<data>` element with the report's own value, so that a test can compare the two.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,6 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MISSING_VALUE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 SQUARE_FRAME = {"left": 46, "right": 308, "top": 8, "bottom": 280}
 """The frame of a curve in a picture of 320 by 320."""
+LOWEST_BENEFIT = -0.02
 BATCH_FRAME = {"left": 44, "right": 352, "top": 10, "bottom": 200}
 """The frame of a plot by batch in a picture of 360 by 240."""
 
@@ -41,6 +43,7 @@ def render_page(report: Mapping[str, object]) -> str:
     environment.globals |= {
         "square_plot": square_plot,
         "batch_plot": batch_plot,
+        "benefit_plot": benefit_plot,
         "interval_axis": interval_axis,
         "axis_range": axis_range,
     }
@@ -90,6 +93,17 @@ def square_plot(x_high: float = 1.0, y_high: float = 1.0) -> Plot:
     """Return a plot of shares, from 0 on both axes."""
     x = Axis(0.0, x_high, SQUARE_FRAME["left"], SQUARE_FRAME["right"])
     return Plot(x, Axis(0.0, y_high, SQUARE_FRAME["bottom"], SQUARE_FRAME["top"]))
+
+
+def benefit_plot(points: Sequence[Mapping[str, Any]]) -> Plot:
+    """Return a plot of net benefit by threshold. `points`: of the decision curve.
+
+    It ends at LOWEST_BENEFIT, because the loss by flagging everyone would hide the rest.
+    """
+    thresholds = [point["threshold"] for point in points]
+    highest = max(bound for point in points for bound in (point["model"]["high"], point["everyone"]))
+    x = Axis(min(thresholds), max(thresholds), SQUARE_FRAME["left"], SQUARE_FRAME["right"])
+    return Plot(x, Axis(LOWEST_BENEFIT, highest, SQUARE_FRAME["bottom"], SQUARE_FRAME["top"]))
 
 
 def batch_plot(batches: int, low: float, high: float) -> Plot:

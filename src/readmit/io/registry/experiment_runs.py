@@ -1,7 +1,6 @@
 """The runs in MLflow, one per fit: its inputs, its evaluation and, if it is to be served, the model itself."""
 
 import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -28,7 +27,7 @@ from readmit.io.registry.plots import draw_plots
 EXPERIMENT = "readmit"
 KIND_TAG, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 """The tag by which MLflow's page opens an experiment in its view of model training."""
-COVERAGE_FILE, CURVES_FILE, IMPORTANCES_FILE = "coverage.json", "curves.json", "importances.json"
+COVERAGE_FILE, CURVES_FILE = "coverage.json", "curves.json"
 LOSSES_FILE, REFERENCE_FILE = "patient_losses.json", "reference_model.json"
 MAX_DIGEST_LENGTH = 36
 """MLflow's limit for the digest of a dataset."""
@@ -46,14 +45,10 @@ class FitRun:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The evaluation of a fit on held-out encounters. `figures` as logged; `importances` by raw field.
-
-    `losses`: by patient, to compare candidates.
-    """
+    """The evaluation of a fit on held-out encounters. `figures` as logged; `losses`: by patient."""
 
     figures: Mapping[str, float]
     curves: Curves
-    importances: Mapping[str, float]
     losses: PatientLosses
 
 
@@ -164,11 +159,6 @@ class ExperimentRuns:
         """Return the losses by patient of an evaluated fit."""
         return PatientLosses.from_json(self._text(run_id, LOSSES_FILE))
 
-    def importances(self, run_id: str) -> dict[str, float]:
-        """Return the importances by raw field of an evaluated fit, highest first."""
-        importances: dict[str, float] = json.loads(self._text(run_id, IMPORTANCES_FILE))
-        return importances
-
     def _text(self, run_id: str, file: str) -> str:
         with translated_errors(self._uri):
             return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{file}"))
@@ -225,6 +215,5 @@ def _files(fit: Fit) -> Iterator[tuple[str, bytes]]:
 def _evaluation_files(key: FitKey, evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
     yield CURVES_FILE, evaluation.curves.to_json().encode()
     yield LOSSES_FILE, evaluation.losses.to_json().encode()
-    yield IMPORTANCES_FILE, json.dumps(dict(evaluation.importances), allow_nan=False).encode()
     title = f"batch {key.batch}, {key.candidate}, on validation"
-    yield from draw_plots(title, evaluation.curves, evaluation.figures["base_rate"], evaluation.importances).items()
+    yield from draw_plots(title, evaluation.curves, evaluation.figures["base_rate"]).items()

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from sklearn.pipeline import Pipeline
 
 from readmit.core.errors import VersionUnusable
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.fit_key import FIT_TAG, FitKey
 from readmit.core.model import TRUSTED_TYPES
 from readmit.core.parity_check import ParityCheck
@@ -26,6 +27,9 @@ from readmit.core.probe_set import verify
 from readmit.core.reference_model import ReferenceModel
 from readmit.core.version import (
     CHALLENGER,
+    COMPARABLE_TAG,
+    EVALUATION_FILE,
+    EVALUATION_TAG,
     METRIC_TAG_PREFIX,
     MODEL,
     MODEL_FILE,
@@ -36,6 +40,7 @@ from readmit.core.version import (
     Version,
 )
 from readmit.io.registry.audit_note import create_note
+from readmit.io.registry.evaluation_plots import draw_evaluation
 from readmit.io.registry.experiment_runs import REFERENCE_FILE, FitRun
 from readmit.io.registry.mlflow_server import PARITY_CHECK_FILE, create_client, translated_errors
 from readmit.io.registry.rest_registry import RestRegistry
@@ -121,6 +126,29 @@ class Registry:
             for name, value in figures.items():
                 self._client.set_model_version_tag(MODEL, version, f"{METRIC_TAG_PREFIX}{name}", f"{value:.6f}")
             self._client.update_model_version(MODEL, version, verdict)
+
+    def store_evaluation(self, version: Version, evaluation: VersionEvaluation) -> None:
+        """Store an evaluation and its plots with the version's run, then tag the version with its SHA-256.
+
+        The tag of the evaluation comes last: after a crash the version still counts as not evaluated.
+        """
+        body, comparable = evaluation.to_json().encode(), evaluation.comparable_roc_auc
+        with translated_errors(self._uri):
+            with tempfile.TemporaryDirectory() as folder:
+                for name, content in {EVALUATION_FILE: body, **draw_evaluation(evaluation)}.items():
+                    Path(folder, name).write_bytes(content)
+                self._client.log_artifacts(version.run_id, folder)
+            if comparable is not None and comparable.value is not None:
+                self._client.set_model_version_tag(MODEL, version.number, COMPARABLE_TAG, f"{comparable.value:.6f}")
+            digest = hashlib.sha256(body).hexdigest()
+            self._client.set_model_version_tag(MODEL, version.number, EVALUATION_TAG, digest)
+
+    def evaluation(self, version: Version) -> VersionEvaluation:
+        """Return the evaluation of a version on the test split.
+
+        Raises EvaluationMissing when it has none, VersionUnusable when its bytes do not match the registered SHA-256.
+        """
+        return RestRegistry(self._uri).evaluation(version)
 
     def versions(self) -> list[Version]:
         """Return all versions, oldest first."""

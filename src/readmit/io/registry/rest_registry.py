@@ -8,9 +8,19 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from readmit.core.errors import UnknownVersion, VersionUnusable
+from readmit.core.errors import EvaluationMissing, UnknownVersion, VersionUnusable
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.production_history import rollback_target, validate_note
-from readmit.core.version import MODEL, PRODUCTION, PROMOTED_TAG, ROLLED_BACK_TAG, SCORER_FILE, Note, Version
+from readmit.core.version import (
+    EVALUATION_FILE,
+    MODEL,
+    PRODUCTION,
+    PROMOTED_TAG,
+    ROLLED_BACK_TAG,
+    SCORER_FILE,
+    Note,
+    Version,
+)
 from readmit.io.registry.audit_note import create_note
 from readmit.io.registry.rest_client import RegistryRequestRejected, RestClient
 
@@ -66,6 +76,23 @@ class RestRegistry:
             raise VersionUnusable(
                 f"version {version.number} can't be served: an older release created it, without a compiled scorer"
             )
+        return self._artifact(version, SCORER_FILE, version.scorer)
+
+    def evaluation(self, version: Version) -> VersionEvaluation:
+        """Return the evaluation of a version on the test split.
+
+        Raises EvaluationMissing when it has none, VersionUnusable when its bytes do not match the registered SHA-256.
+        """
+        if not version.evaluation:
+            raise EvaluationMissing(
+                f"version {version.number} has no evaluation: it is not judged yet, or an older release judged it"
+            )
+        body = self._artifact(version, EVALUATION_FILE, version.evaluation)
+        with self._validated_response():
+            return VersionEvaluation.from_json(body)
+
+    def _artifact(self, version: Version, file: str, registered: str) -> bytes:
+        """Return a file of a version's run. `registered`: its SHA-256."""
         response = self._client.get("runs/get", run_id=version.run_id)
         with self._validated_response():
             artifacts = urlsplit(str(response["run"]["info"]["artifact_uri"]))
@@ -73,10 +100,10 @@ class RestRegistry:
             raise self._client.unavailable(
                 f"the server does not serve the files of version {version.number}: {artifacts.geturl()}"
             )
-        body = self._client.download(f"{artifacts.path.strip('/')}/{SCORER_FILE}")
-        if (digest := hashlib.sha256(body).hexdigest()) != version.scorer:
+        body = self._client.download(f"{artifacts.path.strip('/')}/{file}")
+        if (digest := hashlib.sha256(body).hexdigest()) != registered:
             raise VersionUnusable(
-                f"version {version.number}: {SCORER_FILE} has SHA-256 {digest}, not {version.scorer} as registered"
+                f"version {version.number}: {file} has SHA-256 {digest}, not {registered} as registered"
             )
         return body
 
