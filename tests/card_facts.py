@@ -1,6 +1,6 @@
 """Facts of a made version, for the tests of its card."""
 
-from readmit.core.card.card_facts import CardFacts, Decision, Performance, ProspectiveResult, SubgroupResult
+from readmit.core.card.card_facts import CardFacts, Decision, LaterBatch, Performance, SubgroupResult
 from readmit.core.card.training_facts import FlowFacts, GroupFacts, SplitFacts, TrainingFacts
 from readmit.core.estimate import Estimate
 from readmit.core.verdict import Interval
@@ -43,7 +43,7 @@ COMPLETE = CardFacts(
     TRAINING,
     PERFORMANCE,
     Decision("promoted", ("better than version 6",), "6", "2026-11-25 09:41", {"subgroup_roc_auc": None}, 3),
-    (ProspectiveResult(4, 14_600, 1_640, {"roc_auc": Estimate(0.671, 0.66, 0.69), "ppv": Estimate(0.21, 0.2, 0.22)}),),
+    (LaterBatch(4, 14_600, 1_640, {"roc_auc": Estimate(0.671, 0.66, 0.69), "ppv": Estimate(0.21, 0.2, 0.22)}),),
     (
         SubgroupResult("gender", ("Female",), 2_300, 260, {"roc_auc": Estimate(0.69, 0.66, 0.72)}),
         SubgroupResult("race", (), None, None, {}),

@@ -92,7 +92,10 @@ class ReadService:
 
     async def card_of(self, version: Version, language: str) -> ModelCard:
         """Return the card of a version in a language of the catalogue."""
-        return await self._query_database(partial(cards.read_card, version, language))
+        evaluation = None
+        if version.evaluation:
+            evaluation = await self._versions.run(partial(self._registry.evaluation, version))
+        return await self._query_database(partial(cards.read_card, version, evaluation, language))
 
     async def evaluation(self, number: str) -> VersionEvaluation:
         """Return the evaluation of one version. Raises UnknownVersion or EvaluationMissing when there is none."""

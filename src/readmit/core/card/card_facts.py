@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 from readmit.core.card.training_facts import TrainingFacts
 from readmit.core.estimate import Estimate
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.verdict import Interval, Verdict
 from readmit.core.version import Version
 
 
 @dataclass(frozen=True, slots=True)
-class ProspectiveResult:
+class LaterBatch:
     """The evaluation of a version on a batch that it had not been trained on, before anything was learned from it.
 
     `estimates`: by name of the metric, with 95 % intervals.
@@ -78,5 +79,6 @@ class CardFacts:
     training: TrainingFacts | None
     performance: Performance
     decision: Decision | None = None
-    prospective: tuple[ProspectiveResult, ...] | None = None
+    prospective: tuple[LaterBatch, ...] | None = None
     subgroups: tuple[SubgroupResult, ...] | None = None
+    evaluation: VersionEvaluation | None = None

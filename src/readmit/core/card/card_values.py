@@ -7,6 +7,7 @@ from readmit.core.card.card_facts import CardFacts, Decision, Performance
 from readmit.core.card.number_text import NumberText
 from readmit.core.card.training_facts import SplitFacts, TrainingFacts
 from readmit.core.encounter import BY_NAME, FEATURES
+from readmit.core.evaluation import VersionEvaluation
 from readmit.core.version import Version
 
 Values = Mapping[str, str | None]
@@ -14,6 +15,8 @@ THIRTY_DAYS = "within_30_days"
 PERCENT_FIGURES = frozenset({"base_rate", "flagged", "precision", "recall", "accuracy", "ppv", "sensitivity"})
 """Metrics that are shown in per cent."""
 LOG_LOSS_DIGITS = 4
+DIGITS = {"slope": 2, "intercept": 2, "alerts": 1}
+"""Decimals of figures of the evaluation that are not 3."""
 SUBGROUP_GATES = "subgroup_"
 """Prefix of the gates that compare subgroups."""
 
@@ -26,6 +29,7 @@ def card_values(facts: CardFacts, texts: CardTexts) -> dict[str, str]:
         **_performance_values(facts.performance, number),
         **(_training_values(facts.training, texts, number) if facts.training else {}),
         **(_decision_values(facts.decision, texts, number) if facts.decision else {}),
+        **(_evaluation_values(facts.evaluation, number) if facts.evaluation else {}),
         "prospective_batches": ", ".join(str(result.batch) for result in facts.prospective or ()),
         "subgroups": number.whole(len(facts.subgroups)) if facts.subgroups else None,
     }
@@ -106,6 +110,24 @@ def _decision_values(decision: Decision, texts: CardTexts, number: NumberText) -
         "decided_at": decision.decided_at,
         "consulted": number.whole(decision.consulted),
         "subgroup_gates": join_names(group_gates, texts),
+    }
+
+
+def _evaluation_values(evaluation: VersionEvaluation, number: NumberText) -> Values:
+    calibration, flags = evaluation.calibration, evaluation.operating_point
+    measures = {
+        "slope": calibration.slope,
+        "intercept": calibration.intercept,
+        "alerts": flags.alerts_per_readmission,
+        "comparable_roc_auc": evaluation.comparable_roc_auc,
+    }
+    return {
+        "ece_by_chance": number.decimal(calibration.ece_by_chance),
+        **{
+            f"{name}{suffix}": None if measure is None else number.decimal(getattr(measure, bound), DIGITS.get(name, 3))
+            for name, measure in measures.items()
+            for suffix, bound in (("", "value"), ("_low", "low"), ("_high", "high"))
+        },
     }
 
 
