@@ -1,5 +1,6 @@
 """The API in containers: rollback to another version, and serving without the registry and the stores."""
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -68,3 +69,32 @@ def test_the_api_starts_and_serves_while_registry_and_stores_are_unavailable(sta
     while (failure := stack.get("api", "/health/ready")["reload_failure"]) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert failure is None
+
+
+def test_the_card_in_production_has_every_item_and_the_numbers_of_its_run(stack: Stack) -> None:
+    card = stack.get("api", "/model/card")
+    registered = stack.get("mlflow", "/api/2.0/mlflow/model-versions/get", name="readmit", version=card["version"])
+    tags = {tag["key"]: tag["value"] for tag in registered["model_version"]["tags"]}
+    assert card["figures"] == pytest.approx(
+        {name.removeprefix("test."): float(text) for name, text in tags.items() if name.startswith("test.")}, abs=1e-6
+    )
+    sections = {section["id"]: section["items"] for section in card["sections"]}
+    assert {name: len(items) for name, items in sections.items()} == {"readmit": 14, "hti_1": 31, "tripod_ai": 52}
+    for item in (item for items in sections.values() for item in items):
+        assert (item["text"] == ["not available"]) == (not item["available"]), item["id"]
+    evaluation = stack.get("api", f"/versions/{card['version']}/evaluation")
+    assert hashlib.sha256(_artifact(stack, registered["model_version"]["run_id"])).hexdigest() == tags["evaluation"]
+    items = {item["id"]: item for item in sections["readmit"]}
+    slope = evaluation["calibration"]["slope"]
+    expected = f"{slope['value']:.2f} ({slope['low']:.2f} to {slope['high']:.2f}"
+    assert expected in " ".join(items["performance"]["text"]).replace("\N{MINUS SIGN}", "-")
+    assert len(items["subgroups"]["table"]["rows"]) == len(evaluation["subgroups"]) > 0
+    later = [item for item in stack.get("api", "/prospective")["items"] if item["version"] == card["version"]]
+    assert items["prospective"]["available"] is bool(later)
+
+
+def _artifact(stack: Stack, run: str) -> bytes:
+    """Return the evaluation that is stored with a run."""
+    address = f"{stack.addresses['mlflow']}/get-artifact"
+    parameters = {"run_id": run, "path": "evaluation.json"}
+    return httpx.get(address, params=parameters, timeout=30.0, trust_env=False).raise_for_status().content
