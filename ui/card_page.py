@@ -56,7 +56,9 @@ def _list(t: Messages, section: CardSectionView) -> None:
     st.header(escape_markdown(section.title))
     st.caption(escape_markdown(section.note))
     available = sum(item.available for item in section.items)
-    with st.expander(t("card.items", available=t.number(available), total=t.number(len(section.items)))):
+    with st.expander(
+        escape_markdown(t("card.items", available=t.number(available), total=t.number(len(section.items))))
+    ):
         for item in section.items:
             st.markdown(f"**{escape_markdown(item.id)}** {escape_markdown(item.title)}")
             _item(t, item)
