@@ -21,7 +21,7 @@ CHAMPION = 0.45
     ("challenger", "reason"),
     [
         pytest.param(FakeModel(0.8), "better than version 1: ", id="better"),
-        pytest.param(FakeModel(0.46), "trained on more data, batches 1 to 2, and no worse", id="a tie"),
+        pytest.param(FakeModel(0.46), "trained on more data, batches 1 to 2, and not clearly worse", id="a tie"),
     ],
 )
 def test_a_challenger_without_evidence_of_harm_is_promoted(

@@ -108,7 +108,7 @@ def _decide(keeper: GateKeeper, challenger: Predictions, earlier: EarlierModels,
     in_favour = (
         f"better than version {champion.version}: {figures}"
         if better
-        else f"trained on more data, batches 1 to {challenger.batch}, and no worse than version {champion.version}: "
+        else f"trained on more data, batches 1 to {challenger.batch}, and not clearly worse than version {champion.version}: "
         f"{figures}"
     )
     return _Decision(gates, in_favour, Interval(auc_change.low, auc_change.high))
