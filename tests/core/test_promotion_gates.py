@@ -76,9 +76,8 @@ def test_a_clearly_better_model_is_promoted_as_better() -> None:
 def test_a_tie_is_promoted_if_it_was_trained_on_more_data_and_the_verdict_says_so() -> None:
     result = verdict(informed(0.59), GOOD)
     assert result.promoted
-    assert result.reasons[0].startswith(
-        "trained on more data, batches 1 to 2, and not clearly worse than version 1: ROC-AUC "
-    )
+    reason = "trained on more data, batches 1 to 2, and not clearly worse than version 1: ROC-AUC "
+    assert result.reasons[0].startswith(reason)
 
 
 def test_a_tie_that_was_trained_on_no_more_data_is_refused() -> None:

@@ -105,12 +105,9 @@ def _decide(keeper: GateKeeper, challenger: Predictions, earlier: EarlierModels,
     if not better:
         gates |= _check_data(challenger, champion)
     figures = f"ROC-AUC {signed(auc_change)}, log loss {signed(loss_change, 5)}"
-    in_favour = (
-        f"better than version {champion.version}: {figures}"
-        if better
-        else f"trained on more data, batches 1 to {challenger.batch}, and not clearly worse than version {champion.version}: "
-        f"{figures}"
-    )
+    since = f"trained on more data, batches 1 to {challenger.batch}, and not clearly worse than version "
+    reason = "better than version " if better else since
+    in_favour = f"{reason}{champion.version}: {figures}"
     return _Decision(gates, in_favour, Interval(auc_change.low, auc_change.high))
 
 
