@@ -1,5 +1,7 @@
 """The page of the model card of a version, which can be downloaded as Markdown."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from ui.card_view import CardItemView, CardSectionView, CardTableView, CardView
@@ -9,7 +11,7 @@ from ui.page_context import PageContext
 from ui.plain_table import show_table
 from ui.version_choice import choose_version
 
-SELECTED = "card_version"
+SELECTED, VERDICT = "card_version", "verdict"
 
 
 def show(context: PageContext) -> None:
@@ -65,16 +67,18 @@ def _list(t: Messages, section: CardSectionView) -> None:
 
 
 def _item(t: Messages, item: CardItemView) -> None:
+    """Show an item. The reasons of the verdict are messages of the API, in English in the card of every language."""
+    translate = t.translate if item.id == VERDICT else str
     for sentence in item.text:
-        (st.write if item.available else st.caption)(escape_markdown(sentence))
+        (st.write if item.available else st.caption)(escape_markdown(translate(sentence)))
     if item.table is not None:
-        _table(t, item.table)
+        _table(t, item.table, translate)
 
 
-def _table(t: Messages, table: CardTableView) -> None:
+def _table(t: Messages, table: CardTableView, translate: Callable[[str], str]) -> None:
     """Show a table, in which the names of fields are replaced by their labels."""
     columns = {
-        title: [t.label(cell) for cell in cells]
+        title: [t.label(translate(cell)) for cell in cells]
         for title, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True)
     }
     show_table(columns)

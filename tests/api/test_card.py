@@ -53,7 +53,8 @@ def test_a_card_has_the_facts_the_figures_and_the_verdict_that_are_stored(reader
     assert "24,900 encounters" in item_of(card, "training_data")["text"][0]
     assert item_of(card, "inputs")["table"]["rows"][0][0] == "payer_code"
     assert item_of(card, "verdict")["text"] == [
-        "Promoted. Reasons, as recorded: better.",
+        "Promoted. Reasons, as recorded:",
+        "better",
         "Compared with version 1 on the same test patients.",
     ]
     assert "UTC" in item_of(card, "created")["text"][0]

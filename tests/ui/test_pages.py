@@ -10,10 +10,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from readmit.core.cleaning import FAULTS_SCHEMA
-from readmit.io.database import ledger, prospective_results, rows
+from readmit.io.database import ledger, promotions, prospective_results, rows
 from tests.api.conftest import TOKEN, FittedVersion, InMemoryModelSource
 from tests.api.ledger_rows import store_encounters, store_step, store_verdict
 from tests.card_facts import TRAINING
+from tests.made_predictions import GOOD, MEDIOCRE, verdict
 from tests.prospective_examples import evaluation_on
 from tests.ui.conftest import Visit
 from ui.i18n import load_messages
@@ -115,6 +116,14 @@ def test_the_card_page_shows_the_card_in_the_language_of_the_session(
     assert ["31" in app.expander[0].label, "52" in app.expander[1].label] == [True, True]
     (download,) = app.get("download_button")
     assert download.proto.label == load_messages(language)("card.download")
+
+
+def test_the_reasons_and_gates_of_the_verdict_are_translated_on_the_card_page(visit: Visit) -> None:
+    fill()
+    promotions.store_verdict(2, "within_30_days", refused := verdict(MEDIOCRE, GOOD))
+    page = page_text(visit("card", "es"))
+    assert not any(reason in page for reason in refused.reasons)
+    assert page.count("claramente menor") == 2 * sum("clearly lower" in reason for reason in refused.reasons)
 
 
 def test_the_model_page_leads_with_the_newest_batch_and_says_which_version_it_is_of(visit: Visit) -> None:

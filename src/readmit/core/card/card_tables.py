@@ -90,7 +90,8 @@ def subgroups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     names = _estimate_names(result.estimates for result in facts.subgroups)
     cells = (
         (
-            result.field,
+            # A batch is no field of an encounter, and has a title like a column.
+            texts.columns.get(result.field, result.field),
             ", ".join(result.values),
             number.whole(result.rows) or texts.texts["hidden"],
             number.whole(result.readmitted) or texts.texts["hidden"],
