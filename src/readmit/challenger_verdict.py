@@ -9,7 +9,7 @@ from readmit.io.database import ledger, promotions
 from readmit.io.object_store import Bucket
 from readmit.io.registry.model_versions import Registry
 from readmit.model_comparison import EarlierVersions, compare
-from readmit.promotion import find_best, find_champion
+from readmit.promotion import find_better, find_champion
 from readmit.settings import Settings
 from readmit.version_card import check_card, read_training_facts
 from readmit.version_evaluation import store_version_evaluation
@@ -41,7 +41,7 @@ def _earlier_versions(challenger: Version, champion: Version | None, registry: R
     verdicts = [
         verdict for verdict in promotions.target_verdicts(challenger.target) if verdict.version != challenger.number
     ]
-    return EarlierVersions(champion, find_best(champion, verdicts, registry), len(verdicts))
+    return EarlierVersions(champion, find_better(champion, verdicts, registry), len(verdicts))
 
 
 def _number(version: Version | None) -> str | None:

@@ -1,6 +1,7 @@
 """The comparison of a challenger with earlier versions, by their predictions for the same test patients."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,35 +22,49 @@ from readmit.io.registry.model_versions import Registry
 
 @dataclass(frozen=True, slots=True)
 class EarlierVersions:
-    """What a challenger is compared with. `champion`, `best`: None when there is none, or the best is the champion.
+    """What a challenger is compared with.
 
+    `champion`: None when there is none; `better`: earlier versions that were better than it, best first.
     `verdicts`: how many other models of the target were judged.
     """
 
     champion: Version | None
-    best: Version | None
+    better: Sequence[Version]
     verdicts: int
 
 
 def compare(challenger: Version, earlier: EarlierVersions, registry: Registry, test: Dataset) -> Verdict:
-    """Return the verdict of the gates.
+    """Return the verdict of the gates, with a reason for each better version that can't be loaded.
 
     All models predict from the same one of their two files, so that equal models have equal predictions. Raises
-    VersionUnusable when one can't be loaded.
+    VersionUnusable when the challenger or the champion can't be loaded.
     """
-    others = [version for version in (earlier.champion, earlier.best) if version is not None]
-    fitted = all(version.model_file for version in (challenger, *others))
-    predictions = {challenger.number: _predict(challenger, registry, test, fitted)}
-    for other in others:
+    versions = [challenger, *([] if earlier.champion is None else [earlier.champion]), *earlier.better]
+    fitted = all(version.model_file for version in versions)
+    own = _predict(challenger, registry, test, fitted)
+    champion = None
+    if earlier.champion is not None:
         try:
-            predictions[other.number] = _predict(other, registry, test, fitted)
+            champion = _predict(earlier.champion, registry, test, fitted)
         except VersionUnusable as error:
-            raise _other_unusable(challenger, error) from error
-    champion, best = (
-        None if version is None else predictions[version.number] for version in (earlier.champion, earlier.best)
-    )
+            raise _champion_unusable(challenger, error) from error
+    best, unusable = _best_usable(earlier.better, registry, test, fitted)
     held_out = _held_out(challenger, registry, test)
-    return judge(held_out, predictions[challenger.number], EarlierModels(champion, best), earlier.verdicts + 1, SEED)
+    verdict = judge(held_out, own, EarlierModels(champion, best), earlier.verdicts + 1, SEED)
+    return replace(verdict, reasons=(*verdict.reasons, *unusable))
+
+
+def _best_usable(
+    versions: Sequence[Version], registry: Registry, test: Dataset, fitted: bool
+) -> tuple[Predictions | None, list[str]]:
+    """Return the predictions of the first version that can be loaded, and a reason for each one before it."""
+    unusable: list[str] = []
+    for version in versions:
+        try:
+            return _predict(version, registry, test, fitted), unusable
+        except VersionUnusable as error:
+            unusable.append(f"not compared with version {version.number}, which was better: {error}")
+    return None, unusable
 
 
 def _held_out(challenger: Version, registry: Registry, test: Dataset) -> HeldOutPatients:
@@ -63,9 +78,9 @@ def _held_out(challenger: Version, registry: Registry, test: Dataset) -> HeldOut
     )
 
 
-def _other_unusable(challenger: Version, error: VersionUnusable) -> VersionUnusable:
+def _champion_unusable(challenger: Version, error: VersionUnusable) -> VersionUnusable:
     return VersionUnusable(
-        f"version {challenger.number} is not promoted, because a version to compare it with can't be loaded: {error}. "
+        f"version {challenger.number} is not promoted, because the version to beat can't be loaded: {error}. "
         "Production stays as it is. Restore that version's files, or put another version in its place with "
         f"`just rollback NUMBER --why ...` (NUMBER may be {challenger.number}), and run the day again"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 
 from readmit.core.production_history import last_in_production
 from readmit.core.verdict import Verdict
@@ -21,18 +22,17 @@ def find_champion(challenger: Version, registry: Registry) -> Version | None:
     return last_in_production(registry.versions(), challenger.target, excluding=challenger.number)
 
 
-def find_best(champion: Version | None, verdicts: Sequence[Verdict], registry: Registry) -> Version | None:
-    """Return the best earlier version besides the champion, so that small losses cannot add up from day to day.
+def find_better(champion: Version | None, verdicts: Sequence[Verdict], registry: Registry) -> list[Version]:
+    """Return the earlier versions that were better than the champion, best first, so that small losses can't add up.
 
-    It is the one of highest skill on the test patients of its own day, among those that were promoted and not rolled
-    back. None when that is the champion.
+    They are ordered by their skill on the test patients of their own day, and were promoted and not rolled back.
     """
+    if champion is None:
+        return []
     versions = {version.number: version for version in registry.versions() if not version.rolled_back}
     promoted = [verdict for verdict in verdicts if verdict.promoted and verdict.version in versions]
-    if champion is None or not promoted:
-        return None
-    best = max(promoted, key=lambda verdict: verdict.figures["skill"])
-    return None if best.version == champion.number else versions[best.version]
+    ranked = [verdict.version for verdict in sorted(promoted, key=lambda verdict: -verdict.figures["skill"])]
+    return [versions[number] for number in takewhile(lambda number: number != champion.number, ranked)]
 
 
 def apply_verdict(verdict: Verdict, registry: Registry) -> None:

@@ -119,6 +119,18 @@ def test_a_challenger_is_also_compared_with_the_best_earlier_version(registry: F
     ]
 
 
+def test_better_versions_that_cannot_be_loaded_are_named_and_the_next_best_is_compared(registry: FakeRegistry) -> None:
+    for batch, share in enumerate((0.62, 0.61, 0.6, 0.605), start=1):
+        register(registry, batch, share)
+        registry.broken = {} if batch < 4 else {"1": VersionUnusable("version 1: damaged")}
+        assert promote.run(batch, WITHIN)["outcome"] in ("provisional", "promoted")
+    verdict = promotions.get_verdict("4")
+    assert verdict is not None
+    assert (verdict.rival, verdict.best) == ("3", "2")
+    assert verdict.reasons[1:] == ("not compared with version 1, which was better: version 1: damaged",)
+    assert verdict.reasons[1] in registry.descriptions["4"]
+
+
 def test_a_refused_or_rolled_back_version_is_never_the_best(registry: FakeRegistry) -> None:
     register(registry, 1, 0.4)
     promote.run(1, WITHIN)
