@@ -72,13 +72,14 @@ def test_an_invalid_query_is_rejected_with_the_message_of_the_database(query: st
         pass
 
 
-def test_a_query_is_stopped_at_the_timeout(databases: str) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_query_is_stopped_at_the_timeout_even_before_it_begins(seconds: float, databases: str) -> None:
     """The query counts 4 ** 20 rows."""
     few = "(SELECT 1 AS i UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4)"
     endless = f"SELECT COUNT(*) FROM {', '.join(f'{few} AS t{index}' for index in range(20))}"
     with (
-        pytest.raises(QueryRejected, match=r"the query was stopped after 0\.5 seconds: narrow it down"),
-        execute_query(databases, endless, seconds=0.5) as result,
+        pytest.raises(QueryRejected, match=f"the query was stopped after {seconds:g} seconds: narrow it down"),
+        execute_query(databases, endless, seconds=seconds) as result,
     ):
         list(result.rows)
     assert fetch_all(databases, "SELECT 1") == [(1,)]

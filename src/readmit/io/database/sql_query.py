@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Timer
 
 import pymysql
 from pymysql.constants import ER
@@ -23,8 +23,7 @@ SEARCH_ORDER = ("clean_data_db", "raw_data_db", "predictions_db")
 TIMEOUT_SECONDS = 60.0
 READ_ONLY = "SET time_zone = '+00:00', transaction_read_only = ON"
 GRACE_SECONDS = 10.0
-"""How long to wait after the timeout for the server to report that it ended the query."""
-TIMEOUT_CODES = {sqlite3.SQLITE_INTERRUPT, ER.QUERY_INTERRUPTED, ER.QUERY_TIMEOUT}
+"""How long to wait after the timeout for the server to end the query."""
 READ_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 READ_PRAGMAS = {
     *("table_list", "table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "database_list"),
@@ -53,14 +52,14 @@ def execute_query(address: str, query: str, seconds: float = TIMEOUT_SECONDS) ->
     try:
         with execute(address, query, seconds) as cursor:
             yield SqlResult(tuple(column[0] for column in cursor.description or ()), iter(cursor))
+    except _Timeout as error:
+        raise QueryRejected(f"the query was stopped after {seconds:g} seconds: narrow it down") from error
     except (sqlite3.Error, sqlite3.Warning, pymysql.MySQLError) as error:
-        if _code(error) in TIMEOUT_CODES:
-            raise QueryRejected(f"the query was stopped after {seconds:g} seconds: narrow it down") from error
         raise QueryRejected(f"the database rejected the query: {error.args[-1]}") from error
 
 
-def _code(error: Exception) -> object:
-    return getattr(error, "sqlite_errorcode", error.args[0])
+class _Timeout(Exception):
+    """The database ended the query because its time was over."""
 
 
 @contextmanager
@@ -73,7 +72,12 @@ def _query_sqlite(address: str, query: str, seconds: float) -> Iterator[sqlite3.
                 raise StoreUnavailable(f"{name}: {error}") from error
         connection.execute("PRAGMA query_only = ON")
         _limit(connection, seconds)
-        yield connection.execute(query)
+        try:
+            yield connection.execute(query)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                raise _Timeout from error
+            raise
 
 
 def _limit(connection: sqlite3.Connection, seconds: float) -> None:
@@ -112,11 +116,17 @@ def _query_mysql(address: str, query: str, seconds: float) -> Iterator[SSCursor]
 
 @contextmanager
 def _kill_after(seconds: float, address: str, thread: int) -> Iterator[None]:
-    timer = Timer(seconds, _kill_query, (address, thread))
+    """Kill the connection after `seconds`. Raises _Timeout when an error follows from that."""
+    killed = Event()
+    timer = Timer(seconds, _kill_connection, (address, thread, killed))
     timer.daemon = True
     timer.start()
     try:
         yield
+    except pymysql.MySQLError as error:
+        if killed.is_set():
+            raise _Timeout from error
+        raise
     finally:
         timer.cancel()
 
@@ -130,13 +140,15 @@ def _connection(address: str, seconds: float) -> "pymysql.Connection[SSCursor]":
         raise StoreUnavailable(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
 
 
-def _kill_query(address: str, thread: int) -> None:
-    """Kill the query on the server, where it would continue after a disconnect.
+def _kill_connection(address: str, thread: int, killed: Event) -> None:
+    """Kill the connection on the server, where its query would continue after a disconnect.
 
-    The server's own `max_execution_time` is not enough: a hint in the query overrides it.
+    Killing the query only has no effect between two statements, and the next one would run without a limit. The
+    server's own `max_execution_time` is not enough: a hint in the query overrides it.
     """
     with closing(_connection(address, GRACE_SECONDS)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"KILL QUERY {thread:d}")
+        killed.set()
+        cursor.execute(f"KILL {thread:d}")
 
 
 def _execute(cursor: SSCursor, query: str) -> None:
