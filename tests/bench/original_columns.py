@@ -5,11 +5,13 @@ import polars as pl
 from readmit.core.encounter import BY_NAME, FEATURES, FIELDS, NOT_RECORDED, OUTCOME
 from readmit.core.feature_spec import CODES, DIAGNOSES
 from readmit.core.icd9 import icd9_chapter
-from readmit.core.legacy_columns import derived_columns
+from readmit.core.legacy_columns import YES_DRUGS, derived_columns
 
 COLUMNS = 60
 TARGET = "any"
 """The original's label: readmitted at any later time."""
+REPEATED = {"age_group", *(f"{drug}_yes" for drug in YES_DRUGS)}
+"""Columns of the original's tables that repeat another one, at most with fewer values."""
 
 
 def original_columns(rows: pl.DataFrame) -> pl.DataFrame:
@@ -25,6 +27,7 @@ def original_columns(rows: pl.DataFrame) -> pl.DataFrame:
         .replace_strict(dict(column.numbers), default=None, return_dtype=pl.Int64)
         .alias(column.name)
         for column in derived_columns(TARGET)
+        if column.name not in REPEATED
     ]
     codes = [_ordinal_codes(rows[name], f"{name}_encoded") for name in CODES]
     chapters = [_ordinal_codes(_chapters(rows[name]), f"{name}_chapter") for name in DIAGNOSES]
