@@ -1,11 +1,11 @@
 """`just ops::model-study FILE`: compare the candidates and variations of one on UCI's file, and write docs/model.md."""
 
 import argparse
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from readmit.core.model import CANDIDATES
+from tests.model_study.ccs import read_ccs
 from tests.model_study.page import Study, page
 from tests.model_study.study import compare_with, fit_variants, read_splits
 from tests.model_study.variants import BASE, more_columns, of_candidate, other_settings, without_groups
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fit all variants and write the page."""
     parser = argparse.ArgumentParser(prog="just ops::model-study", description=__doc__)
     parser.add_argument("file", type=Path, help="UCI's diabetic_data.csv, or the zip that contains it")
-    parser.add_argument("--ccs", type=Path, help="AHRQ's `$dxref 2015.csv`: try its categories of diagnoses, too")
+    parser.add_argument("--ccs", type=Path, help="AHRQ's `AppendixASingleDX.txt`: try its categories of diagnoses, too")
     args = parser.parse_args(arguments)
     train, validation = read_splits(args.file)
     fitted = list(fit_variants(map(of_candidate, CANDIDATES), train, validation))
@@ -32,13 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     PAGE.write_text(page(study), encoding="utf-8")
     return 0
-
-
-def read_ccs(path: Path) -> Mapping[str, str]:
-    """Return AHRQ's CCS category of each ICD-9-CM code, from the file of the single-level classification."""
-    with path.open(newline="", encoding="latin-1") as lines:
-        rows = [row for row in csv.reader(lines, quotechar="'") if len(row) > 1]
-    return {row[0].strip(): row[1].strip() for row in rows[1:]}
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ Categories of fewer than {BASE.settings["least_rows"]} encounters have the overa
 outcomes of a handful say nothing about the next one ([decision 35](decisions/0035-bags-of-seeds-and-rates.md)).
 Elixhauser's comorbidities are those that three diagnoses with mostly three digits show, from the categories of Quan et
 al. 2005. The five counts are {", ".join(f"`{name}`" for name in RISING)}.
-{_without_ccs(study.tried)}"""
+{_about_ccs(study.tried)}"""
 
 
 def _lines(lines: Iterable[str]) -> str:
@@ -112,7 +112,12 @@ def _conclusion(tried: Sequence[Result]) -> str:
     )
 
 
-def _without_ccs(tried: Sequence[Result]) -> str:
+def _about_ccs(tried: Sequence[Result]) -> str:
     if any("CCS" in result.name for result in tried):
-        return ""
-    return "\nAHRQ's CCS categories were not tried in this run: they need `--ccs`, a file that AHRQ publishes.\n"
+        return (
+            "CCS is AHRQ's classification of diagnoses (its Appendix A); a code of three digits has the category of\n"
+            "most codes that begin with it.\n"
+        )
+    return (
+        "\nAHRQ's CCS categories were not tried in this run: they need `--ccs FILE`, AHRQ's `AppendixASingleDX.txt`.\n"
+    )

@@ -17,6 +17,7 @@ from readmit.core.feature_spec import CATEGORIES, CHOICES, COUNTS, CROSS_COLUMNS
 from readmit.core.features import derived
 from readmit.core.model import CANDIDATES, Candidate, build_pipeline
 from readmit.core.seed_bag import SeedBag
+from tests.model_study.ccs import CcsCategories
 from tests.model_study.comorbidities import COMORBIDITIES, has_comorbidity
 
 BASE = next(candidate for candidate in CANDIDATES if candidate.name == "lightgbm")
@@ -81,11 +82,8 @@ def other_settings() -> list[Variant]:
     return [Variant(name, partial(build_pipeline, candidate)) for name, candidate in candidates.items()]
 
 
-def more_columns(ccs: Mapping[str, str] | None) -> list[Variant]:
-    """Return the candidate with more columns, and with monotone counts.
-
-    `ccs`: from ICD-9-CM codes without a point to AHRQ's CCS categories; None: without that variant.
-    """
+def more_columns(ccs: CcsCategories | None) -> list[Variant]:
+    """Return the candidate with more columns, and with monotone counts. `ccs`: None for none with CCS categories."""
     comorbidities = Columns(numbers={name: partial(has_comorbidity, name) for name in COMORBIDITIES})
     columns = {
         "Elixhauser's comorbidities": comorbidities,
@@ -114,8 +112,8 @@ def _category(name: str, value: object) -> str:
     return category(name, None if missing else int(value) if isinstance(value, float) else str(value))
 
 
-def _ccs_categories(ccs: Mapping[str, str], name: str, encounters: pd.DataFrame) -> list[object]:
-    return [ccs.get(str(code).replace(".", ""), "?") for code in encounters[name].tolist()]
+def _ccs_categories(ccs: CcsCategories, name: str, encounters: pd.DataFrame) -> list[object]:
+    return [ccs.category(str(code)) for code in encounters[name].tolist()]
 
 
 def _pipeline(columns: Columns, seed: int, monotone: bool) -> Pipeline:
