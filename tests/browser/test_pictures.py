@@ -73,7 +73,7 @@ def assert_charts_are_drawn(visitor: Visitor, number: int) -> None:
         assert sum(pixels for pixels, colour in colours if colour in CHART_COLOURS) >= 100
 
 
-@pytest.mark.parametrize("name", ["many", "statistics", "model", "data", "system"])
+@pytest.mark.parametrize("name", ["many", "statistics", "model", "card", "data", "system"])
 def test_the_page(page: Page, stack: Stack, name: str, tmp_path: Path) -> None:
     visitor = Visitor(page, stack.addresses["ui"], load_messages("en"))
     visitor.open(name)
