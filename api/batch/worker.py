@@ -23,9 +23,9 @@ from api.batch.response_writers import WRITERS
 from api.batch.scoring import score_batch
 from api.batch.worker_limits import extend_time, limit_memory, limited_time
 from api.request_parsing import CSV, JSON, PARQUET, ZIP
+from readmit.batch_trees import load_batch_scorer
 from readmit.core.scorer import Scorer
 from readmit.core.tabular.table_limits import InvalidTable, TableTooLarge
-from readmit.io.lightgbm_native import load_scorer
 
 READERS: dict[str, Callable[[bytes, int], BatchColumns]] = {
     JSON: json_body.columns,
@@ -56,7 +56,7 @@ def serve(tasks: BinaryIO, replies: BinaryIO) -> None:
     scorer: Scorer | None = None
     while (task := _read_task(tasks)) is not None:
         artifact, body = tasks.read(task.artifact), tasks.read(task.body)
-        scorer = load_scorer(artifact) if artifact else scorer
+        scorer = load_batch_scorer(artifact) if artifact else scorer
         if scorer is None:
             raise ValueError("the first batch has no model")
         reply, response = process_task(task, body, scorer)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from readmit.batch_trees import load_batch_scorer, load_batch_trees
 from readmit.core.dataset import Dataset
 from readmit.core.encoded_columns import EncodedColumns
 from readmit.core.fit_key import SEED
@@ -12,7 +13,6 @@ from readmit.core.model_evaluation import EvaluatedEncounters, evaluate
 from readmit.core.snapshot import Snapshot
 from readmit.core.splitting import Split
 from readmit.core.version import Version
-from readmit.io.lightgbm_native import NativeTrees, load_scorer
 from readmit.io.registry.model_versions import Registry
 
 
@@ -25,7 +25,7 @@ def store_version_evaluation(version: Version, snapshot: Snapshot, test: Dataset
     """
     if version.evaluation or not version.scorer:
         return
-    scorer, labels = load_scorer(registry.scorer(version)), np.asarray(test.labels, dtype=np.float64)
+    scorer, labels = load_batch_scorer(registry.scorer(version)), np.asarray(test.labels, dtype=np.float64)
     scorer.verify()
     columns = EncodedColumns(scorer, raw_values(test.encounters))
     predicted = columns.probabilities(columns.matrix)
@@ -40,7 +40,7 @@ def store_version_evaluation(version: Version, snapshot: Snapshot, test: Dataset
         probabilities=predicted,
         reference=None if reference is None else reference.probabilities(test.encounters),
     )
-    increases = importances(scorer, NativeTrees, test.encounters, labels, SEED)
+    increases = importances(scorer, load_batch_trees, test.encounters, labels, SEED)
     registry.store_evaluation(version, evaluate(version, rows, increases, SEED))
 
 
