@@ -37,11 +37,8 @@ class BenchStores:
     rows: Path
 
 
-def make_model(folder: Path, batches: int, candidate: str | None) -> None:
-    """Run days until `batches` are done, or the training alone if they are; then set the production version.
-
-    The version is that of the winner on validation, or of `candidate`.
-    """
+def make_model(folder: Path, batches: int, candidate: str) -> None:
+    """Run days until `batches` are done, or the training alone if they are; then put `candidate` into production."""
     with running(folder, _ports(), SETTINGS) as stack:
         last_batch = min(batches, source_client.fetch_state(SourceEndpoint(stack.addresses["ec2-api"])).released)
         for number, command in enumerate(_day_commands(last_batch, ledger.done_batches()), 1):
@@ -62,8 +59,8 @@ def _day_commands(last_batch: int, done: set[int]) -> list[Sequence[str]]:
     ]
 
 
-def _set_production(stack: Stack, batch: int, candidate: str | None) -> None:
-    command = (*PYTHON, "tests.bench.production", str(batch), *([candidate] if candidate else []))
+def _set_production(stack: Stack, batch: int, candidate: str) -> None:
+    command = (*PYTHON, "tests.bench.production", str(batch), candidate)
     run_to_completion(stack.processes, ServiceProcess("production", command, stack.environment))
 
 

@@ -1,7 +1,7 @@
-"""`python -m tests.bench.production BATCH [CANDIDATE]`: set the production version of the benchmark's stack.
+"""`python -m tests.bench.production BATCH CANDIDATE`: set the production version of the benchmark's stack.
 
-The step `register` selects, refits and registers a version among all candidates or the given one. It goes into
-production without a verdict: the benchmark measures speed, not quality.
+The step `register` refits and registers a version of the given candidate. It goes into production without a verdict:
+the benchmark measures speed, not quality.
 """
 
 import sys
@@ -17,10 +17,10 @@ from readmit.steps import register
 
 
 def main(arguments: Sequence[str]) -> int:
-    batch, *names = arguments
+    batch, name = arguments
     settings = load()
     connect(settings.database_address)
-    candidates = tuple(candidate for candidate in CANDIDATES if not names or candidate.name in names)
+    candidates = tuple(candidate for candidate in CANDIDATES if candidate.name == name)
     with patch.object(register, "CANDIDATES", candidates):
         facts = register.run(int(batch), settings)
     Registry(settings.mlflow_tracking_uri).set_production(
