@@ -1,3 +1,4 @@
+import gc
 import json
 import sys
 import threading
@@ -56,7 +57,15 @@ def _handler(
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def _without_pauses() -> Iterator[None]:
+    """Keep the stub responding: a garbage collection of the whole test process takes up to two seconds."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture
+def serve(_without_pauses: None) -> Iterator[Serve]:
     """Start a stub of the inference API that responds after `seconds`, with optional overrides; returns its URL.
 
     `serial`: one request at a time.
