@@ -152,7 +152,7 @@ def test_the_training_data_are_those_of_the_version() -> None:
     assert "30,000 encounters. 45 violated" in text
     table = item_of(COMPLETE, "training_data").table
     assert table is not None
-    assert table.rows[1] == ("gender", "Male, ?", "11,600", "11.3\N{NO-BREAK SPACE}%")
+    assert table.rows[1] == ("gender", "Male, not recorded", "11,600", "11.3\N{NO-BREAK SPACE}%")
 
 
 def test_missing_data_are_listed_by_field_without_small_cells() -> None:

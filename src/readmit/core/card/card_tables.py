@@ -7,7 +7,7 @@ from readmit.core.card.card_catalogue import CardTexts
 from readmit.core.card.card_facts import CardFacts
 from readmit.core.card.card_values import figure_text
 from readmit.core.card.number_text import NumberText
-from readmit.core.encounter import BY_NAME
+from readmit.core.encounter import BY_NAME, NOT_RECORDED
 from readmit.core.estimate import Estimate
 
 NO_FIGURE = "\N{EN DASH}"
@@ -55,13 +55,17 @@ def groups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
     cells = (
         (
             group.field,
-            ", ".join(group.values),
+            _values_text(group.values, texts),
             number.whole(group.rows) or NO_FIGURE,
             number.percent(group.readmitted / group.rows) or NO_FIGURE,
         )
         for group in facts.training.groups
     )
     return _table(texts, ("field", "values", "encounters", "readmitted"), cells)
+
+
+def _values_text(values: Iterable[str], texts: CardTexts) -> str:
+    return ", ".join(texts.texts["unrecorded"] if value == NOT_RECORDED else value for value in values)
 
 
 def prospective_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
@@ -92,7 +96,7 @@ def subgroups_table(facts: CardFacts, texts: CardTexts) -> CardTable | None:
         (
             # A batch is no field of an encounter, and has a title like a column.
             texts.columns.get(result.field, result.field),
-            ", ".join(result.values),
+            _values_text(result.values, texts),
             number.whole(result.rows) or texts.texts["hidden"],
             number.whole(result.readmitted) or texts.texts["hidden"],
             *_estimate_cells(names, result.estimates, texts),
