@@ -57,8 +57,8 @@ def set_paused(stack: Stack, paused: bool) -> None:
 
 def failure_is_recorded(stack: Stack, run_id: str) -> bool:
     """Return whether Prometheus has the time at which a run failed or crashed, which Prefect pushes."""
-    (found,) = query_prefect(stack, "flow_runs", flow_runs={"id": {"any_": [run_id]}})
-    failed_at = datetime.fromisoformat(found["state"]["timestamp"]).timestamp()
+    (run,) = query_prefect(stack, "flow_runs", flow_runs={"id": {"any_": [run_id]}})
+    failed_at = datetime.fromisoformat(run["state"]["timestamp"]).timestamp()
     query = {"query": "readmit_run_failed_timestamp_seconds[2h]"}
     response = httpx.get(f"{stack.addresses['prometheus']}/api/v1/query", params=query, trust_env=False)
     values = [float(value) for series in response.json()["data"]["result"] for _, value in series["values"]]

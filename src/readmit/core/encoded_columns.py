@@ -50,8 +50,8 @@ class EncodedColumns:
         field, partner, number = self._scorer.crosses[column - len(BASE_COLUMNS)]
         fields, partners = self._categories[field], self._categories[partner]
         pairs, row_pairs = np.unique(field_codes * len(partners) + partner_codes, return_inverse=True)
-        found = [number[fields[pair // len(partners)], partners[pair % len(partners)]] for pair in pairs.tolist()]
-        return np.array(found, dtype=np.float64)[row_pairs]
+        numbers = [number[fields[pair // len(partners)], partners[pair % len(partners)]] for pair in pairs.tolist()]
+        return np.array(numbers, dtype=np.float64)[row_pairs]
 
     def columns_of(self, name: str) -> set[int]:
         """Return the indices of the columns of the matrix that a field is in: its own and those of its crosses."""
