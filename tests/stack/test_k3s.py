@@ -199,6 +199,18 @@ def test_the_mounted_files_secrets_and_folders_are_the_same(pod: Pod) -> None:
     assert mounts == writable
 
 
+@pytest.mark.parametrize("pod", PODS.values(), ids=PODS)
+def test_a_limit_on_temporary_files_is_the_same(pod: Pod) -> None:
+    """A folder of Compose without a size is one on the disk of the node."""
+    volumes = {volume["name"]: volume.get("emptyDir", {}) for volume in pod.spec.get("volumes", ())}
+    for item in COMPOSE_SERVICES[pod.name].config.get("tmpfs", ()):
+        path, size = re.fullmatch(r"([^:]+)(?::size=(\w+))?.*", str(item)).groups()
+        (name,) = (mount["name"] for mount in pod.container["volumeMounts"] if mount["mountPath"] == path)
+        limit = volumes[name]
+        assert limit.get("medium") == ("Memory" if size else None)
+        assert mebibytes(limit.get("sizeLimit", "0Mi")) == mebibytes(size or "0m")
+
+
 def test_what_keeps_data_is_a_stateful_set_with_a_claim() -> None:
     keeping = {
         name

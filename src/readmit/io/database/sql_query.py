@@ -1,6 +1,7 @@
 """Ad hoc SQL queries over the three databases: read-only, whatever the user's rights.
 
-A query is limited to one minute, its rows are streamed, and it can't write files.
+A query is limited to one minute, its rows are streamed, and it can't write files. On MySQL its temporary files are
+limited by the server's /tmp.
 """
 
 import math
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from threading import Event, Timer
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import CR, ER
 from pymysql.cursors import SSCursor
 
 from readmit.core.errors import QueryRejected, StoreUnavailable
@@ -31,6 +32,10 @@ READ_PRAGMAS = {
 MAX_CELL_BYTES, MAX_PATTERN_BYTES = 1_000_000, 1_000
 """Limits on values: SQLite can't interrupt a function while it processes one value."""
 PROGRESS_INTERVAL = 10_000
+EE_WRITE = 3
+"""MySQL's error number for a temporary file that can't be written (include/my_sys.h)."""
+OUT_OF_SPACE = {EE_WRITE, ER.DISK_FULL, ER.RECORD_FILE_FULL}
+CONNECTION_LOST = {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class SqlResult:
 def execute_query(address: str, query: str, seconds: float = TIMEOUT_SECONDS) -> Iterator[SqlResult]:
     """Execute one statement, all rows of which have to be read within `seconds`.
 
-    Raises QueryRejected when the database rejects it or it takes too long, StoreUnavailable when the database can't be
-    reached.
+    Raises QueryRejected when the database rejects it, or it takes too long or too much space for temporary files,
+    StoreUnavailable when the database can't be reached or ends during the query.
     """
     execute = _query_sqlite if address.startswith("sqlite:") else _query_mysql
     try:
@@ -55,7 +60,18 @@ def execute_query(address: str, query: str, seconds: float = TIMEOUT_SECONDS) ->
     except _Timeout as error:
         raise QueryRejected(f"the query was stopped after {seconds:g} seconds: narrow it down") from error
     except (sqlite3.Error, sqlite3.Warning, pymysql.MySQLError) as error:
-        raise QueryRejected(f"the database rejected the query: {error.args[-1]}") from error
+        raise _explain(error) from error
+
+
+def _explain(error: Exception) -> QueryRejected | StoreUnavailable:
+    number, message = error.args[0], error.args[-1]
+    if number in CONNECTION_LOST:
+        return StoreUnavailable(f"MySQL: {message}")
+    if number in OUT_OF_SPACE:
+        return QueryRejected(
+            f"the query needs more space for temporary files than MySQL has: narrow it down ({message})"
+        )
+    return QueryRejected(f"the database rejected the query: {message}")
 
 
 class _Timeout(Exception):
@@ -104,14 +120,26 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
 
 @contextmanager
 def _query_mysql(address: str, query: str, seconds: float) -> Iterator[SSCursor]:
-    # The timeout covers closing the cursor, too, as that reads the remaining rows.
     with (
         closing(_connection(address, seconds)) as connection,
         _kill_after(seconds, address, connection.thread_id()),  # type: ignore[no-untyped-call]  # untyped in its stubs
-        connection.cursor() as cursor,
     ):
-        _execute(cursor, query)
-        yield cursor
+        cursor = connection.cursor()
+        try:
+            _execute(cursor, query)
+            yield cursor
+        finally:
+            _discard_rows(cursor)
+
+
+def _discard_rows(cursor: SSCursor) -> None:
+    """Leave the rest of the result unread; the server stops sending it when the connection is closed.
+
+    PyMySQL would read it to the end when the cursor is closed or deleted, even from a lost connection.
+    """
+    result = cursor._result  # type: ignore[attr-defined]  # missing in its stubs
+    if result is not None:
+        result.unbuffered_active = False
 
 
 @contextmanager
