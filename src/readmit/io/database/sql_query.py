@@ -60,10 +60,11 @@ def execute_query(address: str, query: str, seconds: float = TIMEOUT_SECONDS) ->
     except _Timeout as error:
         raise QueryRejected(f"the query was stopped after {seconds:g} seconds: narrow it down") from error
     except (sqlite3.Error, sqlite3.Warning, pymysql.MySQLError) as error:
-        raise _explain(error) from error
+        raise _classify(error) from error
 
 
-def _explain(error: Exception) -> QueryRejected | StoreUnavailable:
+def _classify(error: Exception) -> QueryRejected | StoreUnavailable:
+    """Return the error to raise for one of the database's."""
     number, message = error.args[0], error.args[-1]
     if number in CONNECTION_LOST:
         return StoreUnavailable(f"MySQL: {message}")
@@ -161,8 +162,10 @@ def _kill_after(seconds: float, address: str, thread: int) -> Iterator[None]:
 
 def _connection(address: str, seconds: float) -> "pymysql.Connection[SSCursor]":
     try:
-        read_timeout = math.ceil(seconds + GRACE_SECONDS)
-        options = {**mysql_options(address), "read_timeout": read_timeout, "init_command": READ_ONLY}
+        # The server's own limit ends the query when this process is gone before it has killed it.
+        limit = seconds + GRACE_SECONDS
+        session = f"{READ_ONLY}, max_execution_time = {int(limit * 1000)}"
+        options = {**mysql_options(address), "read_timeout": math.ceil(limit), "init_command": session}
         return pymysql.connect(**options, cursorclass=SSCursor)
     except pymysql.MySQLError as error:
         raise StoreUnavailable(f"MySQL: {error.args[-1]}{tls_advice(error)}") from error
@@ -171,8 +174,8 @@ def _connection(address: str, seconds: float) -> "pymysql.Connection[SSCursor]":
 def _kill_connection(address: str, thread: int, killed: Event) -> None:
     """Kill the connection on the server, where its query would continue after a disconnect.
 
-    Killing the query only has no effect between two statements, and the next one would run without a limit. The
-    server's own `max_execution_time` is not enough: a hint in the query overrides it.
+    Killing the query only has no effect between two statements, and the next one would run longer. The server's own
+    `max_execution_time` is not enough: a hint in the query overrides it.
     """
     with closing(_connection(address, GRACE_SECONDS)) as connection, connection.cursor() as cursor:
         killed.set()
